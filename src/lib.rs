@@ -1,0 +1,4 @@
+//! mlx: a declarative language for machine-learning models, and the program that trains them.
+
+pub mod diagnostic;
+pub mod source;

@@ -1,0 +1,90 @@
+//! Source texts and places in them.
+//!
+//! A [`Span`] is a range of bytes in one source; [`Sources`] owns the texts and turns a byte into
+//! the line and column that people see (both count from 1, columns in Unicode scalar values).
+
+use std::sync::Arc;
+
+/// Names one text of a [`Sources`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SourceId(pub u32);
+
+/// The bytes `start..end` of one source text. Both lie on character boundaries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Span {
+    pub source: SourceId,
+    pub start: u32,
+    pub end: u32,
+}
+
+impl Span {
+    pub fn new(source: SourceId, start: usize, end: usize) -> Span {
+        Span { source, start: start as u32, end: end as u32 }
+    }
+
+    /// The least span that holds both; of two sources, the first wins.
+    pub fn to(self, other: Span) -> Span {
+        if self.source != other.source {
+            return self;
+        }
+        Span { source: self.source, start: self.start.min(other.start), end: self.end.max(other.end) }
+    }
+}
+
+/// One text with the name that messages give it (a path, or `<stdlib>/dense.mlx`).
+#[derive(Clone, Debug)]
+pub struct Source {
+    pub name: String,
+    pub text: Arc<str>,
+    /// Byte offset of the start of each line.
+    lines: Vec<u32>,
+}
+
+/// A place as people count it, both from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    pub line: usize,
+    pub column: usize,
+}
+
+impl Source {
+    fn place(&self, byte: usize) -> Place {
+        let byte = byte.min(self.text.len());
+        let line = self.lines.partition_point(|&start| start as usize <= byte) - 1;
+        let start = self.lines[line] as usize;
+        let column = self.text[start..].char_indices().take_while(|(at, _)| start + at < byte).count() + 1;
+        Place { line: line + 1, column }
+    }
+}
+
+/// All texts of one compilation.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    all: Vec<Source>,
+}
+
+impl Sources {
+    pub fn add(&mut self, name: impl Into<String>, text: impl Into<Arc<str>>) -> SourceId {
+        let text = text.into();
+        let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at as u32 + 1)).collect();
+        self.all.push(Source { name: name.into(), text, lines });
+        SourceId(self.all.len() as u32 - 1)
+    }
+
+    pub fn get(&self, id: SourceId) -> &Source {
+        &self.all[id.0 as usize]
+    }
+
+    /// The text that a span covers.
+    pub fn text(&self, span: Span) -> &str {
+        &self.get(span.source).text[span.start as usize..span.end as usize]
+    }
+
+    pub fn start(&self, span: Span) -> Place {
+        self.get(span.source).place(span.start as usize)
+    }
+
+    pub fn end(&self, span: Span) -> Place {
+        self.get(span.source).place(span.end as usize)
+    }
+}
