@@ -1,4 +1,5 @@
 //! mlx: a declarative language for machine-learning models, and the program that trains them.
 
+pub mod check;
 pub mod diagnostic;
 pub mod source;
