@@ -4,11 +4,16 @@ use libtest_mimic::{Arguments, Trial};
 
 mod number;
 mod rooms;
+mod shapes;
+mod size;
 mod source;
 
 fn main() {
     let arguments = Arguments::from_args();
-    let trials: Vec<Trial> = [number::trials(), rooms::trials(), source::trials()].into_iter().flatten().collect();
+    let trials: Vec<Trial> = [number::trials(), rooms::trials(), shapes::trials(), size::trials(), source::trials()]
+        .into_iter()
+        .flatten()
+        .collect();
     libtest_mimic::run(&arguments, trials).exit()
 }
 

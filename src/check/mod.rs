@@ -2,3 +2,5 @@
 //! settled and only the rows of a batch symbolic.
 
 pub mod number;
+pub mod shapes;
+pub mod types;

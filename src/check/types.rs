@@ -1,0 +1,81 @@
+//! Types: an element and named axes, each axis remembering where its size was decided.
+
+use crate::ir::Size;
+use crate::source::Span;
+use std::fmt;
+
+/// Where a size was decided, and what is there: both ends of a conflict are drawn from these.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Origin {
+    pub span: Span,
+    pub text: String,
+}
+
+/// One axis of a tensor. Tensors carry positions; names live only in signatures and indexed `let`s.
+#[derive(Clone, Debug)]
+pub struct Axis {
+    pub size: Size,
+    pub origin: Option<Origin>,
+}
+
+impl Axis {
+    pub fn new(size: Size, span: Span, text: impl Into<String>) -> Axis {
+        Axis { size, origin: Some(Origin { span, text: text.into() }) }
+    }
+}
+
+/// What the elements are.
+#[derive(Clone, Debug)]
+pub enum Elem {
+    Float,
+    Int,
+    Bool,
+    /// A whole number below the size: labels and tokens.
+    Class(Axis),
+}
+
+/// Names one index of an indexed `let` or of a reduction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct IndexId(pub u32);
+
+/// The type of a term. Inside index notation a term is a family of tensors, one for each value of
+/// its `along` indices; outside of it `along` is empty.
+#[derive(Clone, Debug)]
+pub struct Type {
+    pub elem: Elem,
+    /// Ascending: the order in which lowering lays out the leading axes.
+    pub along: Vec<IndexId>,
+    pub axes: Vec<Axis>,
+}
+
+impl Type {
+    pub fn float(axes: Vec<Axis>) -> Type {
+        Type { elem: Elem::Float, along: Vec::new(), axes }
+    }
+
+    pub fn scalar(elem: Elem) -> Type {
+        Type { elem, along: Vec::new(), axes: Vec::new() }
+    }
+
+    pub fn sizes(&self) -> Vec<Size> {
+        self.axes.iter().map(|axis| axis.size.clone()).collect()
+    }
+}
+
+/// `[n, 10]`, `class(3)[n]`, `[]`: as a person would write it.
+impl fmt::Display for Type {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.elem {
+            Elem::Float => {}
+            Elem::Int => f.write_str("int")?,
+            Elem::Bool => f.write_str("bool")?,
+            Elem::Class(k) => write!(f, "class({})", k.size)?,
+        }
+        f.write_str("[")?;
+        for (at, axis) in self.axes.iter().enumerate() {
+            let comma = if at == 0 { "" } else { ", " };
+            write!(f, "{comma}{}", axis.size)?;
+        }
+        f.write_str("]")
+    }
+}

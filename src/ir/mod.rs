@@ -1,0 +1,5 @@
+//! The graph of a computation; it knows nothing of syntax.
+
+mod size;
+
+pub use size::{Size, Symbol};

@@ -1,0 +1,135 @@
+//! Sizes of axes: integer polynomials over symbols. The rows of a batch stay a symbol from the checker to the
+//! graph, so that one check and one graph serve every batch of a run.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+/// A size that is known only when a run starts: the rows of a batch.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Symbol(Arc<str>);
+
+impl Symbol {
+    pub fn new(name: &str) -> Symbol {
+        Symbol(name.into())
+    }
+}
+
+/// A sum of products of symbols, each with its whole factor. Arithmetic saturates: a size that does
+/// not fit 64 bits is refused by whoever counts elements, long before it would wrap.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Size {
+    /// Factor by sorted symbols; no factor is zero; the settled part has no symbols.
+    terms: BTreeMap<Vec<Symbol>, i64>,
+}
+
+impl Size {
+    pub fn symbol(symbol: Symbol) -> Size {
+        Size { terms: BTreeMap::from([(vec![symbol], 1)]) }
+    }
+
+    /// The number, if no symbol is in it.
+    pub fn settled(&self) -> Option<i64> {
+        match self.terms.len() {
+            0 => Some(0),
+            1 => self.terms.get(&Vec::new()).copied(),
+            _ => None,
+        }
+    }
+
+    pub fn plus(&self, other: &Size) -> Size {
+        let mut terms = self.terms.clone();
+        for (symbols, factor) in &other.terms {
+            let sum = terms.entry(symbols.clone()).or_insert(0);
+            *sum = sum.saturating_add(*factor);
+        }
+        Size::tidy(terms)
+    }
+
+    pub fn minus(&self, other: &Size) -> Size {
+        self.plus(&other.times(&Size::from(-1)))
+    }
+
+    pub fn times(&self, other: &Size) -> Size {
+        let mut terms: BTreeMap<Vec<Symbol>, i64> = BTreeMap::new();
+        for (mine, a) in &self.terms {
+            for (theirs, b) in &other.terms {
+                let mut symbols = [mine.as_slice(), theirs.as_slice()].concat();
+                symbols.sort();
+                let sum = terms.entry(symbols).or_insert(0);
+                *sum = sum.saturating_add(a.saturating_mul(*b));
+            }
+        }
+        Size::tidy(terms)
+    }
+
+    /// The quotient of an exact division by a settled size; `None` where a remainder is left.
+    pub fn over(&self, divisor: &Size) -> Option<Size> {
+        let divisor = divisor.settled().filter(|divisor| *divisor != 0)?;
+        let exact = |(symbols, factor): (&Vec<Symbol>, &i64)| {
+            (factor.checked_rem(divisor)? == 0).then_some((symbols.clone(), factor.checked_div(divisor)?))
+        };
+        Some(Size { terms: self.terms.iter().map(exact).collect::<Option<_>>()? })
+    }
+
+    /// ⌈self / divisor⌉ of settled sizes, with a divisor above zero.
+    pub fn ceil_over(&self, divisor: &Size) -> Option<Size> {
+        let (size, divisor) = (self.settled()?, divisor.settled().filter(|divisor| *divisor > 0)?);
+        let up = i64::from(size.rem_euclid(divisor) != 0);
+        Some(Size::from(size.div_euclid(divisor) + up))
+    }
+
+    /// The same size with numbers for symbols; symbols without a number stay.
+    pub fn settle(&self, numbers: &[(Symbol, i64)]) -> Size {
+        let value = |symbol: &Symbol| match numbers.iter().find(|(name, _)| name == symbol) {
+            Some((_, number)) => Size::from(*number),
+            None => Size::symbol(symbol.clone()),
+        };
+        self.terms.iter().fold(Size::from(0), |sum, (symbols, factor)| {
+            let product = symbols.iter().fold(Size::from(*factor), |product, symbol| product.times(&value(symbol)));
+            sum.plus(&product)
+        })
+    }
+
+    fn tidy(mut terms: BTreeMap<Vec<Symbol>, i64>) -> Size {
+        terms.retain(|_, factor| *factor != 0);
+        Size { terms }
+    }
+}
+
+impl From<i64> for Size {
+    fn from(number: i64) -> Size {
+        Size::tidy(BTreeMap::from([(Vec::new(), number)]))
+    }
+}
+
+impl fmt::Display for Symbol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// `2 * n * t + 1`: highest powers first, as the language writes it.
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.terms.is_empty() {
+            return f.write_str("0");
+        }
+        let mut terms: Vec<_> = self.terms.iter().collect();
+        terms.sort_by_key(|(symbols, _)| std::cmp::Reverse(symbols.len()));
+        for (at, (symbols, factor)) in terms.into_iter().enumerate() {
+            let sign = match (at, *factor < 0) {
+                (0, true) => "-",
+                (0, false) => "",
+                (_, true) => " - ",
+                (_, false) => " + ",
+            };
+            let mut factors: Vec<String> = symbols.iter().map(Symbol::to_string).collect();
+            if factor.unsigned_abs() != 1 || factors.is_empty() {
+                factors.insert(0, factor.unsigned_abs().to_string());
+            }
+            write!(f, "{sign}{}", factors.join(" * "))?;
+        }
+        Ok(())
+    }
+}
