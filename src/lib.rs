@@ -4,3 +4,4 @@ pub mod check;
 pub mod diagnostic;
 pub mod ir;
 pub mod source;
+pub mod syntax;

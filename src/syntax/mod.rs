@@ -1,0 +1,3 @@
+//! The surface of the language: its tree.
+
+pub mod tree;
