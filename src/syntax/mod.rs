@@ -1,3 +1,6 @@
-//! The surface of the language: its tree.
+//! The surface of the language: its tree, and the parser, which alone sees pest's pairs.
 
+mod parse;
 pub mod tree;
+
+pub use parse::parse;

@@ -28,7 +28,7 @@ pub struct Item {
 pub enum ItemKind {
     Use(Text),
     Let(Let),
-    Fn(Fn),
+    Fn(Function),
     /// `layer` and `model`.
     Layer(Layer),
     Optimizer(Optimizer),
@@ -61,7 +61,7 @@ pub struct Param {
 }
 
 #[derive(Clone, Debug)]
-pub struct Fn {
+pub struct Function {
     pub name: Name,
     pub params: Vec<Param>,
     pub result: Option<Type>,
@@ -125,7 +125,6 @@ pub enum TypeKind {
     Word(Word),
     List(Box<Type>),
     Tuple(Vec<Type>),
-    Record(Vec<(Name, Type)>),
 }
 
 #[derive(Clone, Debug)]
@@ -164,8 +163,8 @@ pub struct Statement {
 #[derive(Clone, Debug)]
 pub enum StatementKind {
     Let(Target, Option<Type>, Init),
-    Param(Name, Option<Type>, Init),
-    State(Name, Option<Type>, Init),
+    Param(Target, Option<Type>, Init),
+    State(Target, Option<Type>, Init),
     Out(Expr),
     Emit(Name, Expr),
     /// `name = value`, `name' = value`, `h'[n, e] = value`, `x, y = value`, `x: [1] ~ normal(0, 1)`.
@@ -268,8 +267,8 @@ pub enum IndexPlace {
     Rest(Option<Name>, Span),
     /// `i`, `2 * i + u`, `labels[n]`; declared: a name, maybe with its size, `h: heads`.
     At(Expr, Option<Expr>),
-    /// `1..t`, `1..`, `..t`.
-    Slice(Option<Expr>, Option<Expr>, Span),
+    /// `1..t`, `1..`.
+    Slice(Expr, Option<Expr>, Span),
     /// `(s h e)`: one axis laid out as several.
     Group(Vec<(Name, Option<Expr>)>, Span),
 }
