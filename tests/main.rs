@@ -2,18 +2,26 @@
 
 use libtest_mimic::{Arguments, Trial};
 
+mod data;
+mod io;
 mod number;
 mod rooms;
 mod shapes;
 mod size;
 mod source;
+mod split;
 
 fn main() {
     let arguments = Arguments::from_args();
-    let trials: Vec<Trial> = [number::trials(), rooms::trials(), shapes::trials(), size::trials(), source::trials()]
-        .into_iter()
-        .flatten()
-        .collect();
+    let mut trials: Vec<Trial> = Vec::new();
+    trials.extend(data::trials());
+    trials.extend(io::trials());
+    trials.extend(number::trials());
+    trials.extend(rooms::trials());
+    trials.extend(shapes::trials());
+    trials.extend(size::trials());
+    trials.extend(source::trials());
+    trials.extend(split::trials());
     libtest_mimic::run(&arguments, trials).exit()
 }
 

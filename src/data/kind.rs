@@ -1,0 +1,107 @@
+//! What a column holds, by a scan of all its cells.
+
+/// What one cell is. Spaces around it do not count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// No text at all.
+    Empty,
+    Integer,
+    Number,
+    /// `nan`, `inf`, or a number too large to hold.
+    NotFinite,
+    Word,
+}
+
+pub fn kind_of(cell: &str) -> Kind {
+    let cell = cell.trim();
+    if cell.is_empty() {
+        return Kind::Empty;
+    }
+    if cell.parse::<i64>().is_ok() {
+        return Kind::Integer;
+    }
+    match cell.parse::<f64>() {
+        Ok(value) if value.is_finite() => Kind::Number,
+        Ok(_) => Kind::NotFinite,
+        Err(_) => Kind::Word,
+    }
+}
+
+/// How many cells of one kind there are, and the rows of the first of them.
+#[derive(Clone, Debug, Default)]
+pub struct Tally {
+    pub count: usize,
+    pub first: Vec<usize>,
+}
+
+/// Places shown of one mistake.
+const SHOWN: usize = 3;
+
+impl Tally {
+    fn add(&mut self, row: usize) {
+        self.count += 1;
+        if self.first.len() < SHOWN {
+            self.first.push(row);
+        }
+    }
+}
+
+/// What the cells of one column are.
+#[derive(Clone, Debug, Default)]
+pub struct Scan {
+    pub integers: usize,
+    pub numbers: usize,
+    /// Empty cells without quotes.
+    pub missing: Tally,
+    /// Empty cells in quotes: `""`.
+    pub quoted: Tally,
+    pub not_finite: Tally,
+    pub words: Tally,
+}
+
+/// What a column is read as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reading {
+    Integers,
+    Numbers,
+    Text,
+    /// Numbers but for a few words: a mistake in the file.
+    NumbersBut,
+}
+
+impl Scan {
+    /// Counts a cell; `quoted` is asked of an empty one alone.
+    pub fn add(&mut self, row: usize, cell: &str, quoted: impl FnOnce() -> bool) {
+        match kind_of(cell) {
+            Kind::Empty if quoted() => self.quoted.add(row),
+            Kind::Empty => self.missing.add(row),
+            Kind::Integer => self.integers += 1,
+            Kind::Number => self.numbers += 1,
+            Kind::NotFinite => self.not_finite.add(row),
+            Kind::Word => self.words.add(row),
+        }
+    }
+
+    /// The empty cells that are a mistake: in a column of text, those without quotes.
+    pub fn lacking(&self) -> Tally {
+        if self.reading() == Reading::Text {
+            return self.missing.clone();
+        }
+        let mut first = [&self.missing.first[..], &self.quoted.first[..]].concat();
+        first.sort_unstable();
+        first.truncate(SHOWN);
+        Tally { count: self.missing.count + self.quoted.count, first }
+    }
+
+    /// One word among at least four numbers is a mistake; more words than that make a column of text.
+    pub fn reading(&self) -> Reading {
+        let numeric = self.integers + self.numbers + self.not_finite.count;
+        match self.words.count {
+            0 if numeric == 0 => Reading::Text,
+            0 if self.numbers + self.not_finite.count == 0 => Reading::Integers,
+            0 => Reading::Numbers,
+            words if words.saturating_mul(4) <= numeric => Reading::NumbersBut,
+            _ => Reading::Text,
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! Data is columns: typed columns are read from files, rows are split, and whatever is fitted is fitted on
+//! training rows alone.
+//!
+//! | file | what |
+//! |---|---|
+//! | `table` | columns of numbers, whole numbers or text, and where each cell stands |
+//! | `csv` | tables from text with separators |
+//! | `cell` | the place of one cell in such a text |
+//! | `kind` | what a column holds, by a scan of its cells |
+//! | `split` | which rows are for training, validation and test |
+//! | `shuffle` | the seeded order behind a split |
+//! | `fit` | the classes of a category column |
+
+pub mod cell;
+pub mod csv;
+pub mod fit;
+mod kind;
+pub mod shuffle;
+pub mod split;
+pub mod table;
+mod trouble;

@@ -1,0 +1,171 @@
+//! Reading tables: what columns hold, and one clear diagnostic for each mistake in a file.
+
+use libtest_mimic::Trial;
+use mlx::data::csv;
+use mlx::data::table::{Table, Values};
+use mlx::diagnostic::Diagnostic;
+use mlx::source::{Sources, Span};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestCaseError, TestRunner};
+
+use crate::trial;
+
+pub fn trials() -> Vec<Trial> {
+    vec![
+        trial("data::types_by_scan", types_by_scan),
+        trial("data::byte_order_mark_and_separator", byte_order_mark_and_separator),
+        trial("data::quotes_and_places", quotes_and_places),
+        trial("data::models_data_reads", models_data_reads),
+        trial("data::each_mistake_has_its_code", each_mistake_has_its_code),
+        trial("data::a_word_among_numbers_is_shown", a_word_among_numbers_is_shown),
+        trial("data::ragged_rows_are_shown", ragged_rows_are_shown),
+        trial("data::missing_cells", missing_cells),
+        trial("data::all_columns_are_reported", all_columns_are_reported),
+        trial("data::what_a_binary_file_is", what_a_binary_file_is),
+        trial("data::no_bytes_panic", no_bytes_panic),
+    ]
+}
+
+/// A program with a call, for the label that every diagnostic has.
+pub fn program() -> (Sources, Span) {
+    let mut sources = Sources::default();
+    let source = sources.add("model.mlx", "data d = csv(\"d.csv\")");
+    (sources, Span::new(source, 9, 21))
+}
+
+fn try_read(bytes: &[u8], separator: u8) -> (Sources, Result<Table, Vec<Diagnostic>>) {
+    let (mut sources, call) = program();
+    let table = csv::read(&mut sources, "d.csv", bytes, separator, call);
+    (sources, table)
+}
+
+pub fn table(text: &str) -> (Sources, Table) {
+    let (sources, table) = try_read(text.as_bytes(), b',');
+    (sources, table.unwrap_or_else(|wrong| panic!("{wrong:?}")))
+}
+
+/// The mistakes in a text, as `code line:column "text there": message`.
+fn mistakes(text: &[u8]) -> Vec<String> {
+    let (sources, table) = try_read(text, b',');
+    let wrong = table.expect_err("a mistake");
+    wrong.iter().map(|mistake| shown(&sources, mistake)).collect()
+}
+
+pub fn shown(sources: &Sources, mistake: &Diagnostic) -> String {
+    let first = mistake.labels[0].span;
+    let place = sources.start(first);
+    assert!(mistake.labels.iter().any(|label| sources.get(label.span.source).name == "model.mlx"), "{mistake:?}");
+    format!("{} {}:{} {:?}: {}", mistake.code, place.line, place.column, sources.text(first), mistake.message)
+}
+
+fn types_by_scan() {
+    let (_, t) = table("a,b,c\n1,1.5, x\n-2,1e3,y z \n");
+    assert_eq!((t.rows, t.columns.len()), (2, 3));
+    assert_eq!(t.column("a").map(|c| &c.values), Some(&Values::Integers(vec![1, -2])));
+    assert_eq!(t.column("b").map(|c| &c.values), Some(&Values::Numbers(vec![1.5, 1000.0])));
+    assert_eq!(t.column("c").map(|c| &c.values), Some(&Values::Text(vec!["x".into(), "y z".into()])));
+    let (_, t) = table("house\n12\n12a\n13\n");
+    assert_eq!(t.first_word(0), Some(1));
+}
+
+fn byte_order_mark_and_separator() {
+    let (sources, t) = try_read("\u{feff}größe;b\r\n1;2\r\n\r\n3;4".as_bytes(), b';');
+    let t = t.expect("a table");
+    assert_eq!(t.column("größe").map(|c| &c.values), Some(&Values::Integers(vec![1, 3])));
+    assert_eq!(sources.text(t.columns[1].span), "b");
+    assert_eq!(sources.start(t.columns[1].span).column, 7);
+    assert_eq!(sources.start(t.place(&sources, 1, 1)).line, 4);
+}
+
+fn quotes_and_places() {
+    let (sources, t) = table("name,text,\nann,\"a, \"\"b\"\"\n2\",5\nbob,\"\",6\n");
+    assert_eq!(t.column("text").map(|c| &c.values), Some(&Values::Text(vec!["a, \"b\"\n2".into(), String::new()])));
+    assert_eq!(t.column("column 3").map(|c| &c.values), Some(&Values::Integers(vec![5, 6])));
+    assert_eq!(sources.text(t.place(&sources, 0, 2)), "5");
+    assert_eq!(sources.text(t.place(&sources, 1, 0)), "bob");
+}
+
+fn models_data_reads() {
+    let files = [("diabetes", 442, 11), ("breast_cancer", 569, 31), ("iris", 150, 5), ("digits", 1797, 65)];
+    for (name, rows, columns) in files {
+        let path = format!("{}/models/data/{name}.csv", env!("CARGO_MANIFEST_DIR"));
+        let bytes = mlx::io::read(path.as_ref()).expect("a file of the project");
+        let t = try_read(&bytes, b',').1.expect("a table");
+        assert_eq!((t.rows, t.columns.len()), (rows, columns), "{name}");
+    }
+}
+
+fn each_mistake_has_its_code() {
+    let cases: &[(&[u8], &str)] = &[
+        (b"a\n\xff\n", "E0301 2:1 \"\u{fffd}\": `d.csv` is not a text file in UTF-8"),
+        (b"a\n1\0\n", "E0301 2:2 \"\\0\": `d.csv` is not a text file in UTF-8"),
+        (b"", "E0302 1:1 \"\": `d.csv` is empty"),
+        (b"\n\n", "E0302 1:1 \"\": `d.csv` is empty"),
+        (b"a,b\n", "E0303 1:1 \"a,b\": `d.csv` has a header and no rows"),
+        (b"a,b, a\n1,2,3\n", "E0304 1:6 \"a\": two columns are named `a`"),
+        (b"a,b\n1,2\n3\n", "E0305 3:1 \"3\": 1 row of `d.csv` has another number of cells than the header's 2"),
+        (b"a,b\n1,\n2,3\n", "E0306 2:3 \"\": column `b` lacks a value in 1 row"),
+        (b"a\n1\n2\nx\n3\n4\n", "E0307 4:1 \"x\": column `a` holds numbers, but not in 1 of 5 rows"),
+        (b"a,b\n1,NaN\n2,-inf\n", "E0308 2:3 \"NaN\": column `b` is not finite in 2 rows"),
+        (b"a\n1\n1e999\n", "E0308 3:1 \"1e999\": column `a` is not finite in 1 row"),
+        (b"a,b\n1,\"x\n2,3\n", "E0309 2:3 \"\\\"\": a quote in `d.csv` never closes"),
+        (b"a,b\n1,2\n\"x\n2,3\n", "E0309 3:1 \"\\\"\": a quote in `d.csv` never closes"),
+        (b"a;b\n1;2\n", "E0310 1:1 \"a;b\": the header of `d.csv` is a single cell"),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(mistakes(text), [expected.to_string()]);
+    }
+}
+
+fn a_word_among_numbers_is_shown() {
+    let (sources, t) = try_read(b"a,b\n1,2\n2,NA\n3,1\n4,2\n5,2\n6, n/a\n7,1\n8,1\n9,1\n10,1\n", b',');
+    let wrong = t.expect_err("a mistake");
+    let places: Vec<_> = wrong[0].labels.iter().map(|label| (sources.text(label.span), &*label.text)).collect();
+    assert_eq!(places, [("NA", "not a number"), ("n/a", "not a number"), ("csv(\"d.csv\")", "read here")]);
+    assert_eq!(wrong[0].help.as_deref(), Some("a missing value? fill it or leave the row out"));
+}
+
+fn ragged_rows_are_shown() {
+    let (sources, t) = try_read(b"a,b\n1,2,3\n4\n5,6\n7,\"8\n9\",0\n1,2,3\n", b',');
+    let wrong = t.expect_err("a mistake");
+    let places: Vec<_> = wrong[0].labels.iter().map(|label| (sources.text(label.span), &*label.text)).collect();
+    assert_eq!(places[..3], [("1,2,3", "3 cells here"), ("4", "1 cell here"), ("7,\"8", "3 cells here")]);
+    assert!(wrong[0].message.starts_with("4 rows"));
+}
+
+fn missing_cells() {
+    // Four quoted empty cells are text; the fifth is missing.
+    let text = b"a,b\nx,1\n\"\",1\n\"\",1\n\"\",1\n\"\",1\n,1\n";
+    assert_eq!(mistakes(text), ["E0306 7:1 \"\": column `a` lacks a value in 1 row"]);
+    assert_eq!(mistakes(b"a,b\n1,2\n\"\",3\n"), ["E0306 3:1 \"\\\"\\\"\": column `a` lacks a value in 1 row"]);
+    assert_eq!(mistakes(b"a,b\n,2\n,3\n"), ["E0306 2:1 \"\": column `a` lacks a value in 2 rows"]);
+}
+
+fn all_columns_are_reported() {
+    let codes: Vec<String> = mistakes(b"a,b,c\n,nan,1\n1,2,3\n").iter().map(|text| text[..9].to_string()).collect();
+    assert_eq!(codes, ["E0306 2:1", "E0308 2:2"]);
+}
+
+fn what_a_binary_file_is() {
+    let help = |bytes: &[u8]| try_read(bytes, b',').1.expect_err("a mistake")[0].help.clone().expect("help");
+    assert!(help(b"\x1f\x8b\x08\0").contains("gzip"));
+    assert!(help(b"PK\x03\x04\x00").contains("zip"));
+    assert!(help(b"PAR1\x15\x00").contains("Parquet"));
+    assert!(help(b"\xff\xfea\0,\0").contains("UTF-16"));
+    assert!(help(b"caf\xe9\n1").contains("UTF-8"));
+}
+
+fn no_bytes_panic() {
+    let mut runner = TestRunner::new(Config { failure_persistence: None, ..Config::default() });
+    let garbage = proptest::collection::vec(any::<u8>(), 0..60);
+    let near = "[,\"\n\r\\t é1.x;-]{0,40}";
+    let checked = |bytes: &[u8]| -> Result<(), TestCaseError> {
+        if let (sources, Err(wrong)) = try_read(bytes, b',') {
+            assert!(!wrong.is_empty());
+            wrong.iter().for_each(|mistake| drop(shown(&sources, mistake)));
+        }
+        Ok(())
+    };
+    runner.run(&garbage, |bytes| checked(&bytes)).expect("no panic");
+    runner.run(&near, |text| checked(text.as_bytes())).expect("no panic");
+}

@@ -1,0 +1,38 @@
+//! The door to files.
+
+use libtest_mimic::Trial;
+use mlx::io;
+
+use crate::trial;
+
+pub fn trials() -> Vec<Trial> {
+    vec![
+        trial("io::files_are_replaced_whole", files_are_replaced_whole),
+        trial("io::failures_say_what", failures_say_what),
+    ]
+}
+
+fn files_are_replaced_whole() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let inner = folder.path().join("a/b");
+    io::create_folder(&inner).expect("a folder");
+    assert!(!io::create_new_folder(&inner).expect("an answer"));
+    let file = inner.join("f");
+    io::write(&file, b"one").expect("written");
+    io::write(&file, b"two").expect("written");
+    assert_eq!(io::read(&file).expect("read"), b"two");
+    assert_eq!(std::fs::read_dir(&inner).expect("a folder").count(), 1, "nothing is left beside it");
+    let mut log = io::Log::open(&inner.join("log")).expect("a log");
+    log.line("a").expect("written");
+    log.line("b").expect("written");
+    assert_eq!(io::read(&inner.join("log")).expect("read"), b"a\nb\n");
+}
+
+fn failures_say_what() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let absent = folder.path().join("absent");
+    let text = io::read(&absent).expect_err("a failure").to_string();
+    assert!(text.starts_with("cannot read `") && text.ends_with("absent`: it does not exist"), "{text}");
+    assert!(io::write(&absent.join("f"), b"").expect_err("a failure").to_string().starts_with("cannot write `"));
+    assert!(io::write(folder.path(), b"").is_err());
+}
