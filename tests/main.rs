@@ -10,6 +10,7 @@ mod shapes;
 mod size;
 mod source;
 mod split;
+mod syntax;
 
 fn main() {
     let arguments = Arguments::from_args();
@@ -21,6 +22,7 @@ fn main() {
     trials.extend(shapes::trials());
     trials.extend(size::trials());
     trials.extend(source::trials());
+    trials.extend(syntax::trials());
     trials.extend(split::trials());
     libtest_mimic::run(&arguments, trials).exit()
 }

@@ -124,7 +124,8 @@ impl Builder {
                 "-" => Binary::Subtract,
                 "*" => Binary::Multiply,
                 "/" => Binary::Divide,
-                _ => Binary::Product,
+                "@" => Binary::Product,
+                other => unreachable!("the grammar has no operator `{other}`"),
             };
             let right = self.chain(take(&mut inner));
             let span = left.span.to(right.span);
@@ -140,9 +141,10 @@ impl Builder {
             places.push(self.span(&one));
         }
         let value = self.chain(take(&mut inner));
-        places.into_iter().rev().fold(value, |value, at| {
-            self.make(at.to(value.span), ExprKind::Unary(operator, Box::new(value)))
-        })
+        places
+            .into_iter()
+            .rev()
+            .fold(value, |value, at| self.make(at.to(value.span), ExprKind::Unary(operator, Box::new(value))))
     }
 
     fn power(&mut self, pair: Pair<Rule>) -> Expr {

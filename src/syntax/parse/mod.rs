@@ -195,7 +195,10 @@ impl<'t> Driver<'t> {
                 if word == "train" { ItemKind::Train(block) } else { ItemKind::Sweep(block) }
             }
             _ => {
-                self.unexpected(self.at, "an item (`use`, `let`, `fn`, `layer`, `model`, `optimizer`, `data`, `train` or `sweep`)");
+                self.unexpected(
+                    self.at,
+                    "an item (`use`, `let`, `fn`, `layer`, `model`, `optimizer`, `data`, `train` or `sweep`)",
+                );
                 return None;
             }
         })
@@ -276,7 +279,15 @@ fn words_of(rules: &[Rule]) -> String {
 fn word_of(rule: Rule) -> Option<&'static str> {
     Some(match rule {
         Rule::name => "a name",
-        Rule::expr | Rule::stage | Rule::range | Rule::primary | Rule::number | Rule::unary | Rule::or_ => "an expression",
+        Rule::expr | Rule::stage | Rule::range | Rule::primary | Rule::number | Rule::unary | Rule::or_ => {
+            "an expression"
+        }
+        Rule::and_ | Rule::not_ | Rule::comparison | Rule::sum | Rule::term | Rule::power | Rule::postfix => {
+            "an expression"
+        }
+        Rule::minus | Rule::kw_not | Rule::kw_if | Rule::kw_scan | Rule::truth | Rule::list | Rule::paren => {
+            "an expression"
+        }
         Rule::type_ | Rule::tensor_type | Rule::word_type => "a type",
         Rule::string => "a string",
         Rule::equals => "`=`",
@@ -292,7 +303,6 @@ fn word_of(rule: Rule) -> Option<&'static str> {
         Rule::kw_on => "`on`",
         Rule::end => "the end of the statement",
         Rule::sum_op | Rule::term_op | Rule::compare_op | Rule::pipe_op => "an operator",
-        Rule::call | Rule::index | Rule::field => return None,
         _ => return None,
     })
 }
