@@ -15,6 +15,7 @@ pub fn trials() -> Vec<Trial> {
         trial("syntax::words_end_where_names_would", words_end_where_names_would),
         trial("syntax::precedence", precedence),
         trial("syntax::a_body_that_never_ends", a_body_that_never_ends),
+        trial("syntax::limits_come_before_recursion", limits_come_before_recursion),
     ];
     for folder in ["tests/spec/syntax", "stdlib", "models"] {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
@@ -98,4 +99,14 @@ fn precedence() {
 
 fn a_body_that_never_ends() {
     assert_eq!(mistakes("model M(x) {\n    out x\n"), ["3:1 a `}` is missing"]);
+}
+
+fn limits_come_before_recursion() {
+    for nested in ["(", "[", "-", "not ", "if a then ", "2^", "f("] {
+        let found = mistakes(&format!("let y = {}", nested.repeat(20_000)));
+        assert!(found.len() == 1 && found[0].contains("nested deeper"), "{nested}: {found:?}");
+    }
+    assert!(mistakes(&"x".repeat(50_000_000))[0].contains("50000000 bytes"));
+    assert_eq!(mistakes("let a = 1\0"), ["1:10 the text holds a NUL byte"]);
+    assert!(mistakes(&format!("let y = {}1{}", "(".repeat(60), ")".repeat(60))).is_empty());
 }

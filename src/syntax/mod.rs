@@ -1,5 +1,6 @@
 //! The surface of the language: its tree, and the parser, which alone sees pest's pairs.
 
+mod limits;
 mod parse;
 pub mod tree;
 

@@ -5,7 +5,7 @@ mod statement;
 
 use crate::diagnostic::Diagnostic;
 use crate::source::{SourceId, Sources, Span};
-use crate::syntax::tree::*;
+use crate::syntax::{limits, tree::*};
 use build::{Builder, take, take_if};
 use pest::Parser;
 use pest::error::{ErrorVariant, InputLocation};
@@ -18,6 +18,9 @@ struct Grammar;
 /// Reads one text: what could be read of it, and everything that could not.
 pub fn parse(sources: &Sources, source: SourceId) -> (File, Vec<Diagnostic>) {
     let text = sources.get(source).text.clone();
+    if let Some(exceeded) = limits::exceeded(source, &text) {
+        return (File { source, items: Vec::new() }, vec![exceeded]);
+    }
     let builder = Builder { source, base: 0, next_id: source.0 << 20 };
     let mut parser = Driver { text: &text, at: 0, builder, found: Vec::new() };
     let items = parser.items();
