@@ -7,3 +7,4 @@ pub mod io;
 pub mod ir;
 pub mod source;
 pub mod syntax;
+pub mod train;

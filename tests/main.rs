@@ -5,12 +5,14 @@ use libtest_mimic::{Arguments, Trial};
 mod data;
 mod io;
 mod number;
+mod record;
 mod rooms;
 mod shapes;
 mod size;
 mod source;
 mod split;
 mod syntax;
+mod weights;
 
 fn main() {
     let arguments = Arguments::from_args();
@@ -18,12 +20,14 @@ fn main() {
     trials.extend(data::trials());
     trials.extend(io::trials());
     trials.extend(number::trials());
+    trials.extend(record::trials());
     trials.extend(rooms::trials());
     trials.extend(shapes::trials());
     trials.extend(size::trials());
     trials.extend(source::trials());
     trials.extend(syntax::trials());
     trials.extend(split::trials());
+    trials.extend(weights::trials());
     libtest_mimic::run(&arguments, trials).exit()
 }
 

@@ -1,0 +1,131 @@
+//! What happens in a run: one JSON object a line, in `metrics.jsonl` and on standard output under `--json`.
+
+use serde_json::{Map, Number, Value};
+
+/// Why a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    Done,
+    Stopped,
+    Interrupted,
+    Failed,
+}
+
+impl Reason {
+    pub fn name(self) -> &'static str {
+        match self {
+            Reason::Done => "done",
+            Reason::Stopped => "stopped",
+            Reason::Interrupted => "interrupted",
+            Reason::Failed => "failed",
+        }
+    }
+}
+
+/// Numbers by name, in the order of the program.
+pub type Named = Vec<(String, f64)>;
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    Start {
+        parameters: u64,
+        arena_bytes: u64,
+        steps: u64,
+        device: String,
+    },
+    /// `step` counts from 1; `loss` is the one before the step's update, on its batch.
+    Step {
+        step: u64,
+        epoch: u64,
+        loss: f64,
+        lr: f64,
+        terms: Named,
+    },
+    Eval {
+        step: u64,
+        split: String,
+        loss: f64,
+        reports: Named,
+    },
+    End {
+        step: u64,
+        reason: Reason,
+        seconds: f64,
+        peak_rss_bytes: u64,
+    },
+}
+
+impl Event {
+    /// The line of an event, without its end. JSON has no word for a number that is not finite: it is `null`.
+    pub fn line(&self) -> String {
+        let mut fields = Fields::default();
+        match self {
+            Event::Start { parameters, arena_bytes, steps, device } => {
+                fields.text("event", "start");
+                fields.count("parameters", *parameters);
+                fields.count("arena_bytes", *arena_bytes);
+                fields.count("steps", *steps);
+                fields.text("device", device);
+            }
+            Event::Step { step, epoch, loss, lr, terms } => {
+                fields.text("event", "step");
+                fields.count("step", *step);
+                fields.count("epoch", *epoch);
+                fields.number("loss", *loss);
+                fields.number("lr", *lr);
+                fields.numbers(terms);
+            }
+            Event::Eval { step, split, loss, reports } => {
+                fields.text("event", "eval");
+                fields.count("step", *step);
+                fields.text("split", split);
+                fields.number("loss", *loss);
+                fields.numbers(reports);
+            }
+            Event::End { step, reason, seconds, peak_rss_bytes } => {
+                fields.text("event", "end");
+                fields.count("step", *step);
+                fields.text("reason", reason.name());
+                fields.number("seconds", *seconds);
+                fields.count("peak_rss_bytes", *peak_rss_bytes);
+            }
+        }
+        Value::Object(fields.0).to_string()
+    }
+}
+
+/// The fields of an object in their order. A name that is taken keeps its first value.
+#[derive(Default)]
+struct Fields(Map<String, Value>);
+
+impl Fields {
+    fn put(&mut self, name: &str, value: Value) {
+        self.0.entry(name).or_insert(value);
+    }
+
+    fn text(&mut self, name: &str, value: &str) {
+        self.put(name, Value::String(value.to_string()));
+    }
+
+    fn count(&mut self, name: &str, value: u64) {
+        self.put(name, Value::Number(value.into()));
+    }
+
+    fn number(&mut self, name: &str, value: f64) {
+        self.put(name, Number::from_f64(value).map_or(Value::Null, Value::Number));
+    }
+
+    fn numbers(&mut self, named: &Named) {
+        named.iter().for_each(|(name, value)| self.number(name, *value));
+    }
+}
+
+/// The lines of a `metrics.jsonl` that a run continued after step `step` keeps: what came later, the end of the
+/// interrupted run and a line that was cut short are left out.
+pub fn kept(text: &str, step: u64) -> String {
+    let keeps = |line: &&str| match serde_json::from_str::<Value>(line) {
+        Err(_) => false,
+        Ok(event) => event["event"] != "end" && event["step"].as_u64().unwrap_or(0) <= step,
+    };
+    text.lines().filter(keeps).map(|line| format!("{line}\n")).collect()
+}

@@ -1,0 +1,101 @@
+//! The folder of a run: `run.yaml`, `metrics.jsonl`, and beside them the weights.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::io::{self, Failure, Log};
+use crate::train::events::Event;
+use crate::train::yaml;
+
+/// What was run, and what came of it: the text of `run.yaml`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// The program's file as the command line named it, and the name of its `train` block.
+    pub file: String,
+    pub train: String,
+    /// SHA-256 of the program's text.
+    pub source: String,
+    pub hyperparameters: BTreeMap<String, serde_json::Value>,
+    pub seed: u64,
+    pub device: String,
+    /// Programs by name: `mlx` and whatever else decides the numbers.
+    pub versions: BTreeMap<String, String>,
+    pub data: Vec<DataFile>,
+    pub parameters: u64,
+    /// Bytes.
+    pub peak_memory: u64,
+    pub wall_seconds: f64,
+    /// Steps that were finished.
+    pub steps: u64,
+    /// Numbers by name for each split; a number that is not finite is written as `.nan` or `.inf`.
+    pub metrics: BTreeMap<String, BTreeMap<String, f64>>,
+    /// `done`, `stopped`, `interrupted` or `failed`.
+    pub reason: String,
+}
+
+/// A file that rows came from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DataFile {
+    pub path: String,
+    pub sha256: String,
+}
+
+/// SHA-256 in lower-case hexadecimal digits.
+pub fn checksum(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Creates the next folder `<file>-<train>-<n>` under `runs`, n = 1, 2, …; runs that start at once get different ones.
+pub fn new_folder(runs: &Path, file: &Path, train: &str) -> Result<PathBuf, Failure> {
+    io::create_folder(runs)?;
+    let stem = file.file_stem().map_or_else(|| "model".into(), |stem| stem.to_string_lossy());
+    let mut number = 1u64;
+    loop {
+        let folder = runs.join(format!("{stem}-{}-{number}", plain(train)));
+        if io::create_new_folder(&folder)? {
+            return Ok(folder);
+        }
+        number += 1;
+    }
+}
+
+/// A name without what a path gives a meaning to (a backquoted name may hold anything).
+fn plain(name: &str) -> String {
+    name.chars().map(|sign| if sign.is_alphanumeric() || "-_.'".contains(sign) { sign } else { '_' }).collect()
+}
+
+/// Writes `run.yaml`.
+pub fn write(folder: &Path, run: &Run) -> Result<(), Failure> {
+    let path = folder.join("run.yaml");
+    match yaml::to_string(run) {
+        Ok(text) => io::write(&path, text.as_bytes()),
+        Err(error) => Err(Failure { path, attempt: "write", cause: std::io::Error::other(error) }),
+    }
+}
+
+/// Reads `run.yaml`.
+pub fn read(folder: &Path) -> Result<Run, Failure> {
+    let path = folder.join("run.yaml");
+    let bytes = io::read(&path)?;
+    serde_yaml::from_slice(&bytes).map_err(|error| Failure {
+        path,
+        attempt: "read",
+        cause: std::io::Error::new(std::io::ErrorKind::InvalidData, error),
+    })
+}
+
+/// `metrics.jsonl`, as it grows.
+pub struct Metrics(Log);
+
+impl Metrics {
+    pub fn open(folder: &Path) -> Result<Metrics, Failure> {
+        Log::open(&folder.join("metrics.jsonl")).map(Metrics)
+    }
+
+    pub fn add(&mut self, event: &Event) -> Result<(), Failure> {
+        self.0.line(&event.line())
+    }
+}

@@ -1,0 +1,120 @@
+//! The folder of a run, and the events of a run.
+
+use std::path::Path;
+
+use libtest_mimic::Trial;
+use mlx::train::events::{Event, Reason, kept};
+use mlx::train::record::{DataFile, Metrics, Run, checksum, new_folder, read, write};
+use serde_json::json;
+
+use crate::trial;
+
+pub fn trials() -> Vec<Trial> {
+    vec![
+        trial("record::folders_are_numbered", folders_are_numbered),
+        trial("record::run_yaml_is_read_again", run_yaml_is_read_again),
+        trial("record::run_yaml_reads_alike_elsewhere", run_yaml_reads_alike_elsewhere),
+        trial("record::event_lines", event_lines),
+        trial("record::metrics_grow_by_lines", metrics_grow_by_lines),
+        trial("record::a_continued_run_keeps_what_counts", a_continued_run_keeps_what_counts),
+    ]
+}
+
+fn folders_are_numbered() {
+    let runs = tempfile::tempdir().expect("a folder");
+    let runs = runs.path().join("runs");
+    let next = |train: &str| {
+        let folder = new_folder(&runs, Path::new("models/iris.mlx"), train).expect("a folder");
+        folder.strip_prefix(&runs).expect("under runs").display().to_string()
+    };
+    assert_eq!(
+        (next("fit"), next("fit"), next("train")),
+        ("iris-fit-1".into(), "iris-fit-2".into(), "iris-train-1".into())
+    );
+    assert_eq!(next("a/b ..\\é"), "iris-a_b_.._é-1");
+    std::fs::write(runs.join("file"), "").expect("written");
+    assert!(new_folder(&runs.join("file"), Path::new("a.mlx"), "train").is_err());
+}
+
+fn run() -> Run {
+    let hyperparameters = [("width", json!(64)), ("η", json!(0.1)), ("name", json!("on")), ("sizes", json!([1, 2]))];
+    Run {
+        file: "models/iris.mlx".into(),
+        train: "train".into(),
+        source: checksum(b"text"),
+        hyperparameters: hyperparameters.into_iter().map(|(name, value)| (name.to_string(), value)).collect(),
+        seed: 7,
+        device: "cpu".into(),
+        versions: [("mlx".to_string(), "0.1.0".to_string())].into(),
+        data: vec![DataFile { path: "data/iris.csv".into(), sha256: checksum(b"") }],
+        parameters: 83,
+        peak_memory: 4096,
+        wall_seconds: 1.5,
+        steps: 200,
+        metrics: [("test".to_string(), [("loss".to_string(), 0.1 + 0.2)].into())].into(),
+        reason: "done".into(),
+    }
+}
+
+fn run_yaml_is_read_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    write(folder.path(), &run()).expect("written");
+    assert_eq!(read(folder.path()).expect("read"), run());
+    let text = std::fs::read_to_string(folder.path().join("run.yaml")).expect("a text");
+    assert!(text.contains("seed: 7\n") && text.contains("  η: 0.1\n") && text.contains("  name: 'on'\n"), "{text}");
+    assert_eq!(checksum(b""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+    std::fs::write(folder.path().join("run.yaml"), "seed: [").expect("written");
+    assert!(read(folder.path()).expect_err("a failure").to_string().starts_with("cannot read `"));
+}
+
+fn run_yaml_reads_alike_elsewhere() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = |run: &Run| {
+        write(folder.path(), run).expect("written");
+        std::fs::read_to_string(folder.path().join("run.yaml")).expect("a text")
+    };
+    let mut run = run();
+    let values =
+        [("a", json!(1e-5)), ("b", json!(1e20)), ("c", json!(2.5e-7)), ("d", json!("1e5")), ("e", json!([1e-9]))];
+    run.hyperparameters = values.into_iter().map(|(name, value)| (name.to_string(), value)).collect();
+    let expected = "hyperparameters:\n  a: 0.00001\n  b: 1.0e+20\n  c: 2.5e-7\n  d: '1e5'\n  e:\n  - 1.0e-9\n";
+    assert!(text(&run).contains(expected), "{}", text(&run));
+    assert_eq!(read(folder.path()).expect("read"), run);
+    run.hyperparameters.insert("d".to_string(), json!("lines\na: on\nb: 1e5\n"));
+    text(&run);
+    assert_eq!(read(folder.path()).expect("read"), run);
+}
+
+fn event_lines() {
+    let start = Event::Start { parameters: 83, arena_bytes: 4096, steps: 200, device: "cpu".into() };
+    assert_eq!(start.line(), r#"{"event":"start","parameters":83,"arena_bytes":4096,"steps":200,"device":"cpu"}"#);
+    let terms = vec![("critic".to_string(), 0.5), ("loss".to_string(), 9.0)];
+    let step = Event::Step { step: 1, epoch: 0, loss: 0.1 + 0.2, lr: 0.1, terms };
+    let expected = r#"{"event":"step","step":1,"epoch":0,"loss":0.30000000000000004,"lr":0.1,"critic":0.5}"#;
+    assert_eq!(step.line(), expected);
+    let reports = vec![("accuracy".to_string(), 1.0), ("r2".to_string(), f64::NAN)];
+    let eval = Event::Eval { step: 1, split: "valid".into(), loss: 0.25, reports };
+    let expected = r#"{"event":"eval","step":1,"split":"valid","loss":0.25,"accuracy":1.0,"r2":null}"#;
+    assert_eq!(eval.line(), expected);
+    let end = Event::End { step: 200, reason: Reason::Interrupted, seconds: 1.5, peak_rss_bytes: 10 };
+    let expected = r#"{"event":"end","step":200,"reason":"interrupted","seconds":1.5,"peak_rss_bytes":10}"#;
+    assert_eq!(end.line(), expected);
+}
+
+fn metrics_grow_by_lines() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let event = Event::End { step: 2, reason: Reason::Done, seconds: 0.5, peak_rss_bytes: 1 };
+    for _ in 0..2 {
+        Metrics::open(folder.path()).expect("a file").add(&event).expect("written");
+    }
+    let text = std::fs::read_to_string(folder.path().join("metrics.jsonl")).expect("a text");
+    assert_eq!(text, format!("{0}\n{0}\n", event.line()));
+}
+
+fn a_continued_run_keeps_what_counts() {
+    let step = |step| Event::Step { step, epoch: 1, loss: 1.0, lr: 0.1, terms: vec![] }.line() + "\n";
+    let start = Event::Start { parameters: 1, arena_bytes: 1, steps: 9, device: "cpu".into() }.line() + "\n";
+    let end = Event::End { step: 2, reason: Reason::Interrupted, seconds: 0.5, peak_rss_bytes: 1 }.line() + "\n";
+    let text = [&start, &step(1), &step(2), &step(3), &*end, "{\"event\":\"st"].concat();
+    assert_eq!(kept(&text, 2), [start, step(1), step(2)].concat());
+}
