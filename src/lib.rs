@@ -1,6 +1,7 @@
 //! mlx: a declarative language for machine-learning models, and the program that trains them.
 
 pub mod check;
+pub mod cli;
 pub mod data;
 pub mod diagnostic;
 pub mod io;

@@ -2,6 +2,7 @@
 
 use libtest_mimic::{Arguments, Trial};
 
+mod check;
 mod data;
 mod io;
 mod number;
@@ -17,6 +18,7 @@ mod weights;
 fn main() {
     let arguments = Arguments::from_args();
     let mut trials: Vec<Trial> = Vec::new();
+    trials.extend(check::trials());
     trials.extend(data::trials());
     trials.extend(io::trials());
     trials.extend(number::trials());

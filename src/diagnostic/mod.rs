@@ -2,6 +2,12 @@
 //!
 //! A [`Diagnostic`] is plain data, built where the mistake is found.
 
+mod draw;
+mod json;
+
+pub use draw::draw;
+pub use json::json;
+
 use crate::source::Span;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
