@@ -1,0 +1,148 @@
+//! The primitive operations. Everything that the language has is made of these.
+
+use super::scalar::{Binary, Compare, Unary};
+use super::size::Size;
+
+/// What the elements are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DType {
+    Float,
+    /// 32 bits.
+    Int,
+    Bool,
+}
+
+/// A float that can be a key: two are equal when their bits are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Number(u64);
+
+impl Number {
+    pub fn new(value: f64) -> Number {
+        Number(value.to_bits())
+    }
+
+    pub fn get(self) -> f64 {
+        f64::from_bits(self.0)
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reduce {
+    Sum,
+    Max,
+    Min,
+}
+
+/// The two distributions that all others are made from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Draw {
+    /// On `[0, 1)`.
+    Uniform,
+    /// Mean 0, standard deviation 1.
+    Normal,
+}
+
+/// One operation; its operands are named in the order of the node's inputs. Axes count from 0. Shapes that
+/// no operand gives are part of the operation. Nothing broadcasts by itself.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Op {
+    // Leaves.
+    /// What the run is fed, by number.
+    Input(u32),
+    /// A number of shape `[]`.
+    Constant(Number),
+    /// The value of a size, an int of shape `[]`.
+    SizeOf(Size),
+    /// Along one axis 0, 1, 2, …; an int.
+    Iota {
+        shape: Vec<Size>,
+        axis: usize,
+    },
+    /// Draws of the place `path`; its operand is an `int[5]`: seed (low, high), step, repetition, first row.
+    Random {
+        draw: Draw,
+        path: u64,
+        shape: Vec<Size>,
+        rows: Option<usize>,
+    },
+
+    // Element by element, of equal shapes.
+    Unary(Unary),
+    Binary(Binary),
+    Compare(Compare),
+    And,
+    Or,
+    Not,
+    /// (condition, where true, where false)
+    Select,
+    Cast(DType),
+
+    // Along axes.
+    /// Over ascending axes, which vanish.
+    Reduce(Reduce, Vec<usize>),
+    /// The place of the first greatest element; the axis vanishes.
+    ArgMax(usize),
+    /// Running sums, from the end if `reverse`.
+    CumSum {
+        axis: usize,
+        reverse: bool,
+    },
+    /// The places of the elements in ascending order, equal ones in their own order.
+    ArgSort(usize),
+    /// Products summed over the contracted pairs of axes: `[batch.., rest of a.., rest of b..]`.
+    Dot {
+        batch: Vec<(usize, usize)>,
+        contracted: Vec<(usize, usize)>,
+    },
+
+    // Views and their adjoints.
+    Reshape(Vec<Size>),
+    /// Axis `i` of the result is axis `order[i]` of the operand.
+    Permute(Vec<usize>),
+    /// Axis `i` of the operand becomes axis `kept[i]` of the shape; a size of 1 stretches.
+    Broadcast {
+        shape: Vec<Size>,
+        kept: Vec<usize>,
+    },
+    /// `count` elements of one axis: `start`, `start + step`, …; `step` may be negative.
+    Slice {
+        axis: usize,
+        start: Size,
+        count: Size,
+        step: i64,
+    },
+    /// Zeros around and between the elements of one axis: the adjoint of a slice with a positive step.
+    Pad {
+        axis: usize,
+        low: Size,
+        high: Size,
+        between: i64,
+    },
+    /// One axis as windows: `[.., count, size, ..]`, at `stride` apart, their elements `dilation` apart.
+    Window {
+        axis: usize,
+        size: Size,
+        stride: i64,
+        dilation: i64,
+    },
+    /// The adjoint of `Window`: overlapping windows added into an axis of `length`.
+    Fold {
+        axis: usize,
+        length: Size,
+        stride: i64,
+        dilation: i64,
+    },
+    Concat(usize),
+    /// (operand `[b.., v, t..]`, int `[b.., i..]`) to `[b.., i.., t..]`, with `batch` axes b.
+    Gather {
+        batch: usize,
+    },
+    /// Its adjoint: (int `[b.., i..]`, updates `[b.., i.., t..]`) to `[b.., size, t..]`.
+    ScatterAdd {
+        batch: usize,
+        size: Size,
+    },
+
+    /// The same numbers, through which no gradient flows.
+    StopGradient,
+}
