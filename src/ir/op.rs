@@ -2,6 +2,7 @@
 
 use super::scalar::{Binary, Compare, Unary};
 use super::size::Size;
+use std::fmt;
 
 /// What the elements are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -48,7 +49,11 @@ pub enum Draw {
 pub enum Op {
     // Leaves.
     /// What the run is fed, by number.
-    Input(u32),
+    Input {
+        number: u32,
+        dtype: DType,
+        shape: Vec<Size>,
+    },
     /// A number of shape `[]`.
     Constant(Number),
     /// The value of a size, an int of shape `[]`.
@@ -145,4 +150,93 @@ pub enum Op {
 
     /// The same numbers, through which no gradient flows.
     StopGradient,
+}
+
+impl Op {
+    /// The same operation with every size replaced.
+    pub fn map_sizes(&self, f: &impl Fn(&Size) -> Size) -> Op {
+        let all = |shape: &[Size]| shape.iter().map(f).collect();
+        match self {
+            Op::Input { number, dtype, shape } => Op::Input { number: *number, dtype: *dtype, shape: all(shape) },
+            Op::SizeOf(size) => Op::SizeOf(f(size)),
+            Op::Iota { shape, axis } => Op::Iota { shape: all(shape), axis: *axis },
+            Op::Random { draw, path, shape, rows } => {
+                Op::Random { draw: *draw, path: *path, shape: all(shape), rows: *rows }
+            }
+            Op::Reshape(shape) => Op::Reshape(all(shape)),
+            Op::Broadcast { shape, kept } => Op::Broadcast { shape: all(shape), kept: kept.clone() },
+            Op::Slice { axis, start, count, step } => {
+                Op::Slice { axis: *axis, start: f(start), count: f(count), step: *step }
+            }
+            Op::Pad { axis, low, high, between } => {
+                Op::Pad { axis: *axis, low: f(low), high: f(high), between: *between }
+            }
+            Op::Window { axis, size, stride, dilation } => {
+                Op::Window { axis: *axis, size: f(size), stride: *stride, dilation: *dilation }
+            }
+            Op::Fold { axis, length, stride, dilation } => {
+                Op::Fold { axis: *axis, length: f(length), stride: *stride, dilation: *dilation }
+            }
+            Op::ScatterAdd { batch, size } => Op::ScatterAdd { batch: *batch, size: f(size) },
+            Op::Constant(_)
+            | Op::Unary(_)
+            | Op::Binary(_)
+            | Op::Compare(_)
+            | Op::And
+            | Op::Or
+            | Op::Not
+            | Op::Select
+            | Op::Cast(_)
+            | Op::Reduce(..)
+            | Op::ArgMax(_)
+            | Op::CumSum { .. }
+            | Op::ArgSort(_)
+            | Op::Dot { .. }
+            | Op::Permute(_)
+            | Op::Concat(_)
+            | Op::Gather { .. }
+            | Op::StopGradient => self.clone(),
+        }
+    }
+}
+
+/// The operation with its settings; sizes as people write them.
+impl fmt::Display for Op {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Op::Input { number, .. } => write!(f, "Input({number})"),
+            Op::Constant(number) => write!(f, "Constant({})", number.get()),
+            Op::SizeOf(size) => write!(f, "SizeOf({size})"),
+            Op::Iota { axis, .. } => write!(f, "Iota(axis {axis})"),
+            Op::Random { draw, path, .. } => write!(f, "Random({draw:?}, path {path:016x})"),
+            Op::Reshape(_) => f.write_str("Reshape"),
+            Op::Broadcast { kept, .. } => write!(f, "Broadcast(kept {kept:?})"),
+            Op::Slice { axis, start, count, step } => write!(f, "Slice(axis {axis}: {start}, {count} by {step})"),
+            Op::Pad { axis, low, high, between } => write!(f, "Pad(axis {axis}: {low}, {high}, between {between})"),
+            Op::Window { axis, size, stride, dilation } => {
+                write!(f, "Window(axis {axis}: {size} by {stride}, dilated {dilation})")
+            }
+            Op::Fold { axis, length, stride, dilation } => {
+                write!(f, "Fold(axis {axis}: {length} by {stride}, dilated {dilation})")
+            }
+            Op::ScatterAdd { batch, size } => write!(f, "ScatterAdd(batch {batch}, size {size})"),
+            Op::Unary(unary) => write!(f, "{unary:?}"),
+            Op::Binary(binary) => write!(f, "{binary:?}"),
+            Op::Compare(compare) => write!(f, "{compare:?}"),
+            Op::And
+            | Op::Or
+            | Op::Not
+            | Op::Select
+            | Op::Cast(_)
+            | Op::Reduce(..)
+            | Op::ArgMax(_)
+            | Op::CumSum { .. }
+            | Op::ArgSort(_)
+            | Op::Dot { .. }
+            | Op::Permute(_)
+            | Op::Concat(_)
+            | Op::Gather { .. }
+            | Op::StopGradient => write!(f, "{self:?}"),
+        }
+    }
 }
