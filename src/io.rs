@@ -1,43 +1,31 @@
 //! The one door to files: everything that reads or writes one does it through these functions.
 
-use std::fmt;
 use std::fs::{self, File, OpenOptions};
-use std::io::Write;
+use std::io::{Error, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-/// A file that could not be read or written, and what the system says about it.
-#[derive(Debug)]
-pub struct Failure {
-    pub path: PathBuf,
-    /// What was tried: `read`, `write`, `create`.
-    pub attempt: &'static str,
-    pub cause: std::io::Error,
-}
+use crate::diagnostic::{Diagnostic, Severity};
 
-impl Failure {
-    fn new(attempt: &'static str, path: &Path, cause: std::io::Error) -> Failure {
-        Failure { path: path.to_path_buf(), attempt, cause }
-    }
-}
+/// The code of a file or folder that cannot be read: the program asks for what is wrong or missing.
+pub const UNREADABLE: &str = "E0331";
+/// The code of a file or folder that cannot be written: a full disk, a folder of somebody else's.
+pub const UNWRITABLE: &str = "E0332";
 
-impl fmt::Display for Failure {
-    fn fmt(&self, out: &mut fmt::Formatter) -> fmt::Result {
-        let path = self.path.display();
-        match self.cause.kind() {
-            std::io::ErrorKind::NotFound => write!(out, "cannot {} `{path}`: it does not exist", self.attempt),
-            std::io::ErrorKind::PermissionDenied => {
-                write!(out, "cannot {} `{path}`: permission denied", self.attempt)
-            }
-            _ => write!(out, "cannot {} `{path}`: {}", self.attempt, self.cause),
-        }
-    }
+/// What the system says about a path, as a diagnostic without a place. Who knows where a program names the file adds it.
+pub fn failure(code: &'static str, attempt: &str, path: &Path, cause: &Error) -> Diagnostic {
+    let cause = match cause.kind() {
+        ErrorKind::NotFound => "it does not exist".to_string(),
+        ErrorKind::PermissionDenied => "permission denied".to_string(),
+        ErrorKind::IsADirectory => "it is a folder".to_string(),
+        _ => cause.to_string(),
+    };
+    let message = format!("cannot {attempt} `{}`: {cause}", path.display());
+    Diagnostic { code, severity: Severity::Error, message, labels: Vec::new(), help: None }
 }
-
-impl std::error::Error for Failure {}
 
 /// The whole of a file.
-pub fn read(path: &Path) -> Result<Vec<u8>, Failure> {
-    fs::read(path).map_err(|cause| Failure::new("read", path, cause))
+pub fn read(path: &Path) -> Result<Vec<u8>, Diagnostic> {
+    fs::read(path).map_err(|cause| failure(UNREADABLE, "read", path, &cause))
 }
 
 /// Whether there is something at a path.
@@ -46,21 +34,21 @@ pub fn exists(path: &Path) -> bool {
 }
 
 /// Creates a folder with the folders above it; that it is there already is no failure.
-pub fn create_folder(path: &Path) -> Result<(), Failure> {
-    fs::create_dir_all(path).map_err(|cause| Failure::new("create", path, cause))
+pub fn create_folder(path: &Path) -> Result<(), Diagnostic> {
+    fs::create_dir_all(path).map_err(|cause| failure(UNWRITABLE, "create", path, &cause))
 }
 
 /// Creates a folder that must be new; `false` if something is there already.
-pub fn create_new_folder(path: &Path) -> Result<bool, Failure> {
+pub fn create_new_folder(path: &Path) -> Result<bool, Diagnostic> {
     match fs::create_dir(path) {
         Ok(()) => Ok(true),
-        Err(cause) if cause.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
-        Err(cause) => Err(Failure::new("create", path, cause)),
+        Err(cause) if cause.kind() == ErrorKind::AlreadyExists => Ok(false),
+        Err(cause) => Err(failure(UNWRITABLE, "create", path, &cause)),
     }
 }
 
 /// Writes a whole file: to the side, synced, then renamed, so that readers see the old bytes or the new ones.
-pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Diagnostic> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let written = || -> std::io::Result<()> {
         let mut side = tempfile::Builder::new();
@@ -76,7 +64,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
         side.persist(path).map_err(|failed| failed.error)?;
         Ok(())
     };
-    written().map_err(|cause| Failure::new("write", path, cause))
+    written().map_err(|cause| failure(UNWRITABLE, "write", path, &cause))
 }
 
 /// A file that grows by whole lines, each handed to the system when [`Log::line`] returns.
@@ -87,14 +75,15 @@ pub struct Log {
 
 impl Log {
     /// Opens a file to append to it, and creates it where there is none.
-    pub fn open(path: &Path) -> Result<Log, Failure> {
+    pub fn open(path: &Path) -> Result<Log, Diagnostic> {
         let file = OpenOptions::new().create(true).append(true).open(path);
-        file.map(|file| Log { path: path.to_path_buf(), file }).map_err(|cause| Failure::new("write", path, cause))
+        file.map(|file| Log { path: path.to_path_buf(), file })
+            .map_err(|cause| failure(UNWRITABLE, "write", path, &cause))
     }
 
     /// Appends one line; the text has no line break of its own.
-    pub fn line(&mut self, text: &str) -> Result<(), Failure> {
+    pub fn line(&mut self, text: &str) -> Result<(), Diagnostic> {
         let line = format!("{text}\n");
-        self.file.write_all(line.as_bytes()).map_err(|cause| Failure::new("write", &self.path, cause))
+        self.file.write_all(line.as_bytes()).map_err(|cause| failure(UNWRITABLE, "write", &self.path, &cause))
     }
 }

@@ -31,8 +31,13 @@ fn files_are_replaced_whole() {
 fn failures_say_what() {
     let folder = tempfile::tempdir().expect("a folder");
     let absent = folder.path().join("absent");
-    let text = io::read(&absent).expect_err("a failure").to_string();
+    let wrong = io::read(&absent).expect_err("a failure");
+    let text = wrong.message;
+    assert_eq!(wrong.code, io::UNREADABLE);
     assert!(text.starts_with("cannot read `") && text.ends_with("absent`: it does not exist"), "{text}");
-    assert!(io::write(&absent.join("f"), b"").expect_err("a failure").to_string().starts_with("cannot write `"));
+    let wrong = io::write(&absent.join("f"), b"").expect_err("a failure");
+    assert!(wrong.code == io::UNWRITABLE && wrong.message.starts_with("cannot write `"), "{wrong:?}");
+    let wrong = io::read(folder.path()).expect_err("a failure");
+    assert!(wrong.message.ends_with("it is a folder"), "{wrong:?}");
     assert!(io::write(folder.path(), b"").is_err());
 }

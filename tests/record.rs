@@ -64,7 +64,7 @@ fn run_yaml_is_read_again() {
     assert!(text.contains("seed: 7\n") && text.contains("  η: 0.1\n") && text.contains("  name: 'on'\n"), "{text}");
     assert_eq!(checksum(b""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
     std::fs::write(folder.path().join("run.yaml"), "seed: [").expect("written");
-    assert!(read(folder.path()).expect_err("a failure").to_string().starts_with("cannot read `"));
+    assert!(read(folder.path()).expect_err("a failure").message.starts_with("cannot read `"));
 }
 
 fn run_yaml_reads_alike_elsewhere() {

@@ -21,7 +21,7 @@ const ROOMS: &[Room] = &[
     room("lib", &["*"]),
     room("main", &["*"]),
     room("cli", &["*"]),
-    room("io", &[]),
+    room("io", &["source", "diagnostic"]),
     room("source", &[]),
     room("diagnostic", &["source"]),
     room("syntax", &["source", "diagnostic"]),

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::io::{self, Failure, Log};
+use crate::diagnostic::Diagnostic;
+use crate::io::{self, Log};
 use crate::train::events::Event;
 use crate::train::yaml;
 
@@ -49,7 +50,7 @@ pub fn checksum(bytes: &[u8]) -> String {
 }
 
 /// Creates the next folder `<file>-<train>-<n>` under `runs`, n = 1, 2, …; runs that start at once get different ones.
-pub fn new_folder(runs: &Path, file: &Path, train: &str) -> Result<PathBuf, Failure> {
+pub fn new_folder(runs: &Path, file: &Path, train: &str) -> Result<PathBuf, Diagnostic> {
     io::create_folder(runs)?;
     let stem = file.file_stem().map_or_else(|| "model".into(), |stem| stem.to_string_lossy());
     let mut number = 1u64;
@@ -68,34 +69,31 @@ fn plain(name: &str) -> String {
 }
 
 /// Writes `run.yaml`.
-pub fn write(folder: &Path, run: &Run) -> Result<(), Failure> {
+pub fn write(folder: &Path, run: &Run) -> Result<(), Diagnostic> {
     let path = folder.join("run.yaml");
     match yaml::to_string(run) {
         Ok(text) => io::write(&path, text.as_bytes()),
-        Err(error) => Err(Failure { path, attempt: "write", cause: std::io::Error::other(error) }),
+        Err(error) => Err(io::failure(io::UNWRITABLE, "write", &path, &std::io::Error::other(error))),
     }
 }
 
 /// Reads `run.yaml`.
-pub fn read(folder: &Path) -> Result<Run, Failure> {
+pub fn read(folder: &Path) -> Result<Run, Diagnostic> {
     let path = folder.join("run.yaml");
     let bytes = io::read(&path)?;
-    serde_yaml::from_slice(&bytes).map_err(|error| Failure {
-        path,
-        attempt: "read",
-        cause: std::io::Error::new(std::io::ErrorKind::InvalidData, error),
-    })
+    serde_yaml::from_slice(&bytes)
+        .map_err(|error| io::failure(io::UNREADABLE, "read", &path, &std::io::Error::other(error)))
 }
 
 /// `metrics.jsonl`, as it grows.
 pub struct Metrics(Log);
 
 impl Metrics {
-    pub fn open(folder: &Path) -> Result<Metrics, Failure> {
+    pub fn open(folder: &Path) -> Result<Metrics, Diagnostic> {
         Log::open(&folder.join("metrics.jsonl")).map(Metrics)
     }
 
-    pub fn add(&mut self, event: &Event) -> Result<(), Failure> {
+    pub fn add(&mut self, event: &Event) -> Result<(), Diagnostic> {
         self.0.line(&event.line())
     }
 }
