@@ -40,10 +40,7 @@ fn diagnose(path: &std::path::Path, sources: &mut Sources) -> Vec<Diagnostic> {
     let name = path.display().to_string();
     let bytes = match io::read(path) {
         Ok(bytes) => bytes,
-        Err(failure) => {
-            let span = Span::new(sources.add(name, ""), 0, 0);
-            return vec![Diagnostic::error("E0001", failure.to_string(), span, "this file")];
-        }
+        Err(failure) => return vec![failure],
     };
     match String::from_utf8(bytes) {
         Ok(text) => {
