@@ -3,5 +3,6 @@
 mod limits;
 mod parse;
 pub mod tree;
+pub mod walk;
 
 pub use parse::parse;
