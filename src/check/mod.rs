@@ -1,6 +1,22 @@
 //! The checker: names, types and index notation. Checking is per instantiation, with every hyperparameter
 //! settled and only the rows of a batch symbolic.
+//!
+//! | file | what |
+//! |---|---|
+//! | `library` | the items that names mean |
+//! | `number` | settled numbers, exact |
+//! | `types`, `shapes` | types with the origin of each size; the rules of the operators |
+//! | `schema` | what must be known of data, and whom to ask |
+//! | `value` | what expressions stand for while they are checked |
+//! | `elaborate` | from the tree to terms |
+//! | `terms`, `program` | the result |
 
+pub mod elaborate;
+pub mod library;
 pub mod number;
+pub mod program;
+pub mod schema;
 pub mod shapes;
+pub mod terms;
 pub mod types;
+pub mod value;

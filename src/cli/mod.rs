@@ -1,12 +1,21 @@
 //! The command line: one file a command.
 
 mod check;
+mod load;
+mod summary;
+mod train;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
 /// The program, its data or a file that it needs is wrong or missing.
 const WRONG: u8 = 1;
+/// The command line is wrong.
+const MISUSED: u8 = 2;
+/// The run failed.
+const FAILED: u8 = 3;
+/// Ended by Ctrl-C, after the weights of the last finished step were written.
+const INTERRUPTED: u8 = 130;
 
 #[derive(Parser)]
 #[command(name = "mlx", version, about = "A declarative language for machine-learning models")]
@@ -17,12 +26,18 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Find the mistakes of files without running them (syntax only, for now)
+    /// Train the model of a file
+    Train(train::Train),
+    /// Find the mistakes of files without running them
     Check(check::Check),
+    /// Show the parameters of a model, and what a step costs
+    Summary(summary::Summary),
 }
 
 pub fn main() -> ExitCode {
     match Arguments::parse().command {
+        Command::Train(arguments) => train::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
+        Command::Summary(arguments) => summary::run(&arguments),
     }
 }

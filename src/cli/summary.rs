@@ -1,0 +1,85 @@
+//! `mlx summary FILE [NAME]`
+
+use super::load::{complain, load, program};
+use super::train::{lowered, parameters, schedule_of};
+use super::{FAILED, MISUSED, WRONG};
+use crate::ir::{Graph, NodeId, flops, peak_bytes};
+use crate::train::run::Run;
+use serde_json::json;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use unicode_width::UnicodeWidthStr;
+
+#[derive(clap::Args)]
+pub struct Summary {
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// The `train` block, where the file has several
+    name: Option<String>,
+    /// Give a `let` of the file another value
+    #[arg(long, value_name = "NAME=VALUE")]
+    set: Vec<String>,
+    /// Print one JSON object on standard output
+    #[arg(long)]
+    json: bool,
+}
+
+/// Elements are 64-bit floats here.
+const WIDTH: u64 = 8;
+
+/// The most bytes that a step holds at once.
+pub fn arena_bytes(graph: &Graph, roots: &[NodeId]) -> u64 {
+    peak_bytes(graph, roots, WIDTH)
+}
+
+pub fn run(arguments: &Summary) -> ExitCode {
+    match summarize(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(status) => ExitCode::from(status),
+    }
+}
+
+fn summarize(arguments: &Summary) -> Result<(), u8> {
+    let mut loaded = load(&arguments.file, &arguments.set).map_err(|message| {
+        complain(&message);
+        MISUSED
+    })?;
+    let program = program(&mut loaded, arguments.name.as_deref())?;
+    let lowered = lowered(&program)?;
+    let Some(data) = loaded.files.open(&program.data) else {
+        complain("the data could not be read");
+        return Err(WRONG);
+    };
+    let run = Run::new(&lowered, schedule_of(&program), &data).map_err(|message| {
+        complain(&message);
+        FAILED
+    })?;
+    let (flops, arena) = match run.step_graph() {
+        Some((graph, roots)) => (flops(graph, &roots), arena_bytes(graph, &roots)),
+        None => (0, 0),
+    };
+    let parameters = parameters(&lowered);
+    let out = &mut std::io::stdout();
+    if arguments.json {
+        let tensors: Vec<_> = lowered
+            .params
+            .iter()
+            .map(|param| json!({ "path": param.path, "shape": param.shape, "trainable": param.trainable }))
+            .collect();
+        let summary =
+            json!({ "parameters": parameters, "tensors": tensors, "flops_per_step": flops, "arena_bytes": arena });
+        let _ = writeln!(out, "{summary}");
+        return Ok(());
+    }
+    let width = lowered.params.iter().map(|param| param.path.width()).max().unwrap_or(0);
+    for param in &lowered.params {
+        let count: usize = param.shape.iter().product();
+        let space = " ".repeat(width - param.path.width());
+        let _ = writeln!(out, "{}{space}  {:<16} {count:>10}", param.path, format!("{:?}", param.shape));
+    }
+    let _ = writeln!(out, "parameters       {parameters}");
+    let _ = writeln!(out, "flops a step     {flops}");
+    let _ = writeln!(out, "memory of a step {arena} bytes");
+    Ok(())
+}

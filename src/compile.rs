@@ -1,0 +1,147 @@
+//! The driver: every stage of a compilation in order. It reads no file; what it must know of data it asks of
+//! [`Schemas`].
+
+use crate::check::elaborate::{Elaborator, nearest};
+use crate::check::library::Library;
+use crate::check::number::Number;
+use crate::check::program::Program;
+use crate::check::value::Value;
+use crate::diagnostic::Diagnostic;
+use crate::lower::{self, program::Program as Lowered};
+use crate::source::{SourceId, Sources};
+use crate::syntax;
+use crate::syntax::tree::{Data, Expr, ExprKind, File, ItemKind};
+
+pub use crate::check::schema::Schemas;
+
+/// A checked file: a program for each `train` block in which nothing is wrong, and all that is wrong.
+pub struct Checked {
+    pub programs: Vec<Program>,
+    /// The names of all `train` blocks.
+    pub trains: Vec<String>,
+    pub found: Vec<Diagnostic>,
+}
+
+/// Text → syntax tree → programs. `sets` are `name=value` of the command line; what is wrong with them is an error in
+/// words, for they are not part of the text.
+pub fn check(
+    sources: &mut Sources,
+    source: SourceId,
+    schemas: &mut dyn Schemas,
+    sets: &[String],
+) -> Result<Checked, String> {
+    let (file, mut found) = syntax::parse(sources, source);
+    let overrides = sets.iter().map(|set| setting(&file, set)).collect::<Result<Vec<_>, _>>()?;
+    let mut library = Library::new(&file);
+    let (mut programs, mut trains) = (Vec::new(), Vec::new());
+    for item in &file.items {
+        if let ItemKind::Train(block) = &item.kind {
+            let mut elaborator = Elaborator::new(sources, schemas, &mut library, &overrides);
+            programs.extend(elaborator.train(block));
+            trains.push(block.name.as_ref().map_or("train", |name| &name.text).to_string());
+            found.extend(elaborator.found);
+        }
+    }
+    let mut elaborator = Elaborator::new(sources, schemas, &mut library, &overrides);
+    elaborator.lets_alone(&lets(&file));
+    unused_data(&file).into_iter().for_each(|data| elaborator.data_alone(data));
+    found.extend(elaborator.found);
+    Ok(Checked { programs, trains, found: in_order(found) })
+}
+
+/// A checked program → the graph of its run, with gradients and updates. What breaks a rule of the graph here is a
+/// mistake of this compiler, told in words.
+pub fn lower(program: &Program) -> Result<Lowered, String> {
+    let lowered = lower::lower(program, Elaborator::rows());
+    lowered.graph.verify()?;
+    Ok(lowered)
+}
+
+fn lets(file: &File) -> Vec<String> {
+    let named = file.items.iter().filter_map(|item| match &item.kind {
+        ItemKind::Let(declared) => Some(declared.name.text.clone()),
+        _ => None,
+    });
+    named.collect()
+}
+
+/// The `data` items that no `train` block names.
+fn unused_data(file: &File) -> Vec<&Data> {
+    let mut used: Vec<&str> = Vec::new();
+    for item in &file.items {
+        if let ItemKind::Train(block) = &item.kind {
+            let named = block.body.iter().filter_map(|statement| crate::check::elaborate::setting(statement, "data"));
+            used.extend(named.filter_map(|expr| match &expr.kind {
+                ExprKind::Name(name) => Some(name.text.as_str()),
+                _ => None,
+            }));
+        }
+    }
+    let data = file.items.iter().filter_map(|item| match &item.kind {
+        ItemKind::Data(data) => Some(data),
+        _ => None,
+    });
+    data.filter(|data| !used.contains(&data.name.text.as_str())).collect()
+}
+
+/// Each mistake once, in the order of the text.
+fn in_order(found: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let place = |found: &Diagnostic| found.labels.first().map(|label| label.span);
+    let mut kept: Vec<Diagnostic> = Vec::new();
+    for diagnostic in found {
+        let same = |known: &Diagnostic| known.code == diagnostic.code && place(known) == place(&diagnostic);
+        if !kept.iter().any(same) {
+            kept.push(diagnostic);
+        }
+    }
+    kept.sort_by_key(place);
+    kept
+}
+
+/// `name=value`: a number, `true`, `false` or text, of the kind that the file's `let` has.
+fn setting(file: &File, set: &str) -> Result<(String, Value), String> {
+    let Some((name, text)) = set.split_once('=') else {
+        return Err(format!("`--set {set}` is not `name=value`"));
+    };
+    let (name, text) = (name.trim(), text.trim());
+    let declared = file.items.iter().find_map(|item| match &item.kind {
+        ItemKind::Let(declared) if declared.name.text == name => Some(declared),
+        _ => None,
+    });
+    let Some(declared) = declared else {
+        let names = lets(file);
+        let near = nearest(name, names.iter().map(String::as_str)).map(|near| format!("; did you mean `{near}`?"));
+        return Err(format!("`--set {set}`: the file has no `let {name}`{}", near.unwrap_or_default()));
+    };
+    let value = match text {
+        "true" => Value::Truth(true),
+        "false" => Value::Truth(false),
+        _ => number(text).map_or(Value::Text(text.to_string()), Value::Number),
+    };
+    match wanted(&declared.value) {
+        Some(noun) if noun != value.noun() => {
+            Err(format!("`--set {set}`: `{name}` is {noun} in the file, and `{text}` is {}", value.noun()))
+        }
+        _ => Ok((name.to_string(), value)),
+    }
+}
+
+fn number(text: &str) -> Option<Number> {
+    let (digits, percent) = text.strip_suffix('%').map_or((text, false), |digits| (digits, true));
+    let (digits, negative) = digits.strip_prefix('-').map_or((digits, false), |digits| (digits, true));
+    let number =
+        digits.starts_with(|c: char| c.is_ascii_digit()).then(|| Number::parse(&digits.replace('_', "")))??;
+    let number = if negative { number.negate() } else { number };
+    Some(if percent { number.over(Number::whole(100)) } else { number })
+}
+
+/// What a `let` holds, where its text says so.
+fn wanted(value: &Expr) -> Option<&'static str> {
+    match &value.kind {
+        ExprKind::Number { .. } => Some("a number"),
+        ExprKind::Unary(_, inner) => wanted(inner),
+        ExprKind::Truth(_) => Some("a truth value"),
+        ExprKind::Text(_) => Some("a text"),
+        _ => None,
+    }
+}
