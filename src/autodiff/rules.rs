@@ -121,10 +121,13 @@ fn binary(graph: &mut Graph, op: Binary, a: NodeId, b: NodeId, y: NodeId, g: Nod
             [by_a, graph.binary(Binary::Multiply, negated, y)]
         }
         Binary::Power => power(graph, a, b, y, g),
-        Binary::Minimum => extreme(graph, Compare::Less, a, b, g),
+        Binary::Minimum => {
+            let (less, more) = (graph.compare(Compare::Less, a, b), graph.compare(Compare::Less, b, a));
+            extreme(graph, less, more, g)
+        }
         Binary::Maximum => {
-            let [by_b, by_a] = extreme(graph, Compare::Less, b, a, g);
-            [by_a, by_b]
+            let (less, more) = (graph.compare(Compare::Less, a, b), graph.compare(Compare::Less, b, a));
+            extreme(graph, more, less, g)
         }
     }
 }
@@ -145,17 +148,15 @@ fn power(graph: &mut Graph, a: NodeId, b: NodeId, y: NodeId, g: NodeId) -> [Node
     [by_a, graph.binary(Binary::Multiply, g, slope)]
 }
 
-/// To the one that is before the other; equal ones share.
-fn extreme(graph: &mut Graph, before: Compare, a: NodeId, b: NodeId, g: NodeId) -> [NodeId; 2] {
-    let (zero, half) = (like(graph, 0.0, a), like(graph, 0.5, a));
+/// To the operand that was chosen; equal ones share.
+fn extreme(graph: &mut Graph, first: NodeId, second: NodeId, g: NodeId) -> [NodeId; 2] {
+    let (zero, half) = (like(graph, 0.0, g), like(graph, 0.5, g));
     let shared = graph.binary(Binary::Multiply, g, half);
-    let equal = graph.compare(Compare::Equal, a, b);
-    let mut share = |first: NodeId, second: NodeId| {
-        let chosen = graph.compare(before, first, second);
-        let rest = graph.select(equal, shared, zero);
+    let mut share = |chosen: NodeId, other: NodeId| {
+        let rest = graph.select(other, zero, shared);
         graph.select(chosen, g, rest)
     };
-    [share(a, b), share(b, a)]
+    [share(first, second), share(second, first)]
 }
 
 /// A sum gives each element the gradient; the greatest (least) ones share it equally.
