@@ -2,10 +2,11 @@
 //! [`Schemas`].
 
 use crate::check::elaborate::{Elaborator, nearest};
-use crate::check::library::Library;
+use crate::check::library::{Library, stdlib_names};
 use crate::check::number::Number;
 use crate::check::program::Program;
 use crate::check::value::Value;
+use crate::check::{chains, later, names};
 use crate::diagnostic::Diagnostic;
 use crate::lower::{self, program::Program as Lowered};
 use crate::source::{SourceId, Sources};
@@ -31,6 +32,11 @@ pub fn check(
     sets: &[String],
 ) -> Result<Checked, String> {
     let (file, mut found) = syntax::parse(sources, source);
+    let broken = !found.is_empty();
+    let stdlib: Vec<&str> = stdlib_names().into_iter().map(|(name, _)| name).collect();
+    found.extend(names::check(&file, &stdlib));
+    found.extend(chains::find(sources, &file));
+    found.extend(later::find(&file));
     let overrides = sets.iter().map(|set| setting(&file, set)).collect::<Result<Vec<_>, _>>()?;
     let mut library = Library::new(&file);
     let (mut programs, mut trains) = (Vec::new(), Vec::new());
@@ -46,6 +52,10 @@ pub fn check(
     elaborator.lets_alone(&lets(&file));
     unused_data(&file).into_iter().for_each(|data| elaborator.data_alone(data));
     found.extend(elaborator.found);
+    if broken {
+        let text = &sources.get(source).text;
+        found.retain(|found| !lost(found, text, sources));
+    }
     Ok(Checked { programs, trains, found: in_order(found) })
 }
 
@@ -84,18 +94,43 @@ fn unused_data(file: &File) -> Vec<&Data> {
     data.filter(|data| !used.contains(&data.name.text.as_str())).collect()
 }
 
-/// Each mistake once, in the order of the text.
+/// Whether a name is unknown only because what declares it could not be read.
+fn lost(found: &Diagnostic, text: &str, sources: &Sources) -> bool {
+    let Some(label) = found.labels.first().filter(|_| found.code == "E0201") else { return false };
+    let name = sources.text(label.span);
+    ["let", "param", "state", "fn", "layer", "model", "optimizer", "data"].iter().any(|word| {
+        let declared = format!("{word} {name}");
+        text.match_indices(&declared).any(|(at, _)| {
+            let after = text[at + declared.len()..].chars().next();
+            !after.is_some_and(|after| after.is_alphanumeric() || after == '_' || after == '\'')
+        })
+    })
+}
+
+/// Each mistake once, in the order of the text; the file's own text first, what it reads after.
 fn in_order(found: Vec<Diagnostic>) -> Vec<Diagnostic> {
     let place = |found: &Diagnostic| found.labels.first().map(|label| label.span);
     let mut kept: Vec<Diagnostic> = Vec::new();
     for diagnostic in found {
-        let same = |known: &Diagnostic| known.code == diagnostic.code && place(known) == place(&diagnostic);
-        if !kept.iter().any(same) {
+        if !kept.iter().any(|known| says_as_much(known, &diagnostic)) {
             kept.push(diagnostic);
         }
     }
     kept.sort_by_key(place);
     kept
+}
+
+/// Whether what is known tells what another diagnostic would tell.
+fn says_as_much(known: &Diagnostic, other: &Diagnostic) -> bool {
+    let place = |found: &Diagnostic| found.labels.first().map(|label| label.span);
+    let (Some(a), Some(b)) = (place(known), place(other)) else { return known == other };
+    match known.code {
+        // What is not built yet is seen by its text and by its meaning, and its places overlap.
+        "E0199" => other.code == "E0199" && a.source == b.source && a.start < b.end && b.start < a.end,
+        // The first comparison of a chain is no number.
+        "E0207" => known.labels.iter().any(|label| label.span == b),
+        _ => (known.code, &known.message, a) == (other.code, &other.message, b),
+    }
 }
 
 /// `name=value`: a number, `true`, `false` or text, of the kind that the file's `let` has.

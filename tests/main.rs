@@ -2,15 +2,18 @@
 
 use libtest_mimic::{Arguments, Trial};
 
+mod binary;
 mod check;
 mod data;
 mod io;
+mod learning;
 mod number;
 mod record;
 mod rooms;
 mod shapes;
 mod size;
 mod source;
+mod spec;
 mod split;
 mod syntax;
 mod weights;
@@ -21,6 +24,7 @@ fn main() {
     trials.extend(check::trials());
     trials.extend(data::trials());
     trials.extend(io::trials());
+    trials.extend(learning::trials());
     trials.extend(number::trials());
     trials.extend(record::trials());
     trials.extend(rooms::trials());
@@ -28,6 +32,7 @@ fn main() {
     trials.extend(size::trials());
     trials.extend(source::trials());
     trials.extend(syntax::trials());
+    trials.extend(spec::trials());
     trials.extend(split::trials());
     trials.extend(weights::trials());
     libtest_mimic::run(&arguments, trials).exit()

@@ -3,6 +3,8 @@
 //!
 //! | file | what |
 //! |---|---|
+//! | `names`, `chains` | names and comparisons, of the whole file, without types |
+//! | `later` | what is not built yet |
 //! | `library` | the items that names mean |
 //! | `number` | settled numbers, exact |
 //! | `types`, `shapes` | types with the origin of each size; the rules of the operators |
@@ -11,8 +13,11 @@
 //! | `elaborate` | from the tree to terms |
 //! | `terms`, `program` | the result |
 
+pub mod chains;
 pub mod elaborate;
+pub mod later;
 pub mod library;
+pub mod names;
 pub mod number;
 pub mod program;
 pub mod schema;

@@ -1,6 +1,7 @@
 //! Calls and pipes: what is called, and which argument is which parameter.
 
 use super::{Elaborator, Out, Reported, nearest};
+use crate::check::later::Later;
 use crate::check::types::Origin;
 use crate::check::value::{Bound, Recipe, Scope, Value};
 use crate::diagnostic::Diagnostic;
@@ -81,7 +82,7 @@ impl Elaborator<'_> {
         }
         let input = piped(input?);
         match self.value(stage, scope)? {
-            Value::List(_) => Err(self.later("a list of layers in a pipe", stage.span)),
+            Value::List(_) => Err(self.later(Later::ListOfLayers, stage.span)),
             _ => self.call(stage, vec![input], span, scope),
         }
     }

@@ -1,6 +1,7 @@
 //! A `data` block: the source, the split, and the columns made from the source's.
 
 use super::{Elaborator, Out, Reported, nearest};
+use crate::check::later::{Later, SOURCES, SPLITS};
 use crate::check::number::Number;
 use crate::check::program::{self, Raw, RawKind};
 use crate::check::schema::{Column, Holds, Source, Spanned, Split};
@@ -75,19 +76,26 @@ impl Elaborator<'_> {
                 if let Some(open) = &mut self.open {
                     (open.name, open.fitted) = (name.text.clone(), 0);
                 }
-                let value = self.column_value(name, expr, scope).map_or(Value::Wrong, Value::Tensor);
-                scope.bind(name, value);
+                match self.column_value(name, expr, scope) {
+                    Ok(column) => scope.bind(name, Value::Tensor(column)),
+                    Err(Reported) => self.wrong_column(name, scope),
+                }
             }
-            StatementKind::Assign(Target::One(_), _, Init::Draw(_)) => {
-                {
-                    self.later("a generated column", statement.span);
-                };
+            StatementKind::Assign(Target::One(name), ..) => {
+                self.later(Later::DrawnColumn, statement.span);
+                self.wrong_column(name, scope);
             }
-            StatementKind::Assign(..) => {
-                self.later("this way to make a column", statement.span);
+            StatementKind::Assign(Target::Several(names), ..) => {
+                self.later(Later::ColumnsApart, statement.span);
+                names.iter().for_each(|name| self.wrong_column(name, scope));
+            }
+            StatementKind::Assign(Target::Indexed(name, _), ..) => {
+                let error = Diagnostic::error("E0216", "a column has a name without places", statement.span, "here");
+                self.report(error.help("index inside of a function of the column"));
+                self.wrong_column(name, scope);
             }
             StatementKind::Let(..) => {
-                self.later("`let` in a `data` block", statement.span);
+                self.later(Later::LetInData, statement.span);
             }
             StatementKind::Param(..)
             | StatementKind::State(..)
@@ -102,6 +110,12 @@ impl Elaborator<'_> {
                 self.report(error.help("columns are made with `name = value`"));
             }
         }
+    }
+
+    /// What reads the column is not reported again.
+    fn wrong_column(&mut self, name: &Name, scope: &mut Scope) {
+        self.wrong_columns.push(name.clone());
+        scope.bind(name, Value::Wrong);
     }
 
     /// A column has a value for each row.
@@ -128,11 +142,10 @@ impl Elaborator<'_> {
             _ => return Err(self.no_source(from.span)),
         };
         if name.text != "csv" {
-            return Err(match name.text.as_str() {
-                "parquet" | "jsonl" | "npy" | "npz" | "safetensors" | "idx" | "cifar10" | "cifar100" | "images"
-                | "text" | "rows" => self.later(&format!("the source `{}`", name.text), name.span),
-                _ => self.no_source(name.span),
-            });
+            if SOURCES.contains(&name.text.as_str()) {
+                return Err(self.report(Later::Source.named(&name.text, name.span)));
+            }
+            return Err(self.no_source(name.span));
         }
         let mut source = None;
         let mut separator = b',';
@@ -165,8 +178,8 @@ impl Elaborator<'_> {
         let arguments = match &expr.kind {
             ExprKind::Call(callee, arguments) => match &callee.kind {
                 ExprKind::Name(name) if name.text == "holdout" => arguments,
-                ExprKind::Name(name) if ["given", "kfold"].contains(&name.text.as_str()) => {
-                    return Err(self.later(&format!("the split `{}`", name.text), name.span));
+                ExprKind::Name(name) if SPLITS.contains(&name.text.as_str()) => {
+                    return Err(self.report(Later::Split.named(&name.text, name.span)));
                 }
                 _ => return Err(self.no_split(expr.span)),
             },

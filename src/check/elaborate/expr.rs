@@ -1,6 +1,7 @@
 //! Expressions to values.
 
 use super::{Elaborator, Out, Reported, nearest};
+use crate::check::later::{FUNCTIONS, Later};
 use crate::check::number::Number;
 use crate::check::terms::{Kind, Leaf, TermId};
 use crate::check::types::{Axis, Elem, Type};
@@ -43,14 +44,14 @@ impl Elaborator<'_> {
                 let parts: Vec<Out<Value>> = parts.iter().map(|part| self.value(part, scope)).collect();
                 Ok(Value::List(parts.into_iter().collect::<Out<_>>()?))
             }
-            ExprKind::Field(..) => Err(self.later("reading a part by `.`", span)),
-            ExprKind::As(..) => Err(self.later("`as`", span)),
-            ExprKind::Range(..) => Err(self.later("a range", span)),
-            ExprKind::Comprehension(..) => Err(self.later("a list comprehension", span)),
-            ExprKind::Tuple(_) => Err(self.later("a tuple", span)),
-            ExprKind::Record(_) => Err(self.later("a record", span)),
-            ExprKind::Scan(_) => Err(self.later("`scan`", span)),
-            ExprKind::From(..) => Err(self.later("`from`", span)),
+            ExprKind::Field(..) => Err(self.later(Later::Part, span)),
+            ExprKind::As(..) => Err(self.later(Later::As, span)),
+            ExprKind::Range(..) => Err(self.later(Later::Range, span)),
+            ExprKind::Comprehension(..) => Err(self.later(Later::Comprehension, span)),
+            ExprKind::Tuple(_) => Err(self.later(Later::Tuple, span)),
+            ExprKind::Record(_) => Err(self.later(Later::Record, span)),
+            ExprKind::Scan(_) => Err(self.later(Later::Scan, span)),
+            ExprKind::From(..) => Err(self.later(Later::From, span)),
         }
     }
 
@@ -91,6 +92,12 @@ impl Elaborator<'_> {
     }
 
     fn unknown(&mut self, name: &Name, scope: &Scope) -> Reported {
+        if self.blind {
+            return Reported;
+        }
+        if FUNCTIONS.contains(&name.text.as_str()) {
+            return self.report(Later::Function.named(&name.text, name.span));
+        }
         let known = scope.known().chain(self.library.names());
         let near = nearest(&name.text, known).map(|near| format!("did you mean `{near}`?"));
         let error = Diagnostic::error("E0201", format!("nothing is called `{}`", name.text), name.span, "unknown");

@@ -2,6 +2,7 @@
 
 use super::call::Arg;
 use super::{Elaborator, Out};
+use crate::check::later::Later;
 use crate::check::shapes::with_origin;
 use crate::check::terms::{Index, Kind, TermId};
 use crate::check::types::{Axis, IndexId, Type};
@@ -56,11 +57,11 @@ impl Elaborator<'_> {
                     scope.indices.push((name.text.clone(), rest.clone()));
                     ids.extend(rest);
                 }
-                IndexPlace::At(at, Some(_)) => return Err(self.later("the written size of an index", at.span)),
-                IndexPlace::At(at, None) => return Err(self.later("such a place", at.span)),
-                IndexPlace::Rest(None, span) => return Err(self.later("`..` without a name", *span)),
-                IndexPlace::Slice(at, ..) => return Err(self.later("a slice", at.span)),
-                IndexPlace::Group(_, span) => return Err(self.later("a group of axes", *span)),
+                IndexPlace::At(at, Some(_)) => return Err(self.later(Later::WrittenSize, at.span)),
+                IndexPlace::At(at, None) => return Err(self.later(Later::PlaceByExpression, at.span)),
+                IndexPlace::Rest(None, span) => return Err(self.later(Later::NamelessRest, *span)),
+                IndexPlace::Slice(at, ..) => return Err(self.later(Later::Slice, at.span)),
+                IndexPlace::Group(_, span) => return Err(self.later(Later::Group, *span)),
             }
         }
         Ok(())
@@ -93,7 +94,7 @@ impl Elaborator<'_> {
                     Some([id]) => ids.push(*id),
                     Some(_) => return Err(self.error("E0208", "a rest is read as `..s`", name.span, "here")),
                     None if scope.get(&name.text).is_some() => {
-                        return Err(self.later("reading at a value", name.span));
+                        return Err(self.later(Later::PlaceByExpression, name.span));
                     }
                     None => {
                         let message = format!("no index is called `{}` here", name.text);
@@ -104,12 +105,12 @@ impl Elaborator<'_> {
                 },
                 IndexPlace::Rest(Some(name), at) => match scope.index(&name.text) {
                     Some(rest) => ids.extend_from_slice(rest),
-                    None => return Err(self.later("`..` in a read without such an index", *at)),
+                    None => return Err(self.later(Later::NamelessRest, *at)),
                 },
-                IndexPlace::At(at, _) => return Err(self.later("reading at an expression", at.span)),
-                IndexPlace::Rest(None, at) => return Err(self.later("`..` without a name", *at)),
-                IndexPlace::Slice(at, ..) => return Err(self.later("a slice", at.span)),
-                IndexPlace::Group(_, at) => return Err(self.later("a group of axes", *at)),
+                IndexPlace::At(at, _) => return Err(self.later(Later::PlaceByExpression, at.span)),
+                IndexPlace::Rest(None, at) => return Err(self.later(Later::NamelessRest, *at)),
+                IndexPlace::Slice(at, ..) => return Err(self.later(Later::Slice, at.span)),
+                IndexPlace::Group(_, at) => return Err(self.later(Later::Group, *at)),
             }
         }
         self.read_at(term, &ids, base.span, span).map(Value::Tensor)
@@ -123,7 +124,7 @@ impl Elaborator<'_> {
             return Err(self.report(error.label(base, format!("this is {ty}"))));
         }
         if ids.iter().enumerate().any(|(at, id)| ids[..at].contains(id) || ty.along.contains(id)) {
-            return Err(self.later("one index for two axes", span));
+            return Err(self.later(Later::OneIndexTwice, span));
         }
         for (id, axis) in ids.iter().zip(&ty.axes) {
             let index = self.terms.index_of(*id).clone();
@@ -146,7 +147,7 @@ impl Elaborator<'_> {
     /// `f(i, j: body)`: `f` of what `body` is along the indices.
     pub(super) fn reduce(&mut self, reduce: &Reduce, span: Span, scope: &mut Scope) -> Out<Value> {
         if let Some(filter) = &reduce.filter {
-            return Err(self.later("`where`", filter.span));
+            return Err(self.later(Later::Where, filter.span));
         }
         let outer = scope.indices.len();
         let ids: Vec<IndexId> = reduce.indices.iter().map(|name| self.open_index(name)).collect();

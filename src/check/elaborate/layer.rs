@@ -2,6 +2,7 @@
 
 use super::call::Arg;
 use super::{Elaborator, Out, Reported};
+use crate::check::later::Later;
 use crate::check::program;
 use crate::check::shapes::with_origin;
 use crate::check::terms::{Leaf, ParamId, Start};
@@ -144,10 +145,10 @@ impl Elaborator<'_> {
                 StatementKind::Param(target, ty, init) => self.param(target, ty.as_ref(), init, statement.span, scope),
                 StatementKind::Out(expr) => result = Some((self.value(expr, scope), expr.span)),
                 StatementKind::State(..) => {
-                    self.later("`state` outside of an optimizer", statement.span);
+                    self.later(Later::StateInLayer, statement.span);
                 }
                 StatementKind::Emit(..) => {
-                    self.later("`emit`", statement.span);
+                    self.later(Later::Emit, statement.span);
                 }
                 StatementKind::Assign(..)
                 | StatementKind::Minimize(_)
@@ -184,12 +185,12 @@ impl Elaborator<'_> {
                 (name, self.spread(name, places, expr, scope).map(Value::Tensor))
             }
             (Target::Several(names), _) => {
-                self.later("taking a result apart", span);
+                self.later(Later::Apart, span);
                 names.iter().for_each(|name| scope.bind(name, Value::Wrong));
                 return;
             }
             (Target::One(name) | Target::Indexed(name, _), Init::Draw(_)) => {
-                (name, Err(self.later("a draw inside the graph", span)))
+                (name, Err(self.later(Later::DrawnLet, span)))
             }
         };
         scope.bind(name, value.unwrap_or(Value::Wrong));

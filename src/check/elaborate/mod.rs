@@ -26,6 +26,7 @@ mod train;
 
 pub use data::setting;
 
+use super::later::Later;
 use super::library::Library;
 use super::program::{self, Setting};
 use super::schema::Schemas;
@@ -35,6 +36,7 @@ use super::value::{Bound, Value};
 use crate::diagnostic::{Diagnostic, Label, Severity};
 use crate::ir::Symbol;
 use crate::source::{Sources, Span};
+use crate::syntax::tree::Name;
 use std::collections::{BTreeMap, HashMap};
 
 /// Something is wrong, and a diagnostic says so already.
@@ -61,6 +63,10 @@ pub struct Elaborator<'a> {
     data: Option<program::Data>,
     /// What is known of the source while a `data` block is checked.
     open: Option<data::Open>,
+    /// Columns in which something is wrong.
+    wrong_columns: Vec<Name>,
+    /// Whether the columns are not known, so that any name may be one.
+    blind: bool,
     /// `let` items by name; `None` while one is being evaluated.
     lets: HashMap<String, Option<Bound>>,
     settings: BTreeMap<String, Setting>,
@@ -86,6 +92,8 @@ impl<'a> Elaborator<'a> {
             params: Vec::new(),
             data: None,
             open: None,
+            wrong_columns: Vec::new(),
+            blind: false,
             lets: HashMap::new(),
             settings: BTreeMap::new(),
             calls: Vec::new(),
@@ -104,7 +112,9 @@ impl<'a> Elaborator<'a> {
             self.lead_with_the_users_text(&mut diagnostic);
         }
         let place = |diagnostic: &Diagnostic| diagnostic.labels.first().map(|label| label.span);
-        let known = |known: &Diagnostic| known.code == diagnostic.code && place(known) == place(&diagnostic);
+        let known = |known: &Diagnostic| {
+            known.code == diagnostic.code && place(known) == place(&diagnostic) && known.message == diagnostic.message
+        };
         if !self.found.iter().any(known) {
             self.found.push(diagnostic);
         }
@@ -131,8 +141,8 @@ impl<'a> Elaborator<'a> {
     }
 
     /// For what the language has and this program does not yet.
-    fn later(&mut self, what: &str, span: Span) -> Reported {
-        self.error("E0199", format!("{what} is not built yet"), span, "this")
+    fn later(&mut self, what: Later, span: Span) -> Reported {
+        self.report(what.diagnostic(span))
     }
 
     fn term(&mut self, kind: Kind, ty: Type, span: Span) -> TermId {

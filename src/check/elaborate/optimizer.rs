@@ -1,6 +1,7 @@
 //! Optimizers: the recurrence of one parameter, once for each that is trained.
 
 use super::{Elaborator, Out, Reported};
+use crate::check::later::Later;
 use crate::check::program::{State, Update};
 use crate::check::terms::{Host, Leaf, ParamId, TermId};
 use crate::check::types::{Elem, Type};
@@ -50,7 +51,7 @@ impl Elaborator<'_> {
 
     fn recurrence(&mut self, optimizer: &Optimizer, settings: &[(String, Bound)], param: ParamId) -> Out<Update> {
         if let Some(input) = &optimizer.input {
-            return Err(self.later("an optimizer for one rank", input.name.span));
+            return Err(self.later(Later::OneRank, input.name.span));
         }
         let ty = self.params[param.0 as usize].ty.clone();
         let at = optimizer.name.span;

@@ -2,6 +2,7 @@
 
 use super::call::Arg;
 use super::{Elaborator, Out, Reported};
+use crate::check::later::Later;
 use crate::check::number::Number;
 use crate::check::terms::{Kind, TermId};
 use crate::check::types::{Axis, Elem, Type};
@@ -137,7 +138,7 @@ impl Elaborator<'_> {
                 };
                 match (number(0), number(1)) {
                     (Ok(first), Ok(second)) => Ok(Value::Distribution(Distribution { draw, first, second })),
-                    _ => Err(self.later("a distribution whose numbers are not settled", span)),
+                    _ => Err(self.later(Later::OpenDistribution, span)),
                 }
             }
         }

@@ -3,6 +3,7 @@
 use super::data::setting;
 use super::optimizer::{Rule, hosts};
 use super::{Elaborator, Out, Reported, nearest};
+use crate::check::later::{Later, SETTINGS as LATER_SETTINGS};
 use crate::check::program::{Length, Loss, Plan, Program, Report};
 use crate::check::terms::{Leaf, TermId};
 use crate::check::types::{Elem, Type};
@@ -14,9 +15,6 @@ use std::rc::Rc;
 
 /// The settings of a `train` block that have a meaning now.
 const SETTINGS: [&str; 5] = ["data", "model", "epochs", "steps", "seed"];
-
-/// Those that the language has and this program does not yet.
-const LATER: [&str; 7] = ["batch", "clip", "accumulate", "validate", "stop", "keep", "freeze"];
 
 /// Without `epochs` and `steps`.
 const DEFAULT_EPOCHS: u64 = 100;
@@ -54,16 +52,16 @@ impl Elaborator<'_> {
                 }
                 StatementKind::Assign(..) => {}
                 StatementKind::Param(..) => {
-                    self.later("`param` in a `train` block", statement.span);
+                    self.later(Later::ParamInTrain, statement.span);
                 }
                 StatementKind::State(..) => {
-                    self.later("`state` in a `train` block", statement.span);
+                    self.later(Later::StateInTrain, statement.span);
                 }
                 StatementKind::Predict(..) => {
-                    self.later("`predict`", statement.span);
+                    self.later(Later::Predict, statement.span);
                 }
                 StatementKind::Calibrate(..) => {
-                    self.later("`calibrate`", statement.span);
+                    self.later(Later::Calibrate, statement.span);
                 }
                 StatementKind::Out(_) | StatementKind::Emit(..) => {
                     let message = "this does not belong in a `train` block";
@@ -78,7 +76,7 @@ impl Elaborator<'_> {
         }
         let (loss, rule) = minimized.pop()?;
         if !minimized.is_empty() {
-            self.later("more than one `minimize`", loss.span);
+            self.later(Later::SeveralMinimized, loss.span);
         }
         let roots: Vec<TermId> = std::iter::once(loss.value).chain(reports.iter().map(|report| report.value)).collect();
         let trained = Program::used(&self.terms, &[loss.value]);
@@ -115,9 +113,9 @@ impl Elaborator<'_> {
                 self.error("E0216", "a setting has one name", statement.span, "here");
                 continue;
             };
-            let known = SETTINGS.iter().chain(&LATER).copied();
-            if LATER.contains(&name.text.as_str()) {
-                self.later(&format!("the setting `{}`", name.text), statement.span);
+            let known = SETTINGS.iter().chain(LATER_SETTINGS).copied();
+            if LATER_SETTINGS.contains(&name.text.as_str()) {
+                self.report(Later::Setting.named(&name.text, name.span));
             } else if !SETTINGS.contains(&name.text.as_str()) {
                 let near = nearest(&name.text, known);
                 let help =
@@ -132,12 +130,12 @@ impl Elaborator<'_> {
     fn train_scope(&mut self, block: &Block) -> Scope {
         let mut scope = Scope::default();
         scope.home = Home::Train;
-        self.data = None;
+        (self.data, self.blind) = (None, false);
         let find = |name: &str| block.body.iter().find_map(|statement| setting(statement, name));
         match find("data") {
             Some(expr) => match self.named_data(expr) {
                 Ok(()) => self.bind_columns(&mut scope),
-                Err(Reported) => self.data = None,
+                Err(Reported) => (self.data, self.blind) = (None, true),
             },
             None => {
                 let error = Diagnostic::error("E0216", "no data is named", block.word, "in this `train` block");
@@ -178,6 +176,10 @@ impl Elaborator<'_> {
     }
 
     fn bind_columns(&mut self, scope: &mut Scope) {
+        for name in std::mem::take(&mut self.wrong_columns) {
+            let bound = self.bound(Value::Wrong, name.span);
+            scope.insert(&name.text, bound);
+        }
         let columns = self
             .data
             .as_ref()
@@ -232,14 +234,6 @@ impl Elaborator<'_> {
     }
 
     fn loss(&mut self, minimize: &Minimize, scope: &mut Scope) -> Out<Loss> {
-        let open = [
-            (!minimize.except.is_empty()).then_some("`except`"),
-            (!minimize.over.is_empty()).then_some("`over`"),
-            minimize.times.is_some().then_some("`times`"),
-        ];
-        for what in open.into_iter().flatten() {
-            self.later(what, minimize.loss.span);
-        }
         let value = self.scalar(&minimize.loss, "a loss", scope)?;
         let name = minimize.name.as_ref().map(|name| name.text.clone());
         Ok(Loss { name, value, span: minimize.loss.span })

@@ -1,0 +1,157 @@
+//! Training through the binary: against PyTorch, against least squares, and the same bits twice.
+
+use crate::binary::{mlx, numbers, repository, train};
+use crate::trial;
+use libtest_mimic::Trial;
+use mlx::data::split::{Holdout, Part, holdout};
+use mlx::source::{SourceId, Span};
+use mlx::train::weights;
+use serde_json::Value;
+use std::fs;
+
+pub fn trials() -> Vec<Trial> {
+    let mut trials = vec![
+        trial("learning::linear_regression_is_least_squares", linear_regression_is_least_squares),
+        trial("learning::the_same_seed_gives_the_same_bits", the_same_seed_gives_the_same_bits),
+        trial("learning::an_instance_that_is_used_twice_has_one_set_of_parameters", tied_instances),
+    ];
+    for loss in ["cross_entropy", "mse"] {
+        for optimizer in ["sgd", "sgd_momentum", "sgd_nesterov", "adam"] {
+            trials.push(Trial::test(format!("learning::losses_of_pytorch::{loss}::{optimizer}"), move || {
+                losses_of_pytorch(loss, optimizer);
+                Ok(())
+            }));
+        }
+    }
+    for model in fs::read_dir(repository("models")).expect("models").map(|entry| entry.expect("readable").path()) {
+        if model.extension().is_some_and(|end| end == "mlx") {
+            let name = model.file_name().expect("a file").to_string_lossy().into_owned();
+            trials.push(Trial::test(format!("learning::models::{name}"), move || {
+                let folder = tempfile::tempdir().expect("a folder");
+                let events = train(folder.path(), &model, &["--steps", "5"]);
+                let losses = numbers(&events, "step", "loss");
+                assert_eq!(losses.len(), 5);
+                assert!(losses[4] < losses[0], "{losses:?}");
+                Ok(())
+            }));
+        }
+    }
+    trials
+}
+
+/// The losses of `tests/reference/record.py`, which PyTorch computes in f64 from the same weights.
+fn losses_of_pytorch(loss: &str, optimizer: &str) {
+    let using = match optimizer {
+        "sgd" => "sgd(lr = 0.1)",
+        "sgd_momentum" => "sgd(lr = 0.1, momentum = 0.9)",
+        "sgd_nesterov" => "sgd(lr = 0.1, momentum = 0.9, nesterov = true)",
+        _ => "adam(lr = 0.01)",
+    };
+    let y = if loss == "mse" { "[y0, y1, y2]" } else { "category(kind)" };
+    let program = format!(
+        "data rows = csv(\"three_layer_data.csv\") {{\n    x = [x0, x1, x2, x3, x4]\n    y = {y}\n}}\n\
+         model Net(x: [n, 5]) -> [n, 3] {{\n    out x |> dense(8) |> tanh |> dense(6) |> tanh |> dense(3)\n}}\n\
+         train {{\n    data = rows\n    model = Net\n    minimize {loss}(model(x), y) using {using}\n    steps = 30\n}}\n"
+    );
+    let folder = tempfile::tempdir().expect("a folder");
+    for file in ["three_layer_data.csv", "three_layer_weights.safetensors"] {
+        fs::copy(repository("tests/reference").join(file), folder.path().join(file)).expect("a copy");
+    }
+    let file = folder.path().join("net.mlx");
+    fs::write(&file, program).expect("written");
+    let events = train(folder.path(), &file, &["--init", "three_layer_weights.safetensors"]);
+    let ours = numbers(&events, "step", "loss");
+    let recorded = fs::read_to_string(repository("tests/reference/three_layer.json")).expect("the recording");
+    let recorded: Value = serde_json::from_str(&recorded).expect("JSON");
+    let theirs = recorded["losses"][loss][optimizer].as_array().expect("losses");
+    assert_eq!((ours.len(), theirs.len()), (30, 30));
+    for (step, (ours, theirs)) in ours.iter().zip(theirs).enumerate() {
+        let theirs = theirs.as_f64().expect("a number");
+        assert!((ours - theirs).abs() <= 1e-9 * theirs, "step {}: {ours}, and PyTorch has {theirs}", step + 1);
+    }
+}
+
+/// The shipped file ends at the solution of (Xᵀ X) a = Xᵀ y on its training rows.
+fn linear_regression_is_least_squares() {
+    let folder = tempfile::tempdir().expect("a folder");
+    train(folder.path(), &repository("models/linear_regression.mlx"), &[]);
+    let bytes = fs::read(folder.path().join("run/last.safetensors")).expect("weights");
+    let found = weights::from_bytes("last", &bytes, None).expect("weights").tensors;
+    let table = fs::read_to_string(repository("models/data/diabetes.csv")).expect("the data");
+    let rows: Vec<Vec<f64>> = table
+        .lines()
+        .skip(1)
+        .map(|line| line.split(',').map(|cell| cell.parse().expect("a number")).collect())
+        .collect();
+    let span = Span::new(SourceId(0), 0, 0);
+    let part = |share| Part { share, span };
+    let wanted = Holdout { train: part((4, 5)), valid: None, test: Some(part((1, 5))), seed: 1, shuffle: true };
+    let split = holdout(rows.len(), &wanted, None, span).expect("a split");
+    let rows: Vec<&Vec<f64>> = split.train.iter().map(|row| &rows[*row]).collect();
+    let count = rows.len() as f64;
+    // Standardized columns and a column of ones; then the normal equations.
+    let mean = |column: usize| rows.iter().map(|row| row[column]).sum::<f64>() / count;
+    let scale =
+        |column: usize| (rows.iter().map(|row| (row[column] - mean(column)).powi(2)).sum::<f64>() / count).sqrt();
+    let (means, scales): (Vec<f64>, Vec<f64>) = ((0..10).map(mean).collect(), (0..10).map(scale).collect());
+    let design: Vec<Vec<f64>> = rows
+        .iter()
+        .map(|row| (0..10).map(|column| (row[column] - means[column]) / scales[column]).chain([1.0]).collect())
+        .collect();
+    let solution = least_squares(&design, &rows.iter().map(|row| row[10]).collect::<Vec<_>>());
+    let ours = found["a"].values.iter().chain(&found["b"].values);
+    for (ours, exact) in ours.zip(solution) {
+        assert!((f64::from(*ours) - exact).abs() <= 1e-3 * exact.abs(), "{ours} is not {exact}");
+    }
+}
+
+/// Solves the normal equations by elimination with pivots.
+fn least_squares(x: &[Vec<f64>], y: &[f64]) -> Vec<f64> {
+    let n = x[0].len();
+    let mut a: Vec<Vec<f64>> = (0..n)
+        .map(|i| {
+            let products = (0..n).map(|j| x.iter().map(|row| row[i] * row[j]).sum());
+            products.chain([x.iter().zip(y).map(|(row, y)| row[i] * y).sum()]).collect()
+        })
+        .collect();
+    for k in 0..n {
+        let pivot = (k..n).max_by(|i, j| a[*i][k].abs().total_cmp(&a[*j][k].abs())).expect("a row");
+        a.swap(k, pivot);
+        for i in (0..n).filter(|i| *i != k) {
+            let factor = a[i][k] / a[k][k];
+            let pivot = a[k].clone();
+            a[i].iter_mut().zip(pivot).for_each(|(cell, pivot)| *cell -= factor * pivot);
+        }
+    }
+    (0..n).map(|k| a[k][n] / a[k][k]).collect()
+}
+
+fn the_same_seed_gives_the_same_bits() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let weights = |out: &str, more: &[&str]| {
+        let file = repository("models/softmax_regression.mlx").display().to_string();
+        let output = mlx(folder.path(), &[&["train", &file, "--steps", "3", "--quiet", "--out", out], more].concat());
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        fs::read(folder.path().join(out).join("last.safetensors")).expect("weights")
+    };
+    let first = weights("a", &[]);
+    assert_eq!(first, weights("b", &[]));
+    assert_ne!(first, weights("c", &["--seed", "1"]), "another seed starts elsewhere");
+    assert_ne!(first, weights("d", &["--set", "η=0.25"]), "another learning rate ends elsewhere");
+}
+
+fn tied_instances() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("tied.mlx");
+    let program = "data d = csv(\"d.csv\") {\n    x = [a, b]\n    y = c\n}\n\
+                   model Net(x: [n, 2]) -> [n] {\n    let f = dense(2)\n    param w: [2] = 1\n    out (x |> f |> tanh |> f) @ w\n}\n\
+                   train {\n    data = d\n    model = Net\n    minimize mse(model(x), y) using sgd\n}\n";
+    fs::write(&file, program).expect("written");
+    fs::write(folder.path().join("d.csv"), "a,b,c\n1,2,3\n4,5,6\n").expect("written");
+    let output = mlx(folder.path(), &["summary", "tied.mlx", "--json"]);
+    let summary: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let paths: Vec<&str> =
+        summary["tensors"].as_array().expect("a list").iter().filter_map(|t| t["path"].as_str()).collect();
+    assert_eq!(paths, ["w", "f.w", "f.b"], "in the order of the text");
+    assert_eq!(summary["parameters"], 8);
+}

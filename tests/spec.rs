@@ -1,0 +1,142 @@
+//! The specification: `tests/spec/check/*.mlx` hold named sections, each a small program with what the checker says of it
+//! written below it. `MLX_BLESS=1 cargo test` writes what it says now.
+//!
+//! A section starts with `// --- name ---`. A line `// file d.csv: a,b | 1,2` gives it a data file, `|` between the lines.
+//! It ends with one line for each diagnostic, `// error 3:9 E0201 message`, or with `// ok`.
+
+use crate::binary::repository;
+use crate::trial;
+use libtest_mimic::Trial;
+use mlx::check::{elaborate::primitive, later, library};
+use mlx::compile;
+use mlx::diagnostic::Severity;
+use mlx::source::{SourceId, Sources};
+use mlx::train::dataset::Files;
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+pub fn trials() -> Vec<Trial> {
+    let mut trials = vec![
+        trial("spec::what_is_not_built_yet_is_shown_once", what_is_not_built_yet_is_shown_once),
+        trial("spec::primitives_and_core_are_one_to_one", primitives_and_core_are_one_to_one),
+    ];
+    for path in files() {
+        let text = fs::read_to_string(&path).expect("a spec");
+        let file = path.file_stem().expect("a name").to_string_lossy().into_owned();
+        for section in sections(&text) {
+            trials.push(Trial::test(format!("spec::{file}::{}", section.name), move || {
+                let said = said(&section.program);
+                if said == section.expected {
+                    return Ok(());
+                }
+                Err(format!("the checker says\n{said}and this was expected\n{}", section.expected).into())
+            }));
+        }
+        if std::env::var_os("MLX_BLESS").is_some() {
+            fs::write(&path, blessed(&text)).expect("written");
+        }
+    }
+    trials
+}
+
+fn files() -> Vec<PathBuf> {
+    let folder = fs::read_dir(repository("tests/spec/check")).expect("the specification");
+    let mut files: Vec<PathBuf> = folder.map(|entry| entry.expect("readable").path()).collect();
+    files.sort();
+    files
+}
+
+struct Section {
+    name: String,
+    program: String,
+    expected: String,
+}
+
+fn is_expected(line: &str) -> bool {
+    ["// error ", "// warning ", "// ok"].iter().any(|start| line.starts_with(start))
+}
+
+fn sections(text: &str) -> Vec<Section> {
+    let mut sections: Vec<Section> = Vec::new();
+    for line in text.lines() {
+        if let Some(name) = line.strip_prefix("// --- ").and_then(|rest| rest.strip_suffix(" ---")) {
+            sections.push(Section { name: name.to_string(), program: String::new(), expected: String::new() });
+        } else if let Some(section) = sections.last_mut() {
+            let part = if is_expected(line) { &mut section.expected } else { &mut section.program };
+            writeln!(part, "{line}").expect("a string takes text");
+        }
+    }
+    sections
+}
+
+/// What the checker says of a program, a line a diagnostic.
+fn said(program: &str) -> String {
+    let folder = tempfile::tempdir().expect("a folder");
+    for line in program.lines() {
+        if let Some((name, rows)) = line.strip_prefix("// file ").and_then(|rest| rest.split_once(": ")) {
+            fs::write(folder.path().join(name), rows.replace(" | ", "\n") + "\n").expect("written");
+        }
+    }
+    let mut sources = Sources::default();
+    let source = sources.add("section.mlx", program);
+    let mut files = Files::beside(&folder.path().join("section.mlx"));
+    let checked = compile::check(&mut sources, source, &mut files, &[]).expect("no --set is wrong");
+    for program in &checked.programs {
+        compile::lower(program).expect("what is checked becomes a graph");
+    }
+    let mut lines = String::new();
+    for found in &checked.found {
+        let severity = if found.severity == Severity::Error { "error" } else { "warning" };
+        let place = found.labels.first().map_or("-".to_string(), |label| {
+            let start = sources.start(label.span);
+            let file = match label.span.source {
+                SourceId(0) => String::new(),
+                other => {
+                    Path::new(&sources.get(other).name).file_name().expect("a file").to_string_lossy().into_owned()
+                        + ":"
+                }
+            };
+            format!("{file}{}:{}", start.line, start.column)
+        });
+        let message = found.message.replace(&format!("{}/", folder.path().display()), "");
+        writeln!(lines, "// {severity} {place} {} {message}", found.code).expect("a string takes text");
+    }
+    if lines.is_empty() { "// ok\n".to_string() } else { lines }
+}
+
+fn blessed(text: &str) -> String {
+    let head: String =
+        text.lines().take_while(|line| !line.starts_with("// --- ")).map(|line| format!("{line}\n")).collect();
+    let section = |section: Section| {
+        let program = section.program.trim_end();
+        format!("// --- {} ---\n{program}\n{}", section.name, said(&section.program))
+    };
+    head + &sections(text).into_iter().map(section).collect::<Vec<_>>().join("\n")
+}
+
+/// Each row of the table of what is not built yet has a section, so that a row dies when its meaning arrives.
+fn what_is_not_built_yet_is_shown_once() {
+    let text = fs::read_to_string(repository("tests/spec/check/later.mlx")).expect("a spec");
+    let expected: Vec<String> = sections(&text).into_iter().map(|section| section.expected).collect();
+    for (row, what) in later::TABLE {
+        let told = format!("E0199 {what} ");
+        assert!(expected.iter().any(|lines| lines.contains(&told)), "no section shows {row:?}: {what}");
+    }
+    let words = [later::SETTINGS, later::SOURCES, later::SPLITS, later::FUNCTIONS].concat();
+    for word in words {
+        let told = format!("`{word}` is not built yet");
+        assert!(expected.iter().any(|lines| lines.contains(&told)), "no section shows `{word}`");
+    }
+    assert!(expected.iter().all(|lines| lines.contains("E0199")), "every section is about what is not built yet");
+}
+
+/// The functions without a body, and those with a rule in the compiler.
+fn primitives_and_core_are_one_to_one() {
+    let (_, text) = library::STDLIB.iter().find(|(name, _)| *name == "core.mlx").expect("core.mlx");
+    let mut written: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("fn ")?.split('(').next()).collect();
+    let mut ruled: Vec<&str> = primitive::names().collect();
+    written.sort_unstable();
+    ruled.sort_unstable();
+    assert_eq!(written, ruled);
+}
