@@ -15,15 +15,13 @@ pub(super) struct Arg {
     pub name: Option<Name>,
     pub value: Value,
     pub span: Span,
+    /// Where the value was decided: of a name, where the name got it.
+    pub origin: Origin,
 }
 
 impl Arg {
     pub(super) fn plain(value: Value, span: Span) -> Arg {
-        Arg { name: None, value, span }
-    }
-
-    fn bound(self) -> Bound {
-        Bound { value: self.value, origin: Origin { span: self.span, text: "is given here".into() } }
+        Arg { name: None, value, span, origin: Origin { span, text: "is given here".into() } }
     }
 }
 
@@ -32,8 +30,17 @@ impl Elaborator<'_> {
         let mut given = Vec::new();
         let mut wrong = None;
         for argument in arguments {
+            let span = argument.value.span;
             match self.value(&argument.value, scope) {
-                Ok(value) => given.push(Arg { name: argument.name.clone(), value, span: argument.value.span }),
+                Ok(value) => {
+                    let passed_on = match &argument.value.kind {
+                        ExprKind::Name(name) => scope.get(&name.text).map(|bound| bound.origin.clone()),
+                        _ => None,
+                    };
+                    let plain = Arg::plain(value, span);
+                    let origin = passed_on.unwrap_or_else(|| plain.origin.clone());
+                    given.push(Arg { name: argument.name.clone(), origin, ..plain });
+                }
                 Err(reported) => wrong = Some(reported),
             }
         }
@@ -137,11 +144,11 @@ impl Elaborator<'_> {
         let mut all = Vec::new();
         for (param, given) in params.iter().zip(given) {
             let bound = match (given, &param.default) {
-                (Some(arg), _) => self.hyper(param, arg.bound())?,
+                (Some(arg), _) => self.hyper(param, Bound { value: arg.value, origin: arg.origin }, arg.span)?,
                 (None, Some(default)) => {
                     let value = self.value(default, &mut scope)?;
                     let origin = Origin { span: default.span, text: "is the default".into() };
-                    self.hyper(param, Bound { value, origin })?
+                    self.hyper(param, Bound { value, origin }, default.span)?
                 }
                 (None, None) => return Err(Reported),
             };

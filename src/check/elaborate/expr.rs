@@ -179,7 +179,7 @@ impl Elaborator<'_> {
                 return Err(self.report(error.label(one, format!("{ty}")).label(two, format!("{}", self.ty(*part)))));
             }
         }
-        let axis = Axis::new(Size::from(parts.len() as i64), span, "are listed here");
+        let axis = Axis::new(Size::from(parts.len() as i64), span, "parts are listed here");
         let axes = [&ty.axes[..], &[axis]].concat();
         Ok(self.term(Kind::Stack(parts), Type { axes, ..ty }, span))
     }

@@ -7,7 +7,7 @@ use crate::check::program;
 use crate::check::shapes::with_origin;
 use crate::check::terms::{Leaf, ParamId, Start};
 use crate::check::types::Type;
-use crate::check::value::{Distribution, Home, Recipe, Scope, Value};
+use crate::check::value::{Bound, Distribution, Home, Recipe, Scope, Value};
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
 use crate::syntax::tree::{self, Expr, ExprKind, FnBody, Function, Init, Item, ItemKind, Name, Statement};
@@ -55,8 +55,8 @@ impl Elaborator<'_> {
                 (None, Some(default)) => Arg::plain(self.value(default, scope)?, default.span),
                 (None, None) => return Err(Reported),
             };
-            let bound = self.bound(arg.value, arg.span);
-            self.enter(param, bound, &owner.text, scope)?;
+            let (value, origin) = (arg.value, arg.origin);
+            self.enter(param, Bound { value, origin }, arg.span, &owner.text, scope)?;
         }
         Ok(())
     }
@@ -333,7 +333,7 @@ impl Elaborator<'_> {
             if let (true, false, Some(size)) = (wanted, named, axis.size.settled()) {
                 let name = Name { text: word.into(), span };
                 let value = Value::Number(crate::check::number::Number::whole(size));
-                given.push(Arg { name: Some(name), value, span });
+                given.push(Arg { name: Some(name), ..Arg::plain(value, span) });
             }
         }
         given

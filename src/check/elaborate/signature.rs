@@ -24,31 +24,26 @@ struct Meeting<'a> {
 
 impl Elaborator<'_> {
     /// Binds a parameter of a `fn` or an input of a layer to what it is given.
-    pub(super) fn enter(&mut self, param: &Param, given: Bound, owner: &str, scope: &mut Scope) -> Out<()> {
-        let Some(ty) = &param.ty else {
-            let value = match given.value {
-                Value::List(_) | Value::Number(_) | Value::Size(_) | Value::Truth(_) => given.value,
-                other => other,
-            };
-            scope.insert(&param.name.text, Bound { value, ..given });
-            return Ok(());
-        };
-        let bound = match &ty.kind {
-            TypeKind::Tensor(..) => {
-                let term = self.tensor(given.value, given.origin.span)?;
-                let what = format!("`{}` of `{owner}`", param.name.text);
-                let term = self.meet_at(term, given.origin.span, ty, scope, "E0203", &what)?;
-                Bound { value: Value::Tensor(term), origin: given.origin }
-            }
-            TypeKind::Word(_) => self.hyper(param, given)?,
-            TypeKind::List(_) | TypeKind::Tuple(_) => return Err(self.later(Later::ListOrTuple, ty.span)),
+    pub(super) fn enter(&mut self, param: &Param, given: Bound, at: Span, owner: &str, scope: &mut Scope) -> Out<()> {
+        let bound = match &param.ty {
+            None => given,
+            Some(ty) => match &ty.kind {
+                TypeKind::Tensor(..) => {
+                    let term = self.tensor(given.value, at)?;
+                    let what = format!("`{}` of `{owner}`", param.name.text);
+                    let term = self.meet_at(term, at, ty, scope, "E0203", &what)?;
+                    Bound { value: Value::Tensor(term), origin: given.origin }
+                }
+                TypeKind::Word(_) => self.hyper(param, given, at)?,
+                TypeKind::List(_) | TypeKind::Tuple(_) => return Err(self.later(Later::ListOrTuple, ty.span)),
+            },
         };
         scope.insert(&param.name.text, bound);
         Ok(())
     }
 
     /// A hyperparameter: of the kind that its type says, or its default.
-    pub(super) fn hyper(&mut self, param: &Param, given: Bound) -> Out<Bound> {
+    pub(super) fn hyper(&mut self, param: &Param, given: Bound, at: Span) -> Out<Bound> {
         let wanted = match (&param.ty, &param.default) {
             (Some(Type { kind: TypeKind::Word(word), .. }), _) => Some(*word),
             (Some(ty), _) => return Err(self.later(Later::ListOrTuple, ty.span)),
@@ -91,7 +86,7 @@ impl Elaborator<'_> {
             other => other.noun().to_string(),
         };
         let message = format!("`{}` is to be {noun}", param.name.text);
-        let error = Diagnostic::error("E0211", message, given.origin.span, format!("this is {shown}"));
+        let error = Diagnostic::error("E0211", message, at, format!("this is {shown}"));
         Err(self.report(error.label(param.name.span, "it is declared here")))
     }
 
