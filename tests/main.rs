@@ -8,6 +8,7 @@ mod data;
 mod io;
 mod learning;
 mod number;
+mod ops;
 mod record;
 mod rooms;
 mod shapes;
@@ -26,6 +27,7 @@ fn main() {
     trials.extend(io::trials());
     trials.extend(learning::trials());
     trials.extend(number::trials());
+    trials.extend(ops::trials());
     trials.extend(record::trials());
     trials.extend(rooms::trials());
     trials.extend(shapes::trials());

@@ -76,10 +76,15 @@ fn unary(graph: &mut Graph, op: Unary, x: NodeId, y: NodeId, g: NodeId) -> Optio
             graph.select(above, g, rest)
         }
         Unary::Exp => graph.binary(Binary::Multiply, g, y),
-        Unary::Log => graph.binary(Binary::Divide, g, x),
+        Unary::Log => {
+            let one = like(graph, 1.0, x);
+            let slope = graph.binary(Binary::Divide, one, x);
+            sloped(graph, g, slope)
+        }
         Unary::SquareRoot => {
-            let twice = graph.binary(Binary::Add, y, y);
-            graph.binary(Binary::Divide, g, twice)
+            let half = like(graph, 0.5, x);
+            let slope = graph.binary(Binary::Divide, half, y);
+            sloped(graph, g, slope)
         }
         Unary::Sine => {
             let slope = graph.unary(Unary::Cosine, x);
@@ -116,9 +121,11 @@ fn binary(graph: &mut Graph, op: Binary, a: NodeId, b: NodeId, y: NodeId, g: Nod
         Binary::Multiply => [graph.binary(Binary::Multiply, g, b), graph.binary(Binary::Multiply, g, a)],
         // 1 / b, and -y / b
         Binary::Divide => {
-            let by_a = graph.binary(Binary::Divide, g, b);
-            let negated = graph.unary(Unary::Negate, by_a);
-            [by_a, graph.binary(Binary::Multiply, negated, y)]
+            let one = like(graph, 1.0, b);
+            let slope = graph.binary(Binary::Divide, one, b);
+            let quotient = graph.binary(Binary::Divide, y, b);
+            let falling = graph.unary(Unary::Negate, quotient);
+            [sloped(graph, g, slope), sloped(graph, g, falling)]
         }
         Binary::Power => power(graph, a, b, y, g),
         Binary::Minimum => {
@@ -140,12 +147,24 @@ fn power(graph: &mut Graph, a: NodeId, b: NodeId, y: NodeId, g: NodeId) -> [Node
     let slope = graph.binary(Binary::Multiply, b, slope);
     let constant = graph.compare(Compare::Equal, b, zero);
     let slope = graph.select(constant, zero, slope);
-    let by_a = graph.binary(Binary::Multiply, g, slope);
+    let by_a = sloped(graph, g, slope);
     let at_zero = graph.compare(Compare::Equal, a, zero);
     let positive = graph.select(at_zero, one, a);
     let log = graph.unary(Unary::Log, positive);
     let slope = graph.binary(Binary::Multiply, y, log);
-    [by_a, graph.binary(Binary::Multiply, g, slope)]
+    [by_a, sloped(graph, g, slope)]
+}
+
+/// `g` times a slope that may have a pole. Where `g` is 0 and the slope is not finite it is 0: this is how a branch that
+/// an `if` did not choose contributes nothing, whatever its own values are.
+fn sloped(graph: &mut Graph, g: NodeId, slope: NodeId) -> NodeId {
+    let zero = like(graph, 0.0, g);
+    let difference = graph.binary(Binary::Subtract, slope, slope);
+    let infinite = graph.compare(Compare::NotEqual, difference, zero);
+    let unwanted = graph.compare(Compare::Equal, g, zero);
+    let skipped = graph.add(Op::And, vec![unwanted, infinite]);
+    let slope = graph.select(skipped, zero, slope);
+    graph.binary(Binary::Multiply, g, slope)
 }
 
 /// To the operand that was chosen; equal ones share.

@@ -116,13 +116,14 @@ impl Binary {
         }
     }
 
-    /// Intervals of both operands where the operation is smooth.
+    /// Intervals of both operands where the operation is smooth, but for operands that are equal.
     pub fn domain(self) -> [(f64, f64); 2] {
         match self {
-            Binary::Add | Binary::Subtract | Binary::Multiply => [(-2.0, 2.0), (-2.0, 2.0)],
+            Binary::Add | Binary::Subtract | Binary::Multiply | Binary::Minimum | Binary::Maximum => {
+                [(-2.0, 2.0), (-2.0, 2.0)]
+            }
             Binary::Divide => [(-2.0, 2.0), (0.5, 2.0)],
             Binary::Power => [(0.5, 2.0), (-2.0, 2.0)],
-            Binary::Minimum | Binary::Maximum => [(-2.0, -0.5), (0.5, 2.0)],
         }
     }
 }
