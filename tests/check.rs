@@ -10,6 +10,7 @@ pub fn trials() -> Vec<Trial> {
         trial("check::a_good_file_is_silent", a_good_file_is_silent),
         trial("check::mistakes_are_drawn_and_counted", mistakes_are_drawn_and_counted),
         trial("check::one_run_finds_mistakes_of_every_stage", one_run_finds_mistakes_of_every_stage),
+        trial("check::no_text_is_too_much", no_text_is_too_much),
         trial("check::files_that_are_no_text", files_that_are_no_text),
     ]
 }
@@ -113,5 +114,33 @@ train {
     assert!(labels.contains(&(21, "8 is given here")), "{labels:?}");
     for call in [(13, "in this use of `core`"), (17, "in this use of `block`"), (21, "in this use of `tower`")] {
         assert!(labels.contains(&call), "{labels:?}");
+    }
+}
+
+/// Whatever nests or goes on for 20,000 times is told, and soon; nothing overflows a stack.
+fn no_text_is_too_much() {
+    let many = |before: &str, link: &str, after: &str| format!("let a = {before}{}{after}\n", link.repeat(20_000));
+    let nested = format!("let a = {}1{}\n", "(".repeat(20_000), ")".repeat(20_000));
+    let texts = [
+        nested,
+        many("1", " + 1", ""),
+        many("1", " |> relu", ""),
+        many("", "not ", "true"),
+        many("", "if true then 1 else ", "1"),
+        many("x", "[0]", ""),
+        many("x", "(1)", ""),
+        many("x", ".y", ""),
+        many("2", "^2", ""),
+        many("1", " < 2", ""),
+        many("", "[", ""),
+        many("", "{", ""),
+    ];
+    for text in texts {
+        let started = std::time::Instant::now();
+        let output = check("a.mlx", text.as_bytes(), &[]);
+        let drawing = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{}: {drawing}", &text[..40]);
+        // Far more than it takes, far less than a search that goes wrong.
+        assert!(started.elapsed().as_secs() < 10, "{}", &text[..40]);
     }
 }

@@ -15,6 +15,8 @@ pub fn find(sources: &Sources, file: &File) -> Vec<Diagnostic> {
             && compares(*first)
             // In parentheses it starts before its first operand.
             && left.span.start == a.span.start
+            // Of a longer chain the first two comparisons tell.
+            && !matches!(&a.kind, ExprKind::Binary(op, ..) if compares(*op))
         {
             let text = |span: Span| sources.text(span);
             let help =

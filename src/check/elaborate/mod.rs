@@ -190,7 +190,7 @@ impl<'a> Elaborator<'a> {
 pub fn nearest<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Option<&'n str> {
     known
         .map(|other| (strsim::damerau_levenshtein(name, other), other))
-        .filter(|(distance, other)| *distance > 0 && distance * 3 <= other.chars().count().max(3))
+        .filter(|(distance, other)| *distance > 0 && distance * 3 <= other.chars().count())
         .min()
         .map(|(_, other)| other)
 }

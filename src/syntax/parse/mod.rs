@@ -6,7 +6,7 @@ mod statement;
 use crate::diagnostic::Diagnostic;
 use crate::source::{SourceId, Sources, Span};
 use crate::syntax::{limits, tree::*};
-use build::{Builder, take, take_if};
+use build::{Builder, MAX_CHAIN, take, take_if};
 use pest::Parser;
 use pest::error::{ErrorVariant, InputLocation};
 use pest::iterators::Pair;
@@ -21,9 +21,15 @@ pub fn parse(sources: &Sources, source: SourceId) -> (File, Vec<Diagnostic>) {
     if let Some(exceeded) = limits::exceeded(source, &text) {
         return (File { source, items: Vec::new() }, vec![exceeded]);
     }
-    let builder = Builder { source, base: 0, next_id: source.0 << 20 };
+    let builder = Builder { source, base: 0, too_long: None };
     let mut parser = Driver { text: &text, at: 0, builder, found: Vec::new() };
     let items = parser.items();
+    if let Some(at) = parser.builder.too_long {
+        let message = format!("a chain of more than {MAX_CHAIN} links");
+        parser
+            .found
+            .push(Diagnostic::error("E0105", message, at, "it goes on here").help("name a part of it with `let`"));
+    }
     (File { source, items }, parser.found)
 }
 
