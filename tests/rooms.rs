@@ -70,9 +70,9 @@ pub fn trials() -> Vec<Trial> {
 }
 
 /// A file under `src/`: its path from there with `/`, and its text.
-type File = (String, String);
+pub type File = (String, String);
 
-fn files() -> Vec<File> {
+pub fn files() -> Vec<File> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut found = Vec::new();
     walk(&root, &mut found);

@@ -9,7 +9,7 @@ use crate::trial;
 use libtest_mimic::Trial;
 use mlx::check::{elaborate::primitive, later, library};
 use mlx::compile;
-use mlx::diagnostic::Severity;
+use mlx::diagnostic::{Severity, codes};
 use mlx::source::{SourceId, Sources};
 use mlx::train::dataset::Files;
 use std::fmt::Write;
@@ -19,8 +19,24 @@ use std::path::{Path, PathBuf};
 pub fn trials() -> Vec<Trial> {
     let mut trials = vec![
         trial("spec::what_is_not_built_yet_is_shown_once", what_is_not_built_yet_is_shown_once),
+        trial("spec::every_code_has_its_page", every_code_has_its_page),
         trial("spec::primitives_and_core_are_one_to_one", primitives_and_core_are_one_to_one),
     ];
+    for (code, text) in codes::pages() {
+        trials.push(Trial::test(format!("spec::explained::{code}"), move || {
+            let blocks: Vec<&str> =
+                text.split("```mlx\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+            // What no text of a program can show has no blocks.
+            if let [failing, mended] = blocks[..] {
+                let (wrong, right) = (said(failing), said(mended));
+                assert!(wrong.contains(&format!(" {code} ")), "the failing program gives\n{wrong}");
+                assert!(!right.contains("// error") && !right.contains(code), "the mended program gives\n{right}");
+            } else {
+                assert!(blocks.is_empty(), "a page has a failing and a mended program");
+            }
+            Ok(())
+        }));
+    }
     for path in files() {
         let text = fs::read_to_string(&path).expect("a spec");
         let file = path.file_stem().expect("a name").to_string_lossy().into_owned();
@@ -129,6 +145,23 @@ fn what_is_not_built_yet_is_shown_once() {
         assert!(expected.iter().any(|lines| lines.contains(&told)), "no section shows `{word}`");
     }
     assert!(expected.iter().all(|lines| lines.contains("E0199")), "every section is about what is not built yet");
+}
+
+/// Codes in the source and pages are the same, and only what no text of a program shows has no example.
+fn every_code_has_its_page() {
+    let mut used = std::collections::BTreeSet::new();
+    for file in crate::rooms::files() {
+        let starts = file.1.match_indices("\"E0").chain(file.1.match_indices("\"W0"));
+        used.extend(starts.filter_map(|(at, _)| Some(file.1.get(at + 1..at + 6)?.to_string())));
+    }
+    let pages: Vec<String> = codes::pages().map(|(code, _)| code.to_string()).collect();
+    assert_eq!(used.into_iter().collect::<Vec<_>>(), pages);
+    let bare: Vec<&str> = codes::pages().filter(|(_, text)| !text.contains("```mlx")).map(|(code, _)| code).collect();
+    assert_eq!(
+        bare,
+        ["E0103", "E0104", "E0106", "E0301", "E0302", "E0321", "E0322", "E0323", "E0331", "E0332"],
+        "of bytes, of weight files, of the system"
+    );
 }
 
 /// The functions without a body, and those with a rule in the compiler.

@@ -1,6 +1,7 @@
 //! The command line: one file a command.
 
 mod check;
+mod explain;
 mod load;
 mod summary;
 mod train;
@@ -32,6 +33,41 @@ enum Command {
     Check(check::Check),
     /// Show the parameters of a model, and what a step costs
     Summary(summary::Summary),
+    /// Explain the code of a diagnostic
+    Explain(explain::Explain),
+    /// What is planned and not built yet
+    #[command(external_subcommand)]
+    Other(Vec<String>),
+}
+
+/// Commands that are planned. Each answers so in one line.
+const LATER: [&str; 16] = [
+    "eval",
+    "predict",
+    "generate",
+    "graph",
+    "bench",
+    "sweep",
+    "plot",
+    "report",
+    "export",
+    "repl",
+    "fmt",
+    "lsp",
+    "doc",
+    "devices",
+    "new",
+    "completions",
+];
+
+fn other(words: &[String]) -> ExitCode {
+    let word = words.first().map_or("", String::as_str);
+    if LATER.contains(&word) {
+        load::complain(&format!("`mlx {word}` is not built yet"));
+    } else {
+        load::complain(&format!("there is no command `{word}`; `mlx --help` lists them"));
+    }
+    ExitCode::from(MISUSED)
 }
 
 pub fn main() -> ExitCode {
@@ -39,5 +75,7 @@ pub fn main() -> ExitCode {
         Command::Train(arguments) => train::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Summary(arguments) => summary::run(&arguments),
+        Command::Explain(arguments) => explain::run(&arguments),
+        Command::Other(words) => other(&words),
     }
 }
