@@ -2,7 +2,8 @@
 //! written below it. `MLX_BLESS=1 cargo test` writes what it says now.
 //!
 //! A section starts with `// --- name ---`. A line `// file d.csv: a,b | 1,2` gives it a data file, `|` between the lines.
-//! It ends with one line for each diagnostic, `// error 3:9 E0201 message`, or with `// ok`.
+//! It ends with one line for each diagnostic, `// error 3:9 E0201 message`, or with `// ok`; then with the value of each
+//! report on the training rows before the first step, `// r2 = 0.5`.
 
 use crate::binary::repository;
 use crate::trial;
@@ -12,6 +13,8 @@ use mlx::compile;
 use mlx::diagnostic::{Severity, codes};
 use mlx::source::{SourceId, Sources};
 use mlx::train::dataset::Files;
+use mlx::train::events::Event;
+use mlx::train::run::{Run, Schedule};
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -70,7 +73,9 @@ struct Section {
 }
 
 fn is_expected(line: &str) -> bool {
-    ["// error ", "// warning ", "// ok"].iter().any(|start| line.starts_with(start))
+    let value = line.strip_prefix("// ").and_then(|rest| rest.split_once(" = ")).map(|(_, value)| value);
+    value.is_some_and(|value| value.parse::<f64>().is_ok())
+        || ["// error ", "// warning ", "// ok"].iter().any(|start| line.starts_with(start))
 }
 
 fn sections(text: &str) -> Vec<Section> {
@@ -98,9 +103,6 @@ fn said(program: &str) -> String {
     let source = sources.add("section.mlx", program);
     let mut files = Files::beside(&folder.path().join("section.mlx"));
     let checked = compile::check(&mut sources, source, &mut files, &[]).expect("no --set is wrong");
-    for program in &checked.programs {
-        compile::lower(program).expect("what is checked becomes a graph");
-    }
     let mut lines = String::new();
     for found in &checked.found {
         let severity = if found.severity == Severity::Error { "error" } else { "warning" };
@@ -118,7 +120,21 @@ fn said(program: &str) -> String {
         let message = found.message.replace(&format!("{}/", folder.path().display()), "");
         writeln!(lines, "// {severity} {place} {} {message}", found.code).expect("a string takes text");
     }
-    if lines.is_empty() { "// ok\n".to_string() } else { lines }
+    if lines.is_empty() {
+        lines.push_str("// ok\n");
+    }
+    for program in &checked.programs {
+        let lowered = compile::lower(program).expect("what is checked becomes a graph");
+        let data = files.open(&program.data).expect("the data was read");
+        let schedule = Schedule { steps: 1, epochs: 1, seed: program.plan.seed };
+        let mut run = Run::new(&lowered, schedule, &data).expect("a run");
+        if let Some(Event::Eval { reports, .. }) = run.evaluate("train").expect("numbers") {
+            reports
+                .iter()
+                .for_each(|(name, value)| writeln!(lines, "// {name} = {value:.6}").expect("a string takes text"));
+        }
+    }
+    lines
 }
 
 fn blessed(text: &str) -> String {

@@ -5,7 +5,7 @@ use super::terms::TermId;
 use super::types::{Axis, IndexId, Origin};
 use crate::ir::Draw;
 use crate::source::Span;
-use crate::syntax::tree::{Item, Name};
+use crate::syntax::tree::{Item, ItemKind, Name};
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -27,7 +27,8 @@ pub enum Value {
     /// A layer with parameters at a path.
     Instance(Rc<Recipe>, String),
     Distribution(Distribution),
-    List(Vec<Value>),
+    /// With the text of each part.
+    List(Vec<(Value, Span)>),
     /// What was wrong and is reported already.
     Wrong,
 }
@@ -121,7 +122,14 @@ impl Value {
             Value::Size(_) => "a size",
             Value::Tensor(_) => "a tensor",
             Value::RawColumn(_) => "a column",
-            Value::Item(_) => "a name of something to call",
+            Value::Item(item) => match &item.kind {
+                ItemKind::Fn(_) => "a function",
+                ItemKind::Layer(_) => "a layer",
+                ItemKind::Optimizer(_) => "an optimizer",
+                ItemKind::Data(_) => "a data set",
+                ItemKind::Train(_) | ItemKind::Sweep(_) => "a training",
+                ItemKind::Use(_) | ItemKind::Let(_) => "an item",
+            },
             Value::Recipe(_) => "a layer without input",
             Value::Instance(..) => "a layer",
             Value::Distribution(_) => "a distribution",

@@ -41,7 +41,8 @@ impl Elaborator<'_> {
             }
             ExprKind::If(condition, yes, no) => self.choose(condition, yes, no, span, scope),
             ExprKind::List(parts) => {
-                let parts: Vec<Out<Value>> = parts.iter().map(|part| self.value(part, scope)).collect();
+                let parts: Vec<Out<(Value, Span)>> =
+                    parts.iter().map(|part| Ok((self.value(part, scope)?, part.span))).collect();
                 Ok(Value::List(parts.into_iter().collect::<Out<_>>()?))
             }
             ExprKind::Field(..) => Err(self.later(Later::Part, span)),
@@ -153,7 +154,7 @@ impl Elaborator<'_> {
             Value::Size(axis) => Ok(self.term(Kind::Size(axis.size), Type::scalar(Elem::Int), span)),
             Value::RawColumn(at) => self.raw_numbers(at, span),
             Value::List(parts) => {
-                let parts: Vec<Out<TermId>> = parts.into_iter().map(|part| self.tensor(part, span)).collect();
+                let parts: Vec<Out<TermId>> = parts.into_iter().map(|(part, at)| self.tensor(part, at)).collect();
                 self.stack(parts.into_iter().collect::<Out<_>>()?, span)
             }
             Value::Wrong => Err(Reported),

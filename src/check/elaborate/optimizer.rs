@@ -31,7 +31,7 @@ impl Elaborator<'_> {
             other => return Err(self.no_optimizer(other.noun(), expr.span)),
         };
         let ItemKind::Optimizer(optimizer) = &item.kind else {
-            return Err(self.no_optimizer("something else", expr.span));
+            return Err(self.no_optimizer(value.noun(), expr.span));
         };
         let settings = self.settings(&optimizer.name, &optimizer.hyper, arguments, expr.span)?;
         Ok(Rule { item: Rc::clone(item), settings, span: expr.span })

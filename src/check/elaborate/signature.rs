@@ -131,7 +131,7 @@ impl Elaborator<'_> {
         let rest = axes.iter().position(|axis| matches!(axis, Axis::Rest(..)));
         let fixed = axes.len() - usize::from(rest.is_some());
         if actual.len() < fixed || (rest.is_none() && actual.len() > fixed) {
-            return Err(self.wrong_rank(meeting));
+            return Err(self.wrong_rank(meeting, None));
         }
         let (before, after) = match rest {
             Some(at) => (at, fixed - at),
@@ -145,7 +145,9 @@ impl Elaborator<'_> {
         if let Some(Axis::Rest(Some(name), _)) = rest.map(|at| &axes[at]) {
             match scope.rest(&name.text).map(<[_]>::to_vec) {
                 None => scope.bind_rest(&name.text, middle.to_vec()),
-                Some(known) if known.len() != middle.len() => return Err(self.wrong_rank(meeting)),
+                Some(known) if known.len() != middle.len() => {
+                    return Err(self.wrong_rank(meeting, Some((&name.text, known))));
+                }
                 Some(known) => {
                     for (one, two) in known.iter().zip(middle) {
                         if one.size != two.size {
@@ -198,10 +200,15 @@ impl Elaborator<'_> {
         self.report(error)
     }
 
-    fn wrong_rank(&mut self, meeting: &Meeting) -> Reported {
+    /// `rest` is what a rest of the type stands for already.
+    fn wrong_rank(&mut self, meeting: &Meeting, rest: Option<(&str, Vec<types::Axis>)>) -> Reported {
         let ty = self.ty(meeting.term);
         let shown = self.sources.text(meeting.written.span).to_string();
-        let message = format!("{} is to be {shown}, and here is {ty}", meeting.what);
+        let known = match rest {
+            Some((name, axes)) => format!(", where ..{name} is {},", types::Type::float(axes)),
+            None => ",".to_string(),
+        };
+        let message = format!("{} is to be {shown}{known} and here is {ty}", meeting.what);
         let code = if meeting.code == "E0203" { "E0205" } else { meeting.code };
         let error = Diagnostic::error(code, message, meeting.at, format!("this is {ty}"));
         self.report(error.label(meeting.written.span, "this is asked for"))
