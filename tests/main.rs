@@ -4,6 +4,7 @@ use libtest_mimic::{Arguments, Trial};
 
 mod binary;
 mod check;
+mod cli;
 mod data;
 mod io;
 mod learning;
@@ -23,6 +24,7 @@ fn main() {
     let arguments = Arguments::from_args();
     let mut trials: Vec<Trial> = Vec::new();
     trials.extend(check::trials());
+    trials.extend(cli::trials());
     trials.extend(data::trials());
     trials.extend(io::trials());
     trials.extend(learning::trials());

@@ -43,6 +43,13 @@ pub struct Train {
     /// How many epochs to train
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     epochs: Option<u64>,
+    /// Where to train; there is only `cpu` yet
+    #[arg(long, hide = true)]
+    device: Option<String>,
+    #[arg(long, hide = true)]
+    threads: Option<usize>,
+    #[arg(long, hide = true)]
+    resume: bool,
     /// Print each event as a JSON object on standard output
     #[arg(long)]
     json: bool,
@@ -63,6 +70,15 @@ pub fn run(arguments: &Train) -> ExitCode {
 
 fn train(arguments: &Train) -> Result<(), u8> {
     let started = Instant::now();
+    let planned = [
+        (arguments.device.as_ref().is_some_and(|device| device != "cpu"), "another `--device` than `cpu`"),
+        (arguments.threads.is_some(), "`--threads`"),
+        (arguments.resume, "`--resume`"),
+    ];
+    if let Some((_, what)) = planned.into_iter().find(|(asked, _)| *asked) {
+        complain(&format!("{what} is not built yet"));
+        return Err(MISUSED);
+    }
     let mut loaded = load(&arguments.file, &arguments.set).map_err(|message| {
         complain(&message);
         MISUSED

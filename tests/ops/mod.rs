@@ -36,6 +36,15 @@ pub fn trials() -> Vec<Trial> {
     trials
 }
 
+/// The names of all operations: of a kind with variants, the variants'.
+pub fn names() -> Vec<String> {
+    let inner = |kind: String| match kind.split_once('(') {
+        Some((_, variant)) => variant.trim_end_matches(')').to_string(),
+        None => kind,
+    };
+    representatives().iter().map(|op| inner(name(op))).collect()
+}
+
 /// One rule after the other is made wrong by half, and the samples must see it.
 fn each_rule_of_the_gradient_matters() {
     let mut perturbed = 0;
