@@ -25,6 +25,7 @@ pub fn trials() -> Vec<Trial> {
         trial("cli::an_interrupted_run_keeps_its_weights", an_interrupted_run_keeps_its_weights),
         trial("cli::a_reader_that_goes_away_is_no_failure", a_reader_that_goes_away_is_no_failure),
         trial("cli::explain_shows_a_page", explain_shows_a_page),
+        trial("cli::the_readme_shows_what_is", the_readme_shows_what_is),
         trial("cli::no_op_is_named_like_a_layer", no_op_is_named_like_a_layer),
     ]
 }
@@ -216,5 +217,23 @@ fn no_op_is_named_like_a_layer() {
             let plain = name.replace('_', "");
             assert!(!built_in.contains(&plain), "`{name}` of the standard library is an operation as well");
         }
+    }
+}
+
+/// The file, its run and the drawn mistake of the README are the real ones.
+fn the_readme_shows_what_is() {
+    let readme = fs::read_to_string(repository("README.md")).expect("the README");
+    let model = repository("models/linear_regression.mlx");
+    assert!(readme.contains(fs::read_to_string(&model).expect("the model").trim()));
+    let drawn = mlx(&repository(""), &["check", "tests/spec/readme.mlx"]);
+    let drawn: Vec<String> = told(&drawn).lines().map(|line| line.trim_end().to_string()).collect();
+    assert!(readme.contains(&drawn.join("\n")), "the README draws another mistake than\n{}", drawn.join("\n"));
+    let folder = tempfile::tempdir().expect("a folder");
+    let output = mlx(folder.path(), &["train", &model.display().to_string()]);
+    let table = String::from_utf8(output.stdout.clone()).expect("text");
+    assert!(readme.contains(table.trim()), "the README shows another table than\n{table}");
+    let said = told(&output);
+    for line in said.lines().take(3).chain(said.lines().last()) {
+        assert!(readme.contains(line), "the README lacks `{line}`");
     }
 }

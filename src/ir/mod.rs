@@ -1,4 +1,13 @@
 //! The graph of a computation; it knows nothing of syntax.
+//!
+//! | file | what |
+//! |---|---|
+//! | `size` | sizes of axes: polynomials over symbols |
+//! | `op`, `scalar` | the operations; those of numbers with their values |
+//! | `shape` | the shape rule of every operation |
+//! | `graph` | nodes, building, verifying, settling, printing |
+//! | `cost` | operations and bytes |
+//! | `philox` | draws by counting |
 
 mod cost;
 mod graph;

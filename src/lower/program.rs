@@ -11,7 +11,7 @@ pub struct Program {
     pub rows: Symbol,
     /// How many inputs there are.
     pub inputs: usize,
-    /// An int[5]: seed (low, high), step, repetition, first row of the batch.
+    /// Five ints: seed (low, high), step, repetition, first row of the batch.
     pub draws: usize,
     /// Scalars of the host that something reads.
     pub hosts: Vec<(Host, usize)>,
