@@ -6,6 +6,7 @@ mod binary;
 mod check;
 mod cli;
 mod data;
+mod fuzz;
 mod io;
 mod learning;
 mod number;
@@ -26,6 +27,7 @@ fn main() {
     trials.extend(check::trials());
     trials.extend(cli::trials());
     trials.extend(data::trials());
+    trials.extend(fuzz::trials());
     trials.extend(io::trials());
     trials.extend(learning::trials());
     trials.extend(number::trials());
