@@ -9,7 +9,7 @@ use crate::check::value::Value;
 use crate::check::{chains, later, names};
 use crate::diagnostic::Diagnostic;
 use crate::lower::{self, program::Program as Lowered};
-use crate::source::{SourceId, Sources};
+use crate::source::{SourceId, Sources, Span};
 use crate::syntax;
 use crate::syntax::tree::{Data, Expr, ExprKind, File, ItemKind};
 
@@ -32,7 +32,7 @@ pub fn check(
     sets: &[String],
 ) -> Result<Checked, String> {
     let (file, mut found) = syntax::parse(sources, source);
-    let broken = !found.is_empty();
+    let unread = found.len();
     let stdlib: Vec<&str> = stdlib_names().into_iter().map(|(name, _)| name).collect();
     found.extend(names::check(&file, &stdlib));
     found.extend(chains::find(sources, &file));
@@ -52,10 +52,8 @@ pub fn check(
     elaborator.lets_alone(&lets(&file));
     unused_data(&file).into_iter().for_each(|data| elaborator.data_alone(data));
     found.extend(elaborator.found);
-    if broken {
-        let text = &sources.get(source).text;
-        found.retain(|found| !lost(found, text, sources));
-    }
+    let unread: Vec<Span> = found[..unread].iter().filter_map(|found| Some(found.labels.first()?.span)).collect();
+    found.retain(|found| unread.is_empty() || !lost(found, &unread, &file, sources));
     Ok(Checked { programs, trains, found: in_order(found) })
 }
 
@@ -94,17 +92,31 @@ fn unused_data(file: &File) -> Vec<&Data> {
     data.filter(|data| !used.contains(&data.name.text.as_str())).collect()
 }
 
-/// Whether a name is unknown only because what declares it could not be read.
-fn lost(found: &Diagnostic, text: &str, sources: &Sources) -> bool {
-    let Some(label) = found.labels.first().filter(|_| found.code == "E0201") else { return false };
-    let name = sources.text(label.span);
-    ["let", "param", "state", "fn", "layer", "model", "optimizer", "data"].iter().any(|word| {
-        let declared = format!("{word} {name}");
-        text.match_indices(&declared).any(|(at, _)| {
-            let after = text[at + declared.len()..].chars().next();
-            !after.is_some_and(|after| after.is_alphanumeric() || after == '_' || after == '\'')
-        })
-    })
+/// Whether something is missing only because the text that says it could not be read: the places of such text are
+/// `unread`.
+fn lost(found: &Diagnostic, unread: &[Span], file: &File, sources: &Sources) -> bool {
+    let Some(place) = found.labels.first().map(|label| label.span).filter(|span| span.source == file.source) else {
+        return false;
+    };
+    match found.code {
+        // Something that a body lacks.
+        "E0216" => file.items.iter().any(|item| {
+            let inside = |span: Span| item.span.start <= span.start && span.end <= item.span.end;
+            inside(place) && unread.iter().any(|unread| inside(*unread))
+        }),
+        "E0201" => {
+            let name = sources.text(place);
+            let declares = |line: &str| {
+                let words = ["let", "param", "state", "fn", "layer", "model", "optimizer", "data"];
+                let line = line.trim_start();
+                let rest = words.iter().find_map(|word| line.strip_prefix(word)?.strip_prefix(' ')).unwrap_or(line);
+                let after = rest.trim_start().strip_prefix(name).map(str::trim_start);
+                after.is_some_and(|after| after.starts_with(['=', ':', '~', '(', '[', ',']))
+            };
+            sources.get(file.source).text.lines().any(declares)
+        }
+        _ => false,
+    }
 }
 
 /// Each mistake once, in the order of the text; the file's own text first, what it reads after.

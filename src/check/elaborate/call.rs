@@ -49,7 +49,7 @@ impl Elaborator<'_> {
 
     /// `callee(arguments)`.
     pub(super) fn call(&mut self, callee: &Expr, given: Vec<Arg>, span: Span, scope: &mut Scope) -> Out<Value> {
-        match self.value(callee, scope)? {
+        match self.callee(callee, scope)? {
             Value::Item(item) => match &item.kind {
                 ItemKind::Fn(_) => self.apply_function(&item, given, span),
                 ItemKind::Layer(layer) => self.call_layer(&item, layer, callee, given, span, scope),
@@ -76,7 +76,7 @@ impl Elaborator<'_> {
         let piped = |value| Arg::plain(value, from.span);
         if let ExprKind::Call(callee, arguments) = &stage.kind {
             let rest = self.arguments(arguments, scope);
-            let head = self.value(callee, scope)?;
+            let head = self.callee(callee, scope)?;
             let (input, rest) = (piped(input?), rest?);
             if let Value::Item(item) = &head
                 && let ItemKind::Layer(layer) = &item.kind
@@ -88,7 +88,7 @@ impl Elaborator<'_> {
             return self.call(callee, given, span, scope);
         }
         let input = piped(input?);
-        match self.value(stage, scope)? {
+        match self.callee(stage, scope)? {
             Value::List(_) => Err(self.later(Later::ListOfLayers, stage.span)),
             _ => self.call(stage, vec![input], span, scope),
         }

@@ -92,6 +92,20 @@ impl Elaborator<'_> {
         Bound { value, origin: crate::check::types::Origin { span, text: "is decided here".into() } }
     }
 
+    /// What a call calls. One that nothing declares is reported, and what it nearly is stands in for it, so that what
+    /// follows is checked as well.
+    pub(super) fn callee(&mut self, callee: &Expr, scope: &mut Scope) -> Out<Value> {
+        let ExprKind::Name(name) = &callee.kind else { return self.value(callee, scope) };
+        let known = scope.get(&name.text).is_some() || scope.index(&name.text).is_some();
+        if known || self.library.find(&name.text, self.sources, &mut self.found).is_some() {
+            return self.value(callee, scope);
+        }
+        let reported = self.unknown(name, scope);
+        let near = nearest(&name.text, self.library.names()).map(str::to_string).ok_or(reported)?;
+        let item = self.library.find(&near, self.sources, &mut self.found).ok_or(reported)?;
+        Ok(Value::Item(item))
+    }
+
     fn unknown(&mut self, name: &Name, scope: &Scope) -> Reported {
         if self.blind {
             return Reported;

@@ -1,6 +1,7 @@
 //! The parser: items and statements one after another, each read by pest, so that one run finds every mistake.
 
 mod build;
+mod hints;
 mod statement;
 
 use crate::diagnostic::Diagnostic;
@@ -127,7 +128,13 @@ impl<'t> Driver<'t> {
             token => format!("`{token}`"),
         };
         let span = Span::new(self.builder.source, place, place + length);
-        self.found.push(Diagnostic::error("E0101", format!("expected {expected}, found {found}"), span, "here"));
+        let mut error = Diagnostic::error("E0101", format!("expected {expected}, found {found}"), span, "here");
+        error.help = hints::hint(rest, expected);
+        if let Some(open) = self.text.get(self.at..place).and_then(hints::still_open) {
+            let bracket = Span::new(self.builder.source, self.at + open, self.at + open + 1);
+            error = error.label(bracket, "this is still open");
+        }
+        self.found.push(error);
     }
 
     /// Moves to the next line whose first word and its column satisfy a test, past `from` at least.
