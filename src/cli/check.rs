@@ -1,7 +1,7 @@
 //! `mlx check FILE…`
 
-use super::load::{complain, load, show};
-use super::{MISUSED, WRONG};
+use super::WRONG;
+use super::load::{load, show};
 use crate::diagnostic::{Severity, json};
 use std::io::Write;
 use std::path::PathBuf;
@@ -24,10 +24,7 @@ pub fn run(arguments: &Check) -> ExitCode {
     for path in &arguments.files {
         let loaded = match load(path, &arguments.set) {
             Ok(loaded) => loaded,
-            Err(message) => {
-                complain(&message);
-                return ExitCode::from(MISUSED);
-            }
+            Err(status) => return ExitCode::from(status),
         };
         for diagnostic in &loaded.checked.found {
             wrong |= diagnostic.severity == Severity::Error;

@@ -20,8 +20,8 @@ pub struct Loaded {
     pub hash: String,
 }
 
-/// Reads and checks a file. What is wrong with `--set` is an error in words.
-pub fn load(path: &Path, sets: &[String]) -> Result<Loaded, String> {
+/// Reads and checks a file. The error is the exit status: what is wrong with `--set` is told.
+pub fn load(path: &Path, sets: &[String]) -> Result<Loaded, u8> {
     let mut sources = Sources::default();
     let mut files = Files::beside(path);
     let name = path.display().to_string();
@@ -33,7 +33,10 @@ pub fn load(path: &Path, sets: &[String]) -> Result<Loaded, String> {
             let checked = match String::from_utf8(bytes) {
                 Ok(text) => {
                     let source = sources.add(name, text);
-                    compile::check(&mut sources, source, &mut files, sets)?
+                    compile::check(&mut sources, source, &mut files, sets).map_err(|message| {
+                        complain(&message);
+                        MISUSED
+                    })?
                 }
                 Err(error) => {
                     let valid = error.utf8_error().valid_up_to();

@@ -2,7 +2,7 @@
 
 use super::load::{complain, load, program};
 use super::train::{lowered, parameters, schedule_of};
-use super::{FAILED, MISUSED, WRONG};
+use super::{FAILED, WRONG};
 use crate::ir::{Graph, NodeId, flops, peak_bytes};
 use crate::train::run::Run;
 use serde_json::json;
@@ -41,10 +41,7 @@ pub fn run(arguments: &Summary) -> ExitCode {
 }
 
 fn summarize(arguments: &Summary) -> Result<(), u8> {
-    let mut loaded = load(&arguments.file, &arguments.set).map_err(|message| {
-        complain(&message);
-        MISUSED
-    })?;
+    let mut loaded = load(&arguments.file, &arguments.set)?;
     let program = program(&mut loaded, arguments.name.as_deref())?;
     let lowered = lowered(&program)?;
     let Some(data) = loaded.files.open(&program.data) else {

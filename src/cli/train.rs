@@ -79,10 +79,7 @@ fn train(arguments: &Train) -> Result<(), u8> {
         complain(&format!("{what} is not built yet"));
         return Err(MISUSED);
     }
-    let mut loaded = load(&arguments.file, &arguments.set).map_err(|message| {
-        complain(&message);
-        MISUSED
-    })?;
+    let mut loaded = load(&arguments.file, &arguments.set)?;
     let program = program(&mut loaded, arguments.name.as_deref())?;
     let lowered = lowered(&program)?;
     let init = arguments.init.as_deref().map(|path| initial(path, &lowered)).transpose().map_err(|wrong| {
