@@ -29,6 +29,7 @@ pub mod diagnostic;
 pub mod io;
 pub mod ir;
 pub mod lower;
+pub mod plan;
 pub mod source;
 pub mod syntax;
 pub mod train;
