@@ -2,6 +2,7 @@
 //! gradient against central differences in f64; random graphs; and that each rule matters.
 
 mod check;
+mod cpu;
 mod random;
 mod samples;
 mod values;
@@ -28,6 +29,7 @@ pub fn trials() -> Vec<Trial> {
             })
         })
         .collect();
+    trials.extend(cpu::trials());
     trials.extend(random::trials());
     trials.extend(values::trials());
     trials.push(trial("ops::each_rule_of_the_gradient_matters", each_rule_of_the_gradient_matters));

@@ -13,9 +13,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 const GRAPHS: u64 = 2_500;
 
 pub fn trials() -> Vec<Trial> {
-    let given = std::env::var("MLX_SEED").ok().and_then(|seed| seed.parse().ok());
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let seed: u64 = given.unwrap_or(now);
+    let seed = seed();
     // The name of the trial shows the seed in every run.
     vec![Trial::test(format!("ops::random::graphs_of_seed_{seed}"), move || {
         let mut covered = BTreeSet::new();
@@ -28,23 +26,35 @@ pub fn trials() -> Vec<Trial> {
     })]
 }
 
-fn check(seed: u64, covered: &mut BTreeSet<String>) -> Result<(), String> {
+/// The seed of this run.
+pub fn seed() -> u64 {
+    let given = std::env::var("MLX_SEED").ok().and_then(|seed| seed.parse().ok());
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    given.unwrap_or(now)
+}
+
+/// A random graph: its loss, input 0, and the shape of that.
+pub fn graph(seed: u64) -> (Graph, NodeId, NodeId, Vec<usize>) {
     let mut builder = Builder { state: seed ^ 0x5DEE_CE66_D1CE_4E5B, graph: Graph::default(), floats: Vec::new() };
-    let shape = [builder.below(3) + 1, builder.below(3) + 1];
+    let shape = vec![builder.below(3) + 1, builder.below(3) + 1];
     let x = builder.graph.input(0, DType::Float, sizes(&shape));
     builder.floats.push(x);
     for _ in 0..builder.below(8) + 4 {
         builder.grow();
     }
     let mut graph = builder.graph;
-    let parts: Vec<NodeId> = builder.floats.clone();
     let mut loss = graph.constant(0.0);
-    for part in parts {
+    for part in builder.floats {
         // Bounded, so that differences keep their digits.
         let bounded = graph.unary(Unary::HyperbolicTangent, part);
         let sum = graph.reduce(Reduce::Sum, (0..graph.shape(part).len()).collect(), bounded);
         loss = graph.binary(Binary::Add, loss, sum);
     }
+    (graph, loss, x, shape)
+}
+
+fn check(seed: u64, covered: &mut BTreeSet<String>) -> Result<(), String> {
+    let (mut graph, loss, x, shape) = graph(seed);
     covered.extend(graph.nodes().map(|(_, node)| name(&node.op)));
     let by = gradient(&mut graph, loss, &[x])[0];
     graph.verify()?;
@@ -59,7 +69,7 @@ fn check(seed: u64, covered: &mut BTreeSet<String>) -> Result<(), String> {
     for h in [1e-4, 1e-5, 1e-6] {
         let moved = |h: f64| {
             let values = point.values.iter().zip(&direction.values).map(|(x, step)| x + h * step).collect();
-            run(loss, &Tensor { shape: shape.to_vec(), values }).map(|values| values[0].values[0])
+            run(loss, &Tensor { shape: shape.clone(), values }).map(|values| values[0].values[0])
         };
         last = (moved(h)? - moved(-h)?) / (2.0 * h);
         if (last - slope).abs() <= 1e-4 * (1.0 + slope.abs()) {
