@@ -126,12 +126,12 @@ fn said(program: &str) -> String {
     for program in &checked.programs {
         let lowered = compile::lower(program).expect("what is checked becomes a graph");
         let data = files.open(&program.data).expect("the data was read");
-        let schedule = Schedule { steps: 1, epochs: 1, seed: program.plan.seed };
+        let schedule = Schedule { steps: 1, epochs: 1, seed: program.plan.seed, threads: 2 };
         let mut run = Run::new(&lowered, schedule, &data).expect("a run");
         if let Some(Event::Eval { reports, .. }) = run.evaluate("train").expect("numbers") {
             reports
                 .iter()
-                .for_each(|(name, value)| writeln!(lines, "// {name} = {value:.6}").expect("a string takes text"));
+                .for_each(|(name, value)| writeln!(lines, "// {name} = {value:.4}").expect("a string takes text"));
         }
     }
     lines

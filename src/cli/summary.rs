@@ -1,10 +1,10 @@
 //! `mlx summary FILE [NAME]`
 
 use super::load::{complain, load, program};
-use super::train::{lowered, parameters, schedule_of};
+use super::train::{lowered, parameters};
 use super::{FAILED, WRONG};
-use crate::ir::{Graph, NodeId, flops, peak_bytes};
-use crate::train::run::Run;
+use crate::ir::flops;
+use crate::train::run::steps_of;
 use serde_json::json;
 use std::io::Write;
 use std::path::PathBuf;
@@ -25,14 +25,6 @@ pub struct Summary {
     json: bool,
 }
 
-/// Elements are 64-bit floats here.
-const WIDTH: u64 = 8;
-
-/// The most bytes that a step holds at once.
-pub fn arena_bytes(graph: &Graph, roots: &[NodeId]) -> u64 {
-    peak_bytes(graph, roots, WIDTH)
-}
-
 pub fn run(arguments: &Summary) -> ExitCode {
     match summarize(arguments) {
         Ok(()) => ExitCode::SUCCESS,
@@ -48,14 +40,15 @@ fn summarize(arguments: &Summary) -> Result<(), u8> {
         complain("the data could not be read");
         return Err(WRONG);
     };
-    let run = Run::new(&lowered, schedule_of(&program), &data).map_err(|message| {
+    let rows = data.splits[0].len();
+    let graph = lowered.graph.settle(&[(lowered.rows.clone(), rows as i64)]);
+    let plan = steps_of(&lowered, &graph).map_err(|message| {
         complain(&message);
         FAILED
     })?;
-    let (flops, arena) = match run.step_graph() {
-        Some((graph, roots)) => (flops(graph, &roots), arena_bytes(graph, &roots)),
-        None => (0, 0),
-    };
+    let nexts = lowered.params.iter().map(|param| param.next).chain(lowered.states.iter().map(|state| state.next));
+    let flops = flops(&graph, &std::iter::once(lowered.loss).chain(nexts).collect::<Vec<_>>());
+    let arena = plan.arena * 4;
     let parameters = parameters(&lowered);
     let out = &mut std::io::stdout();
     if arguments.json {

@@ -46,8 +46,9 @@ pub struct Train {
     /// Where to train; there is only `cpu` yet
     #[arg(long, hide = true)]
     device: Option<String>,
-    #[arg(long, hide = true)]
-    threads: Option<usize>,
+    /// How many threads compute [default: as many as there are processors]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=256))]
+    threads: Option<u64>,
     #[arg(long, hide = true)]
     resume: bool,
     /// Print each event as a JSON object on standard output
@@ -72,7 +73,6 @@ fn train(arguments: &Train) -> Result<(), u8> {
     let started = Instant::now();
     let planned = [
         (arguments.device.as_ref().is_some_and(|device| device != "cpu"), "another `--device` than `cpu`"),
-        (arguments.threads.is_some(), "`--threads`"),
         (arguments.resume, "`--resume`"),
     ];
     if let Some((_, what)) = planned.into_iter().find(|(asked, _)| *asked) {
@@ -173,13 +173,18 @@ pub fn schedule_of(program: &Program) -> Schedule {
     let count = match program.plan.length {
         Length::Epochs(count) | Length::Steps(count) => count,
     };
-    Schedule { steps: count, epochs: count, seed: program.plan.seed }
+    Schedule { steps: count, epochs: count, seed: program.plan.seed, threads: processors() }
+}
+
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 fn schedule(arguments: &Train, program: &Program) -> Schedule {
     let planned = schedule_of(program);
     let count = arguments.steps.or(arguments.epochs).unwrap_or(planned.steps);
-    Schedule { steps: count, epochs: count, seed: arguments.seed.unwrap_or(planned.seed) }
+    let threads = arguments.threads.map_or(planned.threads, |threads| threads as usize);
+    Schedule { steps: count, epochs: count, seed: arguments.seed.unwrap_or(planned.seed), threads }
 }
 
 fn folder(arguments: &Train, program: &Program) -> Result<PathBuf, Diagnostic> {
@@ -272,7 +277,7 @@ pub fn parameters(lowered: &Lowered) -> u64 {
 }
 
 fn announce(program: &Program, lowered: &Lowered, run: &Run, teller: &mut Teller) {
-    let arena_bytes = run.step_graph().map_or(0, |(graph, roots)| super::summary::arena_bytes(graph, &roots));
+    let arena_bytes = run.plan().arena as u64 * 4;
     let parameters = parameters(lowered);
     teller.tell(&Event::Start { parameters, arena_bytes, steps: teller.steps, device: "cpu".into() });
     let rows: Vec<String> = run.rows().iter().map(|(split, rows)| format!("{rows} {split}")).collect();

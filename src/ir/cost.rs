@@ -1,7 +1,7 @@
 //! What computing nodes of a settled graph costs.
 
 use super::graph::{Graph, NodeId};
-use super::op::{DType, Op};
+use super::op::Op;
 use super::shape::elements;
 
 /// Floating-point operations: two for each term of a product, one for each element of the rest; views cost none.
@@ -47,30 +47,6 @@ pub fn flops(graph: &Graph, roots: &[NodeId]) -> u64 {
         }
     };
     graph.needed(roots).iter().map(cost).fold(0, u64::saturating_add)
-}
-
-/// The most bytes that are held at once, where values are dropped after their last reader; inputs stay. An element takes
-/// `width` bytes, a truth value one.
-pub fn peak_bytes(graph: &Graph, roots: &[NodeId], width: u64) -> u64 {
-    let needed = graph.needed(roots);
-    let bytes = |id: NodeId| count(graph, id) * if graph.dtype(id) == DType::Bool { 1 } else { width };
-    let mut last = std::collections::HashMap::new();
-    for id in &needed {
-        last.extend(graph.node(*id).inputs.iter().map(|input| (*input, *id)));
-    }
-    let stays = |id: NodeId| matches!(graph.node(id).op, Op::Input { .. }) || roots.contains(&id);
-    let (mut held, mut peak) = (0u64, 0u64);
-    for id in needed {
-        held = held.saturating_add(bytes(id));
-        peak = peak.max(held);
-        let mut inputs = graph.node(id).inputs.clone();
-        inputs.sort_unstable();
-        inputs.dedup();
-        for input in inputs.into_iter().filter(|input| last.get(input) == Some(&id) && !stays(*input)) {
-            held = held.saturating_sub(bytes(input));
-        }
-    }
-    peak
 }
 
 fn count(graph: &Graph, id: NodeId) -> u64 {

@@ -6,7 +6,7 @@
 //! | `op`, `scalar` | the operations; those of numbers with their values |
 //! | `shape` | the shape rule of every operation |
 //! | `graph` | nodes, building, verifying, settling, printing |
-//! | `cost` | operations and bytes |
+//! | `cost` | how many operations a graph takes |
 //! | `philox` | draws by counting |
 
 mod cost;
@@ -17,7 +17,7 @@ mod scalar;
 mod shape;
 mod size;
 
-pub use cost::{flops, peak_bytes};
+pub use cost::flops;
 pub use graph::{Graph, Node, NodeId};
 pub use op::{DType, Draw, Number, Op, Reduce};
 pub use scalar::{Binary, Compare, Unary};

@@ -41,8 +41,8 @@ pub fn lower(program: &checked::Program, rows: Symbol) -> Program {
 
     let trained: Vec<NodeId> = program.updates.iter().map(|update| this.leaves[&Leaf::Param(update.param)]).collect();
     let gradients = gradient(&mut this.graph, loss, &trained);
-    for (update, gradient) in program.updates.iter().zip(gradients) {
-        this.leaves.insert(Leaf::Gradient(update.param), gradient);
+    for (update, gradient) in program.updates.iter().zip(&gradients) {
+        this.leaves.insert(Leaf::Gradient(update.param), *gradient);
     }
     let mut states = Vec::new();
     let mut nexts: HashMap<ParamId, NodeId> = HashMap::new();
@@ -71,7 +71,22 @@ pub fn lower(program: &checked::Program, rows: Symbol) -> Program {
         })
         .collect();
     let inputs = this.inputs;
-    Program { graph: this.graph, rows, inputs, draws, hosts, raw, fits, columns, params, states, loss, lr, reports }
+    Program {
+        graph: this.graph,
+        rows,
+        inputs,
+        draws,
+        hosts,
+        raw,
+        fits,
+        columns,
+        params,
+        states,
+        loss,
+        gradients,
+        lr,
+        reports,
+    }
 }
 
 /// The value that a parameter starts from: a number or a draw counted by the parameter's path.

@@ -25,6 +25,8 @@ pub struct Program {
     /// Optimizer states, each of its parameter's shape.
     pub states: Vec<State>,
     pub loss: NodeId,
+    /// Of the loss, by the parameters that are trained.
+    pub gradients: Vec<NodeId>,
     pub lr: Option<NodeId>,
     pub reports: Vec<(String, NodeId)>,
 }

@@ -1,13 +1,16 @@
 //! The loop of a run: data and fitted values first, then steps, then what is reported.
 
+use crate::backend::cpu::{Cpu, pool::Pool};
 use crate::backend::{Tensor, reference};
 use crate::check::terms::Host;
 use crate::ir::{Graph, NodeId};
 use crate::lower::program::Program;
+use crate::plan::{Plan, Request, plan};
 use crate::train::dataset::Opened;
 use crate::train::events::{Event, Named};
 use crate::train::weights::{self, Weights};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The splits by name, in the order of [`Opened::splits`].
 pub const SPLITS: [&str; 3] = ["train", "valid", "test"];
@@ -18,6 +21,7 @@ pub struct Schedule {
     pub steps: u64,
     pub epochs: u64,
     pub seed: u64,
+    pub threads: usize,
 }
 
 /// A failure of a run, in words: what the person is told before status 3.
@@ -27,123 +31,104 @@ pub type Trouble = String;
 pub struct Run<'p> {
     program: &'p Program,
     schedule: Schedule,
-    /// What the graph is fed, by number of the input.
-    feed: Vec<Tensor>,
+    fits: Vec<Tensor>,
     splits: Vec<Prepared>,
+    /// Steps on all training rows: its inputs hold the parameters and states.
+    trainer: Cpu,
     pub step: u64,
 }
 
-/// The columns of a split, and the graph for its number of rows.
+/// A split: its rows, and the plan that computes loss and reports on them.
 struct Prepared {
     name: &'static str,
     rows: usize,
-    graph: Graph,
-    columns: Vec<Tensor>,
+    evaluator: Cpu,
 }
 
 impl<'p> Run<'p> {
     /// Computes fitted values on the training rows, the columns of every split and the starting point.
     pub fn new(program: &'p Program, schedule: Schedule, data: &Opened) -> Result<Run<'p>, Trouble> {
-        let feed = vec![Tensor { shape: Vec::new(), values: vec![0.0] }; program.inputs];
-        let mut run = Run { program, schedule, feed, splits: Vec::new(), step: 0 };
-        run.feed_host()?;
+        let pool = Arc::new(Pool::new(schedule.threads));
+        let mut feed = vec![Tensor::scalar(0.0); program.inputs];
+        feed[program.draws] = Tensor { shape: vec![5], values: counters(schedule.seed, 0)?.to_vec() };
         let train = settle(program, data.splits[0].len());
-        run.feed_raw(data, data.splits[0]);
+        feed_raw(program, &mut feed, data, data.splits[0]);
         for fit in &program.fits {
-            run.feed[fit.input] = one(&train, fit.value, &run.feed)?;
+            feed[fit.input] = one(&train, fit.value, &feed)?;
         }
-        for (name, rows) in SPLITS.into_iter().zip(data.splits) {
-            if rows.is_empty() {
-                continue;
-            }
-            run.feed_raw(data, rows);
+        let fits = program.fits.iter().map(|fit| feed[fit.input].clone()).collect();
+        let mut trainer = Cpu::new(steps_of(program, &train)?, Arc::clone(&pool));
+        let mut splits = Vec::new();
+        for (name, rows) in SPLITS.into_iter().zip(data.splits).filter(|(_, rows)| !rows.is_empty()) {
+            feed_raw(program, &mut feed, data, rows);
             let graph = settle(program, rows.len());
             let values: Vec<NodeId> = program.columns.iter().map(|column| column.value).collect();
-            let columns = reference::run(&graph, &values, &run.feed)?;
-            run.splits.push(Prepared { name, rows: rows.len(), graph, columns });
+            let columns = reference::run(&graph, &values, &feed)?;
+            let mut evaluator = Cpu::new(evaluation_of(program, &graph)?, Arc::clone(&pool));
+            for (column, tensor) in program.columns.iter().zip(&columns) {
+                fill(&mut evaluator, column.input, &tensor.values);
+                if name == "train" {
+                    fill(&mut trainer, column.input, &tensor.values);
+                }
+            }
+            splits.push(Prepared { name, rows: rows.len(), evaluator });
         }
         let params = program.params.iter().map(|param| (param.input, param.initial));
         let states = program.states.iter().map(|state| (state.input, state.initial));
         for (input, initial) in params.chain(states) {
-            run.feed[input] = one(&train, initial, &run.feed)?;
+            fill(&mut trainer, input, &one(&train, initial, &feed)?.values);
         }
-        Ok(run)
+        Ok(Run { program, schedule, fits, splits, trainer, step: 0 })
     }
 
     /// Starts from given weights, whose paths and shapes are those of the program.
     pub fn start_from(&mut self, weights: &Weights) {
         for param in &self.program.params {
-            if let Some(tensor) = weights.tensors.get(&param.path) {
-                let values = tensor.values.iter().map(|value| f64::from(*value)).collect();
-                self.feed[param.input] = Tensor { shape: tensor.shape.clone(), values };
+            let given = weights.tensors.get(&param.path);
+            if let (Some(tensor), Some(buffer)) = (given, self.trainer.input(param.input as u32)) {
+                buffer.copy_from_slice(&tensor.values);
             }
         }
     }
 
-    fn feed_raw(&mut self, data: &Opened, rows: &[usize]) {
-        for (at, input) in self.program.raw.iter().enumerate() {
-            self.feed[*input] = data.column(at, rows);
-        }
-    }
-
-    /// Numbers of the host for the next step. Without batches an epoch is a step.
-    fn feed_host(&mut self) -> Result<(), Trouble> {
-        let Schedule { steps, epochs, seed } = self.schedule;
-        for (host, input) in &self.program.hosts {
-            let value = match host {
-                Host::Step | Host::Epoch => self.step,
-                Host::Steps => steps,
-                Host::Epochs => epochs,
-                Host::Updates => self.step + 1,
-            };
-            self.feed[*input] = Tensor { shape: Vec::new(), values: vec![value as f64] };
-        }
-        let step = u32::try_from(self.step).map_err(|_| "more steps than can be counted".to_string())?;
-        let counters = [seed as u32, (seed >> 32) as u32, step, 0, 0].map(f64::from);
-        self.feed[self.program.draws] = Tensor { shape: vec![5], values: counters.to_vec() };
-        Ok(())
-    }
-
-    /// One step on all training rows. What comes back is the loss before the update; if it or an updated value is not
-    /// finite, the step is not taken and the failure says so.
+    /// One step on all training rows. What comes back is the loss before the update; if it or a gradient is not finite,
+    /// the step is not taken and the failure says so.
     pub fn take_step(&mut self) -> Result<Event, Trouble> {
-        self.feed_host()?;
-        let Some(train) = self.splits.first() else { return Err("there are no training rows".to_string()) };
-        feed_columns(self.program, train, &mut self.feed);
-        let trainable = || self.program.params.iter().filter(|param| param.trainable);
-        let next = trainable().map(|param| (param.input, param.next));
-        let next: Vec<(usize, NodeId)> = next.chain(self.program.states.iter().map(|s| (s.input, s.next))).collect();
-        let mut roots = vec![self.program.loss];
-        roots.extend(self.program.lr);
-        roots.extend(next.iter().map(|(_, node)| *node));
-        let mut results = reference::run(&train.graph, &roots, &self.feed)?.into_iter();
-        let loss = results.next().map_or(f64::NAN, |loss| scalar(&loss));
-        let lr = self.program.lr.and_then(|_| results.next()).map_or(f64::NAN, |lr| scalar(&lr));
         let number = self.step + 1;
+        feed_host(self.program, self.schedule, self.step, &mut self.trainer)?;
+        self.trainer.run_stage(0)?;
+        let loss = self.trainer.scalar(0);
         if !loss.is_finite() {
             return Err(format!("the loss of step {number} is {loss}; is the learning rate too large?"));
         }
-        let results: Vec<Tensor> = results.collect();
-        if results.iter().any(|tensor| tensor.values.iter().any(|value| !value.is_finite())) {
-            return Err(format!("the update of step {number} is not finite; is the learning rate too large?"));
+        for (at, param) in self.program.params.iter().filter(|param| param.trainable).enumerate() {
+            // A sum that is not finite has a part that is not, or is too large to be of use.
+            let sum: f32 = self.trainer.output(1 + at).iter().map(|x| x.abs()).sum();
+            if !sum.is_finite() {
+                return Err(format!("the gradient of `{}` in step {number} is not finite", param.path));
+            }
         }
-        for ((input, _), value) in next.into_iter().zip(results) {
-            self.feed[input] = value;
-        }
+        let lr = self.program.lr.map_or(f64::NAN, |_| self.trainer.scalar(1 + self.program.gradients.len()));
+        self.trainer.run_stage(1)?;
         self.step = number;
         Ok(Event::Step { step: number, epoch: number, loss, lr, terms: Vec::new() })
     }
 
     /// Loss and reports on a whole split, by the present weights. `None` if it has no rows.
     pub fn evaluate(&mut self, split: &str) -> Result<Option<Event>, Trouble> {
-        let Some(split) = self.splits.iter().find(|prepared| prepared.name == split) else { return Ok(None) };
-        feed_columns(self.program, split, &mut self.feed);
-        let roots: Vec<NodeId> =
-            std::iter::once(self.program.loss).chain(self.program.reports.iter().map(|(_, node)| *node)).collect();
-        let values = reference::run(&split.graph, &roots, &self.feed)?;
-        let mut numbers = values.iter().map(scalar);
-        let loss = numbers.next().unwrap_or(f64::NAN);
-        let reports: Named = self.program.reports.iter().map(|(name, _)| name.clone()).zip(numbers).collect();
+        let Some(split) = self.splits.iter_mut().find(|prepared| prepared.name == split) else { return Ok(None) };
+        let evaluator = &mut split.evaluator;
+        for param in &self.program.params {
+            if let (Some(from), Some(to)) = (self.trainer.fed(param.input as u32), evaluator.input(param.input as u32))
+            {
+                to.copy_from_slice(from);
+            }
+        }
+        feed_host(self.program, self.schedule, self.step, evaluator)?;
+        evaluator.run()?;
+        let loss = evaluator.scalar(0);
+        let report = |(at, (name, _)): (usize, &(String, NodeId))| (name.clone(), evaluator.scalar(1 + at));
+        let reports: Named = self.program.reports.iter().enumerate().map(report).collect();
         Ok(Some(Event::Eval { step: self.step, split: split.name.to_string(), loss, reports }))
     }
 
@@ -154,30 +139,78 @@ impl<'p> Run<'p> {
 
     /// The present parameters by path.
     pub fn weights(&self) -> BTreeMap<String, weights::Tensor> {
-        let tensor = |input: usize| {
-            let Tensor { shape, values } = &self.feed[input];
-            weights::Tensor { shape: shape.clone(), values: values.iter().map(|value| *value as f32).collect() }
+        let tensor = |param: &crate::lower::program::Param| {
+            let values = self.trainer.fed(param.input as u32).unwrap_or_default().to_vec();
+            (param.path.clone(), weights::Tensor { shape: param.shape.clone(), values })
         };
-        self.program.params.iter().map(|param| (param.path.clone(), tensor(param.input))).collect()
+        self.program.params.iter().map(tensor).collect()
     }
 
     /// Fitted values by name.
     pub fn fits(&self) -> BTreeMap<String, &Tensor> {
-        self.program.fits.iter().map(|fit| (fit.name.clone(), &self.feed[fit.input])).collect()
+        self.program.fits.iter().map(|fit| fit.name.clone()).zip(&self.fits).collect()
     }
 
-    /// The graph of a step on all training rows and what it computes, to count what it costs.
-    pub fn step_graph(&self) -> Option<(&Graph, Vec<NodeId>)> {
-        let nexts = self.program.params.iter().map(|param| param.next);
-        let states = self.program.states.iter().map(|state| state.next);
-        let roots = std::iter::once(self.program.loss).chain(nexts).chain(states).collect();
-        self.splits.first().map(|train| (&train.graph, roots))
+    /// The plan of a step.
+    pub fn plan(&self) -> &Plan {
+        self.trainer.plan()
+    }
+
+    /// The backend of a step, to measure it kernel by kernel.
+    pub fn trainer(&mut self) -> &mut Cpu {
+        &mut self.trainer
     }
 }
 
-fn feed_columns(program: &Program, split: &Prepared, feed: &mut [Tensor]) {
-    for (column, values) in program.columns.iter().zip(&split.columns) {
-        feed[column.input] = values.clone();
+/// The plan of a step: the loss and its gradients, then the next values, which take the place of the present ones.
+/// Parameters that the loss does not read are in it as well, so that they have a place.
+pub fn steps_of(program: &Program, graph: &Graph) -> Result<Plan, Trouble> {
+    let trainable = || program.params.iter().filter(|param| param.trainable);
+    let first = [vec![program.loss], program.gradients.clone(), program.lr.into_iter().collect()].concat();
+    let states = program.states.iter().map(|state| (state.next, state.input as u32));
+    let updates: Vec<(NodeId, u32)> = trainable().map(|param| (param.next, param.input as u32)).chain(states).collect();
+    let untrained = program.params.iter().filter(|param| !param.trainable).map(|param| param.next);
+    let second = updates.iter().map(|(node, _)| *node).chain(untrained).collect();
+    let hosts: Vec<u32> = program.hosts.iter().map(|(_, input)| *input as u32).collect();
+    plan(&Request { graph, stages: &[first, second], hosts: &hosts, counters: program.draws as u32, updates: &updates })
+}
+
+fn evaluation_of(program: &Program, graph: &Graph) -> Result<Plan, Trouble> {
+    let roots = std::iter::once(program.loss).chain(program.reports.iter().map(|(_, node)| *node)).collect();
+    let hosts: Vec<u32> = program.hosts.iter().map(|(_, input)| *input as u32).collect();
+    plan(&Request { graph, stages: &[roots], hosts: &hosts, counters: program.draws as u32, updates: &[] })
+}
+
+/// Numbers of the host for the next step. Without batches an epoch is a step.
+fn feed_host(program: &Program, schedule: Schedule, step: u64, cpu: &mut Cpu) -> Result<(), Trouble> {
+    for (host, input) in &program.hosts {
+        let value = match host {
+            Host::Step | Host::Epoch => step,
+            Host::Steps => schedule.steps,
+            Host::Epochs => schedule.epochs,
+            Host::Updates => step + 1,
+        };
+        cpu.set_host(*input as u32, value as f64);
+    }
+    cpu.set_counters(counters(schedule.seed, step)?);
+    Ok(())
+}
+
+/// What draws are counted by: seed (low, high), step, repetition, first row.
+fn counters(seed: u64, step: u64) -> Result<[f64; 5], Trouble> {
+    let step = u32::try_from(step).map_err(|_| "more steps than can be counted".to_string())?;
+    Ok([seed as u32, (seed >> 32) as u32, step, 0, 0].map(f64::from))
+}
+
+fn fill(cpu: &mut Cpu, input: usize, values: &[f64]) {
+    if let Some(buffer) = cpu.input(input as u32) {
+        buffer.iter_mut().zip(values).for_each(|(cell, value)| *cell = *value as f32);
+    }
+}
+
+fn feed_raw(program: &Program, feed: &mut [Tensor], data: &Opened, rows: &[usize]) {
+    for (at, input) in program.raw.iter().enumerate() {
+        feed[*input] = data.column(at, rows);
     }
 }
 
@@ -187,8 +220,4 @@ fn settle(program: &Program, rows: usize) -> Graph {
 
 fn one(graph: &Graph, node: NodeId, feed: &[Tensor]) -> Result<Tensor, Trouble> {
     reference::run(graph, &[node], feed)?.pop().ok_or_else(|| "nothing was computed".to_string())
-}
-
-fn scalar(tensor: &Tensor) -> f64 {
-    tensor.values.first().copied().unwrap_or(f64::NAN)
 }

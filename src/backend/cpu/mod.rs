@@ -101,6 +101,12 @@ impl Cpu {
         Some(&mut self.arena[range])
     }
 
+    /// What lies in the buffer of an input.
+    pub fn fed(&self, number: u32) -> Option<&[f32]> {
+        let (_, buffer) = self.plan.inputs.iter().find(|(known, _)| *known == number)?;
+        Some(&self.arena[self.range(*buffer)])
+    }
+
     /// The elements of a root, as many as it has; a scalar of the host stands for any number of them.
     pub fn output(&self, root: usize) -> &[f32] {
         match &self.plan.outputs[root] {
