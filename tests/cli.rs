@@ -120,8 +120,7 @@ fn what_is_wrong_with_the_command_line() {
     wrong(&["train", "linear.mlx", "--device", "vulkan"], 2, "not built yet");
     wrong(&["train", "linear.mlx", "--init", "no.safetensors"], 1, "cannot read `no.safetensors`");
     wrong(&["train", "linear.mlx", "--init", "d.csv"], 1, "is not a whole weight file");
-    for command in ["eval", "predict", "generate", "graph", "bench", "sweep", "plot", "report", "export", "repl", "fmt"]
-    {
+    for command in ["eval", "predict", "generate", "graph", "sweep", "plot", "report", "export", "repl", "fmt"] {
         wrong(&[command, "linear.mlx", "--anything"], 2, &format!("`mlx {command}` is not built yet"));
     }
     wrong(&["explain", "E9999"], 2, "there is no code `E9999`");

@@ -1,5 +1,6 @@
 //! The command line: one file a command.
 
+mod bench;
 mod check;
 mod explain;
 mod load;
@@ -33,6 +34,8 @@ enum Command {
     Check(check::Check),
     /// Show the parameters of a model, and what a step costs
     Summary(summary::Summary),
+    /// Measure a step, whole and by kernel
+    Bench(bench::Bench),
     /// Explain the code of a diagnostic
     Explain(explain::Explain),
     /// What is planned and not built yet
@@ -41,12 +44,11 @@ enum Command {
 }
 
 /// Commands that are planned. Each answers so in one line.
-const LATER: [&str; 16] = [
+const LATER: [&str; 15] = [
     "eval",
     "predict",
     "generate",
     "graph",
-    "bench",
     "sweep",
     "plot",
     "report",
@@ -71,10 +73,12 @@ fn other(words: &[String]) -> ExitCode {
 }
 
 pub fn main() -> ExitCode {
+    let started = std::time::Instant::now();
     match Arguments::parse().command {
         Command::Train(arguments) => train::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Summary(arguments) => summary::run(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments, started),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Other(words) => other(&words),
     }

@@ -20,9 +20,20 @@ pub struct Summary {
     /// Give a `let` of the file another value
     #[arg(long, value_name = "NAME=VALUE")]
     set: Vec<String>,
+    /// Print what a stage of the compiler makes of a step
+    #[arg(long, value_enum, value_name = "STAGE")]
+    dump: Option<Stage>,
     /// Print one JSON object on standard output
     #[arg(long)]
     json: bool,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Stage {
+    /// The graph, with gradients and updates
+    Graph,
+    /// The plan: kernels and buffers
+    Plan,
 }
 
 pub fn run(arguments: &Summary) -> ExitCode {
@@ -46,11 +57,18 @@ fn summarize(arguments: &Summary) -> Result<(), u8> {
         complain(&message);
         FAILED
     })?;
+    let out = &mut std::io::stdout();
+    if let Some(stage) = arguments.dump {
+        let _ = match stage {
+            Stage::Graph => write!(out, "{graph}"),
+            Stage::Plan => write!(out, "{plan}"),
+        };
+        return Ok(());
+    }
     let nexts = lowered.params.iter().map(|param| param.next).chain(lowered.states.iter().map(|state| state.next));
     let flops = flops(&graph, &std::iter::once(lowered.loss).chain(nexts).collect::<Vec<_>>());
     let arena = plan.arena * 4;
     let parameters = parameters(&lowered);
-    let out = &mut std::io::stdout();
     if arguments.json {
         let tensors: Vec<_> = lowered
             .params
