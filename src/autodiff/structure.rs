@@ -21,30 +21,42 @@ pub(super) fn dot(
     // The gradient is [batch, free of a, free of b].
     let at_a = batch.len();
     let at_b = at_a + free_a.len();
-    let by_a = one_side(graph, batch, contracted, (a, &free_a, at_a), (b, &free_b, at_b), g);
-    let by_b = one_side(graph, &swap(batch), &swap(contracted), (b, &free_b, at_b), (a, &free_a, at_a), g);
-    [by_a, by_b]
+    let pairs =
+        |free: &[usize], at: usize| free.iter().enumerate().map(|(k, axis)| (at + k, *axis)).collect::<Vec<_>>();
+    // Gradient and b share the free axes of b: [batch, free of a, contracted in b's order].
+    let by_a = graph.dot(batch_pairs(batch, |pair| pair.1, false), pairs(&free_b, at_b), g, b);
+    let made =
+        [axes(batch, |pair| pair.0), free_a.clone(), in_order(contracted, |pair| pair.1, |pair| pair.0)].concat();
+    let by_a = ordered(graph, &made, by_a);
+    // a and the gradient share the free axes of a: [batch, contracted in a's order, free of b]. Mostly b's own order.
+    let by_b = graph.dot(batch_pairs(batch, |pair| pair.0, true), swap(&pairs(&free_a, at_a)), a, g);
+    let made = [axes(batch, |pair| pair.1), in_order(contracted, |pair| pair.0, |pair| pair.1), free_b].concat();
+    [by_a, ordered(graph, &made, by_b)]
 }
 
-/// The gradient by `own`: its free axes and those of `other` stand in the gradient from the given places on.
-fn one_side(
-    graph: &mut Graph,
-    batch: &[(usize, usize)],
-    contracted: &[(usize, usize)],
-    own: (NodeId, &[usize], usize),
-    other: (NodeId, &[usize], usize),
-    g: NodeId,
-) -> NodeId {
-    let batches = batch.iter().enumerate().map(|(at, (_, j))| (at, *j)).collect();
-    let pairs = other.1.iter().enumerate().map(|(at, axis)| (other.2 + at, *axis)).collect();
-    let product = graph.dot(batches, pairs, g, other.0);
-    // [batch, free of own, contracted in the order of the other's axes]
-    let mut last: Vec<(usize, usize)> = contracted.to_vec();
-    last.sort_unstable_by_key(|(_, j)| *j);
-    let made: Vec<usize> =
-        batch.iter().map(|(i, _)| *i).chain(own.1.iter().copied()).chain(last.iter().map(|(i, _)| *i)).collect();
+type Pairs = [(usize, usize)];
+
+fn axes(pairs: &Pairs, of: fn(&(usize, usize)) -> usize) -> Vec<usize> {
+    pairs.iter().map(of).collect()
+}
+
+/// The batch axes of the gradient, which come first, with those of an operand.
+fn batch_pairs(batch: &Pairs, of: fn(&(usize, usize)) -> usize, operand_first: bool) -> Vec<(usize, usize)> {
+    let pair = |(at, pair): (usize, &(usize, usize))| if operand_first { (of(pair), at) } else { (at, of(pair)) };
+    batch.iter().enumerate().map(pair).collect()
+}
+
+/// One side of the contracted pairs in the order of the other.
+fn in_order(pairs: &Pairs, by: fn(&(usize, usize)) -> usize, of: fn(&(usize, usize)) -> usize) -> Vec<usize> {
+    let mut sorted = pairs.to_vec();
+    sorted.sort_unstable_by_key(by);
+    axes(&sorted, of)
+}
+
+/// A node whose axes stand as `made` says, in their own order.
+fn ordered(graph: &mut Graph, made: &[usize], node: NodeId) -> NodeId {
     let order = (0..made.len()).map(|axis| made.iter().position(|from| *from == axis).unwrap_or(axis)).collect();
-    graph.permute(order, product)
+    graph.permute(order, node)
 }
 
 /// Sums over the axes that were added or stretched.

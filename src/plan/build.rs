@@ -34,8 +34,15 @@ pub fn plan(request: &Request) -> Result<Plan, String> {
         outputs: Vec::new(),
         copies: Vec::new(),
     };
-    let mut builder =
-        Builder { request, graph: request.graph, plan, places: HashMap::new(), ready: Vec::new(), stage: 0 };
+    let mut builder = Builder {
+        request,
+        graph: request.graph,
+        plan,
+        places: HashMap::new(),
+        ready: Vec::new(),
+        stage: 0,
+        readers: readers(request),
+    };
     for roots in request.stages {
         builder.stage = builder.plan.kernels.len();
         for node in request.graph.needed(roots) {
@@ -64,6 +71,8 @@ pub(super) enum Place {
     /// In a register of a kernel, and in a buffer as well once something else wants it.
     Held(usize, Register, Option<View>),
     View(View),
+    /// Elementwise, read once, and of nothing that is held: computed where it is read.
+    Deferred,
     /// The counters of draws.
     Counters(u32),
 }
@@ -77,6 +86,18 @@ pub(super) struct Builder<'g> {
     ready: Vec<usize>,
     /// The first kernel of the present stage.
     pub stage: usize,
+    /// How often each node is read; a root is read once more.
+    readers: HashMap<NodeId, usize>,
+}
+
+fn readers(request: &Request) -> HashMap<NodeId, usize> {
+    let roots: Vec<NodeId> = request.stages.iter().flatten().copied().collect();
+    let mut readers = HashMap::new();
+    let needed = request.graph.needed(&roots);
+    for node in needed.iter().flat_map(|node| &request.graph.node(*node).inputs).chain(&roots) {
+        *readers.entry(*node).or_default() += 1;
+    }
+    readers
 }
 
 impl Builder<'_> {
@@ -101,14 +122,14 @@ impl Builder<'_> {
             // Ints and truth values are held as floats already.
             Op::Cast(DType::Float) => self.places[&inputs[0]].clone(),
             Op::Cast(DType::Int) if self.graph.dtype(inputs[0]) != DType::Float => self.places[&inputs[0]].clone(),
-            Op::Cast(dtype) => self.elementwise(id, &shape, &inputs, |r| Instruction::Cast(dtype, r[0])),
-            Op::Unary(op) => self.elementwise(id, &shape, &inputs, |r| Instruction::Unary(op, r[0])),
-            Op::Binary(op) => self.elementwise(id, &shape, &inputs, |r| Instruction::Binary(op, r[0], r[1])),
-            Op::Compare(op) => self.elementwise(id, &shape, &inputs, |r| Instruction::Compare(op, r[0], r[1])),
-            Op::And => self.elementwise(id, &shape, &inputs, |r| Instruction::And(r[0], r[1])),
-            Op::Or => self.elementwise(id, &shape, &inputs, |r| Instruction::Or(r[0], r[1])),
-            Op::Not => self.elementwise(id, &shape, &inputs, |r| Instruction::Not(r[0])),
-            Op::Select => self.elementwise(id, &shape, &inputs, |r| Instruction::Select(r[0], r[1], r[2])),
+            Op::Cast(_) | Op::Unary(_) | Op::Binary(_) | Op::Compare(_) | Op::And | Op::Or | Op::Not | Op::Select => {
+                let once = self.readers.get(&id) == Some(&1);
+                let held = |input: &NodeId| matches!(self.places[input], Place::Held(..) | Place::Counters(_));
+                if once && !inputs.iter().any(held) {
+                    return Ok(Place::Deferred);
+                }
+                self.elementwise(id, &shape, &inputs)
+            }
             Op::Reshape(_) => {
                 let view = self.view(inputs[0]);
                 match view.reshape(&shape) {
@@ -145,7 +166,7 @@ impl Builder<'_> {
             .iter()
             .map(|input| match self.places[input] {
                 Place::Scalar(scalar) => Some(scalar),
-                Place::Held(..) | Place::View(_) | Place::Counters(_) => None,
+                Place::Held(..) | Place::View(_) | Place::Deferred | Place::Counters(_) => None,
             })
             .collect();
         let operands = operands?;
@@ -186,23 +207,45 @@ impl Builder<'_> {
         })))
     }
 
-    fn elementwise(
-        &mut self,
-        id: NodeId,
-        shape: &[usize],
-        inputs: &[NodeId],
-        make: impl Fn(&[Register]) -> Instruction,
-    ) -> Place {
+    fn elementwise(&mut self, id: NodeId, shape: &[usize], inputs: &[NodeId]) -> Place {
         let (kernel, level) =
             self.joinable(shape, inputs).unwrap_or_else(|| (self.open(shape.to_vec(), None), Level::Full));
-        let registers: Vec<Register> = inputs.iter().map(|input| self.register(kernel, *input, level)).collect();
-        let register = self.push(kernel, make(&registers));
-        self.plan.kernels[kernel].nodes.push(id);
+        let register = self.compute(kernel, id, level);
         Place::Held(kernel, register, None)
+    }
+
+    /// An elementwise node in a kernel, from registers of that kernel.
+    fn compute(&mut self, kernel: usize, id: NodeId, level: Level) -> Register {
+        let node = self.graph.node(id);
+        let registers: Vec<Register> = node.inputs.iter().map(|input| self.register(kernel, *input, level)).collect();
+        let at = |number: usize| registers.get(number).copied().unwrap_or(0);
+        let instruction = match &node.op {
+            Op::Unary(op) => Instruction::Unary(*op, at(0)),
+            Op::Binary(op) => Instruction::Binary(*op, at(0), at(1)),
+            Op::Compare(op) => Instruction::Compare(*op, at(0), at(1)),
+            Op::And => Instruction::And(at(0), at(1)),
+            Op::Or => Instruction::Or(at(0), at(1)),
+            Op::Not => Instruction::Not(at(0)),
+            Op::Select => Instruction::Select(at(0), at(1), at(2)),
+            Op::Cast(dtype) => Instruction::Cast(*dtype, at(0)),
+            // Nothing else is elementwise.
+            _ => return at(0),
+        };
+        self.plan.kernels[kernel].nodes.push(id);
+        self.push(kernel, instruction)
     }
 
     /// The kernel that a node of a shape can join: all that it reads is there, or ready before; and something is shared.
     pub(super) fn joinable(&self, shape: &[usize], inputs: &[NodeId]) -> Option<(usize, Level)> {
+        // What is deferred reads through what it reads itself.
+        let mut inputs = inputs.to_vec();
+        let mut at = 0;
+        while let Some(input) = inputs.get(at) {
+            if matches!(self.places[input], Place::Deferred) {
+                inputs.extend(&self.graph.node(*input).inputs);
+            }
+            at += 1;
+        }
         let candidates = (self.stage..self.plan.kernels.len()).rev();
         let fits = |kernel: usize| -> Option<(usize, Level)> {
             let body = self.plan.kernels[kernel].looped()?;
@@ -214,7 +257,7 @@ impl Builder<'_> {
                 return None;
             };
             let here = |input: &NodeId| match &self.places[input] {
-                Place::Scalar(_) => true,
+                Place::Scalar(_) | Place::Deferred => true,
                 Place::Held(home, register, _) if *home == kernel => body.level(*register) == level,
                 Place::Held(home, ..) => *home < kernel,
                 Place::View(view) => self.ready_at(view) <= kernel,
@@ -257,6 +300,7 @@ impl Builder<'_> {
     pub(super) fn register(&mut self, kernel: usize, node: NodeId, level: Level) -> Register {
         let instruction = match &self.places[&node] {
             Place::Held(home, register, _) if *home == kernel => return *register,
+            Place::Deferred => return self.compute(kernel, node, level),
             Place::Scalar(scalar) => Instruction::Scalar(*scalar),
             Place::Held(..) | Place::View(_) | Place::Counters(_) => Instruction::Load(self.view(node), level),
         };
@@ -275,6 +319,11 @@ impl Builder<'_> {
     /// A node as a view of a buffer; it is stored for that, if it is not yet.
     pub(super) fn view(&mut self, node: NodeId) -> View {
         let shape = settled(self.graph.shape(node)).unwrap_or_default();
+        if let Place::Deferred = self.places[&node] {
+            let inputs = self.graph.node(node).inputs.clone();
+            let place = self.elementwise(node, &shape, &inputs);
+            self.places.insert(node, place);
+        }
         let view = match self.places[&node].clone() {
             Place::View(view) | Place::Held(_, _, Some(view)) => return view,
             Place::Held(kernel, register, None) => match self.repeated(node) {
@@ -292,7 +341,7 @@ impl Builder<'_> {
                 self.push(kernel, Instruction::Store(register, buffer));
                 return View::whole(buffer, shape);
             }
-            Place::Counters(_) => return View::iota(shape, 0),
+            Place::Deferred | Place::Counters(_) => return View::iota(shape, 0),
         };
         if let Some(Place::Held(_, _, stored)) = self.places.get_mut(&node) {
             *stored = Some(view.clone());

@@ -62,9 +62,11 @@ impl Builder<'_> {
             body.split = body.split.or(split);
             return (kernel, self.register(kernel, from, level));
         }
-        let view = self.view(from);
+        if let Place::Held(..) = self.places[&from] {
+            self.view(from);
+        }
         let kernel = self.open(shape.to_vec(), split);
-        (kernel, self.push(kernel, Instruction::Load(view, Level::Full)))
+        (kernel, self.register(kernel, from, Level::Full))
     }
 
     fn folded(&mut self, id: NodeId, kernel: usize, reduce: Reduce, register: Register) -> Place {
