@@ -13,7 +13,8 @@
 //! 4. [`lower`] turns terms into a [graph](ir::Graph) of some 35 operations, adds the gradient
 //!    ([`autodiff`], one [table of rules](autodiff::contributions)) and the updates. Sizes stay
 //!    [polynomials](ir::Size) of the rows until a batch is known.
-//! 5. [`backend`] runs a graph. [`backend::reference`] does it in f64, one operation at a time: it is the definition.
+//! 5. [`plan`] makes kernels of a graph, and one arena for all that they read and write. [`backend::cpu`] runs them on
+//!    threads. [`backend::reference`] runs the graph itself, in f64, one operation at a time: it is the definition.
 //! 6. [`data`] reads tables and splits them; [`train`] is the loop of a [run](train::run::Run) and what it leaves behind.
 //! 7. [`cli`] has a file for each command; [`io`] is the one door to the disk.
 //!

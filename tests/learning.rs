@@ -13,6 +13,7 @@ pub fn trials() -> Vec<Trial> {
     let mut trials = vec![
         trial("learning::linear_regression_is_least_squares", linear_regression_is_least_squares),
         trial("learning::the_same_seed_gives_the_same_bits", the_same_seed_gives_the_same_bits),
+        trial("learning::any_number_of_threads_gives_the_same_bits", any_number_of_threads),
         trial("learning::an_instance_that_is_used_twice_has_one_set_of_parameters", tied_instances),
     ];
     for loss in ["cross_entropy", "mse"] {
@@ -154,4 +155,32 @@ fn tied_instances() {
         summary["tensors"].as_array().expect("a list").iter().filter_map(|t| t["path"].as_str()).collect();
     assert_eq!(paths, ["w", "f.w", "f.b"], "in the order of the text");
     assert_eq!(summary["parameters"], 8);
+}
+
+/// 37 rows, so that no share divides them; wide enough that threads share loops and products.
+fn any_number_of_threads() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let columns: Vec<String> = (0..40).map(|column| format!("p{column}")).collect();
+    let mut table = columns.join(",") + ",kind\n";
+    for row in 0..37 {
+        let cells = (0..40).map(|column| format!("{:.3},", ((row * 40 + column) as f64 * 0.7).sin()));
+        table += &(cells.collect::<String>() + &format!("{}\n", row % 3));
+    }
+    fs::write(folder.path().join("d.csv"), table).expect("written");
+    let program = format!(
+        "data d = csv(\"d.csv\") {{\n    x = [{}]\n    y = category(kind)\n    split = holdout(train = 100%)\n}}\n\
+         model Net(x: [n, d]) -> [n, 3] {{\n    out x |> dense(300) |> tanh |> dense(301) |> relu |> dense(3)\n}}\n\
+         train {{\n    data = d\n    model = Net\n    minimize cross_entropy(model(x), y) using adam\n    steps = 12\n}}\n",
+        columns.join(", ")
+    );
+    fs::write(folder.path().join("net.mlx"), program).expect("written");
+    let weights = |threads: &str| {
+        let output = mlx(folder.path(), &["train", "net.mlx", "--threads", threads, "--quiet", "--out", threads]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        fs::read(folder.path().join(threads).join("last.safetensors")).expect("weights")
+    };
+    let one = weights("1");
+    assert_eq!(one, weights("2"));
+    assert_eq!(one, weights("3"));
+    assert_eq!(one, weights("1"), "and again");
 }

@@ -2,6 +2,7 @@
 
 use libtest_mimic::{Arguments, Trial};
 
+mod allocations;
 mod binary;
 mod check;
 mod cli;
@@ -24,6 +25,7 @@ mod weights;
 fn main() {
     let arguments = Arguments::from_args();
     let mut trials: Vec<Trial> = Vec::new();
+    trials.extend(allocations::trials());
     trials.extend(check::trials());
     trials.extend(cli::trials());
     trials.extend(data::trials());

@@ -3,7 +3,8 @@
 //!
 //! A section starts with `// --- name ---`. A line `// file d.csv: a,b | 1,2` gives it a data file, `|` between the lines.
 //! It ends with one line for each diagnostic, `// error 3:9 E0201 message`, or with `// ok`; then with the value of each
-//! report on the training rows before the first step, `// r2 = 0.5`.
+//! report on the training rows before the first step, `// r2 = 0.5`; and where the program has a line `// plan`, with the
+//! number of kernels of a step's plan, `// kernels = 12`.
 
 use crate::binary::repository;
 use crate::trial;
@@ -123,11 +124,15 @@ fn said(program: &str) -> String {
     if lines.is_empty() {
         lines.push_str("// ok\n");
     }
+    let shows_plan = program.lines().any(|line| line == "// plan");
     for program in &checked.programs {
         let lowered = compile::lower(program).expect("what is checked becomes a graph");
         let data = files.open(&program.data).expect("the data was read");
         let schedule = Schedule { steps: 1, epochs: 1, seed: program.plan.seed, threads: 2 };
         let mut run = Run::new(&lowered, schedule, &data).expect("a run");
+        if shows_plan {
+            writeln!(lines, "// kernels = {}", run.plan().kernels.len()).expect("a string takes text");
+        }
         if let Some(Event::Eval { reports, .. }) = run.evaluate("train").expect("numbers") {
             reports
                 .iter()

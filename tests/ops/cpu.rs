@@ -21,7 +21,13 @@ pub fn trials() -> Vec<Trial> {
     ]
 }
 
-/// Runs roots by a plan. Inputs of scalars are the host's in every second graph, so that both ways are tried.
+/// A plan of roots, ready to be fed.
+pub fn cpu_of(graph: &Graph, roots: &[NodeId], counters: u32, threads: usize) -> Result<Cpu, String> {
+    let request = Request { graph, stages: &[roots.to_vec()], hosts: &[], counters, updates: &[] };
+    Ok(Cpu::new(plan(&request)?, Arc::new(Pool::new(threads))))
+}
+
+/// Runs roots by a plan.
 pub fn run(
     graph: &Graph,
     roots: &[NodeId],
@@ -29,8 +35,7 @@ pub fn run(
     counters: u32,
     threads: usize,
 ) -> Result<Vec<Tensor>, String> {
-    let request = Request { graph, stages: &[roots.to_vec()], hosts: &[], counters, updates: &[] };
-    let mut cpu = Cpu::new(plan(&request)?, Arc::new(Pool::new(threads)));
+    let mut cpu = cpu_of(graph, roots, counters, threads)?;
     for (number, tensor) in inputs.iter().enumerate() {
         if number as u32 == counters {
             cpu.set_counters(tensor.values.clone().try_into().expect("five counters"));

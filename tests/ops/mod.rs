@@ -2,7 +2,7 @@
 //! gradient against central differences in f64; random graphs; and that each rule matters.
 
 mod check;
-mod cpu;
+pub mod cpu;
 mod random;
 mod samples;
 mod values;
