@@ -165,6 +165,9 @@ fn what_is_not_built_yet_is_shown_once() {
         let told = format!("`{word}` is not built yet");
         assert!(expected.iter().any(|lines| lines.contains(&told)), "no section shows `{word}`");
     }
+    let arrived: Vec<_> =
+        library::stdlib_names().into_iter().filter(|(name, _)| later::FUNCTIONS.contains(name)).collect();
+    assert!(arrived.is_empty(), "the standard library has {arrived:?}");
     assert!(expected.iter().all(|lines| lines.contains("E0199")), "every section is about what is not built yet");
 }
 

@@ -86,12 +86,12 @@ fn unary(graph: &mut Graph, op: Unary, x: NodeId, y: NodeId, g: NodeId) -> Optio
             let slope = graph.binary(Binary::Divide, half, y);
             sloped(graph, g, slope)
         }
-        Unary::Sine => {
-            let slope = graph.unary(Unary::Cosine, x);
+        Unary::Sin => {
+            let slope = graph.unary(Unary::Cos, x);
             graph.binary(Binary::Multiply, g, slope)
         }
-        Unary::Cosine => {
-            let sine = graph.unary(Unary::Sine, x);
+        Unary::Cos => {
+            let sine = graph.unary(Unary::Sin, x);
             let slope = graph.unary(Unary::Negate, sine);
             graph.binary(Binary::Multiply, g, slope)
         }

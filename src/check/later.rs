@@ -34,7 +34,6 @@ pub enum Later {
     PlaceByExpression,
     NamelessRest,
     OneIndexTwice,
-    WrittenSize,
     Where,
     StateInLayer,
     StateInTrain,
@@ -78,7 +77,6 @@ pub const TABLE: &[(Later, &str)] = &[
     (Later::PlaceByExpression, "reading at an expression"),
     (Later::NamelessRest, "`..` without an index of its name"),
     (Later::OneIndexTwice, "one index for two axes"),
-    (Later::WrittenSize, "the written size of an index"),
     (Later::Where, "`where`"),
     (Later::StateInLayer, "`state` in a layer"),
     (Later::StateInTrain, "`state` in a `train` block"),
@@ -118,7 +116,6 @@ pub const FUNCTIONS: &[&str] = &[
     "split",
     "stack",
     "total",
-    "softmax",
     "conv",
     "batch_norm",
     "layer_norm",
@@ -127,20 +124,13 @@ pub const FUNCTIONS: &[&str] = &[
     "attention",
     "pad",
     "bernoulli",
-    "warmup",
-    "cosine",
     "classes",
-    "minmax",
-    "one_hot",
-    "polynomial",
     "sort",
     "cumsum",
     "once",
-    "kl",
     "characters",
     "next_token",
     "random_crop",
-    "he_normal",
 ];
 
 impl Later {
@@ -279,9 +269,8 @@ impl Search {
     fn declared(&mut self, places: &[IndexPlace]) {
         for place in places {
             match place {
-                IndexPlace::At(_, Some(size)) => self.say(Later::WrittenSize, size.span),
                 IndexPlace::Group(_, span) => self.say(Later::Group, *span),
-                IndexPlace::At(_, None) | IndexPlace::Rest(..) | IndexPlace::Slice(..) => {}
+                IndexPlace::At(..) | IndexPlace::Rest(..) | IndexPlace::Slice(..) => {}
             }
         }
     }

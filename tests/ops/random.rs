@@ -104,7 +104,7 @@ impl Builder {
 
     /// An operand that is safe for functions with poles: between 0.5 and 1.5.
     fn tame(&mut self, a: NodeId) -> NodeId {
-        let a = self.graph.unary(Unary::Sine, a);
+        let a = self.graph.unary(Unary::Sin, a);
         let (half, one) = (self.like(0.5, a), self.like(1.0, a));
         let a = self.graph.binary(Binary::Multiply, a, half);
         self.graph.binary(Binary::Add, a, one)
@@ -120,7 +120,7 @@ impl Builder {
         let shape = self.graph.shape(a).to_vec();
         match self.below(5) {
             0 => {
-                let b = self.graph.unary(Unary::Cosine, a);
+                let b = self.graph.unary(Unary::Cos, a);
                 self.tame(b)
             }
             1 => {

@@ -57,8 +57,14 @@ impl Elaborator<'_> {
                     scope.indices.push((name.text.clone(), rest.clone()));
                     ids.extend(rest);
                 }
-                IndexPlace::At(at, Some(_)) => return Err(self.later(Later::WrittenSize, at.span)),
-                IndexPlace::At(at, None) => return Err(self.later(Later::PlaceByExpression, at.span)),
+                IndexPlace::At(Expr { kind: ExprKind::Name(name), .. }, Some(size)) => {
+                    let axis = self.size(size, scope)?;
+                    let id = self.open_index(name);
+                    self.terms.indices[id.0 as usize].axis = Some(axis);
+                    scope.indices.push((name.text.clone(), vec![id]));
+                    ids.push(id);
+                }
+                IndexPlace::At(at, _) => return Err(self.later(Later::PlaceByExpression, at.span)),
                 IndexPlace::Rest(None, span) => return Err(self.later(Later::NamelessRest, *span)),
                 IndexPlace::Slice(at, ..) => return Err(self.later(Later::Slice, at.span)),
                 IndexPlace::Group(_, span) => return Err(self.later(Later::Group, *span)),
@@ -160,6 +166,23 @@ impl Elaborator<'_> {
         let ty = self.ty(term).clone();
         let family = self.close(term, ty, &ids, reduce.body.span)?;
         let given = vec![Arg::plain(Value::Tensor(family), reduce.body.span)];
-        self.call(&reduce.function, given, span, scope)
+        let result = self.call(&reduce.function, given, span, scope)?;
+        self.read_result(result, reduce, span, scope)
+    }
+
+    /// A function that gives a vector along its indices, as `softmax` does, is read at the same indices outside.
+    fn read_result(&mut self, result: Value, reduce: &Reduce, span: Span, scope: &Scope) -> Out<Value> {
+        let Value::Tensor(term) = result else { return Ok(result) };
+        let outside = |name: &Name| match scope.index(&name.text) {
+            Some([id]) => Some(*id),
+            _ => None,
+        };
+        let ids: Option<Vec<IndexId>> = reduce.indices.iter().map(outside).collect();
+        match ids {
+            Some(ids) if !ids.is_empty() && self.ty(term).axes.len() == ids.len() => {
+                self.read_at(term, &ids, span, span).map(Value::Tensor)
+            }
+            _ => Ok(result),
+        }
     }
 }
