@@ -14,6 +14,8 @@ pub fn trials() -> Vec<Trial> {
         trial("learning::linear_regression_is_least_squares", linear_regression_is_least_squares),
         trial("learning::the_same_seed_gives_the_same_bits", the_same_seed_gives_the_same_bits),
         trial("learning::any_number_of_threads_gives_the_same_bits", any_number_of_threads),
+        trial("learning::batches_see_every_row_once_an_epoch", batches_see_every_row),
+        trial("learning::a_batch_of_all_rows_is_the_full_batch", a_batch_of_all_rows),
         trial("learning::an_instance_that_is_used_twice_has_one_set_of_parameters", tied_instances),
     ];
     let recorded = recorded();
@@ -220,4 +222,47 @@ fn any_number_of_threads() {
     assert_eq!(one, weights("2"));
     assert_eq!(one, weights("3"));
     assert_eq!(one, weights("1"), "and again");
+}
+
+/// A table of `rows` rows, y = 2 a, and a program that learns it in batches.
+fn in_batches(folder: &std::path::Path, rows: usize, settings: &str) {
+    let cells = (0..rows).map(|row| format!("{},{}\n", row as f64 / 8.0, row as f64 / 4.0));
+    fs::write(folder.join("d.csv"), format!("a,y\n{}", cells.collect::<String>())).expect("written");
+    let program = format!(
+        "data d = csv(\"d.csv\") {{\n    x = [a]\n    y = [y]\n    split = holdout(train = 100%)\n}}\n\
+         model Net(x: [n, 1]) -> [n, 1] {{\n    param w: [1, 1] = 0\n    out x @ w\n}}\n\
+         train {{\n    data = d\n    model = Net\n    minimize mean(y) + 0 * mse(model(x), y) using sgd(lr = 0)\n    {settings}\n}}\n"
+    );
+    fs::write(folder.join("net.mlx"), program).expect("written");
+}
+
+/// The loss of a step is the mean of its targets, so that their sum over an epoch tells which rows were seen.
+fn batches_see_every_row() {
+    let folder = tempfile::tempdir().expect("a folder");
+    in_batches(folder.path(), 37, "batch = 8\n    epochs = 3");
+    let events = train(folder.path(), &folder.path().join("net.mlx"), &[]);
+    let losses = numbers(&events, "step", "loss");
+    assert_eq!(losses.len(), 15, "five batches an epoch, the last of five rows");
+    assert_eq!(numbers(&events, "step", "epoch")[4..6], [1.0, 2.0]);
+    let sizes = [8.0, 8.0, 8.0, 8.0, 5.0];
+    let all: f64 = (0..37).map(|row| f64::from(row) / 4.0).sum();
+    for epoch in losses.chunks(5) {
+        let seen: f64 = epoch.iter().zip(sizes).map(|(mean, size)| mean * size).sum();
+        assert!((seen - all).abs() < 1e-3, "{seen} is not {all}");
+    }
+    assert_ne!(losses[..5], losses[5..10], "rows are shuffled anew");
+    // After every epoch but the last, and at the end.
+    assert_eq!(numbers(&events, "eval", "loss").len(), 3);
+}
+
+fn a_batch_of_all_rows() {
+    let folder = tempfile::tempdir().expect("a folder");
+    in_batches(folder.path(), 10, "batch = 10\n    epochs = 2");
+    let whole = numbers(&train(folder.path(), &folder.path().join("net.mlx"), &[]), "step", "loss");
+    in_batches(folder.path(), 10, "epochs = 2");
+    let plain = numbers(&train(folder.path(), &folder.path().join("net.mlx"), &[]), "step", "loss");
+    assert_eq!(whole, plain);
+    in_batches(folder.path(), 10, "batch = 11");
+    let output = mlx(folder.path(), &["check", "net.mlx"]);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("a batch of 11 rows, and 10 are for training"));
 }

@@ -128,7 +128,8 @@ fn said(program: &str) -> String {
     for program in &checked.programs {
         let lowered = compile::lower(program).expect("what is checked becomes a graph");
         let data = files.open(&program.data).expect("the data was read");
-        let schedule = Schedule { steps: 1, epochs: 1, seed: program.plan.seed, threads: 2 };
+        let batch = program.data.rows[0];
+        let schedule = Schedule { steps: 1, epochs: 1, batch, seed: program.plan.seed, threads: 2 };
         let mut run = Run::new(&lowered, schedule, &data).expect("a run");
         if shows_plan {
             writeln!(lines, "// kernels = {}", run.plan().kernels.len()).expect("a string takes text");

@@ -96,7 +96,7 @@ pub const TABLE: &[(Later, &str)] = &[
 ];
 
 /// Settings of a `train` block.
-pub const SETTINGS: &[&str] = &["batch", "clip", "accumulate", "validate", "stop", "keep", "freeze"];
+pub const SETTINGS: &[&str] = &["clip", "accumulate", "validate", "stop", "keep", "freeze"];
 
 /// Sources of a `data` block.
 pub const SOURCES: &[&str] =

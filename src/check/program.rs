@@ -36,6 +36,8 @@ pub enum Setting {
 pub struct Plan {
     pub length: Length,
     pub seed: u64,
+    /// Rows of a step; without it a step sees every training row.
+    pub batch: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug)]

@@ -168,23 +168,36 @@ fn initial(path: &Path, lowered: &Lowered) -> Result<Weights, Diagnostic> {
     Ok(weights)
 }
 
-/// Without batches an epoch is one step.
+/// What the file says.
 pub fn schedule_of(program: &Program) -> Schedule {
-    let count = match program.plan.length {
-        Length::Epochs(count) | Length::Steps(count) => count,
+    of_length(program, program.plan.length)
+}
+
+fn of_length(program: &Program, length: Length) -> Schedule {
+    let rows = program.data.rows[0];
+    let batch = program.plan.batch.map_or(rows, |batch| batch as usize);
+    let in_epoch = Schedule::steps_of(rows, batch, 1).max(1);
+    let (steps, epochs) = match length {
+        Length::Epochs(epochs) => (epochs.saturating_mul(in_epoch), epochs),
+        Length::Steps(steps) => (steps, steps.div_ceil(in_epoch)),
     };
-    Schedule { steps: count, epochs: count, seed: program.plan.seed, threads: processors() }
+    Schedule { steps, epochs, batch, seed: program.plan.seed, threads: processors() }
 }
 
 fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
+/// What the file says, and the command line over it.
 fn schedule(arguments: &Train, program: &Program) -> Schedule {
-    let planned = schedule_of(program);
-    let count = arguments.steps.or(arguments.epochs).unwrap_or(planned.steps);
+    let length = match (arguments.steps, arguments.epochs) {
+        (Some(steps), _) => Length::Steps(steps),
+        (None, Some(epochs)) => Length::Epochs(epochs),
+        (None, None) => program.plan.length,
+    };
+    let planned = of_length(program, length);
     let threads = arguments.threads.map_or(planned.threads, |threads| threads as usize);
-    Schedule { steps: count, epochs: count, seed: arguments.seed.unwrap_or(planned.seed), threads }
+    Schedule { seed: arguments.seed.unwrap_or(planned.seed), threads, ..planned }
 }
 
 fn folder(arguments: &Train, program: &Program) -> Result<PathBuf, Diagnostic> {
@@ -205,7 +218,7 @@ fn steps(run: &mut Run, schedule: Schedule, teller: &mut Teller) -> (Reason, Opt
             Err(message) => return (Reason::Failed, Some(message)),
         }
         // After the last step all splits are evaluated.
-        let due = if run.step < schedule.steps { &["train", "valid"][..] } else { &[] };
+        let due = if run.ends_epoch() && run.step < schedule.steps { &["train", "valid"][..] } else { &[] };
         for split in due {
             match run.evaluate(split) {
                 Ok(event) => event.iter().for_each(|event| teller.tell(event)),

@@ -3,6 +3,7 @@
 use crate::backend::cpu::{Cpu, pool::Pool};
 use crate::backend::{Tensor, reference};
 use crate::check::terms::Host;
+use crate::data::shuffle;
 use crate::ir::{Graph, NodeId};
 use crate::lower::program::Program;
 use crate::plan::{Plan, Request, plan};
@@ -15,13 +16,22 @@ use std::sync::Arc;
 /// The splits by name, in the order of [`Opened::splits`].
 pub const SPLITS: [&str; 3] = ["train", "valid", "test"];
 
-/// How long, and from where.
+/// How long, in what portions, and from where.
 #[derive(Clone, Copy, Debug)]
 pub struct Schedule {
     pub steps: u64,
     pub epochs: u64,
+    /// Rows of a step.
+    pub batch: usize,
     pub seed: u64,
     pub threads: usize,
+}
+
+impl Schedule {
+    /// Steps for `epochs` epochs over `rows` rows, the last one of each epoch with what is left.
+    pub fn steps_of(rows: usize, batch: usize, epochs: u64) -> u64 {
+        epochs.saturating_mul(rows.div_ceil(batch.max(1)) as u64)
+    }
 }
 
 /// A failure of a run, in words: what the person is told before status 3.
@@ -33,8 +43,13 @@ pub struct Run<'p> {
     schedule: Schedule,
     fits: Vec<Tensor>,
     splits: Vec<Prepared>,
-    /// Steps on all training rows: its inputs hold the parameters and states.
+    /// Steps on a batch: its inputs hold the parameters and states.
     trainer: Cpu,
+    /// Steps on the last batch of an epoch, where that has fewer rows.
+    last: Option<Cpu>,
+    /// The columns of the training rows, and the order in which this epoch sees them.
+    columns: Vec<Vec<f32>>,
+    order: Vec<usize>,
     pub step: u64,
 }
 
@@ -57,7 +72,15 @@ impl<'p> Run<'p> {
             feed[fit.input] = one(&train, fit.value, &feed)?;
         }
         let fits = program.fits.iter().map(|fit| feed[fit.input].clone()).collect();
-        let mut trainer = Cpu::new(steps_of(program, &train)?, Arc::clone(&pool));
+        let rows = data.splits[0].len();
+        let batch = schedule.batch.clamp(1, rows.max(1));
+        let schedule = Schedule { batch, ..schedule };
+        let cpu = |rows: usize| -> Result<Cpu, Trouble> {
+            Ok(Cpu::new(steps_of(program, &settle(program, rows))?, Arc::clone(&pool)))
+        };
+        let mut trainer = cpu(batch)?;
+        let last = if rows.is_multiple_of(batch) { None } else { Some(cpu(rows % batch)?) };
+        let mut training: Vec<Vec<f32>> = Vec::new();
         let mut splits = Vec::new();
         for (name, rows) in SPLITS.into_iter().zip(data.splits).filter(|(_, rows)| !rows.is_empty()) {
             feed_raw(program, &mut feed, data, rows);
@@ -68,7 +91,7 @@ impl<'p> Run<'p> {
             for (column, tensor) in program.columns.iter().zip(&columns) {
                 fill(&mut evaluator, column.input, &tensor.values);
                 if name == "train" {
-                    fill(&mut trainer, column.input, &tensor.values);
+                    training.push(tensor.values.iter().map(|value| *value as f32).collect());
                 }
             }
             splits.push(Prepared { name, rows: rows.len(), evaluator });
@@ -78,7 +101,22 @@ impl<'p> Run<'p> {
         for (input, initial) in params.chain(states) {
             fill(&mut trainer, input, &one(&train, initial, &feed)?.values);
         }
-        Ok(Run { program, schedule, fits, splits, trainer, step: 0 })
+        let order = (0..rows).collect();
+        let mut run = Run { program, schedule, fits, splits, trainer, last, columns: training, order, step: 0 };
+        if batch == rows {
+            // The only batch is fed once.
+            feed_rows(program, &run.columns, &run.order, &mut run.trainer);
+        }
+        Ok(run)
+    }
+
+    fn steps_in_epoch(&self) -> u64 {
+        Schedule::steps_of(self.order.len(), self.schedule.batch, 1).max(1)
+    }
+
+    /// Whether every training row was seen as often as any other.
+    pub fn ends_epoch(&self) -> bool {
+        self.step.is_multiple_of(self.steps_in_epoch())
     }
 
     /// Starts from given weights, whose paths and shapes are those of the program.
@@ -91,27 +129,61 @@ impl<'p> Run<'p> {
         }
     }
 
-    /// One step on all training rows. What comes back is the loss before the update; if it or a gradient is not finite,
-    /// the step is not taken and the failure says so.
+    /// One step. What comes back is the loss before the update; if it or a gradient is not finite, the step is not taken
+    /// and the failure says so.
     pub fn take_step(&mut self) -> Result<Event, Trouble> {
+        let (rows, batch) = (self.order.len(), self.schedule.batch);
+        let (epoch, place) = (self.step / self.steps_in_epoch(), (self.step % self.steps_in_epoch()) as usize);
+        if batch == rows {
+            return self.step_on(epoch, false);
+        }
+        if place == 0 {
+            // Anew in every epoch.
+            self.order =
+                shuffle::order(rows, self.schedule.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(epoch));
+        }
+        let own = &self.order[place * batch..rows.min((place + 1) * batch)];
+        match &mut self.last {
+            Some(last) if own.len() < batch => {
+                feed_rows(self.program, &self.columns, own, last);
+                copy_state(self.program, &self.trainer, last);
+                let event = self.step_on(epoch, true)?;
+                if let Some(last) = &self.last {
+                    copy_state(self.program, last, &mut self.trainer);
+                }
+                Ok(event)
+            }
+            _ => {
+                feed_rows(self.program, &self.columns, own, &mut self.trainer);
+                self.step_on(epoch, false)
+            }
+        }
+    }
+
+    /// A step on what is fed.
+    fn step_on(&mut self, epoch: u64, on_last: bool) -> Result<Event, Trouble> {
         let number = self.step + 1;
-        feed_host(self.program, self.schedule, self.step, &mut self.trainer)?;
-        self.trainer.run_stage(0)?;
-        let loss = self.trainer.scalar(0);
+        let cpu = match &mut self.last {
+            Some(last) if on_last => last,
+            _ => &mut self.trainer,
+        };
+        feed_host(self.program, self.schedule, self.step, epoch, cpu)?;
+        cpu.run_stage(0)?;
+        let loss = cpu.scalar(0);
         if !loss.is_finite() {
             return Err(format!("the loss of step {number} is {loss}; is the learning rate too large?"));
         }
         for (at, param) in self.program.params.iter().filter(|param| param.trainable).enumerate() {
             // A sum that is not finite has a part that is not, or is too large to be of use.
-            let sum: f32 = self.trainer.output(1 + at).iter().map(|x| x.abs()).sum();
+            let sum: f32 = cpu.output(1 + at).iter().map(|x| x.abs()).sum();
             if !sum.is_finite() {
                 return Err(format!("the gradient of `{}` in step {number} is not finite", param.path));
             }
         }
-        let lr = self.program.lr.map_or(f64::NAN, |_| self.trainer.scalar(1 + self.program.gradients.len()));
-        self.trainer.run_stage(1)?;
+        let lr = self.program.lr.map_or(f64::NAN, |_| cpu.scalar(1 + self.program.gradients.len()));
+        cpu.run_stage(1)?;
         self.step = number;
-        Ok(Event::Step { step: number, epoch: number, loss, lr, terms: Vec::new() })
+        Ok(Event::Step { step: number, epoch: epoch + 1, loss, lr, terms: Vec::new() })
     }
 
     /// Loss and reports on a whole split, by the present weights. `None` if it has no rows.
@@ -124,7 +196,8 @@ impl<'p> Run<'p> {
                 to.copy_from_slice(from);
             }
         }
-        feed_host(self.program, self.schedule, self.step, evaluator)?;
+        let epoch = self.step / Schedule::steps_of(self.order.len(), self.schedule.batch, 1).max(1);
+        feed_host(self.program, self.schedule, self.step, epoch, evaluator)?;
         evaluator.run()?;
         let loss = evaluator.scalar(0);
         let report = |(at, (name, _)): (usize, &(String, NodeId))| (name.clone(), evaluator.scalar(1 + at));
@@ -181,11 +254,12 @@ fn evaluation_of(program: &Program, graph: &Graph) -> Result<Plan, Trouble> {
     plan(&Request { graph, stages: &[roots], hosts: &hosts, counters: program.draws as u32, updates: &[] })
 }
 
-/// Numbers of the host for the next step. Without batches an epoch is a step.
-fn feed_host(program: &Program, schedule: Schedule, step: u64, cpu: &mut Cpu) -> Result<(), Trouble> {
+/// Numbers of the host for the next step.
+fn feed_host(program: &Program, schedule: Schedule, step: u64, epoch: u64, cpu: &mut Cpu) -> Result<(), Trouble> {
     for (host, input) in &program.hosts {
         let value = match host {
-            Host::Step | Host::Epoch => step,
+            Host::Step => step,
+            Host::Epoch => epoch,
             Host::Steps => schedule.steps,
             Host::Epochs => schedule.epochs,
             Host::Updates => step + 1,
@@ -200,6 +274,27 @@ fn feed_host(program: &Program, schedule: Schedule, step: u64, cpu: &mut Cpu) ->
 fn counters(seed: u64, step: u64) -> Result<[f64; 5], Trouble> {
     let step = u32::try_from(step).map_err(|_| "more steps than can be counted".to_string())?;
     Ok([seed as u32, (seed >> 32) as u32, step, 0, 0].map(f64::from))
+}
+
+/// Some training rows of every column.
+fn feed_rows(program: &Program, columns: &[Vec<f32>], rows: &[usize], cpu: &mut Cpu) {
+    for (column, values) in program.columns.iter().zip(columns) {
+        let Some(buffer) = cpu.input(column.input as u32) else { continue };
+        let width = buffer.len() / rows.len().max(1);
+        for (cells, row) in buffer.chunks_exact_mut(width.max(1)).zip(rows) {
+            cells.copy_from_slice(&values[row * width..][..width]);
+        }
+    }
+}
+
+/// Parameters and states of one plan to another.
+fn copy_state(program: &Program, from: &Cpu, to: &mut Cpu) {
+    let inputs = program.params.iter().map(|param| param.input).chain(program.states.iter().map(|state| state.input));
+    for input in inputs {
+        if let (Some(from), Some(to)) = (from.fed(input as u32), to.input(input as u32)) {
+            to.copy_from_slice(from);
+        }
+    }
 }
 
 fn fill(cpu: &mut Cpu, input: usize, values: &[f64]) {

@@ -14,7 +14,7 @@ use crate::syntax::tree::{Block, Expr, ExprKind, ItemKind, Minimize, Name, State
 use std::rc::Rc;
 
 /// The settings of a `train` block that have a meaning now.
-const SETTINGS: [&str; 5] = ["data", "model", "epochs", "steps", "seed"];
+const SETTINGS: [&str; 6] = ["data", "model", "epochs", "steps", "batch", "seed"];
 
 /// Without `epochs` and `steps`.
 const DEFAULT_EPOCHS: u64 = 100;
@@ -220,6 +220,7 @@ impl Elaborator<'_> {
             Ok(Some((whole.unsigned_abs(), expr.span)))
         };
         let (epochs, steps, seed) = (number("epochs", 1), number("steps", 1), number("seed", 0));
+        let batch = number("batch", 1);
         let length = match (epochs?, steps?) {
             (None, None) => Length::Epochs(DEFAULT_EPOCHS),
             (Some((epochs, _)), None) => Length::Epochs(epochs),
@@ -230,7 +231,16 @@ impl Elaborator<'_> {
                 return Err(self.report(error));
             }
         };
-        Ok(Plan { length, seed: seed?.map_or(0, |(seed, _)| seed) })
+        let rows = self.data.as_ref().map(|data| data.rows[0] as u64);
+        let batch = match (batch?, rows) {
+            (Some((batch, span)), Some(rows)) if batch > rows => {
+                let message = format!("a batch of {batch} rows, and {rows} are for training");
+                let error = Diagnostic::error("E0213", message, span, "too many");
+                return Err(self.report(error.help("without `batch` a step sees every training row")));
+            }
+            (batch, _) => batch.map(|(batch, _)| batch),
+        };
+        Ok(Plan { length, seed: seed?.map_or(0, |(seed, _)| seed), batch })
     }
 
     fn loss(&mut self, minimize: &Minimize, scope: &mut Scope) -> Out<Loss> {
