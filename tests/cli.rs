@@ -24,6 +24,8 @@ pub fn trials() -> Vec<Trial> {
         #[cfg(unix)]
         trial("cli::an_interrupted_run_keeps_its_weights", an_interrupted_run_keeps_its_weights),
         trial("cli::a_reader_that_goes_away_is_no_failure", a_reader_that_goes_away_is_no_failure),
+        trial("cli::eval_gives_what_training_reported", eval_gives_what_training_reported),
+        trial("cli::predict_brings_its_transforms_along", predict_brings_its_transforms_along),
         trial("cli::explain_shows_a_page", explain_shows_a_page),
         trial("cli::the_readme_shows_what_is", the_readme_shows_what_is),
         trial("cli::no_op_is_named_like_a_layer", no_op_is_named_like_a_layer),
@@ -120,7 +122,7 @@ fn what_is_wrong_with_the_command_line() {
     wrong(&["train", "linear.mlx", "--device", "vulkan"], 2, "not built yet");
     wrong(&["train", "linear.mlx", "--init", "no.safetensors"], 1, "cannot read `no.safetensors`");
     wrong(&["train", "linear.mlx", "--init", "d.csv"], 1, "is not a whole weight file");
-    for command in ["eval", "predict", "generate", "graph", "sweep", "plot", "report", "export", "repl", "fmt"] {
+    for command in ["generate", "graph", "sweep", "plot", "report", "export", "repl", "fmt"] {
         wrong(&[command, "linear.mlx", "--anything"], 2, &format!("`mlx {command}` is not built yet"));
     }
     wrong(&["explain", "E9999"], 2, "there is no code `E9999`");
@@ -235,4 +237,68 @@ fn the_readme_shows_what_is() {
     for line in said.lines().take(3).chain(said.lines().last()) {
         assert!(readme.contains(line), "the README lacks `{line}`");
     }
+}
+
+fn eval_gives_what_training_reported() {
+    let folder = folder();
+    let events = train(folder.path(), Path::new("linear.mlx"), &["--set", "η=0.2"]);
+    let weights = "run/last.safetensors";
+    let output = mlx(folder.path(), &["eval", "linear.mlx", "--weights", weights, "--json"]);
+    assert!(output.status.success(), "{}", told(&output));
+    let last: Vec<_> = events.iter().filter(|event| event["event"] == "eval" && event["step"] == 4).cloned().collect();
+    assert_eq!(crate::binary::events(&output), last);
+    let test = mlx(folder.path(), &["eval", "linear.mlx", "--weights", weights, "--split", "test"]);
+    assert!(String::from_utf8_lossy(&test.stdout).lines().next().is_some_and(|head| head.trim() == "test"));
+    let wrong = |arguments: &[&str], status: i32| {
+        let output = mlx(folder.path(), &[&["eval", "linear.mlx"], arguments].concat());
+        assert_eq!(output.status.code(), Some(status), "{arguments:?}: {}", told(&output));
+    };
+    wrong(&["--weights", "no.safetensors"], 1);
+    wrong(&["--weights", "d.csv"], 1);
+    wrong(&["--weights", weights, "--split", "tests"], 2);
+    wrong(&["--weights", weights, "--split", "valid"], 1);
+    wrong(&[], 2);
+}
+
+/// New rows are standardized by the training rows' mean and deviation, and classes keep their places.
+fn predict_brings_its_transforms_along() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).expect("written");
+    write("d.csv", "a,kind,y\n1,red,1\n2,blue,2\n3,red,3\n6,blue,4\n");
+    write(
+        "net.mlx",
+        "data d = csv(\"d.csv\") {\n    x = [a] |> standardize\n    k = category(kind)\n    y = y\n    split = holdout(train = 100%)\n}\n\
+         model Net(x: [n, d]) -> [n] {\n    param w: [d] = 1\n    out x @ w\n}\n\
+         train {\n    data = d\n    model = Net\n    minimize mse(model(x), y) using sgd(lr = 0)\n    predict z = model(x)\n    predict kinds = one_hot(k)\n    steps = 1\n}\n",
+    );
+    train(folder.path(), Path::new("net.mlx"), &[]);
+    // The training rows change; what was fitted does not.
+    write("d.csv", "a,kind,y\n10,red,1\n20,blue,2\n30,red,3\n60,blue,4\n");
+    write("new.csv", "kind,a\nblue,3\nred,6\n");
+    let predict = |input: &str| {
+        mlx(folder.path(), &["predict", "net.mlx", "--weights", "run/last.safetensors", "--input", input])
+    };
+    let output = predict("new.csv");
+    assert!(output.status.success(), "{}", told(&output));
+    let text = String::from_utf8(output.stdout).expect("text");
+    let rows: Vec<Vec<f64>> = text
+        .lines()
+        .skip(1)
+        .map(|line| line.split(',').map(|cell| cell.parse().expect("a number")).collect())
+        .collect();
+    assert_eq!(text.lines().next(), Some("z,kinds.0,kinds.1"));
+    let deviation = 3.5f64.sqrt();
+    assert!(rows[0][0].abs() < 1e-6 && (rows[1][0] - 3.0 / deviation).abs() < 1e-6, "{text}");
+    assert_eq!((&rows[0][1..], &rows[1][1..]), (&[1.0, 0.0][..], &[0.0, 1.0][..]), "blue, then red");
+    write("green.csv", "kind,a\ngreen,3\n");
+    let output = predict("green.csv");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        told(&output).contains("the class `green`") && told(&output).contains("green.csv:2:1"),
+        "{}",
+        told(&output)
+    );
+    write("lacking.csv", "kind\nred\n");
+    assert!(told(&predict("lacking.csv")).contains("has no column `a`"));
+    assert_eq!(predict("absent.csv").status.code(), Some(1));
 }

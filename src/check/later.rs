@@ -15,7 +15,6 @@ pub enum Later {
     Sweep,
     Scan,
     Emit,
-    Predict,
     Calibrate,
     Record,
     Tuple,
@@ -58,7 +57,6 @@ pub const TABLE: &[(Later, &str)] = &[
     (Later::Sweep, "`sweep`"),
     (Later::Scan, "`scan`"),
     (Later::Emit, "`emit`"),
-    (Later::Predict, "`predict`"),
     (Later::Calibrate, "`calibrate`"),
     (Later::Record, "a result with named parts"),
     (Later::Tuple, "a result of several parts"),
@@ -248,7 +246,6 @@ impl Search {
                 }
             }
             StatementKind::Emit(..) => self.say(Later::Emit, span),
-            StatementKind::Predict(..) => self.say(Later::Predict, span),
             StatementKind::Calibrate(..) => self.say(Later::Calibrate, span),
             StatementKind::Minimize(minimize) => {
                 minimize.except.first().iter().for_each(|(other, _)| self.say(Later::Except, other.span));
@@ -260,7 +257,8 @@ impl Search {
             | StatementKind::Param(..)
             | StatementKind::Assign(..)
             | StatementKind::Out(_)
-            | StatementKind::Report(..) => {}
+            | StatementKind::Report(..)
+            | StatementKind::Predict(..) => {}
         }
         walk::expressions(statement, &mut |expr| self.one(expr));
     }

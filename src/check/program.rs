@@ -17,6 +17,8 @@ pub struct Program {
     pub used: Vec<ParamId>,
     pub loss: Loss,
     pub reports: Vec<Report>,
+    /// What `mlx predict` writes: a value for each row.
+    pub predictions: Vec<Report>,
     pub updates: Vec<Update>,
     pub plan: Plan,
     /// The `let` items of the file that were read, with the values that they had.

@@ -1,13 +1,17 @@
 //! What every command on a file begins with: read it, check it, say what is wrong.
 
+use super::train::lowered;
 use super::{MISUSED, WRONG};
 use crate::check::program::Program;
 use crate::compile::{self, Checked};
 use crate::diagnostic::{Diagnostic, Severity, draw};
 use crate::io;
+use crate::lower::program::Program as Lowered;
 use crate::source::{Sources, Span};
 use crate::train::dataset::Files;
+use crate::train::identity::Identity;
 use crate::train::record::checksum;
+use crate::train::weights::{self, Weights};
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 
@@ -79,6 +83,34 @@ pub fn program(loaded: &mut Loaded, name: Option<&str>) -> Result<Program, u8> {
         }
     };
     Ok(programs.swap_remove(at))
+}
+
+/// A file with the weights of one of its runs.
+pub struct Trained {
+    pub loaded: Loaded,
+    pub program: Program,
+    pub lowered: Lowered,
+    pub weights: Weights,
+    pub identity: Identity,
+}
+
+/// Loads a file with weights. Hyperparameters are those of the weights, and the command line's over them.
+pub fn trained(file: &Path, name: Option<&str>, weights: &Path, sets: &[String]) -> Result<Trained, u8> {
+    let nothing = Sources::default();
+    let tell = |wrong: Diagnostic| {
+        show(&wrong, &nothing);
+        WRONG
+    };
+    let path = weights.display().to_string();
+    let bytes = io::read(weights).map_err(tell)?;
+    let weights = weights::from_bytes(&path, &bytes, None).map_err(tell)?;
+    let identity = Identity::from_json(&weights.meta);
+    let mut loaded = load(file, &[identity.sets(), sets.to_vec()].concat())?;
+    let program = program(&mut loaded, name)?;
+    let lowered = lowered(&program)?;
+    let wanted = lowered.params.iter().map(|param| (param.path.clone(), param.shape.clone())).collect();
+    weights::fits(&path, &weights, &wanted, None).map_err(tell)?;
+    Ok(Trained { loaded, program, lowered, weights, identity })
 }
 
 /// Draws a diagnostic on standard error.

@@ -2,8 +2,10 @@
 
 mod bench;
 mod check;
+mod eval;
 mod explain;
 mod load;
+mod predict;
 mod summary;
 mod train;
 
@@ -30,6 +32,10 @@ struct Arguments {
 enum Command {
     /// Train the model of a file
     Train(train::Train),
+    /// Evaluate trained weights on the splits of the data
+    Eval(eval::Eval),
+    /// Apply trained weights to new rows
+    Predict(predict::Predict),
     /// Find the mistakes of files without running them
     Check(check::Check),
     /// Show the parameters of a model, and what a step costs
@@ -44,9 +50,7 @@ enum Command {
 }
 
 /// Commands that are planned. Each answers so in one line.
-const LATER: [&str; 15] = [
-    "eval",
-    "predict",
+const LATER: [&str; 13] = [
     "generate",
     "graph",
     "sweep",
@@ -76,6 +80,8 @@ pub fn main() -> ExitCode {
     let started = std::time::Instant::now();
     match Arguments::parse().command {
         Command::Train(arguments) => train::run(&arguments),
+        Command::Eval(arguments) => eval::run(&arguments),
+        Command::Predict(arguments) => predict::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Summary(arguments) => summary::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments, started),

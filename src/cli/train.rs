@@ -2,16 +2,16 @@
 
 use super::load::{Loaded, complain, load, program, show};
 use super::{FAILED, INTERRUPTED, MISUSED, WRONG};
-use crate::check::program::{Length, Program, Setting};
+use crate::check::program::{Length, Program};
 use crate::compile;
 use crate::diagnostic::Diagnostic;
 use crate::io;
 use crate::lower::program::Program as Lowered;
 use crate::train::events::{Event, Reason};
+use crate::train::identity::{self, Identity};
 use crate::train::record::{self, Metrics, Record};
 use crate::train::run::{Run, Schedule};
 use crate::train::weights::{self, Weights};
-use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -105,8 +105,16 @@ fn train(arguments: &Train) -> Result<(), u8> {
     announce(&program, &lowered, &run, &mut teller);
     let (reason, trouble) = steps(&mut run, schedule, &mut teller);
     let finals = finals(&mut run, reason, &mut teller).map_err(failed)?;
-    let meta = meta(&program, &loaded.hash, schedule.seed, &run, &data.classes);
-    let weights = Weights { tensors: run.weights(), meta };
+    let identity = Identity {
+        train: program.name.clone(),
+        source: loaded.hash.clone(),
+        settings: identity::settings(&program),
+        seed: schedule.seed,
+        steps: run.step,
+        fits: run.fits().into_iter().map(|(name, tensor)| (name, tensor.clone())).collect(),
+        classes: data.classes.clone(),
+    };
+    let weights = Weights { tensors: run.weights(), meta: identity.to_json() };
     save(&folder, &weights).map_err(|wrong| unwritable(&wrong, &loaded))?;
     let seconds = started.elapsed().as_secs_f64();
     teller.tell(&Event::End { step: run.step, reason, seconds, peak_rss_bytes: io::peak_memory() });
@@ -114,7 +122,7 @@ fn train(arguments: &Train) -> Result<(), u8> {
         file: arguments.file.display().to_string(),
         train: program.name.clone(),
         source: loaded.hash.clone(),
-        hyperparameters: program.settings.iter().map(|(name, value)| (name.clone(), setting(value))).collect(),
+        hyperparameters: identity.settings,
         seed: schedule.seed,
         device: "cpu".into(),
         versions: BTreeMap::from([("mlx".to_string(), env!("CARGO_PKG_VERSION").to_string())]),
@@ -254,37 +262,6 @@ fn save(folder: &Path, weights: &Weights) -> Result<(), Diagnostic> {
     io::write(&folder.join("best.safetensors"), &bytes)
 }
 
-/// What stands beside the weights: the identity of the run and whatever was fitted.
-fn meta(program: &Program, hash: &str, seed: u64, run: &Run, classes: &BTreeMap<String, Vec<String>>) -> Value {
-    let fits: BTreeMap<String, Value> = run
-        .fits()
-        .into_iter()
-        .map(|(name, tensor)| (name, json!({ "shape": tensor.shape, "values": tensor.values })))
-        .collect();
-    let settings: BTreeMap<&String, Value> =
-        program.settings.iter().map(|(name, value)| (name, setting(value))).collect();
-    json!({
-        "train": program.name,
-        "source": hash,
-        "settings": settings,
-        "seed": seed,
-        "steps": run.step,
-        "fits": fits,
-        "classes": classes,
-    })
-}
-
-fn setting(setting: &Setting) -> Value {
-    match setting {
-        Setting::Number(number) => match number.to_whole() {
-            Some(whole) => json!(whole),
-            None => json!(number.to_f64()),
-        },
-        Setting::Truth(truth) => json!(truth),
-        Setting::Text(text) => json!(text),
-    }
-}
-
 pub fn parameters(lowered: &Lowered) -> u64 {
     lowered.params.iter().map(|param| param.shape.iter().product::<usize>() as u64).sum()
 }
@@ -342,7 +319,7 @@ fn named(event: &Event) -> Option<(String, BTreeMap<String, f64>)> {
 }
 
 /// Loss and reports of each split, side by side.
-fn table(finals: &[Event]) -> String {
+pub fn table(finals: &[Event]) -> String {
     use unicode_width::UnicodeWidthStr;
     let mut rows: Vec<Vec<String>> = vec![vec![String::new()]];
     for event in finals {

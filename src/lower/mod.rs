@@ -37,7 +37,10 @@ pub fn lower(program: &checked::Program, rows: Symbol) -> Program {
         program.used.iter().map(|id| (*id, this.input(Leaf::Param(*id), &program.params[id.0 as usize].ty))).collect();
 
     let loss = this.float(program.loss.value);
-    let reports = program.reports.iter().map(|report| (report.name.clone(), this.float(report.value))).collect();
+    let mut told = |reports: &[checked::Report]| -> Vec<(String, NodeId)> {
+        reports.iter().map(|report| (report.name.clone(), this.float(report.value))).collect()
+    };
+    let (reports, predictions) = (told(&program.reports), told(&program.predictions));
 
     let trained: Vec<NodeId> = program.updates.iter().map(|update| this.leaves[&Leaf::Param(update.param)]).collect();
     let gradients = gradient(&mut this.graph, loss, &trained);
@@ -86,6 +89,7 @@ pub fn lower(program: &checked::Program, rows: Symbol) -> Program {
         gradients,
         lr,
         reports,
+        predictions,
     }
 }
 

@@ -29,6 +29,7 @@ pub struct Program {
     pub gradients: Vec<NodeId>,
     pub lr: Option<NodeId>,
     pub reports: Vec<(String, NodeId)>,
+    pub predictions: Vec<(String, NodeId)>,
 }
 
 /// A value that is computed before training, and the input where the rest of the graph reads it.

@@ -43,6 +43,12 @@ impl Files {
         self.tables.get(&key).map(|(table, _)| table).ok_or_else(Vec::new)
     }
 
+    /// New rows, of the kind that a source has: from a file that the command line names.
+    pub fn new_rows(sources: &mut Sources, path: &Path, source: &Source) -> Result<Table, Vec<Diagnostic>> {
+        let bytes = io::read(path).map_err(|failure| vec![failure])?;
+        data::csv::read(sources, &path.display().to_string(), &bytes, source.separator, source.span)
+    }
+
     fn table(&self, source: &Source) -> Option<&Table> {
         self.tables.get(&key(source)).map(|(table, _)| table)
     }

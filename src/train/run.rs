@@ -63,13 +63,26 @@ struct Prepared {
 impl<'p> Run<'p> {
     /// Computes fitted values on the training rows, the columns of every split and the starting point.
     pub fn new(program: &'p Program, schedule: Schedule, data: &Opened) -> Result<Run<'p>, Trouble> {
+        Run::with_fits(program, schedule, data, &BTreeMap::new())
+    }
+
+    /// The same with fitted values that are known: those of a weight file.
+    pub fn with_fits(
+        program: &'p Program,
+        schedule: Schedule,
+        data: &Opened,
+        known: &BTreeMap<String, Tensor>,
+    ) -> Result<Run<'p>, Trouble> {
         let pool = Arc::new(Pool::new(schedule.threads));
         let mut feed = vec![Tensor::scalar(0.0); program.inputs];
         feed[program.draws] = Tensor { shape: vec![5], values: counters(schedule.seed, 0)?.to_vec() };
         let train = settle(program, data.splits[0].len());
         feed_raw(program, &mut feed, data, data.splits[0]);
         for fit in &program.fits {
-            feed[fit.input] = one(&train, fit.value, &feed)?;
+            feed[fit.input] = match known.get(&fit.name) {
+                Some(fitted) => fitted.clone(),
+                None => one(&train, fit.value, &feed)?,
+            };
         }
         let fits = program.fits.iter().map(|fit| feed[fit.input].clone()).collect();
         let rows = data.splits[0].len();

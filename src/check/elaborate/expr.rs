@@ -132,7 +132,7 @@ impl Elaborator<'_> {
         let ItemKind::Let(declared) = &item.kind else { return Err(Reported) };
         self.lets.insert(name.to_string(), None);
         let calls = std::mem::take(&mut self.calls);
-        let given = self.overrides.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
+        let given = self.overrides.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value.clone());
         let value = match given {
             Some(value) => Ok(value),
             None => self.value(&declared.value, &mut Scope::default()),

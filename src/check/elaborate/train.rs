@@ -9,6 +9,7 @@ use crate::check::terms::{Leaf, TermId};
 use crate::check::types::{Elem, Type};
 use crate::check::value::{Bound, Home, Scope, Value};
 use crate::diagnostic::Diagnostic;
+use crate::ir::Size;
 use crate::source::Span;
 use crate::syntax::tree::{Block, Expr, ExprKind, ItemKind, Minimize, Name, StatementKind, Target};
 use std::rc::Rc;
@@ -33,7 +34,7 @@ impl Elaborator<'_> {
         let mut scope = self.train_scope(block);
         let plan = self.plan(block);
         let mut minimized: Vec<(Loss, Out<Rule>)> = Vec::new();
-        let mut reports = Vec::new();
+        let (mut reports, mut predictions) = (Vec::new(), Vec::new());
         for statement in &block.body {
             match &statement.kind {
                 StatementKind::Let(target, ty, init) => {
@@ -57,8 +58,10 @@ impl Elaborator<'_> {
                 StatementKind::State(..) => {
                     self.later(Later::StateInTrain, statement.span);
                 }
-                StatementKind::Predict(..) => {
-                    self.later(Later::Predict, statement.span);
+                StatementKind::Predict(name, expr) => {
+                    if let Ok(value) = self.predicted(name, expr, &mut scope) {
+                        predictions.push(Report { name: name.text.clone(), value });
+                    }
                 }
                 StatementKind::Calibrate(..) => {
                     self.later(Later::Calibrate, statement.span);
@@ -78,7 +81,8 @@ impl Elaborator<'_> {
         if !minimized.is_empty() {
             self.later(Later::SeveralMinimized, loss.span);
         }
-        let roots: Vec<TermId> = std::iter::once(loss.value).chain(reports.iter().map(|report| report.value)).collect();
+        let told = reports.iter().chain(&predictions).map(|report| report.value);
+        let roots: Vec<TermId> = std::iter::once(loss.value).chain(told).collect();
         let trained = Program::used(&self.terms, &[loss.value]);
         let used = Program::used(&self.terms, &roots);
         if trained.is_empty() {
@@ -100,6 +104,7 @@ impl Elaborator<'_> {
             used,
             loss,
             reports,
+            predictions,
             updates,
             plan,
             settings: std::mem::take(&mut self.settings),
@@ -260,6 +265,20 @@ impl Elaborator<'_> {
             }
         };
         Ok(Report { name, value })
+    }
+
+    /// A value for each row: `[n]`, or `[n, k]`, which becomes several columns.
+    fn predicted(&mut self, name: &Name, expr: &Expr, scope: &mut Scope) -> Out<TermId> {
+        let value = self.value(expr, scope)?;
+        let term = self.tensor(value, expr.span)?;
+        let ty = self.ty(term).clone();
+        let rows = ty.axes.first().is_some_and(|axis| axis.size == Size::symbol(Self::rows()));
+        let settled = ty.axes.iter().skip(1).all(|axis| axis.size.settled().is_some());
+        if rows && settled && ty.along.is_empty() {
+            return Ok(term);
+        }
+        let message = format!("`predict` writes a value for each row, [n, …], and `{}` is {ty}", name.text);
+        Err(self.error("E0219", message, expr.span, "this value"))
     }
 
     fn scalar(&mut self, expr: &Expr, what: &str, scope: &mut Scope) -> Out<TermId> {
