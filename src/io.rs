@@ -95,3 +95,10 @@ pub fn peak_memory() -> u64 {
     let kilobytes = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
     kilobytes.map_or(0, |kilobytes| kilobytes * 1024)
 }
+
+/// The memory of the machine, in bytes; `None` where the system does not say.
+pub fn memory() -> Option<u64> {
+    let known = fs::read_to_string("/proc/meminfo").ok()?;
+    let line = known.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    line.trim().trim_end_matches(" kB").parse::<u64>().ok().map(|kilobytes| kilobytes * 1024)
+}

@@ -26,6 +26,8 @@ pub fn trials() -> Vec<Trial> {
         trial("cli::a_reader_that_goes_away_is_no_failure", a_reader_that_goes_away_is_no_failure),
         trial("cli::eval_gives_what_training_reported", eval_gives_what_training_reported),
         trial("cli::predict_brings_its_transforms_along", predict_brings_its_transforms_along),
+        trial("cli::a_new_file_trains", a_new_file_trains),
+        trial("cli::what_does_not_fit_is_refused", what_does_not_fit_is_refused),
         trial("cli::explain_shows_a_page", explain_shows_a_page),
         trial("cli::the_readme_shows_what_is", the_readme_shows_what_is),
         trial("cli::no_op_is_named_like_a_layer", no_op_is_named_like_a_layer),
@@ -301,4 +303,35 @@ fn predict_brings_its_transforms_along() {
     write("lacking.csv", "kind\nred\n");
     assert!(told(&predict("lacking.csv")).contains("has no column `a`"));
     assert_eq!(predict("absent.csv").status.code(), Some(1));
+}
+
+fn a_new_file_trains() {
+    let folder = tempfile::tempdir().expect("a folder");
+    assert!(mlx(folder.path(), &["new", "first"]).status.success());
+    let events = train(folder.path(), Path::new("first.mlx"), &[]);
+    let r2: Vec<f64> = events.iter().filter_map(|event| event["r2"].as_f64()).collect();
+    assert!(r2.last().is_some_and(|r2| *r2 > 0.9), "{r2:?}");
+    assert_eq!(mlx(folder.path(), &["new", "first"]).status.code(), Some(1));
+    assert_eq!(mlx(folder.path(), &["new", "a/b"]).status.code(), Some(2));
+    let completions = mlx(folder.path(), &["completions", "bash"]);
+    assert!(String::from_utf8_lossy(&completions.stdout).contains("predict"));
+    assert_eq!(mlx(folder.path(), &["completions", "basic"]).status.code(), Some(2));
+}
+
+/// A tensor of 10¹⁸ elements, in one size or by two.
+fn what_does_not_fit_is_refused() {
+    let folder = folder();
+    for layers in ["dense(1_000_000_000) |> dense(1_000_000_000)", "dense(1_000_000_000_000_000_000)"] {
+        let program = LINEAR
+            .replace("-> [n] {", "{")
+            .replace("    param w: [d] = 0\n    out x @ w\n", &format!("    out x |> {layers}\n"))
+            .replace("mse(model(x), y)", "mean(model(x))")
+            .replace("    report r2(model(x), y)\n", "");
+        fs::write(folder.path().join("huge.mlx"), program).expect("written");
+        for command in ["train", "summary", "bench"] {
+            let output = mlx(folder.path(), &[command, "huge.mlx"]);
+            assert_eq!(output.status.code(), Some(1), "{command}: {}", told(&output));
+            assert!(told(&output).contains("does not fit into"), "{}", told(&output));
+        }
+    }
 }

@@ -50,6 +50,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("safetensors", &["train", "data"]),
     ("csv", &["data"]),
     ("clap", &["cli", "main.rs"]),
+    ("clap_complete", &["cli"]),
     ("ndarray", &["backend/cpu"]),
     ("vulkano", &["backend/vulkan"]),
     ("naga", &["backend/vulkan"]),

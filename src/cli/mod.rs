@@ -5,11 +5,12 @@ mod check;
 mod eval;
 mod explain;
 mod load;
+mod new;
 mod predict;
 mod summary;
 mod train;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use std::process::ExitCode;
 
 /// The program, its data or a file that it needs is wrong or missing.
@@ -44,27 +45,18 @@ enum Command {
     Bench(bench::Bench),
     /// Explain the code of a diagnostic
     Explain(explain::Explain),
+    /// Write a file to begin with
+    New(new::New),
+    /// Print completions for a shell
+    Completions { shell: clap_complete::Shell },
     /// What is planned and not built yet
     #[command(external_subcommand)]
     Other(Vec<String>),
 }
 
 /// Commands that are planned. Each answers so in one line.
-const LATER: [&str; 13] = [
-    "generate",
-    "graph",
-    "sweep",
-    "plot",
-    "report",
-    "export",
-    "repl",
-    "fmt",
-    "lsp",
-    "doc",
-    "devices",
-    "new",
-    "completions",
-];
+const LATER: [&str; 11] =
+    ["generate", "graph", "sweep", "plot", "report", "export", "repl", "fmt", "lsp", "doc", "devices"];
 
 fn other(words: &[String]) -> ExitCode {
     let word = words.first().map_or("", String::as_str);
@@ -86,6 +78,11 @@ pub fn main() -> ExitCode {
         Command::Summary(arguments) => summary::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments, started),
         Command::Explain(arguments) => explain::run(&arguments),
+        Command::New(arguments) => new::run(&arguments),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Arguments::command(), "mlx", &mut std::io::stdout());
+            ExitCode::SUCCESS
+        }
         Command::Other(words) => other(&words),
     }
 }

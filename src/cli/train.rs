@@ -9,6 +9,7 @@ use crate::io;
 use crate::lower::program::Program as Lowered;
 use crate::train::events::{Event, Reason};
 use crate::train::identity::{self, Identity};
+use crate::train::memory;
 use crate::train::record::{self, Metrics, Record};
 use crate::train::run::{Run, Schedule};
 use crate::train::weights::{self, Weights};
@@ -149,12 +150,18 @@ fn train(arguments: &Train) -> Result<(), u8> {
     }
 }
 
-/// The graph of a checked program.
+/// The graph of a checked program, which fits into the machine.
 pub fn lowered(program: &Program) -> Result<Lowered, u8> {
-    compile::lower(program).map_err(|broken| {
+    let lowered = compile::lower(program).map_err(|broken| {
         complain(&format!("this is a mistake of mlx itself, please report it: {broken}"));
         FAILED
-    })
+    })?;
+    let most = program.data.rows.iter().max().copied().unwrap_or(0);
+    memory::refuse(&lowered, most).map_err(|message| {
+        complain(&message);
+        WRONG
+    })?;
+    Ok(lowered)
 }
 
 fn failed(message: String) -> u8 {

@@ -49,6 +49,13 @@ pub fn flops(graph: &Graph, roots: &[NodeId]) -> u64 {
     graph.needed(roots).iter().map(cost).fold(0, u64::saturating_add)
 }
 
+/// The nodes with the most elements, the largest first, and how many each has. A count that does not fit is the greatest.
+pub fn largest(graph: &Graph, roots: &[NodeId]) -> Vec<(NodeId, u64)> {
+    let mut all: Vec<(NodeId, u64)> = graph.needed(roots).into_iter().map(|id| (id, count(graph, id))).collect();
+    all.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    all
+}
+
 fn count(graph: &Graph, id: NodeId) -> u64 {
     elements(graph.shape(id)).settled().unwrap_or(0).max(0) as u64
 }

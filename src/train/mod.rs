@@ -3,6 +3,7 @@
 //! | file | what |
 //! |---|---|
 //! | `dataset` | the files behind a program's data |
+//! | `memory` | what does not fit into the machine |
 //! | `predict` | the model on new rows |
 //! | `identity` | what stands beside the weights |
 //! | `run` | the loop: fitted values, steps, evaluation |
@@ -14,6 +15,7 @@
 pub mod dataset;
 pub mod events;
 pub mod identity;
+pub mod memory;
 pub mod predict;
 pub mod record;
 pub mod run;
