@@ -185,8 +185,8 @@ fn every_code_has_its_page() {
     let bare: Vec<&str> = codes::pages().filter(|(_, text)| !text.contains("```mlx")).map(|(code, _)| code).collect();
     assert_eq!(
         bare,
-        ["E0103", "E0104", "E0106", "E0301", "E0302", "E0321", "E0322", "E0323", "E0331", "E0332"],
-        "of bytes, of weight files, of the system"
+        ["E0103", "E0104", "E0106", "E0301", "E0302", "E0321", "E0322", "E0323", "E0331", "E0332", "E0401"],
+        "of bytes, of weight files, of the system, of a run"
     );
 }
 

@@ -4,7 +4,7 @@ use super::load::{complain, load, program};
 use super::train::{lowered, schedule_of};
 use super::{FAILED, WRONG};
 use crate::io;
-use crate::train::run::Run;
+use crate::train::run::{Run, Trouble};
 use serde_json::json;
 use std::io::Write;
 use std::path::PathBuf;
@@ -42,8 +42,8 @@ pub fn run(arguments: &Bench, started: Instant) -> ExitCode {
 }
 
 fn bench(arguments: &Bench, started: Instant) -> Result<(), u8> {
-    let failed = |message: String| {
-        complain(&message);
+    let failed = |trouble: Trouble| {
+        complain(&trouble.message);
         FAILED
     };
     let mut loaded = load(&arguments.file, &arguments.set)?;
@@ -93,7 +93,7 @@ fn bench(arguments: &Bench, started: Instant) -> Result<(), u8> {
 }
 
 /// Every kernel of a step on its own: its name and its median time in milliseconds.
-fn kernels(run: &mut Run, passes: u64) -> Result<Vec<(String, f64)>, String> {
+fn kernels(run: &mut Run, passes: u64) -> Result<Vec<(String, f64)>, Trouble> {
     let names: Vec<String> = run.plan().kernels.iter().map(|kernel| kernel.name()).collect();
     let mut times = vec![Vec::new(); names.len()];
     for _ in 0..passes {

@@ -3,7 +3,7 @@
 use super::load::{Trained, complain, trained};
 use super::train::{schedule_of, table};
 use super::{FAILED, MISUSED, WRONG};
-use crate::train::run::{Run, SPLITS};
+use crate::train::run::{Run, SPLITS, Trouble};
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -36,8 +36,8 @@ pub fn run(arguments: &Eval) -> ExitCode {
 }
 
 fn eval(arguments: &Eval) -> Result<(), u8> {
-    let failed = |message: String| {
-        complain(&message);
+    let failed = |trouble: Trouble| {
+        complain(&trouble.message);
         FAILED
     };
     if let Some(split) = arguments.split.as_deref().filter(|split| !SPLITS.contains(split)) {

@@ -53,8 +53,8 @@ fn summarize(arguments: &Summary) -> Result<(), u8> {
     };
     let rows = program.plan.batch.map_or(data.splits[0].len(), |batch| batch as usize);
     let graph = lowered.graph.settle(&[(lowered.rows.clone(), rows as i64)]);
-    let plan = steps_of(&lowered, &graph).map_err(|message| {
-        complain(&message);
+    let plan = steps_of(&lowered, &graph).map_err(|trouble| {
+        complain(&trouble.message);
         FAILED
     })?;
     let out = &mut std::io::stdout();

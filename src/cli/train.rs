@@ -7,11 +7,12 @@ use crate::compile;
 use crate::diagnostic::Diagnostic;
 use crate::io;
 use crate::lower::program::Program as Lowered;
+use crate::source::Sources;
 use crate::train::events::{Event, Reason};
 use crate::train::identity::{self, Identity};
 use crate::train::memory;
 use crate::train::record::{self, Metrics, Record};
-use crate::train::run::{Run, Schedule};
+use crate::train::run::{Run, Schedule, Trouble};
 use crate::train::weights::{self, Weights};
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -144,7 +145,7 @@ fn train(arguments: &Train) -> Result<(), u8> {
         let _ = writeln!(std::io::stdout(), "weights: {}", folder.join("last.safetensors").display());
     }
     match (trouble, reason) {
-        (Some(message), _) => Err(failed(message)),
+        (Some(trouble), _) => Err(not_finite(trouble, &lowered, &program, &loaded.sources)),
         (None, Reason::Interrupted) => Err(INTERRUPTED),
         (None, Reason::Done | Reason::Stopped | Reason::Failed) => Ok(()),
     }
@@ -164,8 +165,20 @@ pub fn lowered(program: &Program) -> Result<Lowered, u8> {
     Ok(lowered)
 }
 
-fn failed(message: String) -> u8 {
-    complain(&message);
+fn failed(trouble: Trouble) -> u8 {
+    complain(&trouble.message);
+    FAILED
+}
+
+/// A number that is not finite, drawn where it was made.
+fn not_finite(trouble: Trouble, lowered: &Lowered, program: &Program, sources: &Sources) -> u8 {
+    let origin = trouble.origin.and_then(|node| Some((lowered.graph.node(node), *lowered.places.get(&node)?)));
+    let Some((node, place)) = origin else { return failed(trouble) };
+    let made = format!("{} gives a number that is not finite", node.op);
+    let wrong = Diagnostic::error("E0401", trouble.message, place, made)
+        .label(program.loss.span, "this loss")
+        .help("is the learning rate too large, or an argument out of the function's range?");
+    show(&wrong, sources);
     FAILED
 }
 
@@ -223,21 +236,21 @@ fn folder(arguments: &Train, program: &Program) -> Result<PathBuf, Diagnostic> {
 }
 
 /// Takes the steps; why they ended, and what went wrong if something did.
-fn steps(run: &mut Run, schedule: Schedule, teller: &mut Teller) -> (Reason, Option<String>) {
+fn steps(run: &mut Run, schedule: Schedule, teller: &mut Teller) -> (Reason, Option<Trouble>) {
     while run.step < schedule.steps {
         if INTERRUPT.load(Ordering::Relaxed) {
             return (Reason::Interrupted, None);
         }
         match run.take_step() {
             Ok(event) => teller.tell(&event),
-            Err(message) => return (Reason::Failed, Some(message)),
+            Err(trouble) => return (Reason::Failed, Some(trouble)),
         }
         // After the last step all splits are evaluated.
         let due = if run.ends_epoch() && run.step < schedule.steps { &["train", "valid"][..] } else { &[] };
         for split in due {
             match run.evaluate(split) {
                 Ok(event) => event.iter().for_each(|event| teller.tell(event)),
-                Err(message) => return (Reason::Failed, Some(message)),
+                Err(trouble) => return (Reason::Failed, Some(trouble)),
             }
         }
         if teller.failure.is_some() {
@@ -248,7 +261,7 @@ fn steps(run: &mut Run, schedule: Schedule, teller: &mut Teller) -> (Reason, Opt
 }
 
 /// Loss and reports of every split by the last weights.
-fn finals(run: &mut Run, reason: Reason, teller: &mut Teller) -> Result<Vec<Event>, String> {
+fn finals(run: &mut Run, reason: Reason, teller: &mut Teller) -> Result<Vec<Event>, Trouble> {
     if reason == Reason::Failed {
         return Ok(Vec::new());
     }

@@ -41,6 +41,7 @@ pub fn lower(program: &checked::Program, rows: Symbol) -> Program {
         reports.iter().map(|report| (report.name.clone(), this.float(report.value))).collect()
     };
     let (reports, predictions) = (told(&program.reports), told(&program.predictions));
+    let places = this.places();
 
     let trained: Vec<NodeId> = program.updates.iter().map(|update| this.leaves[&Leaf::Param(update.param)]).collect();
     let gradients = gradient(&mut this.graph, loss, &trained);
@@ -90,6 +91,7 @@ pub fn lower(program: &checked::Program, rows: Symbol) -> Program {
         lr,
         reports,
         predictions,
+        places,
     }
 }
 

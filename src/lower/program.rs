@@ -3,6 +3,8 @@
 
 use crate::check::terms::Host;
 use crate::ir::{Graph, NodeId, Symbol};
+use crate::source::Span;
+use std::collections::HashMap;
 
 /// Inputs are numbered: what a run feeds is one tensor for each number.
 pub struct Program {
@@ -30,6 +32,8 @@ pub struct Program {
     pub lr: Option<NodeId>,
     pub reports: Vec<(String, NodeId)>,
     pub predictions: Vec<(String, NodeId)>,
+    /// The text that asked for a node; what gradients and updates add has none.
+    pub places: HashMap<NodeId, Span>,
 }
 
 /// A value that is computed before training, and the input where the rest of the graph reads it.

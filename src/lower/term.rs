@@ -4,6 +4,7 @@ use super::product;
 use crate::check::terms::{Kind, Leaf, TermId, Terms};
 use crate::check::types::{Elem, IndexId, Type};
 use crate::ir::{Binary, DType, Graph, NodeId, Op, Size};
+use crate::source::Span;
 use std::collections::HashMap;
 
 pub(super) struct Lowering<'a> {
@@ -17,6 +18,13 @@ pub(super) struct Lowering<'a> {
 impl<'a> Lowering<'a> {
     pub fn new(terms: &'a Terms) -> Lowering<'a> {
         Lowering { terms, graph: Graph::default(), inputs: 0, leaves: HashMap::new(), done: HashMap::new() }
+    }
+
+    /// The text that first asked for each node.
+    pub fn places(&self) -> HashMap<NodeId, Span> {
+        let mut done: Vec<(&TermId, &NodeId)> = self.done.iter().collect();
+        done.sort_unstable_by_key(|(term, _)| std::cmp::Reverse(**term));
+        done.into_iter().map(|(term, node)| (*node, self.terms.get(*term).span)).collect()
     }
 
     pub fn new_input(&mut self, dtype: DType, shape: Vec<Size>) -> usize {

@@ -4,7 +4,7 @@ use crate::backend::cpu::{Cpu, pool::Pool};
 use crate::backend::{Tensor, reference};
 use crate::check::terms::Host;
 use crate::data::shuffle;
-use crate::ir::{Graph, NodeId};
+use crate::ir::{Graph, NodeId, Op};
 use crate::lower::program::Program;
 use crate::plan::{Plan, Request, plan};
 use crate::train::dataset::Opened;
@@ -34,8 +34,19 @@ impl Schedule {
     }
 }
 
-/// A failure of a run, in words: what the person is told before status 3.
-pub type Trouble = String;
+/// A failure of a run: what the person is told before status 3.
+#[derive(Clone, Debug)]
+pub struct Trouble {
+    pub message: String,
+    /// The node that made the first number that is not finite.
+    pub origin: Option<NodeId>,
+}
+
+impl From<String> for Trouble {
+    fn from(message: String) -> Trouble {
+        Trouble { message, origin: None }
+    }
+}
 
 /// A run as it goes: everything that the next step needs.
 pub struct Run<'p> {
@@ -184,19 +195,45 @@ impl<'p> Run<'p> {
         cpu.run_stage(0)?;
         let loss = cpu.scalar(0);
         if !loss.is_finite() {
-            return Err(format!("the loss of step {number} is {loss}; is the learning rate too large?"));
+            let message = format!("the loss of step {number} is {loss}");
+            let origin = self.origin(epoch, on_last)?;
+            return Err(Trouble { message, origin });
         }
         for (at, param) in self.program.params.iter().filter(|param| param.trainable).enumerate() {
             // A sum that is not finite has a part that is not, or is too large to be of use.
             let sum: f32 = cpu.output(1 + at).iter().map(|x| x.abs()).sum();
             if !sum.is_finite() {
-                return Err(format!("the gradient of `{}` in step {number} is not finite", param.path));
+                return Err(format!("the gradient of `{}` in step {number} is not finite", param.path).into());
             }
         }
         let lr = self.program.lr.map_or(f64::NAN, |_| cpu.scalar(1 + self.program.gradients.len()));
         cpu.run_stage(1)?;
         self.step = number;
         Ok(Event::Step { step: number, epoch: epoch + 1, loss, lr, terms: Vec::new() })
+    }
+
+    /// The step again, on the reference: the node where numbers stop being finite.
+    fn origin(&self, epoch: u64, on_last: bool) -> Result<Option<NodeId>, Trouble> {
+        let cpu = match &self.last {
+            Some(last) if on_last => last,
+            _ => &self.trainer,
+        };
+        let rows = if on_last { self.order.len() % self.schedule.batch } else { self.schedule.batch };
+        let graph = settle(self.program, rows);
+        let mut feed = vec![Tensor::scalar(0.0); self.program.inputs];
+        for (_, node) in graph.nodes() {
+            let Op::Input { number, shape, .. } = &node.op else { continue };
+            if let Some(values) = cpu.fed(*number) {
+                let shape = shape.iter().map(|size| size.settled().unwrap_or(0).max(0) as usize).collect();
+                let values = values.iter().map(|value| f64::from(*value)).collect();
+                feed[*number as usize] = Tensor { shape, values };
+            }
+        }
+        for (host, input) in &self.program.hosts {
+            feed[*input] = Tensor::scalar(host_value(*host, self.schedule, self.step, epoch) as f64);
+        }
+        feed[self.program.draws] = Tensor { shape: vec![5], values: counters(self.schedule.seed, self.step)?.to_vec() };
+        Ok(reference::source_of_trouble(&graph, self.program.loss, &feed)?)
     }
 
     /// Loss and reports on a whole split, by the present weights. `None` if it has no rows.
@@ -258,29 +295,38 @@ pub fn steps_of(program: &Program, graph: &Graph) -> Result<Plan, Trouble> {
     let untrained = program.params.iter().filter(|param| !param.trainable).map(|param| param.next);
     let second = updates.iter().map(|(node, _)| *node).chain(untrained).collect();
     let hosts: Vec<u32> = program.hosts.iter().map(|(_, input)| *input as u32).collect();
-    plan(&Request { graph, stages: &[first, second], hosts: &hosts, counters: program.draws as u32, updates: &updates })
+    Ok(plan(&Request {
+        graph,
+        stages: &[first, second],
+        hosts: &hosts,
+        counters: program.draws as u32,
+        updates: &updates,
+    })?)
 }
 
 fn evaluation_of(program: &Program, graph: &Graph) -> Result<Plan, Trouble> {
     let roots = std::iter::once(program.loss).chain(program.reports.iter().map(|(_, node)| *node)).collect();
     let hosts: Vec<u32> = program.hosts.iter().map(|(_, input)| *input as u32).collect();
-    plan(&Request { graph, stages: &[roots], hosts: &hosts, counters: program.draws as u32, updates: &[] })
+    Ok(plan(&Request { graph, stages: &[roots], hosts: &hosts, counters: program.draws as u32, updates: &[] })?)
 }
 
 /// Numbers of the host for the next step.
 fn feed_host(program: &Program, schedule: Schedule, step: u64, epoch: u64, cpu: &mut Cpu) -> Result<(), Trouble> {
     for (host, input) in &program.hosts {
-        let value = match host {
-            Host::Step => step,
-            Host::Epoch => epoch,
-            Host::Steps => schedule.steps,
-            Host::Epochs => schedule.epochs,
-            Host::Updates => step + 1,
-        };
-        cpu.set_host(*input as u32, value as f64);
+        cpu.set_host(*input as u32, host_value(*host, schedule, step, epoch) as f64);
     }
     cpu.set_counters(counters(schedule.seed, step)?);
     Ok(())
+}
+
+fn host_value(host: Host, schedule: Schedule, step: u64, epoch: u64) -> u64 {
+    match host {
+        Host::Step => step,
+        Host::Epoch => epoch,
+        Host::Steps => schedule.steps,
+        Host::Epochs => schedule.epochs,
+        Host::Updates => step + 1,
+    }
 }
 
 /// What draws are counted by: seed (low, high), step, repetition, first row.
@@ -327,5 +373,5 @@ fn settle(program: &Program, rows: usize) -> Graph {
 }
 
 fn one(graph: &Graph, node: NodeId, feed: &[Tensor]) -> Result<Tensor, Trouble> {
-    reference::run(graph, &[node], feed)?.pop().ok_or_else(|| "nothing was computed".to_string())
+    reference::run(graph, &[node], feed)?.pop().ok_or_else(|| "nothing was computed".to_string().into())
 }

@@ -8,7 +8,7 @@ use libtest_mimic::Trial;
 use mlx::autodiff::gradient;
 use mlx::backend::cpu::{Cpu, math, pool::Pool};
 use mlx::backend::{Tensor, reference};
-use mlx::ir::{DType, Graph, NodeId, Op, Reduce};
+use mlx::ir::{DType, Graph, NodeId, Op, Reduce, Unary};
 use mlx::plan::{Output, Request, plan};
 use std::sync::Arc;
 
@@ -97,8 +97,18 @@ fn samples_agree() {
     }
 }
 
+/// Whether a value of the graph jumps somewhere: rounding may then fall to the other side in 32 bits.
+fn jumps(graph: &Graph) -> bool {
+    graph.nodes().any(|(_, node)| {
+        let jumping = [Op::Unary(Unary::Floor), Op::Cast(DType::Int), Op::Cast(DType::Bool)];
+        let choosing = matches!(node.op, Op::Compare(_) | Op::ArgMax(_) | Op::ArgSort(_));
+        choosing || jumping.contains(&node.op)
+    })
+}
+
 fn random_graphs_agree() {
     let seed = random::seed();
+    let mut jumped = 0;
     for number in 0..600 {
         let seed = seed.wrapping_mul(1_000).wrapping_add(number);
         let (mut graph, loss, x, shape) = random::graph(seed);
@@ -115,9 +125,12 @@ fn random_graphs_agree() {
             tensors.iter().flat_map(|tensor| tensor.values.iter().map(|value| value.to_bits())).collect()
         };
         assert_eq!(bits(&one), bits(&three), "seed {seed}: the number of threads changes a bit");
-        // The loss does not jump; its slope does where a comparison falls the other way in 32 bits.
-        assert!(near(&one[0], &expected[0], 2e-3), "seed {seed}: {:?} is not {:?}\n{graph}", one[0], expected[0]);
+        let agrees = near(&one[0], &expected[0], 2e-3);
+        jumped += usize::from(!agrees && jumps(&graph));
+        assert!(agrees || jumps(&graph), "seed {seed}: {:?} is not {:?}\n{graph}", one[0], expected[0]);
     }
+    // A tanh that is 1 in 32 bits and just below in 64 truncates otherwise: rare.
+    assert!(jumped <= 6, "seed {seed}: {jumped} of 600 graphs disagree where they jump");
 }
 
 fn functions_are_exact() {

@@ -10,6 +10,22 @@ use crate::ir::{Graph, NodeId, Op};
 use std::collections::HashMap;
 use std::rc::Rc;
 
+/// Where a value that is not finite in 32 bits comes from: a node all of whose operands are finite. `None` if the root is
+/// finite here, where 64 bits hold it.
+pub fn source_of_trouble(graph: &Graph, root: NodeId, inputs: &[Tensor]) -> Result<Option<NodeId>, String> {
+    let needed = graph.needed(&[root]);
+    let values: HashMap<NodeId, Tensor> = needed.iter().copied().zip(run(graph, &needed, inputs)?).collect();
+    let bad = |id: &NodeId| values[id].values.iter().any(|value| !(*value as f32).is_finite());
+    let mut at = root;
+    if !bad(&at) {
+        return Ok(None);
+    }
+    while let Some(before) = graph.node(at).inputs.iter().find(|input| bad(input)) {
+        at = *before;
+    }
+    Ok(Some(at))
+}
+
 /// The values of the roots. Inputs are numbered as the graph's are; its sizes are settled. What cannot be computed (a
 /// place outside of an axis, an input of another shape) is told in words.
 pub fn run(graph: &Graph, roots: &[NodeId], inputs: &[Tensor]) -> Result<Vec<Tensor>, String> {
