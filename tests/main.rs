@@ -11,6 +11,7 @@ mod rooms;
 mod shapes;
 mod size;
 mod source;
+mod spec;
 mod split;
 mod syntax;
 mod weights;
@@ -27,6 +28,7 @@ fn main() {
     trials.extend(shapes::trials());
     trials.extend(size::trials());
     trials.extend(source::trials());
+    trials.extend(spec::trials());
     trials.extend(syntax::trials());
     trials.extend(split::trials());
     trials.extend(weights::trials());

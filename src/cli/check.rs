@@ -3,7 +3,7 @@
 use super::WRONG;
 use crate::diagnostic::{Diagnostic, Severity, draw, json};
 use crate::source::{Sources, Span};
-use crate::{io, syntax};
+use crate::{check, io};
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -45,7 +45,7 @@ fn diagnose(path: &std::path::Path, sources: &mut Sources) -> Vec<Diagnostic> {
     match String::from_utf8(bytes) {
         Ok(text) => {
             let id = sources.add(name, text);
-            syntax::parse(sources, id).1
+            check::surface(sources, id)
         }
         Err(error) => {
             let valid = error.utf8_error().valid_up_to();

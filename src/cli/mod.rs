@@ -17,7 +17,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Find the mistakes of files without running them (syntax only, for now)
+    /// Find the mistakes of files without running them (syntax and names, for now)
     Check(check::Check),
 }
 
