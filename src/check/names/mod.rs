@@ -12,6 +12,8 @@ use crate::diagnostic::Diagnostic;
 use crate::syntax::tree::{
     Data, File, FnBody, Function, Init, Item, ItemKind, Layer, Optimizer, Param, Statement, StatementKind, Target, Type,
 };
+pub use scope::names_of;
+
 use cycles::Edge;
 use scope::{bound, read_names, value_of, words};
 
