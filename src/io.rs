@@ -87,3 +87,11 @@ impl Log {
         self.file.write_all(line.as_bytes()).map_err(|cause| failure(UNWRITABLE, "write", &self.path, &cause))
     }
 }
+
+/// The most memory that this process has held, in bytes; 0 where the system does not say.
+pub fn peak_memory() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kilobytes = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
+    kilobytes.map_or(0, |kilobytes| kilobytes * 1024)
+}

@@ -1,5 +1,6 @@
 //! `mlx check` through the binary: exit status, drawing, JSON.
 
+use crate::binary::{events, mlx};
 use crate::trial;
 use libtest_mimic::Trial;
 use std::process::{Command, Output};
@@ -8,6 +9,8 @@ pub fn trials() -> Vec<Trial> {
     vec![
         trial("check::a_good_file_is_silent", a_good_file_is_silent),
         trial("check::mistakes_are_drawn_and_counted", mistakes_are_drawn_and_counted),
+        trial("check::one_run_finds_mistakes_of_every_stage", one_run_finds_mistakes_of_every_stage),
+        trial("check::no_text_is_too_much", no_text_is_too_much),
         trial("check::files_that_are_no_text", files_that_are_no_text),
     ]
 }
@@ -50,5 +53,94 @@ fn files_that_are_no_text() {
         assert_eq!(output.status.code(), Some(1));
         let drawing = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(drawing.contains(code) && !drawing.contains("panicked"), "{drawing}");
+    }
+}
+
+/// A syntax error, an unknown column, an unknown function and a conflict of sizes three layers deep, all in one file.
+fn one_run_finds_mistakes_of_every_stage() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let program = "\
+data patients = csv(\"patients.csv\") {
+    x     = [age, bmj, bp] |> standardize
+    y     = progression
+    split = holdout(train = 50%, test = 50%, seed = 1)
+}
+
+layer core(units: int)(x: [..s, d]) -> [..s, units] {
+    param w: [units, units] = 0
+    out x @ w
+}
+
+layer block(units: int)(x: [..s, d]) -> [..s, units] {
+    out x |> core(units) |> relu
+}
+
+layer tower(units: int)(x: [..s, d]) -> [..s, units] {
+    out x |> block(units) |> tahn
+}
+
+model Net(x: [n, d]) -> [n, 1] {
+    out x |> tower(8) |> dense(1)
+}
+
+fn broken(x) = x +
+
+train {
+    data  = patients
+    model = Net
+    minimize mse(model(x), y) using sgd
+}
+";
+    std::fs::write(folder.path().join("net.mlx"), program).expect("written");
+    std::fs::write(folder.path().join("patients.csv"), "age,bmi,bp,progression\n1,2,3,1\n4,5,6,2\n").expect("written");
+    let output = mlx(folder.path(), &["check", "--json", "net.mlx"]);
+    assert_eq!(output.status.code(), Some(1));
+    let found = events(&output);
+    let told: Vec<(&str, u64)> = found
+        .iter()
+        .map(|found| (found["code"].as_str().expect("a code"), found["line"].as_u64().expect("a line")))
+        .collect();
+    assert_eq!(told, [("E0220", 2), ("E0203", 9), ("E0201", 17), ("E0101", 26)]);
+    assert!(found[0]["help"].as_str().is_some_and(|help| help.contains("`bmi`")));
+    assert!(found[2]["help"].as_str().is_some_and(|help| help.contains("`tanh`")));
+    let labels: Vec<(u64, &str)> = found[1]["labels"]
+        .as_array()
+        .expect("labels")
+        .iter()
+        .map(|label| (label["line"].as_u64().expect("a line"), label["message"].as_str().expect("a text")))
+        .collect();
+    // Both sizes where they were decided, in different items, and every call between.
+    assert!(labels.contains(&(2, "3 parts are listed here")), "{labels:?}");
+    assert!(labels.contains(&(21, "8 is given here")), "{labels:?}");
+    for call in [(13, "in this use of `core`"), (17, "in this use of `block`"), (21, "in this use of `tower`")] {
+        assert!(labels.contains(&call), "{labels:?}");
+    }
+}
+
+/// Whatever nests or goes on for 20,000 times is told, and soon; nothing overflows a stack.
+fn no_text_is_too_much() {
+    let many = |before: &str, link: &str, after: &str| format!("let a = {before}{}{after}\n", link.repeat(20_000));
+    let nested = format!("let a = {}1{}\n", "(".repeat(20_000), ")".repeat(20_000));
+    let texts = [
+        nested,
+        many("1", " + 1", ""),
+        many("1", " |> relu", ""),
+        many("", "not ", "true"),
+        many("", "if true then 1 else ", "1"),
+        many("x", "[0]", ""),
+        many("x", "(1)", ""),
+        many("x", ".y", ""),
+        many("2", "^2", ""),
+        many("1", " < 2", ""),
+        many("", "[", ""),
+        many("", "{", ""),
+    ];
+    for text in texts {
+        let started = std::time::Instant::now();
+        let output = check("a.mlx", text.as_bytes(), &[]);
+        let drawing = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{}: {drawing}", &text[..40]);
+        // Far more than it takes, far less than a search that goes wrong.
+        assert!(started.elapsed().as_secs() < 10, "{}", &text[..40]);
     }
 }

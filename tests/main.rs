@@ -2,10 +2,16 @@
 
 use libtest_mimic::{Arguments, Trial};
 
+mod allocations;
+mod binary;
 mod check;
+mod cli;
 mod data;
+mod fuzz;
 mod io;
+mod learning;
 mod number;
+mod ops;
 mod record;
 mod rooms;
 mod shapes;
@@ -19,17 +25,22 @@ mod weights;
 fn main() {
     let arguments = Arguments::from_args();
     let mut trials: Vec<Trial> = Vec::new();
+    trials.extend(allocations::trials());
     trials.extend(check::trials());
+    trials.extend(cli::trials());
     trials.extend(data::trials());
+    trials.extend(fuzz::trials());
     trials.extend(io::trials());
+    trials.extend(learning::trials());
     trials.extend(number::trials());
+    trials.extend(ops::trials());
     trials.extend(record::trials());
     trials.extend(rooms::trials());
     trials.extend(shapes::trials());
     trials.extend(size::trials());
     trials.extend(source::trials());
-    trials.extend(spec::trials());
     trials.extend(syntax::trials());
+    trials.extend(spec::trials());
     trials.extend(split::trials());
     trials.extend(weights::trials());
     libtest_mimic::run(&arguments, trials).exit()

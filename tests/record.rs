@@ -4,7 +4,7 @@ use std::path::Path;
 
 use libtest_mimic::Trial;
 use mlx::train::events::{Event, Reason, kept};
-use mlx::train::record::{DataFile, Metrics, Run, checksum, new_folder, read, write};
+use mlx::train::record::{DataFile, Metrics, Record, checksum, new_folder, read, write};
 use serde_json::json;
 
 use crate::trial;
@@ -36,9 +36,9 @@ fn folders_are_numbered() {
     assert!(new_folder(&runs.join("file"), Path::new("a.mlx"), "train").is_err());
 }
 
-fn run() -> Run {
+fn run() -> Record {
     let hyperparameters = [("width", json!(64)), ("η", json!(0.1)), ("name", json!("on")), ("sizes", json!([1, 2]))];
-    Run {
+    Record {
         file: "models/iris.mlx".into(),
         train: "train".into(),
         source: checksum(b"text"),
@@ -69,7 +69,7 @@ fn run_yaml_is_read_again() {
 
 fn run_yaml_reads_alike_elsewhere() {
     let folder = tempfile::tempdir().expect("a folder");
-    let text = |run: &Run| {
+    let text = |run: &Record| {
         write(folder.path(), run).expect("written");
         std::fs::read_to_string(folder.path().join("run.yaml")).expect("a text")
     };

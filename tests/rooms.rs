@@ -34,7 +34,7 @@ const ROOMS: &[Room] = &[
     room("compile", &["source", "diagnostic", "syntax", "ir", "check", "autodiff", "lower", "passes", "plan"]),
     room("backend", &["ir", "plan"]),
     room("data", &["source", "diagnostic", "ir"]),
-    room("train", &["io", "source", "diagnostic", "ir", "compile", "plan", "backend", "data"]),
+    room("train", &["io", "source", "diagnostic", "ir", "check", "lower", "compile", "plan", "backend", "data"]),
     room("report", &["io", "source", "diagnostic", "train"]),
     room("ide", &["source", "diagnostic", "syntax", "check"]),
     room("lsp", &["io", "source", "diagnostic", "syntax", "check", "ide"]),
@@ -70,9 +70,9 @@ pub fn trials() -> Vec<Trial> {
 }
 
 /// A file under `src/`: its path from there with `/`, and its text.
-type File = (String, String);
+pub type File = (String, String);
 
-fn files() -> Vec<File> {
+pub fn files() -> Vec<File> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut found = Vec::new();
     walk(&root, &mut found);

@@ -1,172 +1,200 @@
-//! The language by example: `tests/spec/**/*.mlx` hold small programs with what the checker says beside each.
+//! The specification: `tests/spec/check/*.mlx` hold named sections, each a small program with what the checker says of it
+//! written below it. `MLX_BLESS=1 cargo test` writes what it says now.
 //!
-//! A section starts at `// --- its name ---` and ends with what is expected, in comments: `// ok`, or for each
-//! diagnostic `// error: line:column code message` (the line within the section), then its other places and its help.
-//! `// data: name.csv` and the lines `// | a,b` after it are a file beside the program. `MLX_BLESS=1 cargo test`
-//! writes what is said now; read the difference before you keep it.
+//! A section starts with `// --- name ---`. A line `// file d.csv: a,b | 1,2` gives it a data file, `|` between the lines.
+//! It ends with one line for each diagnostic, `// error 3:9 E0201 message`, or with `// ok`; then with the value of each
+//! report on the training rows before the first step, `// r2 = 0.5`; and where the program has a line `// plan`, with the
+//! number of kernels of a step's plan, `// kernels = 12`.
 
+use crate::binary::repository;
 use crate::trial;
 use libtest_mimic::Trial;
-use mlx::diagnostic::{Diagnostic, Severity};
+use mlx::check::{elaborate::primitive, later, library};
+use mlx::compile;
+use mlx::diagnostic::{Severity, codes};
 use mlx::source::{SourceId, Sources};
-use std::collections::BTreeSet;
+use mlx::train::dataset::Files;
+use mlx::train::events::Event;
+use mlx::train::run::{Run, Schedule};
+use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What the sections are given to.
-fn diagnose(sources: &Sources, source: SourceId) -> Vec<Diagnostic> {
-    mlx::check::surface(sources, source)
-}
-
-struct Section {
-    name: String,
-    program: String,
-    expected: Vec<String>,
-}
-
 pub fn trials() -> Vec<Trial> {
-    let bless = std::env::var_os("MLX_BLESS").is_some();
-    let mut trials = vec![trial("spec::later_has_a_section_for_each_row", later_has_a_section_for_each_row)];
-    for path in files(&root()) {
-        if bless {
-            rewrite(&path);
+    let mut trials = vec![
+        trial("spec::what_is_not_built_yet_is_shown_once", what_is_not_built_yet_is_shown_once),
+        trial("spec::every_code_has_its_page", every_code_has_its_page),
+        trial("spec::primitives_and_core_are_one_to_one", primitives_and_core_are_one_to_one),
+    ];
+    for (code, text) in codes::pages() {
+        trials.push(Trial::test(format!("spec::explained::{code}"), move || {
+            let blocks: Vec<&str> =
+                text.split("```mlx\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+            // What no text of a program can show has no blocks.
+            if let [failing, mended] = blocks[..] {
+                let (wrong, right) = (said(failing), said(mended));
+                assert!(wrong.contains(&format!(" {code} ")), "the failing program gives\n{wrong}");
+                assert!(!right.contains("// error") && !right.contains(code), "the mended program gives\n{right}");
+            } else {
+                assert!(blocks.is_empty(), "a page has a failing and a mended program");
+            }
+            Ok(())
+        }));
+    }
+    for path in files() {
+        let text = fs::read_to_string(&path).expect("a spec");
+        let file = path.file_stem().expect("a name").to_string_lossy().into_owned();
+        for section in sections(&text) {
+            trials.push(Trial::test(format!("spec::{file}::{}", section.name), move || {
+                let said = said(&section.program);
+                if said == section.expected {
+                    return Ok(());
+                }
+                Err(format!("the checker says\n{said}and this was expected\n{}", section.expected).into())
+            }));
         }
-        let file = path.strip_prefix(root()).expect("it is below").with_extension("").display().to_string();
-        for section in sections(&read(&path)) {
-            trials.push(Trial::test(format!("spec::{file}::{}", section.name), move || compare(&section)));
+        if std::env::var_os("MLX_BLESS").is_some() {
+            fs::write(&path, blessed(&text)).expect("written");
         }
     }
     trials
 }
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/spec")
-}
-
-/// Every `.mlx` below a folder, but for `syntax/`, whose files are whole programs.
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).expect("a folder of sections") {
-        let path = entry.expect("readable").path();
-        if path.is_dir() && path != root().join("syntax") {
-            found.extend(files(&path));
-        } else if path.extension().is_some_and(|end| end == "mlx") {
-            found.push(path);
-        }
-    }
-    found.sort();
-    found
-}
-
-fn read(path: &Path) -> String {
-    fs::read_to_string(path).expect("a readable file of sections")
-}
-
-fn header(line: &str) -> Option<&str> {
-    line.strip_prefix("// --- ")?.strip_suffix(" ---")
-}
-
-fn is_expectation(line: &str) -> bool {
-    ["// ok", "// error: ", "// warning: ", "//     "].iter().any(|start| line.starts_with(start))
-}
-
-fn sections(text: &str) -> Vec<Section> {
-    let lines: Vec<&str> = text.lines().collect();
-    let starts: Vec<usize> = (0..lines.len()).filter(|at| header(lines[*at]).is_some()).collect();
-    let ends = starts.iter().skip(1).copied().chain([lines.len()]);
-    let section = |(start, end): (&usize, usize)| {
-        let body = &lines[start + 1..end];
-        let said = body.iter().rposition(|line| !line.is_empty() && !is_expectation(line)).map_or(0, |last| last + 1);
-        let (program, expected) = body.split_at(said);
-        Section {
-            name: header(lines[*start]).expect("it starts a section").to_string(),
-            program: program.iter().map(|line| format!("{line}\n")).collect(),
-            expected: expected.iter().filter(|line| !line.is_empty()).map(ToString::to_string).collect(),
-        }
-    };
-    starts.iter().zip(ends).map(section).collect()
-}
-
-/// The files that a program brings along: their names and texts.
-fn data(program: &str) -> Vec<(String, String)> {
-    let mut files: Vec<(String, String)> = Vec::new();
-    for line in program.lines() {
-        if let Some(name) = line.strip_prefix("// data: ") {
-            files.push((name.to_string(), String::new()));
-        } else if let (Some(row), Some((_, text))) = (line.strip_prefix("// | "), files.last_mut()) {
-            text.push_str(row);
-            text.push('\n');
-        }
-    }
+fn files() -> Vec<PathBuf> {
+    let folder = fs::read_dir(repository("tests/spec/check")).expect("the specification");
+    let mut files: Vec<PathBuf> = folder.map(|entry| entry.expect("readable").path()).collect();
+    files.sort();
     files
 }
 
-/// What is said about a program, as comments.
-fn said(program: &str) -> Vec<String> {
-    let folder = tempfile::tempdir().expect("a folder");
-    for (name, text) in data(program) {
-        fs::write(folder.path().join(name), text).expect("a file");
-    }
-    let mut sources = Sources::default();
-    let id = sources.add(folder.path().join("section.mlx").display().to_string(), program);
-    let found = diagnose(&sources, id);
-    if found.is_empty() {
-        vec!["// ok".to_string()]
-    } else {
-        found.iter().flat_map(|one| lines(&sources, one)).collect()
-    }
+struct Section {
+    name: String,
+    program: String,
+    expected: String,
 }
 
-fn lines(sources: &Sources, diagnostic: &Diagnostic) -> Vec<String> {
-    let place = |at: usize| {
-        let start = sources.start(diagnostic.labels[at].span);
-        format!("{}:{}", start.line, start.column)
-    };
-    let severity = match diagnostic.severity {
-        Severity::Error => "error",
-        Severity::Warning => "warning",
-    };
-    let mut lines = vec![format!("// {severity}: {} {} {}", place(0), diagnostic.code, diagnostic.message)];
-    let others = diagnostic.labels.iter().enumerate().skip(1);
-    lines.extend(others.map(|(at, label)| format!("//     {} {}", place(at), label.text)));
-    lines.extend(diagnostic.help.iter().map(|help| format!("//     help: {help}")));
+fn is_expected(line: &str) -> bool {
+    let value = line.strip_prefix("// ").and_then(|rest| rest.split_once(" = ")).map(|(_, value)| value);
+    value.is_some_and(|value| value.parse::<f64>().is_ok())
+        || ["// error ", "// warning ", "// ok"].iter().any(|start| line.starts_with(start))
+}
+
+fn sections(text: &str) -> Vec<Section> {
+    let mut sections: Vec<Section> = Vec::new();
+    for line in text.lines() {
+        if let Some(name) = line.strip_prefix("// --- ").and_then(|rest| rest.strip_suffix(" ---")) {
+            sections.push(Section { name: name.to_string(), program: String::new(), expected: String::new() });
+        } else if let Some(section) = sections.last_mut() {
+            let part = if is_expected(line) { &mut section.expected } else { &mut section.program };
+            writeln!(part, "{line}").expect("a string takes text");
+        }
+    }
+    sections
+}
+
+/// What the checker says of a program, a line a diagnostic.
+fn said(program: &str) -> String {
+    let folder = tempfile::tempdir().expect("a folder");
+    for line in program.lines() {
+        if let Some((name, rows)) = line.strip_prefix("// file ").and_then(|rest| rest.split_once(": ")) {
+            fs::write(folder.path().join(name), rows.replace(" | ", "\n") + "\n").expect("written");
+        }
+    }
+    let mut sources = Sources::default();
+    let source = sources.add("section.mlx", program);
+    let mut files = Files::beside(&folder.path().join("section.mlx"));
+    let checked = compile::check(&mut sources, source, &mut files, &[]).expect("no --set is wrong");
+    let mut lines = String::new();
+    for found in &checked.found {
+        let severity = if found.severity == Severity::Error { "error" } else { "warning" };
+        let place = found.labels.first().map_or("-".to_string(), |label| {
+            let start = sources.start(label.span);
+            let file = match label.span.source {
+                SourceId(0) => String::new(),
+                other => {
+                    Path::new(&sources.get(other).name).file_name().expect("a file").to_string_lossy().into_owned()
+                        + ":"
+                }
+            };
+            format!("{file}{}:{}", start.line, start.column)
+        });
+        let message = found.message.replace(&format!("{}/", folder.path().display()), "");
+        writeln!(lines, "// {severity} {place} {} {message}", found.code).expect("a string takes text");
+    }
+    if lines.is_empty() {
+        lines.push_str("// ok\n");
+    }
+    let shows_plan = program.lines().any(|line| line == "// plan");
+    for program in &checked.programs {
+        let lowered = compile::lower(program).expect("what is checked becomes a graph");
+        let data = files.open(&program.data).expect("the data was read");
+        let batch = program.data.rows[0];
+        let schedule = Schedule { steps: 1, epochs: 1, batch, seed: program.plan.seed, threads: 2 };
+        let mut run = Run::new(&lowered, schedule, &data).expect("a run");
+        if shows_plan {
+            writeln!(lines, "// kernels = {}", run.plan().kernels.len()).expect("a string takes text");
+        }
+        if let Some(Event::Eval { reports, .. }) = run.evaluate("train").expect("numbers") {
+            reports
+                .iter()
+                .for_each(|(name, value)| writeln!(lines, "// {name} = {value:.4}").expect("a string takes text"));
+        }
+    }
     lines
 }
 
-fn compare(section: &Section) -> Result<(), libtest_mimic::Failed> {
-    let found = said(&section.program);
-    if found == section.expected {
-        return Ok(());
-    }
-    let (expected, found) = (section.expected.join("\n"), found.join("\n"));
-    Err(format!("{}\nexpected\n{expected}\nfound\n{found}\n", section.program).into())
+fn blessed(text: &str) -> String {
+    let head: String =
+        text.lines().take_while(|line| !line.starts_with("// --- ")).map(|line| format!("{line}\n")).collect();
+    let section = |section: Section| {
+        let program = section.program.trim_end();
+        format!("// --- {} ---\n{program}\n{}", section.name, said(&section.program))
+    };
+    head + &sections(text).into_iter().map(section).collect::<Vec<_>>().join("\n")
 }
 
-/// Writes what is said now beside every section.
-fn rewrite(path: &Path) {
-    let text = read(path);
-    let before = text.lines().take_while(|line| header(line).is_none());
-    let mut written: String = before.map(|line| format!("{line}\n")).collect();
-    let sections = sections(&text);
-    for (at, section) in sections.iter().enumerate() {
-        written += &format!("// --- {} ---\n{}", section.name, section.program);
-        written.extend(said(&section.program).iter().map(|line| format!("{line}\n")));
-        written += if at + 1 < sections.len() { "\n" } else { "" };
+/// Each row of the table of what is not built yet has a section, so that a row dies when its meaning arrives.
+fn what_is_not_built_yet_is_shown_once() {
+    let text = fs::read_to_string(repository("tests/spec/check/later.mlx")).expect("a spec");
+    let expected: Vec<String> = sections(&text).into_iter().map(|section| section.expected).collect();
+    for (row, what) in later::TABLE {
+        let told = format!("E0199 {what} ");
+        assert!(expected.iter().any(|lines| lines.contains(&told)), "no section shows {row:?}: {what}");
     }
-    fs::write(path, written).expect("a writable file of sections");
+    let words = [later::SETTINGS, later::SOURCES, later::SPLITS, later::FUNCTIONS].concat();
+    for word in words {
+        let told = format!("`{word}` is not built yet");
+        assert!(expected.iter().any(|lines| lines.contains(&told)), "no section shows `{word}`");
+    }
+    let arrived: Vec<_> =
+        library::stdlib_names().into_iter().filter(|(name, _)| later::FUNCTIONS.contains(name)).collect();
+    assert!(arrived.is_empty(), "the standard library has {arrived:?}");
+    assert!(expected.iter().all(|lines| lines.contains("E0199")), "every section is about what is not built yet");
 }
 
-/// Each row of the table of what is not built has a section that shows it, and nothing else is shown there: a row
-/// whose meaning has arrived makes its section fail, and dies with it.
-fn later_has_a_section_for_each_row() {
-    let mut shown = BTreeSet::new();
-    for section in sections(&read(&root().join("later.mlx"))) {
-        let found = said(&section.program);
-        let errors: Vec<&String> = found.iter().filter(|line| line.starts_with("// error: ")).collect();
-        assert_eq!(errors.len(), 1, "`{}` shows {found:#?}", section.name);
-        let message = errors[0].split_once(" E0199 ").expect("what is not built yet").1.to_string();
-        assert!(shown.insert(message), "`{}` shows what another section shows", section.name);
+/// Codes in the source and pages are the same, and only what no text of a program shows has no example.
+fn every_code_has_its_page() {
+    let mut used = std::collections::BTreeSet::new();
+    for file in crate::rooms::files() {
+        let starts = file.1.match_indices("\"E0").chain(file.1.match_indices("\"W0"));
+        used.extend(starts.filter_map(|(at, _)| Some(file.1.get(at + 1..at + 6)?.to_string())));
     }
-    let rows: BTreeSet<String> = mlx::check::later::messages().into_iter().collect();
-    assert_eq!(rows, shown);
+    let pages: Vec<String> = codes::pages().map(|(code, _)| code.to_string()).collect();
+    assert_eq!(used.into_iter().collect::<Vec<_>>(), pages);
+    let bare: Vec<&str> = codes::pages().filter(|(_, text)| !text.contains("```mlx")).map(|(code, _)| code).collect();
+    assert_eq!(
+        bare,
+        ["E0103", "E0104", "E0106", "E0301", "E0302", "E0321", "E0322", "E0323", "E0331", "E0332"],
+        "of bytes, of weight files, of the system"
+    );
+}
+
+/// The functions without a body, and those with a rule in the compiler.
+fn primitives_and_core_are_one_to_one() {
+    let (_, text) = library::STDLIB.iter().find(|(name, _)| *name == "core.mlx").expect("core.mlx");
+    let mut written: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("fn ")?.split('(').next()).collect();
+    let mut ruled: Vec<&str> = primitive::names().collect();
+    written.sort_unstable();
+    ruled.sort_unstable();
+    assert_eq!(written, ruled);
 }

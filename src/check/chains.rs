@@ -1,40 +1,41 @@
-//! E0207: `a < b < c`, which reads as mathematics and would compare a truth with `c`.
+//! `a < b < c`, which reads as mathematics and would compare a truth value.
 
-use super::walk;
 use crate::diagnostic::Diagnostic;
 use crate::source::{Sources, Span};
-use crate::syntax::tree::{Binary, Expr, ExprKind, File};
+use crate::syntax::tree::{Binary, ExprKind, File};
+use crate::syntax::walk;
 
-pub fn check(sources: &Sources, file: &File) -> Vec<Diagnostic> {
+/// Every chain of comparisons in a file.
+pub fn find(sources: &Sources, file: &File) -> Vec<Diagnostic> {
     let mut found = Vec::new();
-    walk::expressions(file, &mut |expr| found.extend(chain(sources, expr)));
+    walk::file(file, &mut |expr| {
+        if let ExprKind::Binary(op, operator, left, right) = &expr.kind
+            && compares(*op)
+            && let ExprKind::Binary(first, _, a, b) = &left.kind
+            && compares(*first)
+            // In parentheses it starts before its first operand.
+            && left.span.start == a.span.start
+            // Of a longer chain the first two comparisons tell.
+            && !matches!(&a.kind, ExprKind::Binary(op, ..) if compares(*op))
+        {
+            let text = |span: Span| sources.text(span);
+            let help =
+                format!("write `{} and {} {} {}`", text(left.span), text(b.span), text(*operator), text(right.span));
+            let error = Diagnostic::error("E0207", "comparisons do not chain", *operator, "a second comparison");
+            found.push(error.label(a.span.to(b.span), "this is true or false").help(help));
+        }
+    });
     found
 }
 
-fn chain(sources: &Sources, expr: &Expr) -> Option<Diagnostic> {
-    let (left, second, c) = comparison(expr)?;
-    let (a, first, b) = comparison(left)?;
-    // In brackets it is meant so: an expression keeps the place of its brackets.
-    if left.span != a.span.to(b.span) {
-        return None;
-    }
-    let [a, first_sign, b, second_sign, c] = [a.span, first, b.span, second, c.span].map(|span| sources.text(span));
-    Some(
-        Diagnostic::error("E0207", "a comparison is no number to compare with", second, "this compares a truth value")
-            .label(first, "which this comparison gives")
-            .help(format!("write `{a} {first_sign} {b} and {b} {second_sign} {c}`")),
-    )
-}
-
-fn comparison(expr: &Expr) -> Option<(&Expr, Span, &Expr)> {
-    let ExprKind::Binary(operator, at, a, b) = &expr.kind else { return None };
-    match operator {
+fn compares(op: Binary) -> bool {
+    match op {
         Binary::Less
         | Binary::LessEqual
         | Binary::Greater
         | Binary::GreaterEqual
         | Binary::Equal
-        | Binary::NotEqual => Some((a, *at, b)),
+        | Binary::NotEqual => true,
         Binary::Or
         | Binary::And
         | Binary::Add
@@ -42,6 +43,6 @@ fn comparison(expr: &Expr) -> Option<(&Expr, Span, &Expr)> {
         | Binary::Multiply
         | Binary::Divide
         | Binary::Product
-        | Binary::Power => None,
+        | Binary::Power => false,
     }
 }

@@ -1,13 +1,27 @@
 //! The checker: names, types and index notation. Checking is per instantiation, with every hyperparameter
 //! settled and only the rows of a batch symbolic.
+//!
+//! | file | what |
+//! |---|---|
+//! | `names`, `chains` | names and comparisons, of the whole file, without types |
+//! | `later` | what is not built yet |
+//! | `library` | the items that names mean |
+//! | `number` | settled numbers, exact |
+//! | `types`, `shapes` | types with the origin of each size; the rules of the operators |
+//! | `schema` | what must be known of data, and whom to ask |
+//! | `value` | what expressions stand for while they are checked |
+//! | `elaborate` | from the tree to terms |
+//! | `terms`, `program` | the result |
 
 pub mod chains;
+pub mod elaborate;
 pub mod later;
+pub mod library;
 pub mod names;
 pub mod number;
+pub mod program;
+pub mod schema;
 pub mod shapes;
-mod surface;
+pub mod terms;
 pub mod types;
-mod walk;
-
-pub use surface::surface;
+pub mod value;

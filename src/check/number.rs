@@ -27,6 +27,19 @@ impl Number {
         Some(Number::Exact { above: above.checked_div(divisor)?, below: below.checked_div(divisor)? })
     }
 
+    /// The number that decimal digits write, exactly where it fits: `50000`, `1e-3`, `0.25`.
+    pub fn parse(digits: &str) -> Option<Number> {
+        let (mantissa, exponent) = digits.split_once(['e', 'E']).unwrap_or((digits, "0"));
+        let (whole, part) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+        let exact = || {
+            let above: i128 = format!("{whole}{part}").parse().ok()?;
+            let shift = exponent.parse::<i32>().ok()?.checked_sub(i32::try_from(part.len()).ok()?)?;
+            let power = 10i128.checked_pow(shift.unsigned_abs())?;
+            if shift < 0 { Number::ratio(above, power) } else { Number::ratio(above.checked_mul(power)?, 1) }
+        };
+        exact().or_else(|| digits.parse().ok().map(Number::Float))
+    }
+
     pub fn to_f64(self) -> f64 {
         match self {
             Number::Exact { above, below } => above as f64 / below as f64,

@@ -1,10 +1,9 @@
 //! `mlx check FILE…`
 
 use super::WRONG;
-use crate::diagnostic::{Diagnostic, Severity, draw, json};
-use crate::source::{Sources, Span};
-use crate::{check, io};
-use std::io::{IsTerminal, Write};
+use super::load::{load, show};
+use crate::diagnostic::{Severity, json};
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -15,44 +14,27 @@ pub struct Check {
     /// Print each diagnostic as a JSON object on standard output
     #[arg(long)]
     json: bool,
+    /// Give a `let` of the file another value
+    #[arg(long, value_name = "NAME=VALUE")]
+    set: Vec<String>,
 }
 
 pub fn run(arguments: &Check) -> ExitCode {
     let mut wrong = false;
     for path in &arguments.files {
-        let mut sources = Sources::default();
-        for diagnostic in diagnose(path, &mut sources) {
+        let loaded = match load(path, &arguments.set) {
+            Ok(loaded) => loaded,
+            Err(status) => return ExitCode::from(status),
+        };
+        for diagnostic in &loaded.checked.found {
             wrong |= diagnostic.severity == Severity::Error;
-            // A reader that has gone away (`| head`) is no mistake of the file's.
-            let _ = if arguments.json {
-                writeln!(std::io::stdout(), "{}", json(&diagnostic, &sources))
+            if arguments.json {
+                // A reader that has gone away (`| head`) is no mistake of the file's.
+                let _ = writeln!(std::io::stdout(), "{}", json(diagnostic, &loaded.sources));
             } else {
-                let mut out = std::io::stderr();
-                let colour = out.is_terminal() && std::env::var_os("NO_COLOR").is_none();
-                write!(out, "{}", draw(&diagnostic, &sources, colour))
-            };
+                show(diagnostic, &loaded.sources);
+            }
         }
     }
     if wrong { ExitCode::from(WRONG) } else { ExitCode::SUCCESS }
-}
-
-fn diagnose(path: &std::path::Path, sources: &mut Sources) -> Vec<Diagnostic> {
-    let name = path.display().to_string();
-    let bytes = match io::read(path) {
-        Ok(bytes) => bytes,
-        Err(failure) => return vec![failure],
-    };
-    match String::from_utf8(bytes) {
-        Ok(text) => {
-            let id = sources.add(name, text);
-            check::surface(sources, id)
-        }
-        Err(error) => {
-            let valid = error.utf8_error().valid_up_to();
-            let text = String::from_utf8_lossy(&error.as_bytes()[..valid]).into_owned();
-            let span = Span::new(sources.add(name, text), valid, valid);
-            let found = Diagnostic::error("E0106", "the file is not UTF-8 text", span, "what follows is no character");
-            vec![found.help("save it as UTF-8")]
-        }
-    }
 }

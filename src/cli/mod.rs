@@ -1,12 +1,25 @@
 //! The command line: one file a command.
 
+mod bench;
 mod check;
+mod eval;
+mod explain;
+mod load;
+mod predict;
+mod summary;
+mod train;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
 /// The program, its data or a file that it needs is wrong or missing.
 const WRONG: u8 = 1;
+/// The command line is wrong.
+const MISUSED: u8 = 2;
+/// The run failed.
+const FAILED: u8 = 3;
+/// Ended by Ctrl-C, after the weights of the last finished step were written.
+const INTERRUPTED: u8 = 130;
 
 #[derive(Parser)]
 #[command(name = "mlx", version, about = "A declarative language for machine-learning models")]
@@ -17,12 +30,62 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Find the mistakes of files without running them (syntax and names, for now)
+    /// Train the model of a file
+    Train(train::Train),
+    /// Evaluate trained weights on the splits of the data
+    Eval(eval::Eval),
+    /// Apply trained weights to new rows
+    Predict(predict::Predict),
+    /// Find the mistakes of files without running them
     Check(check::Check),
+    /// Show the parameters of a model, and what a step costs
+    Summary(summary::Summary),
+    /// Measure a step, whole and by kernel
+    Bench(bench::Bench),
+    /// Explain the code of a diagnostic
+    Explain(explain::Explain),
+    /// What is planned and not built yet
+    #[command(external_subcommand)]
+    Other(Vec<String>),
+}
+
+/// Commands that are planned. Each answers so in one line.
+const LATER: [&str; 13] = [
+    "generate",
+    "graph",
+    "sweep",
+    "plot",
+    "report",
+    "export",
+    "repl",
+    "fmt",
+    "lsp",
+    "doc",
+    "devices",
+    "new",
+    "completions",
+];
+
+fn other(words: &[String]) -> ExitCode {
+    let word = words.first().map_or("", String::as_str);
+    if LATER.contains(&word) {
+        load::complain(&format!("`mlx {word}` is not built yet"));
+    } else {
+        load::complain(&format!("there is no command `{word}`; `mlx --help` lists them"));
+    }
+    ExitCode::from(MISUSED)
 }
 
 pub fn main() -> ExitCode {
+    let started = std::time::Instant::now();
     match Arguments::parse().command {
+        Command::Train(arguments) => train::run(&arguments),
+        Command::Eval(arguments) => eval::run(&arguments),
+        Command::Predict(arguments) => predict::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
+        Command::Summary(arguments) => summary::run(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments, started),
+        Command::Explain(arguments) => explain::run(&arguments),
+        Command::Other(words) => other(&words),
     }
 }

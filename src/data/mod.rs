@@ -9,6 +9,7 @@
 //! | `kind` | what a column holds, by a scan of its cells |
 //! | `split` | which rows are for training, validation and test |
 //! | `shuffle` | the seeded order behind a split |
+//! | `write` | tables as text |
 //! | `fit` | the classes of a category column |
 
 pub mod cell;
@@ -19,3 +20,4 @@ pub mod shuffle;
 pub mod split;
 pub mod table;
 mod trouble;
+pub mod write;

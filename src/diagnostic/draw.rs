@@ -22,11 +22,13 @@ pub fn draw(diagnostic: &Diagnostic, sources: &Sources, colour: bool) -> String 
         .with_config(Config::default().with_color(colour).with_index_type(IndexType::Byte))
         .with_code(diagnostic.code)
         .with_message(&diagnostic.message);
-    for (at, label) in diagnostic.labels.iter().enumerate() {
+    // From top to bottom, the file of the mistake first: out of order, ariadne repeats the file's name.
+    let mut ordered: Vec<(usize, &super::Label)> = diagnostic.labels.iter().enumerate().collect();
+    ordered.sort_by_key(|(_, label)| (label.span.source != first.span.source, label.span));
+    for (order, (at, label)) in ordered.into_iter().enumerate() {
         let color = if at == 0 { main } else { Color::Cyan };
-        report = report.with_label(
-            Label::new(place(sources, label.span)).with_message(&label.text).with_color(color).with_order(at as i32),
-        );
+        let drawn = Label::new(place(sources, label.span)).with_message(&label.text);
+        report = report.with_label(drawn.with_color(color).with_order(order as i32));
     }
     if let Some(help) = &diagnostic.help {
         report = report.with_help(help);

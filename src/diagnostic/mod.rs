@@ -2,6 +2,7 @@
 //!
 //! A [`Diagnostic`] is plain data, built where the mistake is found.
 
+pub mod codes;
 mod draw;
 mod json;
 

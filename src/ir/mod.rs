@@ -1,11 +1,23 @@
 //! The graph of a computation; it knows nothing of syntax.
+//!
+//! | file | what |
+//! |---|---|
+//! | `size` | sizes of axes: polynomials over symbols |
+//! | `op`, `scalar` | the operations; those of numbers with their values |
+//! | `shape` | the shape rule of every operation |
+//! | `graph` | nodes, building, verifying, settling, printing |
+//! | `cost` | how many operations a graph takes |
+//! | `philox` | draws by counting |
 
+mod cost;
 mod graph;
 mod op;
+pub mod philox;
 mod scalar;
 mod shape;
 mod size;
 
+pub use cost::flops;
 pub use graph::{Graph, Node, NodeId};
 pub use op::{DType, Draw, Number, Op, Reduce};
 pub use scalar::{Binary, Compare, Unary};

@@ -10,8 +10,8 @@ pub enum Unary {
     Exp,
     Log,
     SquareRoot,
-    Sine,
-    Cosine,
+    Sin,
+    Cos,
     HyperbolicTangent,
     /// (2 / √π) ∫₀ˣ e^(-t²) dt
     ErrorFunction,
@@ -47,8 +47,8 @@ impl Unary {
         Unary::Exp,
         Unary::Log,
         Unary::SquareRoot,
-        Unary::Sine,
-        Unary::Cosine,
+        Unary::Sin,
+        Unary::Cos,
         Unary::HyperbolicTangent,
         Unary::ErrorFunction,
         Unary::Floor,
@@ -61,8 +61,8 @@ impl Unary {
             Unary::Exp => libm::exp(x),
             Unary::Log => libm::log(x),
             Unary::SquareRoot => x.sqrt(),
-            Unary::Sine => libm::sin(x),
-            Unary::Cosine => libm::cos(x),
+            Unary::Sin => libm::sin(x),
+            Unary::Cos => libm::cos(x),
             Unary::HyperbolicTangent => libm::tanh(x),
             Unary::ErrorFunction => libm::erf(x),
             Unary::Floor => x.floor(),
@@ -72,7 +72,7 @@ impl Unary {
     /// An interval where the operation is smooth, for tests that draw its operand.
     pub fn domain(self) -> (f64, f64) {
         match self {
-            Unary::Negate | Unary::Exp | Unary::Sine | Unary::Cosine => (-2.0, 2.0),
+            Unary::Negate | Unary::Exp | Unary::Sin | Unary::Cos => (-2.0, 2.0),
             Unary::HyperbolicTangent | Unary::ErrorFunction => (-2.0, 2.0),
             Unary::Absolute | Unary::Log | Unary::SquareRoot => (0.5, 2.0),
             Unary::Floor => (0.1, 0.9),
@@ -116,13 +116,14 @@ impl Binary {
         }
     }
 
-    /// Intervals of both operands where the operation is smooth.
+    /// Intervals of both operands where the operation is smooth, but for operands that are equal.
     pub fn domain(self) -> [(f64, f64); 2] {
         match self {
-            Binary::Add | Binary::Subtract | Binary::Multiply => [(-2.0, 2.0), (-2.0, 2.0)],
+            Binary::Add | Binary::Subtract | Binary::Multiply | Binary::Minimum | Binary::Maximum => {
+                [(-2.0, 2.0), (-2.0, 2.0)]
+            }
             Binary::Divide => [(-2.0, 2.0), (0.5, 2.0)],
             Binary::Power => [(0.5, 2.0), (-2.0, 2.0)],
-            Binary::Minimum | Binary::Maximum => [(-2.0, -0.5), (0.5, 2.0)],
         }
     }
 }

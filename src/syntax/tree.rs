@@ -202,13 +202,8 @@ pub struct Minimize {
     pub times: Option<Expr>,
 }
 
-/// Names an expression within one compilation, for tables about it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ExprId(pub u32);
-
 #[derive(Clone, Debug)]
 pub struct Expr {
-    pub id: ExprId,
     pub span: Span,
     pub kind: ExprKind,
 }

@@ -1,6 +1,54 @@
-//! Visits every expression of a statement, each before its parts.
+//! Visits every expression of an item or a statement, each before its parts.
 
-use super::tree::{Axis, Elem, Expr, ExprKind, IndexPlace, Init, Statement, StatementKind, Target, Type, TypeKind};
+use super::tree::{
+    Axis, Elem, Expr, ExprKind, File, FnBody, IndexPlace, Init, ItemKind, Param, Statement, StatementKind, Target,
+    Type, TypeKind,
+};
+
+/// Every expression of a file.
+pub fn file(file: &File, visit: &mut impl FnMut(&Expr)) {
+    file.items.iter().for_each(|one| item(&one.kind, visit));
+}
+
+/// Every expression of an item, those of its types included.
+pub fn item(item: &ItemKind, visit: &mut impl FnMut(&Expr)) {
+    let mut body = |statements: &[Statement]| statements.iter().for_each(|statement| expressions(statement, visit));
+    match item {
+        ItemKind::Use(_) => {}
+        ItemKind::Let(item) => expression(&item.value, visit),
+        ItemKind::Fn(function) => {
+            match &function.body {
+                FnBody::Primitive => {}
+                FnBody::Expr(value) => expression(value, visit),
+                FnBody::Block(statements) => body(statements),
+            }
+            params(&function.params, visit);
+            function.result.iter().for_each(|ty| type_(ty, visit));
+        }
+        ItemKind::Layer(layer) => {
+            body(&layer.body);
+            params(&layer.hyper, visit);
+            params(&layer.inputs, visit);
+            layer.result.iter().for_each(|ty| type_(ty, visit));
+        }
+        ItemKind::Optimizer(optimizer) => {
+            body(&optimizer.body);
+            params(&optimizer.hyper, visit);
+        }
+        ItemKind::Data(data) => {
+            body(&data.body);
+            expression(&data.from, visit);
+        }
+        ItemKind::Train(block) | ItemKind::Sweep(block) => body(&block.body),
+    }
+}
+
+fn params(params: &[Param], visit: &mut impl FnMut(&Expr)) {
+    for param in params {
+        param.ty.iter().for_each(|ty| type_(ty, visit));
+        param.default.iter().for_each(|default| expression(default, visit));
+    }
+}
 
 /// Every expression of a statement, those of its types included.
 pub fn expressions(statement: &Statement, visit: &mut impl FnMut(&Expr)) {
@@ -34,7 +82,7 @@ pub fn expressions(statement: &Statement, visit: &mut impl FnMut(&Expr)) {
 fn target(target: &Target, visit: &mut impl FnMut(&Expr)) {
     match target {
         Target::One(_) | Target::Several(_) => {}
-        Target::Indexed(_, all) => places(all, visit),
+        Target::Indexed(_, all) => of_places(all).into_iter().for_each(|part| expression(part, visit)),
     }
 }
 
@@ -61,56 +109,44 @@ pub fn type_(ty: &Type, visit: &mut impl FnMut(&Expr)) {
 /// An expression and all its parts.
 pub fn expression(expr: &Expr, visit: &mut impl FnMut(&Expr)) {
     visit(expr);
-    match &expr.kind {
-        ExprKind::Number { .. } | ExprKind::Text(_) | ExprKind::Truth(_) | ExprKind::Name(_) => {}
-        ExprKind::Call(callee, arguments) => {
-            expression(callee, visit);
-            arguments.iter().for_each(|argument| expression(&argument.value, visit));
-        }
-        ExprKind::Reduce(reduce) => {
-            expression(&reduce.function, visit);
-            reduce.filter.iter().for_each(|filter| expression(filter, visit));
-            expression(&reduce.body, visit);
-        }
-        ExprKind::Index(base, all) => {
-            expression(base, visit);
-            places(all, visit);
-        }
-        ExprKind::Field(base, _) => expression(base, visit),
-        ExprKind::Unary(_, a) | ExprKind::As(a, _) => expression(a, visit),
-        ExprKind::Binary(_, _, a, b) | ExprKind::Pipe(a, _, b) | ExprKind::Range(a, b) | ExprKind::From(a, b, _) => {
-            expression(a, visit);
-            expression(b, visit);
-        }
-        ExprKind::If(a, b, c) => [a, b, c].into_iter().for_each(|part| expression(part, visit)),
-        ExprKind::List(parts) | ExprKind::Tuple(parts) => parts.iter().for_each(|part| expression(part, visit)),
-        ExprKind::Comprehension(body, _, list) => {
-            expression(body, visit);
-            expression(list, visit);
-        }
-        ExprKind::Record(entries) => entries.iter().for_each(|(_, value)| expression(value, visit)),
-        ExprKind::Scan(scan) => {
-            scan.over.iter().for_each(|over| expression(over, visit));
-            scan.body.iter().for_each(|statement| expressions(statement, visit));
-        }
+    parts(expr).into_iter().for_each(|part| expression(part, visit));
+    if let ExprKind::Scan(scan) = &expr.kind {
+        scan.body.iter().for_each(|statement| expressions(statement, visit));
     }
 }
 
-fn places(all: &[IndexPlace], visit: &mut impl FnMut(&Expr)) {
-    for place in all {
+/// The expressions that an expression is made of, in the order of the text. The body of a `scan` is statements.
+pub fn parts(expr: &Expr) -> Vec<&Expr> {
+    match &expr.kind {
+        ExprKind::Number { .. } | ExprKind::Text(_) | ExprKind::Truth(_) | ExprKind::Name(_) => Vec::new(),
+        ExprKind::Call(callee, arguments) => {
+            std::iter::once(&**callee).chain(arguments.iter().map(|argument| &argument.value)).collect()
+        }
+        ExprKind::Reduce(reduce) => {
+            [&reduce.function].into_iter().chain(&reduce.filter).chain([&reduce.body]).collect()
+        }
+        ExprKind::Index(base, all) => std::iter::once(&**base).chain(of_places(all)).collect(),
+        ExprKind::Field(a, _) | ExprKind::Unary(_, a) | ExprKind::As(a, _) => vec![a],
+        ExprKind::Binary(_, _, a, b)
+        | ExprKind::Pipe(a, _, b)
+        | ExprKind::Range(a, b)
+        | ExprKind::From(a, b, _)
+        | ExprKind::Comprehension(a, _, b) => vec![a, b],
+        ExprKind::If(a, b, c) => vec![a, b, c],
+        ExprKind::List(parts) | ExprKind::Tuple(parts) => parts.iter().collect(),
+        ExprKind::Record(entries) => entries.iter().map(|(_, value)| value).collect(),
+        ExprKind::Scan(scan) => scan.over.iter().collect(),
+    }
+}
+
+fn of_places(all: &[IndexPlace]) -> Vec<&Expr> {
+    fn of(place: &IndexPlace) -> Vec<&Expr> {
         match place {
-            IndexPlace::Rest(..) => {}
-            IndexPlace::At(at, size) => {
-                expression(at, visit);
-                size.iter().for_each(|size| expression(size, visit));
-            }
-            IndexPlace::Slice(from, to, _) => {
-                expression(from, visit);
-                to.iter().for_each(|to| expression(to, visit));
-            }
-            IndexPlace::Group(names, _) => {
-                names.iter().filter_map(|(_, size)| size.as_ref()).for_each(|size| expression(size, visit));
-            }
+            IndexPlace::Rest(..) => Vec::new(),
+            IndexPlace::At(at, size) => [at].into_iter().chain(size).collect(),
+            IndexPlace::Slice(from, to, _) => [from].into_iter().chain(to).collect(),
+            IndexPlace::Group(names, _) => names.iter().filter_map(|(_, size)| size.as_ref()).collect(),
         }
     }
+    all.iter().flat_map(of).collect()
 }

@@ -13,7 +13,7 @@ use crate::train::yaml;
 
 /// What was run, and what came of it: the text of `run.yaml`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Run {
+pub struct Record {
     /// The program's file as the command line named it, and the name of its `train` block.
     pub file: String,
     pub train: String,
@@ -69,16 +69,16 @@ fn plain(name: &str) -> String {
 }
 
 /// Writes `run.yaml`.
-pub fn write(folder: &Path, run: &Run) -> Result<(), Diagnostic> {
+pub fn write(folder: &Path, record: &Record) -> Result<(), Diagnostic> {
     let path = folder.join("run.yaml");
-    match yaml::to_string(run) {
+    match yaml::to_string(record) {
         Ok(text) => io::write(&path, text.as_bytes()),
         Err(error) => Err(io::failure(io::UNWRITABLE, "write", &path, &std::io::Error::other(error))),
     }
 }
 
 /// Reads `run.yaml`.
-pub fn read(folder: &Path) -> Result<Run, Diagnostic> {
+pub fn read(folder: &Path) -> Result<Record, Diagnostic> {
     let path = folder.join("run.yaml");
     let bytes = io::read(&path)?;
     serde_yaml::from_slice(&bytes)

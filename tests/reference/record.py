@@ -2,8 +2,9 @@
 
 usage: python record.py            (needs torch and numpy; writes beside itself)
 
-The net is 5-8-6-3 with tanh, in float64, on the full batch. Weights and data come from small formulas and are
-float32 values, so that reading them from a weight file or a table loses nothing. Loss k is the one before update k.
+The nets are 5-8-6-3 with four activations, and one layer: linear, logistic and softmax regression; on the full batch, in
+float64 and in float32. Weights and data come from small formulas and are float32 values, so that reading them from a
+weight file or a table loses nothing. Loss k is the one before update k.
 """
 import json, os, struct
 import torch
@@ -11,13 +12,21 @@ import torch.nn.functional as F
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SIZES = [5, 8, 6, 3]
-ROWS, STEPS = 24, 30
+ROWS, STEPS = 24, 50
 OPTIMIZERS = {
     "sgd": lambda p: torch.optim.SGD(p, lr=0.1),
     "sgd_momentum": lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9),
     "sgd_nesterov": lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9, nesterov=True),
     "adam": lambda p: torch.optim.Adam(p, lr=0.01),
+    "adamw": lambda p: torch.optim.AdamW(p, lr=0.01, weight_decay=0.05),
+    "adagrad": lambda p: torch.optim.Adagrad(p, lr=0.05),
+    "rmsprop": lambda p: torch.optim.RMSprop(p, lr=0.01),
 }
+ACTIVATIONS = {"tanh": torch.tanh, "relu": F.relu, "gelu": F.gelu, "silu": F.silu}
+# A model and the optimizers that it is trained by.
+MODELS = {name: ["adam"] for name in ["relu", "gelu", "silu", "linear", "logistic", "softmax"]}
+MODELS["tanh"] = list(OPTIMIZERS)
+MODELS["tanh_mse"] = list(OPTIMIZERS)
 
 
 def wave(count, step, shift):
@@ -45,17 +54,31 @@ def data():
     return x, kind, torch.round(y * 1024) / 1024
 
 
-def forward(p, x):
-    h = torch.tanh(x @ p["dense_1.w"] + p["dense_1.b"])
-    h = torch.tanh(h @ p["dense_2.w"] + p["dense_2.b"])
+def forward(p, x, activation=torch.tanh):
+    h = activation(x @ p["dense_1.w"] + p["dense_1.b"])
+    h = activation(h @ p["dense_2.w"] + p["dense_2.b"])
     return h @ p["dense_3.w"] + p["dense_3.b"]
 
 
-def losses(loss_of, optimizer):
-    p = {path: value.clone().requires_grad_() for path, value in weights().items()}
+def loss_of(model, p, x, kind, y):
+    if model == "linear":
+        return F.mse_loss((x @ p["dense_1.w"][:, :1] + p["dense_1.b"][:1]), y[:, :1])
+    if model == "logistic":
+        return F.binary_cross_entropy_with_logits((x @ p["dense_1.w"][:, :1] + p["dense_1.b"][:1])[:, 0], (kind > 0).to(x.dtype))
+    if model == "softmax":
+        return F.cross_entropy(x @ p["dense_1.w"][:, :3] + p["dense_1.b"][:3], kind)
+    if model == "tanh_mse":
+        return F.mse_loss(forward(p, x), y)
+    return F.cross_entropy(forward(p, x, ACTIVATIONS[model]), kind)
+
+
+def losses(model, optimizer, dtype):
+    x, kind, y = data()
+    x, y = x.to(dtype), y.to(dtype)
+    p = {path: value.to(dtype).clone().requires_grad_() for path, value in weights().items()}
     update, seen = optimizer(list(p.values())), []
     for _ in range(STEPS):
-        loss = loss_of(p)
+        loss = loss_of(model, p, x, kind, y)
         update.zero_grad()
         loss.backward()
         seen.append(loss.item())
@@ -78,26 +101,25 @@ def write_safetensors(path, tensors):
 def main():
     torch.set_num_threads(1)
     x, kind, y = data()
-    kinds = {
-        "cross_entropy": lambda p: F.cross_entropy(forward(p, x), kind),
-        "mse": lambda p: F.mse_loss(forward(p, x), y),
-    }
     p = {path: value.clone().requires_grad_() for path, value in weights().items()}
-    kinds["cross_entropy"](p).backward()
+    loss_of("tanh", p, x, kind, y).backward()
+    kinds = {"f64": torch.float64, "f32": torch.float32}
     record = {
-        "sizes": SIZES, "activation": "tanh", "steps": STEPS, "torch": torch.__version__.split("+")[0],
-        "lr": {"sgd": 0.1, "sgd_momentum": 0.1, "sgd_nesterov": 0.1, "adam": 0.01}, "momentum": 0.9,
+        "sizes": SIZES, "steps": STEPS, "torch": torch.__version__.split("+")[0],
         "outputs": forward(weights(), x).tolist(),
         "gradients": {path: value.grad.tolist() for path, value in sorted(p.items())},
-        "losses": {name: {o: losses(kind_of, make) for o, make in OPTIMIZERS.items()} for name, kind_of in kinds.items()},
+        "losses": {
+            name: {model: {o: losses(model, OPTIMIZERS[o], dtype) for o in made} for model, made in MODELS.items()}
+            for name, dtype in kinds.items()
+        },
     }
     with open(os.path.join(HERE, "three_layer.json"), "w") as file:
         json.dump(record, file, indent=1)
         file.write("\n")
     with open(os.path.join(HERE, "three_layer_data.csv"), "w") as file:
-        file.write(",".join([f"x{k}" for k in range(5)] + ["kind"] + [f"y{k}" for k in range(3)]) + "\n")
+        file.write(",".join([f"x{k}" for k in range(5)] + ["kind", "some"] + [f"y{k}" for k in range(3)]) + "\n")
         for row in range(ROWS):
-            file.write(",".join(map(repr, x[row].tolist() + [int(kind[row])] + y[row].tolist())) + "\n")
+            file.write(",".join(map(repr, x[row].tolist() + [int(kind[row]), int(kind[row] > 0)] + y[row].tolist())) + "\n")
     write_safetensors(os.path.join(HERE, "three_layer_weights.safetensors"), weights())
 
 

@@ -10,8 +10,12 @@ use unicode_normalization::UnicodeNormalization;
 pub struct Builder {
     pub source: SourceId,
     pub base: usize,
-    pub next_id: u32,
+    /// A chain (`a + b + …`, `x |> f |> …`, `f(x)(y)…`) that goes on for too long: where it was cut.
+    pub too_long: Option<Span>,
 }
+
+/// How long a chain may get: what reads the tree recurses once for each link.
+pub const MAX_CHAIN: usize = 100;
 
 /// The next pair of a rule that always has one more.
 pub fn take<'i>(pairs: &mut Pairs<'i, Rule>) -> Pair<'i, Rule> {
@@ -52,19 +56,28 @@ impl Builder {
         Text { value, span: self.span(&pair) }
     }
 
-    fn make(&mut self, span: Span, kind: ExprKind) -> Expr {
-        self.next_id += 1;
-        Expr { id: ExprId(self.next_id), span, kind }
+    /// Whether a chain that has so many links ends here.
+    fn ends_chain(&mut self, links: usize, at: Span) -> bool {
+        let ends = links >= MAX_CHAIN;
+        if ends {
+            self.too_long.get_or_insert(at);
+        }
+        ends
     }
 
     /// `expr`: stages of a pipe, with a `from` behind them.
     pub fn expr(&mut self, pair: Pair<Rule>) -> Expr {
         let mut inner = pair.into_inner();
         let mut left = self.stage(take(&mut inner));
+        let mut links = 0;
         while let Some(operator) = take_if(&mut inner, Rule::pipe_op) {
             let at = self.span(&operator);
+            if self.ends_chain(links, at) {
+                return left;
+            }
+            links += 1;
             let right = self.stage(take(&mut inner));
-            left = self.make(left.span.to(right.span), ExprKind::Pipe(Box::new(left), at, Box::new(right)));
+            left = made(left.span.to(right.span), ExprKind::Pipe(Box::new(left), at, Box::new(right)));
         }
         if let Some(from) = inner.next() {
             let span = left.span.to(self.span(&from));
@@ -72,7 +85,7 @@ impl Builder {
             take(&mut parts);
             let run = self.primary_of(take(&mut parts));
             let names = take_if(&mut parts, Rule::kw_names).map(|_| self.text(take(&mut parts)));
-            left = self.make(span, ExprKind::From(Box::new(left), Box::new(run), names));
+            left = made(span, ExprKind::From(Box::new(left), Box::new(run), names));
         }
         left
     }
@@ -84,7 +97,7 @@ impl Builder {
             return value;
         }
         let name = self.name(take(&mut inner));
-        self.make(value.span.to(name.span), ExprKind::As(Box::new(value), name))
+        made(value.span.to(name.span), ExprKind::As(Box::new(value), name))
     }
 
     fn range(&mut self, pair: Pair<Rule>) -> Expr {
@@ -94,7 +107,7 @@ impl Builder {
             None => low,
             Some(high) => {
                 let high = self.chain(high);
-                self.make(low.span.to(high.span), ExprKind::Range(Box::new(low), Box::new(high)))
+                made(low.span.to(high.span), ExprKind::Range(Box::new(low), Box::new(high)))
             }
         }
     }
@@ -109,8 +122,13 @@ impl Builder {
         }
         let mut inner = pair.into_inner();
         let mut left = self.chain(take(&mut inner));
+        let mut links = 0;
         while let Some(operator) = inner.next() {
             let at = self.span(&operator);
+            if self.ends_chain(links, at) {
+                return left;
+            }
+            links += 1;
             let which = match operator.as_str() {
                 "or" => Binary::Or,
                 "and" => Binary::And,
@@ -129,7 +147,7 @@ impl Builder {
             };
             let right = self.chain(take(&mut inner));
             let span = left.span.to(right.span);
-            left = self.make(span, ExprKind::Binary(which, at, Box::new(left), Box::new(right)));
+            left = made(span, ExprKind::Binary(which, at, Box::new(left), Box::new(right)));
         }
         left
     }
@@ -144,7 +162,7 @@ impl Builder {
         places
             .into_iter()
             .rev()
-            .fold(value, |value, at| self.make(at.to(value.span), ExprKind::Unary(operator, Box::new(value))))
+            .fold(value, |value, at| made(at.to(value.span), ExprKind::Unary(operator, Box::new(value))))
     }
 
     fn power(&mut self, pair: Pair<Rule>) -> Expr {
@@ -153,21 +171,25 @@ impl Builder {
         let Some(exponent) = inner.next() else { return base };
         let exponent = self.chain(exponent);
         let at = Span { start: base.span.end, end: exponent.span.start, ..base.span };
-        self.make(base.span.to(exponent.span), ExprKind::Binary(Binary::Power, at, Box::new(base), Box::new(exponent)))
+        made(base.span.to(exponent.span), ExprKind::Binary(Binary::Power, at, Box::new(base), Box::new(exponent)))
     }
 
     fn postfix(&mut self, pair: Pair<Rule>) -> Expr {
         let mut inner = pair.into_inner();
         let mut value = self.primary(take(&mut inner));
-        for part in inner {
-            let span = value.span.to(self.span(&part));
+        for (links, part) in inner.enumerate() {
+            let at = self.span(&part);
+            if self.ends_chain(links, at) {
+                return value;
+            }
+            let span = value.span.to(at);
             let boxed = Box::new(value);
             let kind = match part.as_rule() {
                 Rule::call => self.call(boxed, part),
                 Rule::index => ExprKind::Index(boxed, self.places(take(&mut part.into_inner()))),
                 _ => ExprKind::Field(boxed, self.name(take(&mut part.into_inner()))),
             };
-            value = self.make(span, kind);
+            value = made(span, kind);
         }
         value
     }
@@ -264,7 +286,7 @@ impl Builder {
             }
             _ => ExprKind::Name(self.name(pair)),
         };
-        self.make(span, kind)
+        made(span, kind)
     }
 
     fn list(&mut self, pair: Pair<Rule>) -> ExprKind {
@@ -311,6 +333,10 @@ impl Builder {
             (name, self.expr(take(&mut parts)))
         });
         let kind = ExprKind::Record(entries.collect());
-        self.make(span, kind)
+        made(span, kind)
     }
+}
+
+fn made(span: Span, kind: ExprKind) -> Expr {
+    Expr { span, kind }
 }

@@ -1,0 +1,70 @@
+//! Products of matrices: single-threaded ones of ndarray, on shares of the rows or of the columns. How a product is
+//! shared changes no bit of it.
+
+use super::pool::Pool;
+use crate::plan::Matrices;
+use ndarray::linalg::general_mat_mul;
+use ndarray::{ArrayView3, ArrayViewMut3, Axis, ShapeBuilder};
+use std::sync::Mutex;
+
+/// Below so many multiplications a product is not worth waking threads for.
+const ALONE: usize = 64 * 1024;
+
+/// A share: rows of the left, columns of the right, and what they make.
+type Part<'a> = (ArrayView3<'a, f32>, ArrayView3<'a, f32>, ArrayViewMut3<'a, f32>);
+
+pub fn run(matrices: &Matrices, a: &[f32], b: &[f32], out: &mut [f32], pool: &Pool) {
+    let Matrices { batch, rows, depth, columns, .. } = *matrices;
+    let (_, start_a, strides_a) = matrices.a;
+    let (_, start_b, strides_b) = matrices.b;
+    let plain = |strides: [isize; 3]| {
+        let [x, y, z] = strides.map(|stride| stride.max(0) as usize);
+        (x, y, z)
+    };
+    let left = ArrayView3::from_shape((batch, rows, depth).strides(plain(strides_a)), &a[start_a.min(a.len())..]);
+    let right = ArrayView3::from_shape((batch, depth, columns).strides(plain(strides_b)), &b[start_b.min(b.len())..]);
+    let made = ArrayViewMut3::from_shape((batch, rows, columns), out);
+    let (Ok(left), Ok(right), Ok(made)) = (left, right, made) else { return };
+    let whole = (left, right, made);
+    if batch * rows * depth * columns < ALONE || pool.threads() == 1 {
+        return multiply(whole);
+    }
+    let parts: Vec<Mutex<Option<Part>>> =
+        shared(whole, pool.threads()).into_iter().map(|p| Mutex::new(Some(p))).collect();
+    pool.run(&|thread| {
+        let part = parts.get(thread).and_then(|part| part.lock().ok()?.take());
+        part.into_iter().for_each(multiply);
+    });
+}
+
+/// Equal shares of the longer of rows and columns.
+fn shared(whole: Part, threads: usize) -> Vec<Part> {
+    let (left, right, made) = whole;
+    let by_rows = left.len_of(Axis(1)) >= right.len_of(Axis(2)) / 2;
+    let mut parts = Vec::with_capacity(threads);
+    let mut rest = (left, right, made);
+    for left_over in (1..=threads).rev() {
+        let have = if by_rows { rest.0.len_of(Axis(1)) } else { rest.1.len_of(Axis(2)) };
+        let share = have.div_ceil(left_over);
+        let (left, right, made) = rest;
+        if by_rows {
+            let (own, other) = left.split_at(Axis(1), share);
+            let (own_made, other_made) = made.split_at(Axis(1), share);
+            parts.push((own, right, own_made));
+            rest = (other, right, other_made);
+        } else {
+            let (own, other) = right.split_at(Axis(2), share);
+            let (own_made, other_made) = made.split_at(Axis(2), share);
+            parts.push((left, own, own_made));
+            rest = (left, other, other_made);
+        }
+    }
+    parts
+}
+
+fn multiply((left, right, mut made): Part) {
+    for at in 0..made.len_of(Axis(0)) {
+        let (a, b) = (left.index_axis(Axis(0), at), right.index_axis(Axis(0), at));
+        general_mat_mul(1.0, &a, &b, 0.0, &mut made.index_axis_mut(Axis(0), at));
+    }
+}

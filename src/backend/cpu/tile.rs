@@ -1,0 +1,325 @@
+//! The interpreter of a loop's code: each instruction on a whole tile, so that what chooses it costs little.
+
+use super::code::{Code, Fetch};
+use super::math;
+use crate::ir::{Binary, Compare, DType, Reduce, Unary};
+use crate::plan::{Instruction, Level, Register, Target, View};
+
+/// What a share of a loop works on: rows of the space, and what it may write there.
+pub struct Share<'a> {
+    /// The first row, and how many.
+    pub first: usize,
+    pub rows: usize,
+    /// The rows of every buffer that is written.
+    pub writes: Vec<&'a mut [f32]>,
+    /// What is collected, in f64.
+    pub partials: Vec<&'a mut [f64]>,
+}
+
+/// Slots of a thread, made once.
+#[derive(Default)]
+pub struct Scratch {
+    slots: Vec<Vec<f32>>,
+}
+
+impl Scratch {
+    /// Room for a code.
+    pub fn reserve(&mut self, code: &Code) {
+        self.slots.resize_with(self.slots.len().max(code.slots), Vec::new);
+        for slot in &mut self.slots[..code.slots] {
+            let len = slot.len().max(code.tile());
+            slot.resize(len, 0.0);
+        }
+    }
+}
+
+/// Runs a code on a share.
+pub fn run(code: &Code, share: &mut Share, reads: &[&[f32]], scalars: &[f64], scratch: &mut Scratch) {
+    #[cfg(target_arch = "x86_64")]
+    if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
+        // SAFETY: the processor has what the function is compiled for.
+        return unsafe { run_wide(code, share, reads, scalars, scratch) };
+    }
+    run_here(code, share, reads, scalars, scratch);
+}
+
+/// The same, compiled for 256-bit vectors.
+///
+/// # Safety
+/// The processor has AVX2 and FMA.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+unsafe fn run_wide(code: &Code, share: &mut Share, reads: &[&[f32]], scalars: &[f64], scratch: &mut Scratch) {
+    run_here(code, share, reads, scalars, scratch);
+}
+
+#[inline(always)]
+fn run_here(code: &Code, share: &mut Share, reads: &[&[f32]], scalars: &[f64], scratch: &mut Scratch) {
+    for (register, instruction) in code.instructions.iter().enumerate() {
+        if let (Instruction::Scalar(scalar), Fetch::Slot(slot)) = (instruction, code.fetch[register]) {
+            scratch.slots[slot].fill(scalars[*scalar] as f32);
+        }
+    }
+    let mut done = 0;
+    while done < share.rows {
+        let rows = code.tile_rows.min(share.rows - done);
+        let tile = Tile { code, reads, row: share.first + done, offset: done, rows };
+        let (mut written, mut collected) = (0, 0);
+        for (register, instruction) in code.instructions.iter().enumerate() {
+            match instruction {
+                Instruction::Scalar(_) => {}
+                Instruction::Store(from, _) => {
+                    let values = tile.get(*from, scratch);
+                    share.writes[written][done * tile.width(*from)..][..values.len()].copy_from_slice(values);
+                    written += 1;
+                }
+                Instruction::Collect(reduce, from, target, _) => {
+                    let values = tile.get(*from, scratch);
+                    collect(*reduce, values, *target, code.columns, share.partials[collected]);
+                    collected += 1;
+                }
+                _ => {
+                    if let Fetch::Slot(slot) = code.fetch[register] {
+                        let mut out = std::mem::take(&mut scratch.slots[slot]);
+                        tile.compute(register, instruction, share, scratch, &mut out);
+                        scratch.slots[slot] = out;
+                    }
+                }
+            }
+        }
+        done += rows;
+    }
+}
+
+/// Some rows of the space, all their columns.
+struct Tile<'a> {
+    code: &'a Code,
+    reads: &'a [&'a [f32]],
+    row: usize,
+    /// Rows since the start of the share.
+    offset: usize,
+    rows: usize,
+}
+
+impl Tile<'_> {
+    /// Elements that a register has for each row.
+    #[inline(always)]
+    fn width(&self, register: Register) -> usize {
+        match self.code.levels[register] {
+            Level::Full => self.code.columns,
+            Level::Row => 1,
+        }
+    }
+
+    #[inline(always)]
+    fn get<'s>(&'s self, register: Register, scratch: &'s Scratch) -> &'s [f32] {
+        let width = self.width(register);
+        match self.code.fetch[register] {
+            Fetch::Slot(slot) => &scratch.slots[slot][..self.rows * width],
+            Fetch::Direct(number, start) => &self.reads[number][start + self.row * width..][..self.rows * width],
+            Fetch::Nothing => &[],
+        }
+    }
+
+    #[inline(always)]
+    fn compute(
+        &self,
+        register: Register,
+        instruction: &Instruction,
+        share: &Share,
+        scratch: &Scratch,
+        out: &mut [f32],
+    ) {
+        let out = &mut out[..self.rows * self.width(register)];
+        // A scalar's slot is longer than a row's: `zip` ends with the shorter.
+        let get = |register: &Register| self.get(*register, scratch);
+        let truth = |holds: bool| if holds { 1.0 } else { 0.0 };
+        match instruction {
+            Instruction::Load(view, level) => self.load(view, *level, share, out),
+            Instruction::Unary(op, a) => unary(*op, get(a), out),
+            Instruction::Binary(op, a, b) => binary(*op, get(a), get(b), out),
+            Instruction::Compare(op, a, b) => {
+                let (a, b) = (get(a), get(b));
+                match op {
+                    Compare::Less => both(a, b, out, |x, y| truth(x < y)),
+                    Compare::LessEqual => both(a, b, out, |x, y| truth(x <= y)),
+                    Compare::Equal => both(a, b, out, |x, y| truth(x == y)),
+                    Compare::NotEqual => both(a, b, out, |x, y| truth(x != y)),
+                }
+            }
+            Instruction::And(a, b) => both(get(a), get(b), out, |x, y| truth(x != 0.0 && y != 0.0)),
+            Instruction::Or(a, b) => both(get(a), get(b), out, |x, y| truth(x != 0.0 || y != 0.0)),
+            Instruction::Not(a) => each(get(a), out, |x| truth(x == 0.0)),
+            Instruction::Select(c, a, b) => {
+                let chosen = get(c).iter().zip(get(a)).zip(get(b));
+                out.iter_mut().zip(chosen).for_each(|(o, ((c, x), y))| *o = if *c != 0.0 { *x } else { *y });
+            }
+            Instruction::Cast(DType::Bool, a) => each(get(a), out, |x| truth(x != 0.0)),
+            Instruction::Cast(DType::Int, a) => each(get(a), out, f32::trunc),
+            Instruction::Cast(DType::Float, a) => each(get(a), out, |x| x),
+            Instruction::Fold(reduce, a) => {
+                let (values, columns) = (get(a), self.code.columns);
+                for (row, o) in out.iter_mut().enumerate() {
+                    *o = fold(*reduce, &values[row * columns..][..columns]);
+                }
+            }
+            Instruction::Expand(a) => {
+                let columns = self.code.columns.max(1);
+                out.chunks_exact_mut(columns).zip(get(a)).for_each(|(row, x)| row.fill(*x));
+            }
+            Instruction::Scalar(_) | Instruction::Store(..) | Instruction::Collect(..) => {}
+        }
+    }
+
+    /// Reads a view that does not lie in the order of the space.
+    #[inline(always)]
+    fn load(&self, view: &View, level: Level, share: &Share, out: &mut [f32]) {
+        let code = self.code;
+        let source: &[f32] = match view.buffer {
+            None => &[],
+            Some(buffer) => match code.writes.iter().position(|(written, _)| *written == buffer) {
+                Some(written) => {
+                    // In place, hence dense, and the rows of this share.
+                    let from = self.offset * (out.len() / self.rows.max(1));
+                    return out.copy_from_slice(&share.writes[written][from..][..out.len()]);
+                }
+                None => code.reads.iter().position(|read| *read == buffer).map_or(&[], |number| self.reads[number]),
+            },
+        };
+        let read = |place: isize| if view.buffer.is_none() { place as f32 } else { source[place as usize] };
+        let split = code.split.min(view.shape.len());
+        let (row_sizes, column_sizes) = match level {
+            Level::Full => (&view.shape[..split], &view.shape[split..]),
+            Level::Row => (&view.shape[..], &view.shape[..0]),
+        };
+        let (row_strides, column_strides) = view.strides.split_at(row_sizes.len());
+        let columns: usize = column_sizes.iter().product();
+        for (at, row) in out.chunks_exact_mut(columns.max(1)).enumerate() {
+            let mut rest = self.row + at;
+            let mut start = view.start;
+            for (size, stride) in row_sizes.iter().zip(row_strides).rev() {
+                start += (rest % size) as isize * stride;
+                rest /= size;
+            }
+            match View::merged(column_sizes, column_strides) {
+                Some((_, 0)) => row.fill(read(start)),
+                Some((_, 1)) if view.buffer.is_some() => row.copy_from_slice(&source[start as usize..][..row.len()]),
+                Some((_, stride)) => {
+                    row.iter_mut().enumerate().for_each(|(column, o)| *o = read(start + column as isize * stride));
+                }
+                None => {
+                    let mut places = row.iter_mut();
+                    crate::backend::tensor::places(column_sizes, column_strides, start, |place| {
+                        if let Some(o) = places.next() {
+                            *o = read(place as isize);
+                        }
+                    });
+                }
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn each(a: &[f32], out: &mut [f32], f: impl Fn(f32) -> f32) {
+    out.iter_mut().zip(a).for_each(|(o, x)| *o = f(*x));
+}
+
+#[inline(always)]
+fn both(a: &[f32], b: &[f32], out: &mut [f32], f: impl Fn(f32, f32) -> f32) {
+    out.iter_mut().zip(a.iter().zip(b)).for_each(|(o, (x, y))| *o = f(*x, *y));
+}
+
+#[inline(always)]
+fn unary(op: Unary, a: &[f32], out: &mut [f32]) {
+    match op {
+        Unary::Negate => each(a, out, |x| -x),
+        Unary::Absolute => each(a, out, f32::abs),
+        Unary::Exp => each(a, out, math::exp),
+        Unary::Log => each(a, out, math::log),
+        Unary::SquareRoot => each(a, out, f32::sqrt),
+        Unary::Sin => each(a, out, math::sin),
+        Unary::Cos => each(a, out, math::cos),
+        Unary::HyperbolicTangent => each(a, out, math::tanh),
+        Unary::ErrorFunction => each(a, out, math::erf),
+        Unary::Floor => each(a, out, f32::floor),
+    }
+}
+
+#[inline(always)]
+fn binary(op: Binary, a: &[f32], b: &[f32], out: &mut [f32]) {
+    match op {
+        Binary::Add => both(a, b, out, |x, y| x + y),
+        Binary::Subtract => both(a, b, out, |x, y| x - y),
+        Binary::Multiply => both(a, b, out, |x, y| x * y),
+        Binary::Divide => both(a, b, out, |x, y| x / y),
+        Binary::Power => both(a, b, out, math::power),
+        // Not `f32::min`, which hides a NaN.
+        Binary::Minimum => both(a, b, out, |x, y| if x <= y || x.is_nan() { x } else { y }),
+        Binary::Maximum => both(a, b, out, |x, y| if x >= y || x.is_nan() { x } else { y }),
+    }
+}
+
+/// How many sums run side by side: a vector register of the widest processors.
+const LANES: usize = 16;
+
+/// One number of a row, by lanes and then across them: an order that does not depend on the processor.
+#[inline(always)]
+fn fold(reduce: Reduce, values: &[f32]) -> f32 {
+    let (start, join): (f32, fn(f32, f32) -> f32) = match reduce {
+        Reduce::Sum => (0.0, |a, b| a + b),
+        Reduce::Max => (f32::NEG_INFINITY, |a, b| if b > a || b.is_nan() { b } else { a }),
+        Reduce::Min => (f32::INFINITY, |a, b| if b < a || b.is_nan() { b } else { a }),
+    };
+    let mut lanes = [start; LANES];
+    let mut groups = values.chunks_exact(LANES);
+    for group in groups.by_ref() {
+        match reduce {
+            Reduce::Sum => lanes.iter_mut().zip(group).for_each(|(sum, x)| *sum += x),
+            Reduce::Max => {
+                lanes.iter_mut().zip(group).for_each(|(m, x)| *m = if *x > *m || x.is_nan() { *x } else { *m })
+            }
+            Reduce::Min => {
+                lanes.iter_mut().zip(group).for_each(|(m, x)| *m = if *x < *m || x.is_nan() { *x } else { *m })
+            }
+        }
+    }
+    lanes.iter_mut().zip(groups.remainder()).for_each(|(lane, x)| *lane = join(*lane, *x));
+    lanes.into_iter().fold(start, join)
+}
+
+/// Adds a tile to what is collected.
+#[inline(always)]
+fn collect(reduce: Reduce, values: &[f32], target: Target, columns: usize, partial: &mut [f64]) {
+    match target {
+        Target::Columns => {
+            for row in values.chunks_exact(columns.max(1)) {
+                let cells = partial.iter_mut().zip(row);
+                match reduce {
+                    Reduce::Sum => cells.for_each(|(sum, x)| *sum += f64::from(*x)),
+                    Reduce::Max | Reduce::Min => cells.for_each(|(m, x)| *m = joined(reduce, *m, f64::from(*x))),
+                }
+            }
+        }
+        Target::All => partial[0] = joined(reduce, partial[0], f64::from(fold(reduce, values))),
+    }
+}
+
+/// Two parts of what is collected.
+pub fn joined(reduce: Reduce, a: f64, b: f64) -> f64 {
+    match reduce {
+        Reduce::Sum => a + b,
+        Reduce::Max if b > a || b.is_nan() => b,
+        Reduce::Min if b < a || b.is_nan() => b,
+        Reduce::Max | Reduce::Min => a,
+    }
+}
+
+/// What collecting starts from.
+pub fn start(reduce: Reduce) -> f64 {
+    match reduce {
+        Reduce::Sum => 0.0,
+        Reduce::Max => f64::NEG_INFINITY,
+        Reduce::Min => f64::INFINITY,
+    }
+}

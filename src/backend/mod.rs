@@ -1,0 +1,13 @@
+//! What turns graphs into numbers.
+//!
+//! | room | what |
+//! |---|---|
+//! | `tensor` | shapes with their elements |
+//! | `cpu` | plans, in f32 on threads |
+//! | `reference` | every operation in f64, naively: what the others are held against |
+
+pub mod cpu;
+pub mod reference;
+pub mod tensor;
+
+pub use tensor::Tensor;

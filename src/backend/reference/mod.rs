@@ -1,0 +1,59 @@
+//! The executor that defines every operation: in f64, one operation at a time, as plainly as it can be said.
+
+mod along;
+mod compute;
+mod draw;
+mod views;
+
+use super::Tensor;
+use crate::ir::{Graph, NodeId, Op};
+use std::collections::HashMap;
+use std::rc::Rc;
+
+/// The values of the roots. Inputs are numbered as the graph's are; its sizes are settled. What cannot be computed (a
+/// place outside of an axis, an input of another shape) is told in words.
+pub fn run(graph: &Graph, roots: &[NodeId], inputs: &[Tensor]) -> Result<Vec<Tensor>, String> {
+    let needed = graph.needed(roots);
+    let mut readers: HashMap<NodeId, usize> = HashMap::new();
+    for input in needed.iter().flat_map(|id| &graph.node(*id).inputs).chain(roots) {
+        *readers.entry(*input).or_default() += 1;
+    }
+    let mut values: HashMap<NodeId, Rc<Tensor>> = HashMap::new();
+    for id in needed {
+        let node = graph.node(id);
+        let shape = settled(graph, id)?;
+        let value = match &node.op {
+            Op::Input { number, .. } => input(inputs, *number, &shape)?,
+            op => {
+                let operands: Vec<&Tensor> = node.inputs.iter().map(|input| &*values[input]).collect();
+                compute::compute(op, &operands, shape).map_err(|trouble| format!("{op}: {trouble}"))?
+            }
+        };
+        values.insert(id, Rc::new(value));
+        for input in &node.inputs {
+            if let Some(left) = readers.get_mut(input) {
+                *left -= 1;
+                if *left == 0 {
+                    values.remove(input);
+                }
+            }
+        }
+    }
+    Ok(roots.iter().map(|root| (*values[root]).clone()).collect())
+}
+
+fn settled(graph: &Graph, id: NodeId) -> Result<Vec<usize>, String> {
+    let number = |size: &crate::ir::Size| {
+        let count = size.settled().and_then(|count| usize::try_from(count).ok());
+        count.ok_or_else(|| format!("the size {size} is not settled"))
+    };
+    graph.shape(id).iter().map(number).collect()
+}
+
+fn input(inputs: &[Tensor], number: u32, shape: &[usize]) -> Result<Tensor, String> {
+    match inputs.get(number as usize) {
+        Some(tensor) if tensor.shape == shape => Ok(tensor.clone()),
+        Some(tensor) => Err(format!("input {number} is {:?}, and {shape:?} is wanted", tensor.shape)),
+        None => Err(format!("there is no input {number}")),
+    }
+}

@@ -1,0 +1,332 @@
+//! A `data` block: the source, the split, and the columns made from the source's.
+
+use super::{Elaborator, Out, Reported, nearest};
+use crate::check::later::{Later, SOURCES, SPLITS};
+use crate::check::number::Number;
+use crate::check::program::{self, Raw, RawKind};
+use crate::check::schema::{Column, Holds, Source, Spanned, Split};
+use crate::check::terms::{Leaf, TermId};
+use crate::check::types::{Axis, Elem, Origin, Type};
+use crate::check::value::{Bound, Scope, Value};
+use crate::diagnostic::Diagnostic;
+use crate::ir::Size;
+use crate::source::Span;
+use crate::syntax::tree::{self, Argument, Expr, ExprKind, Init, Name, Statement, StatementKind, Target};
+
+/// What is known of the source while its block is checked.
+pub(super) struct Open {
+    pub columns: Vec<Column>,
+    /// The column whose value is being met, and how many values were fitted for it.
+    pub name: String,
+    pub fitted: usize,
+    /// The text that names the source.
+    pub source: Span,
+}
+
+impl Elaborator<'_> {
+    /// Checks the block and leaves it in `self.data`.
+    pub(super) fn data_set(&mut self, item: &tree::Data) -> Out<()> {
+        let source = self.source(&item.from)?;
+        let split = item.body.iter().find_map(|statement| setting(statement, "split"));
+        let split = split.map(|value| self.split(value)).transpose()?;
+        let columns = match self.schemas.columns(self.sources, &source) {
+            Ok(columns) => columns,
+            Err(wrong) => {
+                for wrong in wrong {
+                    self.report(wrong);
+                }
+                return Err(Reported);
+            }
+        };
+        let rows = self.schemas.rows(self.sources, &source, split.as_ref()).map_err(|wrong| self.report(wrong))?;
+        if split.is_none() {
+            let warning =
+                Diagnostic::error("W0301", "without a split every row is for training", item.name.span, "this data")
+                    .help("add `split = holdout(train = 80%, test = 20%, seed = 1)`");
+            self.report(warning.warning());
+        }
+        self.data = Some(program::Data {
+            name: item.name.text.clone(),
+            source: source.clone(),
+            split,
+            rows,
+            raw: Vec::new(),
+            fits: Vec::new(),
+            columns: Vec::new(),
+        });
+        let mut scope = Scope::default();
+        for (at, column) in columns.iter().enumerate() {
+            let origin = Origin { span: column.span, text: "is named here".into() };
+            scope.insert(&column.name, Bound { value: Value::RawColumn(at), origin });
+        }
+        self.open = Some(Open { columns, name: String::new(), fitted: 0, source: source.span });
+        for statement in &item.body {
+            self.data_statement(statement, &mut scope);
+        }
+        self.open = None;
+        Ok(())
+    }
+
+    fn data_statement(&mut self, statement: &Statement, scope: &mut Scope) {
+        match &statement.kind {
+            StatementKind::Assign(Target::One(name), None, Init::Value(expr)) => {
+                if name.text == "split" {
+                    return;
+                }
+                if let Some(open) = &mut self.open {
+                    (open.name, open.fitted) = (name.text.clone(), 0);
+                }
+                match self.column_value(name, expr, scope) {
+                    Ok(column) => scope.bind(name, Value::Tensor(column)),
+                    Err(Reported) => self.wrong_column(name, scope),
+                }
+            }
+            StatementKind::Assign(Target::One(name), ..) => {
+                self.later(Later::DrawnColumn, statement.span);
+                self.wrong_column(name, scope);
+            }
+            StatementKind::Assign(Target::Several(names), ..) => {
+                self.later(Later::ColumnsApart, statement.span);
+                names.iter().for_each(|name| self.wrong_column(name, scope));
+            }
+            StatementKind::Assign(Target::Indexed(name, _), ..) => {
+                let error = Diagnostic::error("E0216", "a column has a name without places", statement.span, "here");
+                self.report(error.help("index inside of a function of the column"));
+                self.wrong_column(name, scope);
+            }
+            StatementKind::Let(..) => {
+                self.later(Later::LetInData, statement.span);
+            }
+            StatementKind::Param(..)
+            | StatementKind::State(..)
+            | StatementKind::Out(_)
+            | StatementKind::Emit(..)
+            | StatementKind::Minimize(_)
+            | StatementKind::Report(..)
+            | StatementKind::Predict(..)
+            | StatementKind::Calibrate(..) => {
+                let error =
+                    Diagnostic::error("E0216", "this does not belong in a `data` block", statement.span, "here");
+                self.report(error.help("columns are made with `name = value`"));
+            }
+        }
+    }
+
+    /// What reads the column is not reported again.
+    fn wrong_column(&mut self, name: &Name, scope: &mut Scope) {
+        self.wrong_columns.push(name.clone());
+        scope.bind(name, Value::Wrong);
+    }
+
+    /// A column has a value for each row.
+    fn column_value(&mut self, name: &Name, expr: &Expr, scope: &mut Scope) -> Out<TermId> {
+        let value = self.value(expr, scope)?;
+        let term = self.tensor(value, expr.span)?;
+        let ty = self.ty(term).clone();
+        if ty.axes.first().is_none_or(|axis| axis.size != Size::symbol(Self::rows())) {
+            let message = format!("a column has a value for each row, [n, …], and `{}` is {ty}", name.text);
+            return Err(self.error("E0219", message, expr.span, "this value"));
+        }
+        if let Some(data) = &mut self.data {
+            data.columns.push(program::Column { name: name.text.clone(), value: term });
+        }
+        Ok(term)
+    }
+
+    fn source(&mut self, from: &Expr) -> Out<Source> {
+        let (name, arguments) = match &from.kind {
+            ExprKind::Call(callee, arguments) => match &callee.kind {
+                ExprKind::Name(name) => (name, arguments),
+                _ => return Err(self.no_source(from.span)),
+            },
+            _ => return Err(self.no_source(from.span)),
+        };
+        if name.text != "csv" {
+            if SOURCES.contains(&name.text.as_str()) {
+                return Err(self.report(Later::Source.named(&name.text, name.span)));
+            }
+            return Err(self.no_source(name.span));
+        }
+        let mut source = None;
+        let mut separator = b',';
+        for argument in arguments {
+            let value = self.value(&argument.value, &mut Scope::default())?;
+            match (argument.name.as_ref().map(|name| name.text.as_str()), value) {
+                (None, Value::Text(path)) if source.is_none() => source = Some((path, argument.value.span)),
+                (Some("separator"), Value::Text(text)) if text.len() == 1 && text.is_ascii() => {
+                    separator = text.as_bytes()[0];
+                }
+                _ => {
+                    let message = "`csv` takes a path and, if it is not a comma, a `separator`";
+                    return Err(self.error("E0212", message, argument.value.span, "not this"));
+                }
+            }
+        }
+        match source {
+            Some((path, span)) => Ok(Source { path, separator, span }),
+            None => Err(self.error("E0212", "`csv` is not given its path", from.span, "which file?")),
+        }
+    }
+
+    fn no_source(&mut self, span: Span) -> Reported {
+        let error = Diagnostic::error("E0201", "no such source of data", span, "unknown");
+        self.report(error.help("write `csv(\"file.csv\")`"))
+    }
+
+    /// `holdout(train = 80%, test = 20%, seed = 1)`.
+    fn split(&mut self, expr: &Expr) -> Out<Split> {
+        let arguments = match &expr.kind {
+            ExprKind::Call(callee, arguments) => match &callee.kind {
+                ExprKind::Name(name) if name.text == "holdout" => arguments,
+                ExprKind::Name(name) if SPLITS.contains(&name.text.as_str()) => {
+                    return Err(self.report(Later::Split.named(&name.text, name.span)));
+                }
+                _ => return Err(self.no_split(expr.span)),
+            },
+            _ => return Err(self.no_split(expr.span)),
+        };
+        let (mut parts, mut seed, mut shuffle, mut stratify) = ([None; 3], 0, true, None);
+        for Argument { name, value } in arguments {
+            let span = value.span;
+            let Some(name) = name else {
+                return Err(self.error("E0212", "the settings of a split have names", span, "which one is this?"));
+            };
+            if name.text == "stratify" {
+                let ExprKind::Name(column) = &value.kind else {
+                    return Err(self.error("E0212", "`stratify` names a column", span, "this is none"));
+                };
+                stratify = Some((column.text.clone(), column.span));
+                continue;
+            }
+            let given = self.value(value, &mut Scope::default())?;
+            match (name.text.as_str(), given) {
+                ("train", Value::Number(number)) => parts[0] = Some(Spanned { number, span }),
+                ("valid", Value::Number(number)) => parts[1] = Some(Spanned { number, span }),
+                ("test", Value::Number(number)) => parts[2] = Some(Spanned { number, span }),
+                ("shuffle", Value::Truth(truth)) => shuffle = truth,
+                ("seed", value) => seed = self.seed(&value, span)?,
+                ("train" | "valid" | "test" | "shuffle", other) => {
+                    let message = format!("`{}` of a split is no such value", name.text);
+                    return Err(self.error("E0211", message, span, other.noun()));
+                }
+                _ => {
+                    let known = ["train", "valid", "test", "seed", "shuffle", "stratify"];
+                    let near = nearest(&name.text, known.into_iter());
+                    let help =
+                        near.map_or(format!("it has {}", known.join(", ")), |near| format!("did you mean `{near}`?"));
+                    let message = format!("`holdout` has no setting `{}`", name.text);
+                    return Err(self.report(Diagnostic::error("E0212", message, name.span, "unknown").help(help)));
+                }
+            }
+        }
+        let [train, valid, test] = parts;
+        let train = train.unwrap_or_else(|| {
+            let rest = [valid, test].into_iter().flatten().fold(Number::whole(1), |rest, part| rest.minus(part.number));
+            Spanned { number: rest, span: expr.span }
+        });
+        Ok(Split { train, valid, test, seed, shuffle, stratify, span: expr.span })
+    }
+
+    fn no_split(&mut self, span: Span) -> Reported {
+        let error = Diagnostic::error("E0201", "no such split", span, "unknown");
+        self.report(error.help("write `split = holdout(train = 80%, test = 20%, seed = 1)`"))
+    }
+
+    pub(super) fn seed(&mut self, value: &Value, span: Span) -> Out<u64> {
+        let whole = self.whole(value, "a seed", span)?;
+        u64::try_from(whole).map_err(|_| self.error("E0213", "a seed is not below 0", span, "here"))
+    }
+
+    /// A name in a `data` block that is no column. What follows is checked as if it were one.
+    pub(super) fn unknown_column(&mut self, name: &Name, span: Span) -> Option<Value> {
+        let open = self.open.as_ref()?;
+        let near = nearest(&name.text, open.columns.iter().map(|column| column.name.as_str()));
+        let help = match near {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => {
+                let names: Vec<&str> = open.columns.iter().take(12).map(|column| column.name.as_str()).collect();
+                let more = if open.columns.len() > names.len() { ", …" } else { "" };
+                format!("its columns are {}{more}", names.join(", "))
+            }
+        };
+        let column = Column { name: name.text.clone(), holds: Holds::Numbers, span };
+        let error = Diagnostic::error("E0220", format!("no column is called `{}`", name.text), span, "unknown")
+            .label(open.source, "the columns are those of this file")
+            .help(help);
+        self.report(error);
+        let open = self.open.as_mut()?;
+        open.columns.push(column);
+        Some(Value::RawColumn(open.columns.len() - 1))
+    }
+
+    /// The numbers of a source column.
+    pub(super) fn raw_numbers(&mut self, at: usize, span: Span) -> Out<TermId> {
+        let column = self.raw_column(at)?;
+        if column.holds == Holds::Text {
+            let error =
+                Diagnostic::error("E0211", format!("column `{}` holds text", column.name), span, "numbers are wanted")
+                    .label(column.span, "the column is named here")
+                    .help(format!("`category({})` makes classes of it", column.name));
+            return Err(self.report(error));
+        }
+        Ok(self.raw(column.name, RawKind::Numbers, Elem::Float, span))
+    }
+
+    fn raw_column(&self, at: usize) -> Out<Column> {
+        self.open.as_ref().and_then(|open| open.columns.get(at)).cloned().ok_or(Reported)
+    }
+
+    fn raw(&mut self, name: String, kind: RawKind, elem: Elem, span: Span) -> TermId {
+        let rows = Axis { size: Size::symbol(Self::rows()), origin: None };
+        let ty = Type { elem, along: Vec::new(), axes: vec![rows] };
+        let raw = self.data.as_mut().map_or(0, |data| {
+            let known = data.raw.iter().position(|raw| raw.name == name && raw.kind == kind);
+            known.unwrap_or_else(|| {
+                data.raw.push(Raw { name, kind, ty: ty.clone(), span });
+                data.raw.len() - 1
+            })
+        });
+        self.leaf(Leaf::Raw(raw), ty, span)
+    }
+
+    /// `category(column)`: the classes of the training rows.
+    pub(super) fn category(&mut self, value: Value, span: Span) -> Out<Value> {
+        let Value::RawColumn(at) = value else {
+            let message = "`category` takes a column of the source by its name";
+            return Err(self.error("E0211", message, span, value.noun()));
+        };
+        let column = self.raw_column(at)?;
+        let Some(source) = self.data.as_ref().map(|data| data.source.clone()) else { return Err(Reported) };
+        let count =
+            self.schemas.classes(self.sources, &source, &column.name, span).map_err(|wrong| self.report(wrong))?;
+        let text = format!("classes are in the training rows of column `{}`", column.name);
+        let elem = Elem::Class(Axis::new(Size::from(count as i64), column.span, text));
+        Ok(Value::Tensor(self.raw(column.name, RawKind::Classes, elem, span)))
+    }
+
+    /// `fitted(e)`: the value of `e` on the training rows.
+    pub(super) fn fitted(&mut self, term: TermId, span: Span) -> Out<Value> {
+        let ty = self.ty(term).clone();
+        let (Some(data), Some(open)) = (&mut self.data, &mut self.open) else {
+            let error = Diagnostic::error("E0221", "only columns are fitted", span, "this is no column");
+            return Err(self.report(error.help("use it in a `data` block")));
+        };
+        if ty.axes.iter().any(|axis| axis.size.settled().is_none()) || !ty.along.is_empty() {
+            let error = Diagnostic::error("E0221", "a fitted value has no axis of rows", span, format!("this is {ty}"));
+            return Err(self.report(error.help("reduce over the rows first: `mean(i: x[i])`")));
+        }
+        let name = format!("{}.{}.{}", data.name, open.name, open.fitted);
+        open.fitted += 1;
+        data.fits.push(program::Fit { name, value: term });
+        let leaf = Leaf::Fit(data.fits.len() - 1);
+        Ok(Value::Tensor(self.leaf(leaf, ty, span)))
+    }
+}
+
+/// The value of `name = value`, if the statement is that.
+pub fn setting<'t>(statement: &'t Statement, name: &str) -> Option<&'t Expr> {
+    match &statement.kind {
+        StatementKind::Assign(Target::One(target), None, Init::Value(expr)) if target.text == name => Some(expr),
+        _ => None,
+    }
+}

@@ -1,0 +1,248 @@
+//! Expressions to values.
+
+use super::{Elaborator, Out, Reported, nearest};
+use crate::check::later::{FUNCTIONS, Later};
+use crate::check::number::Number;
+use crate::check::terms::{Kind, Leaf, TermId};
+use crate::check::types::{Axis, Elem, Type};
+use crate::check::value::{Bound, Scope, Value};
+use crate::diagnostic::Diagnostic;
+use crate::ir::Size;
+use crate::source::Span;
+use crate::syntax::tree::{Expr, ExprKind, ItemKind, Name};
+use std::rc::Rc;
+
+impl Elaborator<'_> {
+    pub(super) fn value(&mut self, expr: &Expr, scope: &mut Scope) -> Out<Value> {
+        self.deeper(expr.span, |this| this.value_here(expr, scope))
+    }
+
+    fn value_here(&mut self, expr: &Expr, scope: &mut Scope) -> Out<Value> {
+        let span = expr.span;
+        match &expr.kind {
+            ExprKind::Number { digits, percent } => self.number(digits, *percent, span),
+            ExprKind::Text(text) => Ok(Value::Text(text.clone())),
+            ExprKind::Truth(truth) => Ok(Value::Truth(*truth)),
+            ExprKind::Name(name) => self.name(name, span, scope).map(|bound| bound.value),
+            ExprKind::Call(callee, arguments) => {
+                let arguments = self.arguments(arguments, scope);
+                self.call(callee, arguments?, span, scope)
+            }
+            ExprKind::Pipe(from, _, stage) => self.pipe(from, stage, span, scope),
+            ExprKind::Reduce(reduce) => self.reduce(reduce, span, scope),
+            ExprKind::Index(base, places) => self.read(base, places, span, scope),
+            ExprKind::Unary(op, a) => {
+                let value = self.value(a, scope)?;
+                self.unary(*op, value, a.span, span)
+            }
+            ExprKind::Binary(op, operator, a, b) => {
+                let (one, two) = (self.value(a, scope), self.value(b, scope));
+                self.binary(*op, *operator, (one?, a.span), (two?, b.span), span)
+            }
+            ExprKind::If(condition, yes, no) => self.choose(condition, yes, no, span, scope),
+            ExprKind::List(parts) => {
+                let parts: Vec<Out<(Value, Span)>> =
+                    parts.iter().map(|part| Ok((self.value(part, scope)?, part.span))).collect();
+                Ok(Value::List(parts.into_iter().collect::<Out<_>>()?))
+            }
+            ExprKind::Field(..) => Err(self.later(Later::Part, span)),
+            ExprKind::As(..) => Err(self.later(Later::As, span)),
+            ExprKind::Range(..) => Err(self.later(Later::Range, span)),
+            ExprKind::Comprehension(..) => Err(self.later(Later::Comprehension, span)),
+            ExprKind::Tuple(_) => Err(self.later(Later::Tuple, span)),
+            ExprKind::Record(_) => Err(self.later(Later::Record, span)),
+            ExprKind::Scan(_) => Err(self.later(Later::Scan, span)),
+            ExprKind::From(..) => Err(self.later(Later::From, span)),
+        }
+    }
+
+    fn number(&mut self, digits: &str, percent: bool, span: Span) -> Out<Value> {
+        let Some(number) = Number::parse(digits) else {
+            return Err(self.error("E0218", "this number does not fit", span, "too large"));
+        };
+        Ok(Value::Number(if percent { number.over(Number::whole(100)) } else { number }))
+    }
+
+    /// What a name stands for: indices, names of the body, items of the file, the standard library.
+    pub(super) fn name(&mut self, name: &Name, span: Span, scope: &Scope) -> Out<Bound> {
+        if let Some([index]) = scope.index(&name.text) {
+            let ty = Type { elem: Elem::Int, along: vec![*index], axes: Vec::new() };
+            let term = self.term(Kind::Index(*index), ty, span);
+            return Ok(self.bound(Value::Tensor(term), name.span));
+        }
+        if let Some(bound) = scope.get(&name.text) {
+            return match bound.value {
+                Value::Wrong => Err(Reported),
+                _ => Ok(bound.clone()),
+            };
+        }
+        match self.library.find(&name.text, self.sources, &mut self.found) {
+            Some(item) => match &item.kind {
+                ItemKind::Let(_) => self.file_let(&name.text),
+                _ => Ok(self.bound(Value::Item(Rc::clone(&item)), span)),
+            },
+            None => match self.unknown_column(name, span) {
+                Some(column) => Ok(self.bound(column, span)),
+                None => Err(self.unknown(name, scope)),
+            },
+        }
+    }
+
+    pub(super) fn bound(&self, value: Value, span: Span) -> Bound {
+        Bound { value, origin: crate::check::types::Origin { span, text: "is decided here".into() } }
+    }
+
+    /// What a call calls. One that nothing declares is reported, and what it nearly is stands in for it, so that what
+    /// follows is checked as well.
+    pub(super) fn callee(&mut self, callee: &Expr, scope: &mut Scope) -> Out<Value> {
+        let ExprKind::Name(name) = &callee.kind else { return self.value(callee, scope) };
+        let known = scope.get(&name.text).is_some() || scope.index(&name.text).is_some();
+        if known || self.library.find(&name.text, self.sources, &mut self.found).is_some() {
+            return self.value(callee, scope);
+        }
+        let reported = self.unknown(name, scope);
+        let near = nearest(&name.text, self.library.names()).map(str::to_string).ok_or(reported)?;
+        let item = self.library.find(&near, self.sources, &mut self.found).ok_or(reported)?;
+        Ok(Value::Item(item))
+    }
+
+    fn unknown(&mut self, name: &Name, scope: &Scope) -> Reported {
+        if self.blind {
+            return Reported;
+        }
+        if FUNCTIONS.contains(&name.text.as_str()) {
+            return self.report(Later::Function.named(&name.text, name.span));
+        }
+        let known = scope.known().chain(self.library.names());
+        let near = nearest(&name.text, known).map(|near| format!("did you mean `{near}`?"));
+        let error = Diagnostic::error("E0201", format!("nothing is called `{}`", name.text), name.span, "unknown");
+        self.report(Diagnostic { help: near, ..error })
+    }
+
+    /// The value of a `let` among the items, which is evaluated once.
+    pub(super) fn file_let(&mut self, name: &str) -> Out<Bound> {
+        match self.lets.get(name) {
+            // One that reads itself is reported where names are checked.
+            Some(None) => return Err(Reported),
+            Some(Some(Bound { value: Value::Wrong, .. })) => return Err(Reported),
+            Some(Some(bound)) => return Ok(bound.clone()),
+            None => {}
+        }
+        let Some(item) = self.library.own(name) else { return Err(Reported) };
+        let ItemKind::Let(declared) = &item.kind else { return Err(Reported) };
+        self.lets.insert(name.to_string(), None);
+        let calls = std::mem::take(&mut self.calls);
+        let given = self.overrides.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value.clone());
+        let value = match given {
+            Some(value) => Ok(value),
+            None => self.value(&declared.value, &mut Scope::default()),
+        };
+        self.calls = calls;
+        let bound = self.bound(value.as_ref().map_or(Value::Wrong, Value::clone), declared.value.span);
+        self.lets.insert(name.to_string(), Some(bound.clone()));
+        let value = value?;
+        self.keep_setting(name, &value);
+        Ok(Bound { value, ..bound })
+    }
+
+    fn keep_setting(&mut self, name: &str, value: &Value) {
+        use crate::check::program::Setting;
+        let setting = match value {
+            Value::Number(number) => Setting::Number(*number),
+            Value::Truth(truth) => Setting::Truth(*truth),
+            Value::Text(text) => Setting::Text(text.clone()),
+            _ => return,
+        };
+        self.settings.insert(name.to_string(), setting);
+    }
+
+    /// A value where a tensor is wanted.
+    pub(super) fn tensor(&mut self, value: Value, span: Span) -> Out<TermId> {
+        match value {
+            Value::Tensor(term) => Ok(term),
+            Value::Number(number) => {
+                let elem = if number.to_whole().is_some() { Elem::Int } else { Elem::Float };
+                Ok(self.term(Kind::Number(number.to_f64()), Type::scalar(elem), span))
+            }
+            Value::Truth(truth) => Ok(self.term(Kind::Truth(truth), Type::scalar(Elem::Bool), span)),
+            Value::Size(axis) => Ok(self.term(Kind::Size(axis.size), Type::scalar(Elem::Int), span)),
+            Value::RawColumn(at) => self.raw_numbers(at, span),
+            Value::List(parts) => {
+                let parts: Vec<Out<TermId>> = parts.into_iter().map(|(part, at)| self.tensor(part, at)).collect();
+                self.stack(parts.into_iter().collect::<Out<_>>()?, span)
+            }
+            Value::Wrong => Err(Reported),
+            other => {
+                let message = format!("a tensor is wanted here, and this is {}", other.noun());
+                Err(self.error("E0211", message, span, other.noun()))
+            }
+        }
+    }
+
+    /// Tensors of one shape side by side along a new last axis.
+    fn stack(&mut self, parts: Vec<TermId>, span: Span) -> Out<TermId> {
+        let Some(first) = parts.first() else {
+            return Err(self.error("E0211", "a tensor is wanted here, and this list is empty", span, "nothing in it"));
+        };
+        let ty = self.ty(*first).clone();
+        for part in &parts[1..] {
+            let other = self.ty(*part);
+            if other.sizes() != ty.sizes() || !same_elem(&ty.elem, &other.elem) || other.along != ty.along {
+                let message = format!("the parts of a list are to have one type, and these are {ty} and {other}");
+                let (one, two) = (self.terms.get(*first).span, self.terms.get(*part).span);
+                let error = Diagnostic::error("E0205", message, span, "in this list");
+                return Err(self.report(error.label(one, format!("{ty}")).label(two, format!("{}", self.ty(*part)))));
+            }
+        }
+        let axis = Axis::new(Size::from(parts.len() as i64), span, "parts are listed here");
+        let axes = [&ty.axes[..], &[axis]].concat();
+        Ok(self.term(Kind::Stack(parts), Type { axes, ..ty }, span))
+    }
+
+    pub(super) fn leaf(&mut self, leaf: Leaf, ty: Type, span: Span) -> TermId {
+        self.term(Kind::Leaf(leaf), ty, span)
+    }
+
+    /// A settled whole number, for a size, a count or an index; `what` says what it is for.
+    pub(super) fn whole(&mut self, value: &Value, what: &str, span: Span) -> Out<i64> {
+        let message = match value {
+            Value::Wrong => return Err(Reported),
+            Value::Number(number) => match number.to_whole() {
+                Some(whole) => return Ok(whole),
+                None => format!("{what} is a whole number, and this is {number}"),
+            },
+            other => format!("{what} is a whole number, and this is {}", other.noun()),
+        };
+        Err(self.error("E0213", message, span, "here"))
+    }
+
+    /// The size that an expression of a written type gives.
+    pub(super) fn size(&mut self, expr: &Expr, scope: &mut Scope) -> Out<Axis> {
+        let (value, origin) = match &expr.kind {
+            ExprKind::Name(name) => {
+                let bound = self.name(name, expr.span, scope)?;
+                (bound.value, Some(bound.origin))
+            }
+            _ => (self.value(expr, scope)?, None),
+        };
+        if let Value::Size(axis) = value {
+            return Ok(axis);
+        }
+        let whole = self.whole(&value, "a size", expr.span)?;
+        if whole < 0 {
+            let message = format!("a size is not below 0, and this is {whole}");
+            return Err(self.error("E0213", message, expr.span, "here"));
+        }
+        let axis = Axis::new(Size::from(whole), expr.span, "is written here");
+        Ok(Axis { origin: origin.or(axis.origin), ..axis })
+    }
+}
+
+/// Whether two kinds of element are one.
+pub(super) fn same_elem(a: &Elem, b: &Elem) -> bool {
+    match (a, b) {
+        (Elem::Float, Elem::Float) | (Elem::Int, Elem::Int) | (Elem::Bool, Elem::Bool) => true,
+        (Elem::Class(a), Elem::Class(b)) => a.size == b.size,
+        (Elem::Float | Elem::Int | Elem::Bool | Elem::Class(_), _) => false,
+    }
+}

@@ -1,0 +1,188 @@
+//! Index notation: `let y[i, j] = …`, `x[i, j]`, `f(j: …)`. Inside it a term is a family of tensors along indices.
+
+use super::call::Arg;
+use super::{Elaborator, Out};
+use crate::check::later::Later;
+use crate::check::shapes::with_origin;
+use crate::check::terms::{Index, Kind, TermId};
+use crate::check::types::{Axis, IndexId, Type};
+use crate::check::value::{Scope, Value};
+use crate::diagnostic::Diagnostic;
+use crate::source::Span;
+use crate::syntax::tree::{Expr, ExprKind, IndexPlace, Name, Reduce};
+
+impl Elaborator<'_> {
+    fn open_index(&mut self, name: &Name) -> IndexId {
+        self.terms.indices.push(Index { name: name.text.clone(), span: name.span, axis: None });
+        IndexId(self.terms.indices.len() as u32 - 1)
+    }
+
+    /// `let name[places] = body`: the indices become the axes of the result.
+    pub(super) fn spread(&mut self, name: &Name, places: &[IndexPlace], body: &Expr, scope: &mut Scope) -> Out<TermId> {
+        let mut ids = Vec::new();
+        let outer = scope.indices.len();
+        let declared = self.declare(places, &mut ids, scope);
+        let term = declared.and_then(|()| {
+            let value = self.value(body, scope)?;
+            self.tensor(value, body.span)
+        });
+        scope.indices.truncate(outer);
+        let term = term?;
+        let ty = self.ty(term).clone();
+        if !ty.axes.is_empty() {
+            let message = format!("for each index of `{}` a scalar is wanted, and this is {ty}", name.text);
+            let error = Diagnostic::error("E0208", message, body.span, "an axis is left over");
+            return Err(
+                self.report(error.help("read every axis at an index, `x[i, j]`, or reduce over it, `sum(j: …)`"))
+            );
+        }
+        self.close(term, ty, &ids, name.span)
+    }
+
+    fn declare(&mut self, places: &[IndexPlace], ids: &mut Vec<IndexId>, scope: &mut Scope) -> Out<()> {
+        for place in places {
+            match place {
+                IndexPlace::At(Expr { kind: ExprKind::Name(name), .. }, None) => {
+                    let id = self.open_index(name);
+                    scope.indices.push((name.text.clone(), vec![id]));
+                    ids.push(id);
+                }
+                IndexPlace::Rest(Some(name), span) => {
+                    let Some(axes) = scope.rest(&name.text).map(<[Axis]>::to_vec) else {
+                        let message = format!("nothing is called `..{}`", name.text);
+                        let error = Diagnostic::error("E0201", message, *span, "unknown");
+                        return Err(self.report(error.help("a rest is named in the signature: `x: [..s, d]`")));
+                    };
+                    let rest: Vec<IndexId> = axes.iter().map(|_| self.open_index(name)).collect();
+                    scope.indices.push((name.text.clone(), rest.clone()));
+                    ids.extend(rest);
+                }
+                IndexPlace::At(Expr { kind: ExprKind::Name(name), .. }, Some(size)) => {
+                    let axis = self.size(size, scope)?;
+                    let id = self.open_index(name);
+                    self.terms.indices[id.0 as usize].axis = Some(axis);
+                    scope.indices.push((name.text.clone(), vec![id]));
+                    ids.push(id);
+                }
+                IndexPlace::At(at, _) => return Err(self.later(Later::PlaceByExpression, at.span)),
+                IndexPlace::Rest(None, span) => return Err(self.later(Later::NamelessRest, *span)),
+                IndexPlace::Slice(at, ..) => return Err(self.later(Later::Slice, at.span)),
+                IndexPlace::Group(_, span) => return Err(self.later(Later::Group, *span)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Indices become the last axes of a term.
+    fn close(&mut self, term: TermId, ty: Type, ids: &[IndexId], span: Span) -> Out<TermId> {
+        let mut axes = ty.axes.clone();
+        for id in ids {
+            let index = self.terms.index_of(*id).clone();
+            let Some(axis) = index.axis else {
+                let message = format!("nothing says how far the index `{}` goes", index.name);
+                let error = Diagnostic::error("E0214", message, index.span, "no axis is read at it");
+                return Err(self.report(error));
+            };
+            axes.push(axis);
+        }
+        let along = ty.along.iter().copied().filter(|id| !ids.contains(id)).collect();
+        Ok(self.term(Kind::Spread(term, ids.to_vec()), Type { along, axes, ..ty }, span))
+    }
+
+    /// `base[places]`: every axis is read at an index.
+    pub(super) fn read(&mut self, base: &Expr, places: &[IndexPlace], span: Span, scope: &mut Scope) -> Out<Value> {
+        let value = self.value(base, scope)?;
+        let term = self.tensor(value, base.span)?;
+        let mut ids = Vec::new();
+        for place in places {
+            match place {
+                IndexPlace::At(Expr { kind: ExprKind::Name(name), .. }, None) => match scope.index(&name.text) {
+                    Some([id]) => ids.push(*id),
+                    Some(_) => return Err(self.error("E0208", "a rest is read as `..s`", name.span, "here")),
+                    None if scope.get(&name.text).is_some() => {
+                        return Err(self.later(Later::PlaceByExpression, name.span));
+                    }
+                    None => {
+                        let message = format!("no index is called `{}` here", name.text);
+                        let error = Diagnostic::error("E0201", message, name.span, "unknown");
+                        let help = "indices are opened by `let y[i] = …` or `sum(i: …)`";
+                        return Err(self.report(error.help(help)));
+                    }
+                },
+                IndexPlace::Rest(Some(name), at) => match scope.index(&name.text) {
+                    Some(rest) => ids.extend_from_slice(rest),
+                    None => return Err(self.later(Later::NamelessRest, *at)),
+                },
+                IndexPlace::At(at, _) => return Err(self.later(Later::PlaceByExpression, at.span)),
+                IndexPlace::Rest(None, at) => return Err(self.later(Later::NamelessRest, *at)),
+                IndexPlace::Slice(at, ..) => return Err(self.later(Later::Slice, at.span)),
+                IndexPlace::Group(_, at) => return Err(self.later(Later::Group, *at)),
+            }
+        }
+        self.read_at(term, &ids, base.span, span).map(Value::Tensor)
+    }
+
+    fn read_at(&mut self, term: TermId, ids: &[IndexId], base: Span, span: Span) -> Out<TermId> {
+        let ty = self.ty(term).clone();
+        if ty.axes.len() != ids.len() {
+            let message = format!("{ty} has {} axes, and {} are read", ty.axes.len(), ids.len());
+            let error = Diagnostic::error("E0205", message, span, "this read");
+            return Err(self.report(error.label(base, format!("this is {ty}"))));
+        }
+        if ids.iter().enumerate().any(|(at, id)| ids[..at].contains(id) || ty.along.contains(id)) {
+            return Err(self.later(Later::OneIndexTwice, span));
+        }
+        for (id, axis) in ids.iter().zip(&ty.axes) {
+            let index = self.terms.index_of(*id).clone();
+            match &index.axis {
+                None => self.terms.indices[id.0 as usize].axis = Some(axis.clone()),
+                Some(known) if known.size == axis.size => {}
+                Some(known) => {
+                    let message = format!("index `{}` runs over {} and over {}", index.name, known.size, axis.size);
+                    let error = Diagnostic::error("E0203", message, span, format!("this reads {ty}"));
+                    return Err(self.report(with_origin(with_origin(error, known), axis)));
+                }
+            }
+        }
+        let mut along = [&ty.along[..], ids].concat();
+        along.sort_unstable();
+        let read = Type { along, axes: Vec::new(), ..ty };
+        Ok(self.term(Kind::Read(term, ids.to_vec()), read, span))
+    }
+
+    /// `f(i, j: body)`: `f` of what `body` is along the indices.
+    pub(super) fn reduce(&mut self, reduce: &Reduce, span: Span, scope: &mut Scope) -> Out<Value> {
+        if let Some(filter) = &reduce.filter {
+            return Err(self.later(Later::Where, filter.span));
+        }
+        let outer = scope.indices.len();
+        let ids: Vec<IndexId> = reduce.indices.iter().map(|name| self.open_index(name)).collect();
+        for (name, id) in reduce.indices.iter().zip(&ids) {
+            scope.indices.push((name.text.clone(), vec![*id]));
+        }
+        let term = self.value(&reduce.body, scope).and_then(|value| self.tensor(value, reduce.body.span));
+        scope.indices.truncate(outer);
+        let term = term?;
+        let ty = self.ty(term).clone();
+        let family = self.close(term, ty, &ids, reduce.body.span)?;
+        let given = vec![Arg::plain(Value::Tensor(family), reduce.body.span)];
+        let result = self.call(&reduce.function, given, span, scope)?;
+        self.read_result(result, reduce, span, scope)
+    }
+
+    /// A function that gives a vector along its indices, as `softmax` does, is read at the same indices outside.
+    fn read_result(&mut self, result: Value, reduce: &Reduce, span: Span, scope: &Scope) -> Out<Value> {
+        let Value::Tensor(term) = result else { return Ok(result) };
+        let outside = |name: &Name| match scope.index(&name.text) {
+            Some([id]) => Some(*id),
+            _ => None,
+        };
+        let ids: Option<Vec<IndexId>> = reduce.indices.iter().map(outside).collect();
+        match ids {
+            Some(ids) if !ids.is_empty() && self.ty(term).axes.len() == ids.len() => {
+                self.read_at(term, &ids, span, span).map(Value::Tensor)
+            }
+            _ => Ok(result),
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! Elaboration: from the tree to terms. Every call is entered with the values that it is given.
+//!
+//! | file | what |
+//! |---|---|
+//! | `expr` | expressions; names; what a value becomes where a tensor is wanted |
+//! | `operators` | arithmetic, comparison, `if` |
+//! | `call` | calls and pipes; arguments to parameters |
+//! | `signature` | written types against the tensors that they are given |
+//! | `layer` | bodies of layers and functions; parameters |
+//! | `index` | index notation |
+//! | `primitive` | the functions whose rule is here |
+//! | `data` | sources, columns, splits |
+//! | `train` | what is minimized, reported, and for how long |
+//! | `optimizer` | the recurrence of an optimizer, for each parameter |
+
+mod call;
+mod data;
+mod expr;
+mod index;
+mod layer;
+mod operators;
+mod optimizer;
+pub mod primitive;
+mod signature;
+mod train;
+
+pub use data::setting;
+
+use super::later::Later;
+use super::library::Library;
+use super::program::{self, Setting};
+use super::schema::Schemas;
+use super::terms::{Kind, TermId, Terms};
+use super::types::Type;
+use super::value::{Bound, Value};
+use crate::diagnostic::{Diagnostic, Label, Severity};
+use crate::ir::Symbol;
+use crate::source::{Sources, Span};
+use crate::syntax::tree::Name;
+use std::collections::{BTreeMap, HashMap};
+
+/// Something is wrong, and a diagnostic says so already.
+#[derive(Clone, Copy, Debug)]
+pub struct Reported;
+
+pub type Out<T> = Result<T, Reported>;
+
+/// How deep calls and expressions may nest in all; what recurses here stays within a thread's stack.
+const MAX_DEPTH: usize = 300;
+
+/// The name of the rows of a batch.
+pub const ROWS: &str = "n";
+
+pub struct Elaborator<'a> {
+    pub sources: &'a mut Sources,
+    schemas: &'a mut dyn Schemas,
+    library: &'a mut Library,
+    /// Values that the command line gives to `let` items.
+    overrides: &'a [(String, Value)],
+    pub found: Vec<Diagnostic>,
+    terms: Terms,
+    params: Vec<program::Param>,
+    data: Option<program::Data>,
+    /// What is known of the source while a `data` block is checked.
+    open: Option<data::Open>,
+    /// Columns in which something is wrong.
+    wrong_columns: Vec<Name>,
+    /// Whether the columns are not known, so that any name may be one.
+    blind: bool,
+    /// `let` items by name; `None` while one is being evaluated.
+    lets: HashMap<String, Option<Bound>>,
+    settings: BTreeMap<String, Setting>,
+    /// The calls that are being entered: where, and of what.
+    calls: Vec<(Span, String)>,
+    depth: usize,
+}
+
+impl<'a> Elaborator<'a> {
+    pub fn new(
+        sources: &'a mut Sources,
+        schemas: &'a mut dyn Schemas,
+        library: &'a mut Library,
+        overrides: &'a [(String, Value)],
+    ) -> Elaborator<'a> {
+        Elaborator {
+            sources,
+            schemas,
+            library,
+            overrides,
+            found: Vec::new(),
+            terms: Terms::default(),
+            params: Vec::new(),
+            data: None,
+            open: None,
+            wrong_columns: Vec::new(),
+            blind: false,
+            lets: HashMap::new(),
+            settings: BTreeMap::new(),
+            calls: Vec::new(),
+            depth: 0,
+        }
+    }
+
+    /// Keeps a diagnostic, with the calls that lead to its place.
+    fn report(&mut self, mut diagnostic: Diagnostic) -> Reported {
+        if diagnostic.severity == Severity::Error {
+            for (span, name) in self.calls.iter().rev() {
+                if !diagnostic.labels.iter().any(|label| label.span == *span) {
+                    diagnostic = diagnostic.label(*span, format!("in this use of `{name}`"));
+                }
+            }
+            self.lead_with_the_users_text(&mut diagnostic);
+        }
+        let place = |diagnostic: &Diagnostic| diagnostic.labels.first().map(|label| label.span);
+        let known = |known: &Diagnostic| {
+            known.code == diagnostic.code && place(known) == place(&diagnostic) && known.message == diagnostic.message
+        };
+        if !self.found.iter().any(known) {
+            self.found.push(diagnostic);
+        }
+        Reported
+    }
+
+    /// A mistake that shows inside the standard library was made where the user's own text calls it.
+    fn lead_with_the_users_text(&self, diagnostic: &mut Diagnostic) {
+        let own = |span: Span| !self.library.is_stdlib(span.source);
+        let calls: Vec<Span> = self.calls.iter().rev().map(|(span, _)| *span).collect();
+        let first = diagnostic.labels.first().map(|label| label.span);
+        if first.is_none_or(own) {
+            return;
+        }
+        let place = |label: &Label| own(label.span) && calls.contains(&label.span);
+        if let Some(at) = diagnostic.labels.iter().position(place) {
+            let label = diagnostic.labels.remove(at);
+            diagnostic.labels.insert(0, label);
+        }
+    }
+
+    fn error(&mut self, code: &'static str, message: impl Into<String>, span: Span, text: &str) -> Reported {
+        self.report(Diagnostic::error(code, message, span, text))
+    }
+
+    /// For what the language has and this program does not yet.
+    fn later(&mut self, what: Later, span: Span) -> Reported {
+        self.report(what.diagnostic(span))
+    }
+
+    fn term(&mut self, kind: Kind, ty: Type, span: Span) -> TermId {
+        self.terms.add(kind, ty, span)
+    }
+
+    fn ty(&self, term: TermId) -> &Type {
+        &self.terms.get(term).ty
+    }
+
+    /// Goes one level deeper, unless that is too deep.
+    fn deeper<T>(&mut self, span: Span, f: impl FnOnce(&mut Self) -> Out<T>) -> Out<T> {
+        if self.depth >= MAX_DEPTH {
+            let help = "does a layer or function call itself without an `if` that ends it?";
+            let message = "calls and expressions nest too deep";
+            return Err(self.report(Diagnostic::error("E0215", message, span, "at this point").help(help)));
+        }
+        self.depth += 1;
+        let result = f(self);
+        self.depth -= 1;
+        result
+    }
+
+    /// Does something inside a call, which diagnostics from there will show.
+    fn inside<T>(&mut self, call: Span, name: &str, f: impl FnOnce(&mut Self) -> Out<T>) -> Out<T> {
+        self.calls.push((call, name.to_string()));
+        let result = self.deeper(call, f);
+        self.calls.pop();
+        result
+    }
+
+    /// Evaluates every `let` of the file, for what is wrong in those that nothing reads.
+    pub fn lets_alone(&mut self, names: &[String]) {
+        for name in names {
+            let _ = self.file_let(name);
+        }
+    }
+
+    pub fn rows() -> Symbol {
+        Symbol::new(ROWS)
+    }
+}
+
+/// The nearest known name, if one is near: at most a third of its letters differ. Case counts for nothing.
+pub fn nearest<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+    let lower = name.to_lowercase();
+    known
+        .filter(|other| *other != name)
+        .map(|other| (strsim::damerau_levenshtein(&lower, &other.to_lowercase()), other))
+        .filter(|(distance, other)| distance * 3 <= other.chars().count())
+        .min()
+        .map(|(_, other)| other)
+}

@@ -1,0 +1,255 @@
+//! Operators: on settled values at once, on tensors as terms.
+
+use super::expr::same_elem;
+use super::{Elaborator, Out, Reported};
+use crate::check::shapes::{self, Operand};
+use crate::check::terms::{Kind, TermId};
+use crate::check::types::{Axis, Elem, Type};
+use crate::check::value::{Scope, Value};
+use crate::diagnostic::Diagnostic;
+use crate::ir::{self, Compare, Size};
+use crate::source::Span;
+use crate::syntax::tree::{Binary, Expr, Unary};
+
+/// A value and the text that wrote it.
+pub(super) type Written = (Value, Span);
+
+impl Elaborator<'_> {
+    pub(super) fn unary(&mut self, op: Unary, value: Value, at: Span, span: Span) -> Out<Value> {
+        match (op, value) {
+            (Unary::Negate, Value::Number(number)) => Ok(Value::Number(number.negate())),
+            (Unary::Not, Value::Truth(truth)) => Ok(Value::Truth(!truth)),
+            (Unary::Negate, value) => {
+                let a = self.numbers(value, at)?;
+                let ty = self.ty(a).clone();
+                Ok(Value::Tensor(self.term(Kind::Unary(ir::Unary::Negate, a), ty, span)))
+            }
+            (Unary::Not, value) => {
+                let a = self.truths(value, at)?;
+                let ty = self.ty(a).clone();
+                Ok(Value::Tensor(self.term(Kind::Not(a), ty, span)))
+            }
+        }
+    }
+
+    pub(super) fn binary(&mut self, op: Binary, operator: Span, a: Written, b: Written, span: Span) -> Out<Value> {
+        if let Some(settled) = settled(op, &a.0, &b.0) {
+            return Ok(settled);
+        }
+        let term = match op {
+            Binary::Or | Binary::And => {
+                let (a, b) = ((self.truths(a.0, a.1)?, a.1), (self.truths(b.0, b.1)?, b.1));
+                let kind = if op == Binary::And { Kind::And(a.0, b.0) } else { Kind::Or(a.0, b.0) };
+                self.elementwise(kind, Elem::Bool, a, b, operator, span)?
+            }
+            Binary::Less => self.compare(Compare::Less, a, b, operator, span)?,
+            Binary::LessEqual => self.compare(Compare::LessEqual, a, b, operator, span)?,
+            Binary::Greater => self.compare(Compare::Less, b, a, operator, span)?,
+            Binary::GreaterEqual => self.compare(Compare::LessEqual, b, a, operator, span)?,
+            Binary::Equal => self.compare(Compare::Equal, a, b, operator, span)?,
+            Binary::NotEqual => self.compare(Compare::NotEqual, a, b, operator, span)?,
+            Binary::Add => self.arithmetic(ir::Binary::Add, a, b, operator, span)?,
+            Binary::Subtract => self.arithmetic(ir::Binary::Subtract, a, b, operator, span)?,
+            Binary::Multiply => self.arithmetic(ir::Binary::Multiply, a, b, operator, span)?,
+            Binary::Divide => self.arithmetic(ir::Binary::Divide, a, b, operator, span)?,
+            Binary::Power => self.arithmetic(ir::Binary::Power, a, b, operator, span)?,
+            Binary::Product => self.product(a, b, operator, span)?,
+        };
+        Ok(Value::Tensor(term))
+    }
+
+    pub(super) fn arithmetic(
+        &mut self,
+        op: ir::Binary,
+        a: Written,
+        b: Written,
+        operator: Span,
+        span: Span,
+    ) -> Out<TermId> {
+        let (a, b) = ((self.numbers(a.0, a.1), a.1), (self.numbers(b.0, b.1), b.1));
+        let (a, b) = ((a.0?, a.1), (b.0?, b.1));
+        let whole = matches!(self.ty(a.0).elem, Elem::Int) && matches!(self.ty(b.0).elem, Elem::Int);
+        let elem = match op {
+            ir::Binary::Divide | ir::Binary::Power => Elem::Float,
+            ir::Binary::Add
+            | ir::Binary::Subtract
+            | ir::Binary::Multiply
+            | ir::Binary::Minimum
+            | ir::Binary::Maximum => {
+                if whole {
+                    Elem::Int
+                } else {
+                    Elem::Float
+                }
+            }
+        };
+        self.elementwise(Kind::Binary(op, a.0, b.0), elem, a, b, operator, span)
+    }
+
+    fn compare(&mut self, op: Compare, a: Written, b: Written, operator: Span, span: Span) -> Out<TermId> {
+        let (a, b) = ((self.numbers(a.0, a.1)?, a.1), (self.numbers(b.0, b.1)?, b.1));
+        self.elementwise(Kind::Compare(op, a.0, b.0), Elem::Bool, a, b, operator, span)
+    }
+
+    fn product(&mut self, a: Written, b: Written, operator: Span, span: Span) -> Out<TermId> {
+        let (a, b) = ((self.numbers(a.0, a.1)?, a.1), (self.numbers(b.0, b.1)?, b.1));
+        let axes = shapes::product(self.operand(a), self.operand(b), operator).map_err(|wrong| self.report(wrong))?;
+        let along = self.along(a.0, b.0);
+        Ok(self.term(Kind::Product(a.0, b.0), Type { elem: Elem::Float, along, axes }, span))
+    }
+
+    /// A term whose operands broadcast to one shape.
+    fn elementwise(
+        &mut self,
+        kind: Kind,
+        elem: Elem,
+        a: (TermId, Span),
+        b: (TermId, Span),
+        operator: Span,
+        span: Span,
+    ) -> Out<TermId> {
+        let axes = self.broadcast(a, b, operator)?;
+        let along = self.along(a.0, b.0);
+        Ok(self.term(kind, Type { elem, along, axes }, span))
+    }
+
+    fn broadcast(&mut self, a: (TermId, Span), b: (TermId, Span), operator: Span) -> Out<Vec<Axis>> {
+        shapes::broadcast(self.operand(a), self.operand(b), operator).map_err(|wrong| self.report(wrong))
+    }
+
+    fn operand(&self, (term, span): (TermId, Span)) -> Operand<'_> {
+        Operand { ty: self.ty(term), span }
+    }
+
+    /// The indices that either runs along.
+    fn along(&self, a: TermId, b: TermId) -> Vec<crate::check::types::IndexId> {
+        let mut along = [&self.ty(a).along[..], &self.ty(b).along[..]].concat();
+        along.sort_unstable();
+        along.dedup();
+        along
+    }
+
+    /// `if`: a settled condition chooses a branch, any other an element.
+    pub(super) fn choose(
+        &mut self,
+        condition: &Expr,
+        yes: &Expr,
+        no: &Expr,
+        span: Span,
+        scope: &mut Scope,
+    ) -> Out<Value> {
+        let chosen = self.value(condition, scope)?;
+        if let Value::Truth(truth) = chosen {
+            return self.value(if truth { yes } else { no }, scope);
+        }
+        let condition_at = condition.span;
+        let condition = self.truths(chosen, condition_at)?;
+        let (a, b) = (self.value(yes, scope), self.value(no, scope));
+        let (a, b) = (self.tensor(a?, yes.span)?, self.tensor(b?, no.span)?);
+        let elem = self.one_elem(a, b, yes.span, no.span, span)?;
+        let axes = self.broadcast((a, yes.span), (b, no.span), span)?;
+        let branches = Type { elem: elem.clone(), along: self.along(a, b), axes };
+        let operand = Operand { ty: self.ty(condition), span: condition_at };
+        let either = Operand { ty: &branches, span: yes.span };
+        let axes = shapes::broadcast(operand, either, span).map_err(|wrong| self.report(wrong))?;
+        let mut along = [&branches.along[..], &self.ty(condition).along[..]].concat();
+        along.sort_unstable();
+        along.dedup();
+        let kind = Kind::Choose { condition, yes: a, no: b };
+        Ok(Value::Tensor(self.term(kind, Type { elem, along, axes }, span)))
+    }
+
+    fn one_elem(&mut self, a: TermId, b: TermId, at_a: Span, at_b: Span, span: Span) -> Out<Elem> {
+        let (one, two) = (self.ty(a).elem.clone(), self.ty(b).elem.clone());
+        match (&one, &two) {
+            _ if same_elem(&one, &two) => Ok(one),
+            (Elem::Float, Elem::Int) | (Elem::Int, Elem::Float) => Ok(Elem::Float),
+            (Elem::Int, Elem::Class(_)) | (Elem::Class(_), Elem::Int) => Ok(Elem::Int),
+            _ => {
+                let error =
+                    Diagnostic::error("E0211", "both branches of an `if` are to be of one kind", span, "this `if`")
+                        .label(at_a, format!("this is {}", self.ty(a)))
+                        .label(at_b, format!("this is {}", self.ty(b)));
+                Err(self.report(error))
+            }
+        }
+    }
+
+    /// A tensor of numbers; the number of a class is a plain int.
+    pub(super) fn numbers(&mut self, value: Value, span: Span) -> Out<TermId> {
+        let term = self.tensor(value, span)?;
+        let ty = self.ty(term).clone();
+        match ty.elem {
+            Elem::Float | Elem::Int => Ok(term),
+            Elem::Class(_) => Ok(self.term(Kind::Cast(term), Type { elem: Elem::Int, ..ty }, span)),
+            Elem::Bool => Err(self.wrong_elem("numbers are wanted here", &ty, span)),
+        }
+    }
+
+    fn truths(&mut self, value: Value, span: Span) -> Out<TermId> {
+        let term = self.tensor(value, span)?;
+        let ty = self.ty(term).clone();
+        match ty.elem {
+            Elem::Bool => Ok(term),
+            Elem::Float | Elem::Int | Elem::Class(_) => Err(self.wrong_elem("truth values are wanted here", &ty, span)),
+        }
+    }
+
+    fn wrong_elem(&mut self, wanted: &str, ty: &Type, span: Span) -> Reported {
+        self.error("E0211", wanted, span, &format!("this is {ty}"))
+    }
+}
+
+/// The result, where both are known before the run.
+fn settled(op: Binary, a: &Value, b: &Value) -> Option<Value> {
+    match (a, b) {
+        (Value::Number(x), Value::Number(y)) => Some(match op {
+            Binary::Add => Value::Number(x.plus(*y)),
+            Binary::Subtract => Value::Number(x.minus(*y)),
+            Binary::Multiply => Value::Number(x.times(*y)),
+            Binary::Divide => Value::Number(x.over(*y)),
+            Binary::Power => Value::Number(x.power(*y)),
+            Binary::Less => Value::Truth(x < y),
+            Binary::LessEqual => Value::Truth(x <= y),
+            Binary::Greater => Value::Truth(x > y),
+            Binary::GreaterEqual => Value::Truth(x >= y),
+            Binary::Equal => Value::Truth(x == y),
+            Binary::NotEqual => Value::Truth(x != y),
+            Binary::Or | Binary::And | Binary::Product => return None,
+        }),
+        (Value::Truth(x), Value::Truth(y)) => match op {
+            Binary::Or => Some(Value::Truth(*x || *y)),
+            Binary::And => Some(Value::Truth(*x && *y)),
+            Binary::Equal => Some(Value::Truth(x == y)),
+            Binary::NotEqual => Some(Value::Truth(x != y)),
+            _ => None,
+        },
+        (Value::Text(x), Value::Text(y)) => match op {
+            Binary::Equal => Some(Value::Truth(x == y)),
+            Binary::NotEqual => Some(Value::Truth(x != y)),
+            _ => None,
+        },
+        _ => sizes(op, a, b),
+    }
+}
+
+/// Sums and products of sizes stay sizes.
+fn sizes(op: Binary, a: &Value, b: &Value) -> Option<Value> {
+    let axis = match (a, b) {
+        (Value::Size(axis), _) | (_, Value::Size(axis)) => axis.clone(),
+        _ => return None,
+    };
+    let size = |value: &Value| match value {
+        Value::Size(axis) => Some(axis.size.clone()),
+        Value::Number(number) => number.to_whole().map(Size::from),
+        _ => None,
+    };
+    let (x, y) = (size(a)?, size(b)?);
+    let size = match op {
+        Binary::Add => x.plus(&y),
+        Binary::Subtract => x.minus(&y),
+        Binary::Multiply => x.times(&y),
+        _ => return None,
+    };
+    Some(Value::Size(Axis { size, ..axis }))
+}

@@ -1,0 +1,155 @@
+//! The functions whose rule is here. Their signatures are in `stdlib/core.mlx`, without a body.
+
+use super::call::Arg;
+use super::{Elaborator, Out, Reported};
+use crate::check::later::Later;
+use crate::check::number::Number;
+use crate::check::terms::{Kind, TermId};
+use crate::check::types::{Axis, Elem, Type};
+use crate::check::value::{Distribution, Scope, Value};
+use crate::ir::{Binary, Draw, Reduce, Size, Unary};
+use crate::source::Span;
+use crate::syntax::tree::Param;
+
+/// What a function without a body does.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Rule {
+    Elementwise(Unary),
+    /// Over all elements; of two things, elementwise.
+    Fold(Reduce, Option<Binary>),
+    ArgMax,
+    Pick,
+    Count,
+    Constant,
+    Fitted,
+    Category,
+    Distribution(Draw),
+}
+
+/// Every primitive by its name in the standard library.
+const RULES: &[(&str, Rule)] = &[
+    ("exp", Rule::Elementwise(Unary::Exp)),
+    ("log", Rule::Elementwise(Unary::Log)),
+    ("sqrt", Rule::Elementwise(Unary::SquareRoot)),
+    ("sin", Rule::Elementwise(Unary::Sin)),
+    ("cos", Rule::Elementwise(Unary::Cos)),
+    ("tanh", Rule::Elementwise(Unary::HyperbolicTangent)),
+    ("erf", Rule::Elementwise(Unary::ErrorFunction)),
+    ("abs", Rule::Elementwise(Unary::Absolute)),
+    ("floor", Rule::Elementwise(Unary::Floor)),
+    ("sum", Rule::Fold(Reduce::Sum, None)),
+    ("max", Rule::Fold(Reduce::Max, Some(Binary::Maximum))),
+    ("min", Rule::Fold(Reduce::Min, Some(Binary::Minimum))),
+    ("argmax", Rule::ArgMax),
+    ("pick", Rule::Pick),
+    ("count", Rule::Count),
+    ("constant", Rule::Constant),
+    ("fitted", Rule::Fitted),
+    ("category", Rule::Category),
+    ("uniform", Rule::Distribution(Draw::Uniform)),
+    ("normal", Rule::Distribution(Draw::Normal)),
+];
+
+/// The names of all primitives.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    RULES.iter().map(|(name, _)| *name)
+}
+
+fn rule(name: &str) -> Option<Rule> {
+    RULES.iter().find(|(known, _)| *known == name).map(|(_, rule)| *rule)
+}
+
+impl Elaborator<'_> {
+    /// A call that does not follow the written signature: of settled numbers, and `max` or `min` of two things.
+    pub(super) fn shortcut(&mut self, name: &str, given: &[Arg], span: Span) -> Option<Out<Value>> {
+        match (rule(name)?, given) {
+            (Rule::Elementwise(unary), [Arg { value: Value::Number(number), .. }]) => {
+                let value = unary.value(number.to_f64());
+                let whole = || format!("{value}").parse::<i64>().ok().map(Number::whole);
+                let floor = if unary == Unary::Floor { whole() } else { None };
+                Some(Ok(Value::Number(floor.unwrap_or(Number::Float(value)))))
+            }
+            (Rule::Fold(_, Some(binary)), [a, b]) => {
+                if let (Value::Number(x), Value::Number(y)) = (&a.value, &b.value) {
+                    let first = (x <= y) == (binary == Binary::Minimum);
+                    return Some(Ok(Value::Number(if first { *x } else { *y })));
+                }
+                let (a, b) = ((a.value.clone(), a.span), (b.value.clone(), b.span));
+                Some(self.arithmetic(binary, a, b, span, span).map(Value::Tensor))
+            }
+            _ => None,
+        }
+    }
+
+    /// A call of a primitive whose arguments met its signature.
+    pub(super) fn primitive(&mut self, name: &str, params: &[Param], scope: &Scope, span: Span) -> Out<Value> {
+        let Some(rule) = rule(name) else {
+            return Err(self.error("E0216", "only the standard library has functions without a body", span, "here"));
+        };
+        let value = |at: usize| params.get(at).and_then(|param| scope.get(&param.name.text)).map(|b| b.value.clone());
+        let tensor = |at: usize| match value(at) {
+            Some(Value::Tensor(term)) => Ok(term),
+            _ => Err(Reported),
+        };
+        match rule {
+            Rule::Elementwise(unary) => {
+                let a = tensor(0)?;
+                let ty = self.ty(a).clone();
+                let term = self.term(Kind::Unary(unary, a), ty.clone(), span);
+                if unary == Unary::Floor {
+                    return Ok(Value::Tensor(self.term(Kind::Cast(term), Type { elem: Elem::Int, ..ty }, span)));
+                }
+                Ok(Value::Tensor(term))
+            }
+            Rule::Fold(reduce, _) => {
+                let a = tensor(0)?;
+                let ty = Type { axes: Vec::new(), ..self.ty(a).clone() };
+                Ok(Value::Tensor(self.term(Kind::Fold(reduce, a), ty, span)))
+            }
+            Rule::ArgMax => {
+                let a = tensor(0)?;
+                let mut ty = self.ty(a).clone();
+                let Some(last) = ty.axes.pop() else { return Err(Reported) };
+                Ok(Value::Tensor(self.term(Kind::ArgMax(a), Type { elem: Elem::Class(last), ..ty }, span)))
+            }
+            Rule::Pick => self.pick(tensor(0)?, tensor(1)?, span),
+            Rule::Count => {
+                let sizes = self.ty(tensor(0)?).sizes();
+                let count = sizes.iter().fold(Size::from(1), |product, size| product.times(size));
+                Ok(match count.settled() {
+                    Some(count) => Value::Number(Number::whole(count)),
+                    None => Value::Size(Axis { size: count, origin: None }),
+                })
+            }
+            Rule::Constant => {
+                let a = tensor(0)?;
+                let ty = self.ty(a).clone();
+                Ok(Value::Tensor(self.term(Kind::Constant(a), ty, span)))
+            }
+            Rule::Fitted => self.fitted(tensor(0)?, span),
+            Rule::Category => match value(0) {
+                Some(value) => self.category(value, span),
+                None => Err(Reported),
+            },
+            Rule::Distribution(draw) => {
+                let number = |at: usize| match value(at) {
+                    Some(Value::Number(number)) => Ok(number.to_f64()),
+                    _ => Err(Reported),
+                };
+                match (number(0), number(1)) {
+                    (Ok(first), Ok(second)) => Ok(Value::Distribution(Distribution { draw, first, second })),
+                    _ => Err(self.later(Later::OpenDistribution, span)),
+                }
+            }
+        }
+    }
+
+    fn pick(&mut self, from: TermId, at: TermId, span: Span) -> Out<Value> {
+        let mut along = [&self.ty(from).along[..], &self.ty(at).along[..]].concat();
+        along.sort_unstable();
+        along.dedup();
+        let axes = self.ty(at).axes.clone();
+        let ty = Type { elem: Elem::Float, along, axes };
+        Ok(Value::Tensor(self.term(Kind::Pick(from, at), ty, span)))
+    }
+}

@@ -1,0 +1,92 @@
+//! The items that names mean: those of the file, then those of the standard library, which is read as it is needed.
+
+use crate::diagnostic::Diagnostic;
+use crate::source::{SourceId, Sources};
+use crate::syntax::parse;
+use crate::syntax::tree::{File, Item, ItemKind};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::rc::Rc;
+
+/// The files of the standard library: name and text.
+pub const STDLIB: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/stdlib.rs"));
+
+/// The names that the standard library declares, and the number of the file that does.
+pub fn stdlib_names() -> Vec<(&'static str, usize)> {
+    let declared = |(at, (_, text)): (usize, &(&str, &'static str))| -> Vec<(&'static str, usize)> {
+        text.lines().filter_map(declared_name).map(|name| (name, at)).collect()
+    };
+    STDLIB.iter().enumerate().flat_map(declared).collect()
+}
+
+/// The name that a line declares, if an item starts on it. Items of the library start in the first column.
+fn declared_name(line: &str) -> Option<&str> {
+    let rest = ["fn ", "layer ", "optimizer "].iter().find_map(|word| line.strip_prefix(word))?;
+    rest.split('(').next()
+}
+
+pub struct Library {
+    own: HashMap<String, Rc<Item>>,
+    shelf: HashMap<&'static str, usize>,
+    read: HashMap<String, Rc<Item>>,
+    /// The sources of the library's files that were read, by number of the file.
+    files: HashMap<usize, SourceId>,
+}
+
+impl Library {
+    pub fn new(file: &File) -> Library {
+        let named = |item: &Item| item.kind.name().map(|name| (name.text.clone(), Rc::new(item.clone())));
+        Library {
+            own: file.items.iter().rev().filter_map(named).collect(),
+            shelf: stdlib_names().into_iter().collect(),
+            read: HashMap::new(),
+            files: HashMap::new(),
+        }
+    }
+
+    pub fn own(&self, name: &str) -> Option<Rc<Item>> {
+        self.own.get(name).cloned()
+    }
+
+    /// The item of a name. What is wrong in the library itself goes to `found`.
+    pub fn find(&mut self, name: &str, sources: &mut Sources, found: &mut Vec<Diagnostic>) -> Option<Rc<Item>> {
+        if let Some(own) = self.own.get(name) {
+            return Some(own.clone());
+        }
+        let at = *self.shelf.get(name)?;
+        if let Entry::Vacant(unread) = self.files.entry(at) {
+            let (file, text) = STDLIB[at];
+            let source = *unread.insert(sources.add(format!("<stdlib>/{file}"), text));
+            let (file, wrong) = parse(sources, source);
+            found.extend(wrong);
+            let named = |item: Item| item.kind.name().map(|name| (name.text.clone(), Rc::new(item.clone())));
+            self.read.extend(file.items.into_iter().filter_map(named));
+        }
+        self.read.get(name).cloned()
+    }
+
+    /// Whether a text is one of the library's.
+    pub fn is_stdlib(&self, source: SourceId) -> bool {
+        self.files.values().any(|known| *known == source)
+    }
+
+    /// Every name that it has, for suggestions.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.own.keys().map(String::as_str).chain(self.shelf.keys().copied())
+    }
+}
+
+impl ItemKind {
+    /// The name that the item declares.
+    pub fn name(&self) -> Option<&crate::syntax::tree::Name> {
+        match self {
+            ItemKind::Use(_) => None,
+            ItemKind::Let(item) => Some(&item.name),
+            ItemKind::Fn(item) => Some(&item.name),
+            ItemKind::Layer(item) => Some(&item.name),
+            ItemKind::Optimizer(item) => Some(&item.name),
+            ItemKind::Data(item) => Some(&item.name),
+            ItemKind::Train(item) | ItemKind::Sweep(item) => item.name.as_ref(),
+        }
+    }
+}

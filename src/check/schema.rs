@@ -1,0 +1,60 @@
+//! What the checker must know of data, and whom it asks: so that it reads no file itself.
+
+use super::number::Number;
+use crate::diagnostic::Diagnostic;
+use crate::source::{Sources, Span};
+
+/// Where rows come from, as a `data` item says it.
+#[derive(Clone, Debug)]
+pub struct Source {
+    pub path: String,
+    pub separator: u8,
+    /// Where the path is written.
+    pub span: Span,
+}
+
+/// A number and where it is written.
+#[derive(Clone, Copy, Debug)]
+pub struct Spanned {
+    pub number: Number,
+    pub span: Span,
+}
+
+/// `holdout(train = …, valid = …, test = …, seed = …, shuffle = …, stratify = …)`.
+#[derive(Clone, Debug)]
+pub struct Split {
+    pub train: Spanned,
+    pub valid: Option<Spanned>,
+    pub test: Option<Spanned>,
+    pub seed: u64,
+    pub shuffle: bool,
+    pub stratify: Option<(String, Span)>,
+    pub span: Span,
+}
+
+/// What a column of a source holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holds {
+    Numbers,
+    Text,
+}
+
+#[derive(Clone, Debug)]
+pub struct Column {
+    pub name: String,
+    pub holds: Holds,
+    /// Where the source names it.
+    pub span: Span,
+}
+
+/// Whoever can look into data. Mistakes in the data are told as diagnostics, drawn over the data's own text.
+pub trait Schemas {
+    /// The columns of a source.
+    fn columns(&mut self, sources: &mut Sources, source: &Source) -> Result<Vec<Column>, Vec<Diagnostic>>;
+
+    /// How many rows train, valid and test have; without a split all are for training.
+    fn rows(&mut self, sources: &Sources, source: &Source, split: Option<&Split>) -> Result<[usize; 3], Diagnostic>;
+
+    /// How many classes a column has in the training rows of the split that was asked for last.
+    fn classes(&mut self, sources: &Sources, source: &Source, column: &str, call: Span) -> Result<usize, Diagnostic>;
+}

@@ -1,0 +1,170 @@
+//! Terms: what a checked program computes. Every call is inlined, every hyperparameter settled, every type known; only
+//! the rows of a batch stay symbolic. Terms have no cycles, and a `let` that is read twice is one term.
+
+use super::types::{Axis, IndexId, Type};
+use crate::ir::{Binary, Compare, Draw, Reduce, Size, Unary};
+use crate::source::Span;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TermId(pub u32);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ParamId(pub u32);
+
+#[derive(Clone, Debug)]
+pub struct Term {
+    pub kind: Kind,
+    pub ty: Type,
+    /// The text that asked for it.
+    pub span: Span,
+}
+
+/// Elementwise kinds broadcast their operands to the type of the term, and convert them to one kind of element.
+#[derive(Clone, Debug)]
+pub enum Kind {
+    Number(f64),
+    Truth(bool),
+    /// The value of a size, which may hold the symbolic rows.
+    Size(Size),
+    /// The value of an index: 0, 1, 2, …
+    Index(IndexId),
+    Leaf(Leaf),
+    /// The same elements as another kind.
+    Cast(TermId),
+    Unary(Unary, TermId),
+    Binary(Binary, TermId, TermId),
+    Compare(Compare, TermId, TermId),
+    And(TermId, TermId),
+    Or(TermId, TermId),
+    Not(TermId),
+    Choose {
+        condition: TermId,
+        yes: TermId,
+        no: TermId,
+    },
+    /// `a @ b`: the last axis of `a` with the last but one (or the only one) of `b`.
+    Product(TermId, TermId),
+    /// Over all axes of the operand; indices that it runs along stay.
+    Fold(Reduce, TermId),
+    /// The place of the greatest element of the last axis.
+    ArgMax(TermId),
+    /// The elements of the last axis of the first that the second names.
+    Pick(TermId, TermId),
+    /// The same numbers, through which no gradient flows.
+    Constant(TermId),
+    /// `x[i, j]`: every axis becomes an index that the term runs along.
+    Read(TermId, Vec<IndexId>),
+    /// `let y[i, j] = …`: the reverse; the indices become the last axes, in this order.
+    Spread(TermId, Vec<IndexId>),
+    /// Equal shapes, side by side along a new last axis.
+    Stack(Vec<TermId>),
+}
+
+/// What a term reads from outside of itself.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Leaf {
+    Param(ParamId),
+    /// In an optimizer: the gradient of a parameter, and its state of that number.
+    Gradient(ParamId),
+    State(ParamId, usize),
+    /// A column of the data set, by its place in [`super::program::Data::columns`].
+    Column(usize),
+    /// A column of the source: its numbers, or the places of its cells among its classes.
+    Raw(usize),
+    /// A value on the training rows, by its place in [`super::program::Data::fits`].
+    Fit(usize),
+    /// A number of the host that a step is given.
+    Host(Host),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Host {
+    /// Finished steps, from 0.
+    Step,
+    /// Planned steps in all.
+    Steps,
+    /// Finished epochs, from 0.
+    Epoch,
+    Epochs,
+    /// Updates of an optimizer, the present one included: 1, 2, 3, …
+    Updates,
+}
+
+/// The values that a parameter starts from.
+#[derive(Clone, Copy, Debug)]
+pub enum Start {
+    Value(TermId),
+    /// `low + (high - low) u`, or `mean + deviation z`: a draw shifted by the first and scaled by the second number.
+    Drawn(Draw, f64, f64),
+}
+
+/// An index of an indexed `let` or of a reduction. Its size comes from the first axis that it reads.
+#[derive(Clone, Debug)]
+pub struct Index {
+    pub name: String,
+    pub span: Span,
+    pub axis: Option<Axis>,
+}
+
+/// All terms of a program and the indices that they run along.
+#[derive(Clone, Debug, Default)]
+pub struct Terms {
+    all: Vec<Term>,
+    pub indices: Vec<Index>,
+}
+
+impl Terms {
+    pub fn get(&self, id: TermId) -> &Term {
+        &self.all[id.0 as usize]
+    }
+
+    pub fn add(&mut self, kind: Kind, ty: Type, span: Span) -> TermId {
+        self.all.push(Term { kind, ty, span });
+        TermId(self.all.len() as u32 - 1)
+    }
+
+    pub fn index_of(&self, id: IndexId) -> &Index {
+        &self.indices[id.0 as usize]
+    }
+
+    /// The leaves that a term reads, each once.
+    pub fn leaves(&self, roots: &[TermId]) -> Vec<Leaf> {
+        let mut seen = vec![false; self.all.len()];
+        let mut open = roots.to_vec();
+        let mut leaves = Vec::new();
+        while let Some(id) = open.pop() {
+            if std::mem::replace(&mut seen[id.0 as usize], true) {
+                continue;
+            }
+            match &self.get(id).kind {
+                Kind::Leaf(leaf) if !leaves.contains(leaf) => leaves.push(leaf.clone()),
+                kind => open.extend(kind.operands()),
+            }
+        }
+        leaves
+    }
+}
+
+impl Kind {
+    pub fn operands(&self) -> Vec<TermId> {
+        match self {
+            Kind::Number(_) | Kind::Truth(_) | Kind::Size(_) | Kind::Index(_) | Kind::Leaf(_) => Vec::new(),
+            Kind::Cast(a)
+            | Kind::Unary(_, a)
+            | Kind::Not(a)
+            | Kind::Fold(_, a)
+            | Kind::ArgMax(a)
+            | Kind::Constant(a)
+            | Kind::Read(a, _)
+            | Kind::Spread(a, _) => vec![*a],
+            Kind::Binary(_, a, b)
+            | Kind::Compare(_, a, b)
+            | Kind::And(a, b)
+            | Kind::Or(a, b)
+            | Kind::Product(a, b)
+            | Kind::Pick(a, b) => vec![*a, *b],
+            Kind::Choose { condition, yes, no } => vec![*condition, *yes, *no],
+            Kind::Stack(all) => all.clone(),
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! What an expression stands for while a program is checked: most of it is gone before the first step.
+
+use super::number::Number;
+use super::terms::TermId;
+use super::types::{Axis, IndexId, Origin};
+use crate::ir::Draw;
+use crate::source::Span;
+use crate::syntax::tree::{Item, ItemKind, Name};
+use std::collections::HashMap;
+use std::rc::Rc;
+
+#[derive(Clone, Debug)]
+pub enum Value {
+    /// A settled number.
+    Number(Number),
+    Truth(bool),
+    Text(String),
+    /// The size of an axis that is not settled: the rows.
+    Size(Axis),
+    Tensor(TermId),
+    /// A column of the source, before it is known whether its numbers or its classes are wanted.
+    RawColumn(usize),
+    /// A `fn`, `layer`, `model` or `optimizer` by its name.
+    Item(Rc<Item>),
+    /// An unapplied call of a layer: hyperparameters, but no parameters yet.
+    Recipe(Rc<Recipe>),
+    /// A layer with parameters at a path.
+    Instance(Rc<Recipe>, String),
+    Distribution(Distribution),
+    /// With the text of each part.
+    List(Vec<(Value, Span)>),
+    /// What was wrong and is reported already.
+    Wrong,
+}
+
+/// Numbers that are drawn: `low..high` for a uniform draw, mean and standard deviation for a normal one.
+#[derive(Clone, Copy, Debug)]
+pub struct Distribution {
+    pub draw: Draw,
+    pub first: f64,
+    pub second: f64,
+}
+
+/// A layer with its hyperparameters.
+#[derive(Clone, Debug)]
+pub struct Recipe {
+    pub item: Rc<Item>,
+    pub hyper: Vec<(String, Bound)>,
+    /// The name that it gets where it is applied in place: `dense_1`.
+    pub segment: String,
+}
+
+/// A value, and where it was decided.
+#[derive(Clone, Debug)]
+pub struct Bound {
+    pub value: Value,
+    pub origin: Origin,
+}
+
+/// The names of one body, later ones before earlier ones.
+#[derive(Clone, Debug, Default)]
+pub struct Scope {
+    names: Vec<(String, Bound)>,
+    /// Names of rests of a signature, `..s`, with the axes that they stand for.
+    rests: Vec<(String, Vec<Axis>)>,
+    /// Indices that are open here, by name; a rest has one for each of its axes.
+    pub indices: Vec<(String, Vec<IndexId>)>,
+    pub home: Home,
+}
+
+/// Where the layers of a body keep their parameters.
+#[derive(Clone, Debug, Default)]
+pub enum Home {
+    /// A `fn` makes no instances.
+    #[default]
+    None,
+    /// A layer's body: its path (empty for the model), and the names of the uses of layers in it.
+    Body { path: String, segments: Rc<HashMap<Span, String>> },
+    /// A `train` block: its instances are models.
+    Train,
+}
+
+impl Scope {
+    pub fn bind(&mut self, name: &Name, value: Value) {
+        let origin = Origin { span: name.span, text: "is decided here".to_string() };
+        self.insert(&name.text, Bound { value, origin });
+    }
+
+    pub fn insert(&mut self, name: &str, bound: Bound) {
+        self.names.push((name.to_string(), bound));
+    }
+
+    pub fn get(&self, name: &str) -> Option<&Bound> {
+        self.names.iter().rev().find(|(known, _)| known == name).map(|(_, bound)| bound)
+    }
+
+    pub fn bind_rest(&mut self, name: &str, axes: Vec<Axis>) {
+        self.rests.push((name.to_string(), axes));
+    }
+
+    pub fn rest(&self, name: &str) -> Option<&[Axis]> {
+        self.rests.iter().rev().find(|(known, _)| known == name).map(|(_, axes)| axes.as_slice())
+    }
+
+    pub fn index(&self, name: &str) -> Option<&[IndexId]> {
+        self.indices.iter().rev().find(|(known, _)| known == name).map(|(_, ids)| ids.as_slice())
+    }
+
+    /// All names, for suggestions.
+    pub fn known(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().map(|(name, _)| name.as_str())
+    }
+}
+
+impl Value {
+    /// What it is, for messages: `a number`.
+    pub fn noun(&self) -> &'static str {
+        match self {
+            Value::Number(_) => "a number",
+            Value::Truth(_) => "a truth value",
+            Value::Text(_) => "a text",
+            Value::Size(_) => "a size",
+            Value::Tensor(_) => "a tensor",
+            Value::RawColumn(_) => "a column",
+            Value::Item(item) => match &item.kind {
+                ItemKind::Fn(_) => "a function",
+                ItemKind::Layer(_) => "a layer",
+                ItemKind::Optimizer(_) => "an optimizer",
+                ItemKind::Data(_) => "a data set",
+                ItemKind::Train(_) | ItemKind::Sweep(_) => "a training",
+                ItemKind::Use(_) | ItemKind::Let(_) => "an item",
+            },
+            Value::Recipe(_) => "a layer without input",
+            Value::Instance(..) => "a layer",
+            Value::Distribution(_) => "a distribution",
+            Value::List(_) => "a list",
+            Value::Wrong => "wrong",
+        }
+    }
+}

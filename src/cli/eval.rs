@@ -1,0 +1,71 @@
+//! `mlx eval FILE [NAME] --weights W`
+
+use super::load::{Trained, complain, trained};
+use super::train::{schedule_of, table};
+use super::{FAILED, MISUSED, WRONG};
+use crate::train::run::{Run, SPLITS};
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+#[derive(clap::Args)]
+pub struct Eval {
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// The `train` block, where the file has several
+    name: Option<String>,
+    /// The weights of a run
+    #[arg(long, value_name = "W.safetensors")]
+    weights: PathBuf,
+    /// Only this split
+    #[arg(long)]
+    split: Option<String>,
+    /// Give a `let` of the file another value than the weights were trained with
+    #[arg(long, value_name = "NAME=VALUE")]
+    set: Vec<String>,
+    /// Print each split's numbers as a JSON object on standard output
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(arguments: &Eval) -> ExitCode {
+    match eval(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(status) => ExitCode::from(status),
+    }
+}
+
+fn eval(arguments: &Eval) -> Result<(), u8> {
+    let failed = |message: String| {
+        complain(&message);
+        FAILED
+    };
+    if let Some(split) = arguments.split.as_deref().filter(|split| !SPLITS.contains(split)) {
+        complain(&format!("there is no split `{split}`; there are {}", SPLITS.join(", ")));
+        return Err(MISUSED);
+    }
+    let Trained { loaded, program, lowered, weights, identity } =
+        trained(&arguments.file, arguments.name.as_deref(), &arguments.weights, &arguments.set)?;
+    let Some(data) = loaded.files.open(&program.data) else {
+        complain("the data could not be read");
+        return Err(WRONG);
+    };
+    let mut run = Run::with_fits(&lowered, schedule_of(&program), &data, &identity.fits).map_err(failed)?;
+    run.start_from(&weights);
+    run.step = identity.steps;
+    let mut events = Vec::new();
+    for split in SPLITS.iter().filter(|split| arguments.split.as_deref().is_none_or(|wanted| wanted == **split)) {
+        events.extend(run.evaluate(split).map_err(failed)?);
+    }
+    if events.is_empty() {
+        complain("the split has no rows");
+        return Err(WRONG);
+    }
+    let mut out = std::io::stdout();
+    if arguments.json {
+        events.iter().for_each(|event| drop(writeln!(out, "{}", event.line())));
+    } else {
+        let _ = write!(out, "{}", table(&events));
+    }
+    Ok(())
+}

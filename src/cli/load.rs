@@ -1,0 +1,127 @@
+//! What every command on a file begins with: read it, check it, say what is wrong.
+
+use super::train::lowered;
+use super::{MISUSED, WRONG};
+use crate::check::program::Program;
+use crate::compile::{self, Checked};
+use crate::diagnostic::{Diagnostic, Severity, draw};
+use crate::io;
+use crate::lower::program::Program as Lowered;
+use crate::source::{Sources, Span};
+use crate::train::dataset::Files;
+use crate::train::identity::Identity;
+use crate::train::record::checksum;
+use crate::train::weights::{self, Weights};
+use std::io::{IsTerminal, Write};
+use std::path::Path;
+
+/// A file, checked, with the data that it names.
+pub struct Loaded {
+    pub sources: Sources,
+    pub files: Files,
+    pub checked: Checked,
+    /// SHA-256 of the text.
+    pub hash: String,
+}
+
+/// Reads and checks a file. The error is the exit status: what is wrong with `--set` is told.
+pub fn load(path: &Path, sets: &[String]) -> Result<Loaded, u8> {
+    let mut sources = Sources::default();
+    let mut files = Files::beside(path);
+    let name = path.display().to_string();
+    let nothing = |found| Checked { programs: Vec::new(), trains: Vec::new(), found: vec![found] };
+    let (checked, hash) = match io::read(path) {
+        Err(failure) => (nothing(failure), String::new()),
+        Ok(bytes) => {
+            let hash = checksum(&bytes);
+            let checked = match String::from_utf8(bytes) {
+                Ok(text) => {
+                    let source = sources.add(name, text);
+                    compile::check(&mut sources, source, &mut files, sets).map_err(|message| {
+                        complain(&message);
+                        MISUSED
+                    })?
+                }
+                Err(error) => {
+                    let valid = error.utf8_error().valid_up_to();
+                    let text = String::from_utf8_lossy(&error.as_bytes()[..valid]).into_owned();
+                    let span = Span::new(sources.add(name, text), valid, valid);
+                    let wrong =
+                        Diagnostic::error("E0106", "the file is not UTF-8 text", span, "what follows is no character");
+                    nothing(wrong.help("save it as UTF-8"))
+                }
+            };
+            (checked, hash)
+        }
+    };
+    Ok(Loaded { sources, files, checked, hash })
+}
+
+/// The program that a command is about: the named one, or the only one. What is wrong is drawn on standard error; the
+/// error is the exit status.
+pub fn program(loaded: &mut Loaded, name: Option<&str>) -> Result<Program, u8> {
+    for diagnostic in &loaded.checked.found {
+        show(diagnostic, &loaded.sources);
+    }
+    if loaded.checked.found.iter().any(|found| found.severity == Severity::Error) {
+        return Err(WRONG);
+    }
+    let Checked { programs, trains, .. } = &mut loaded.checked;
+    let at = match (name, programs.len()) {
+        (Some(name), _) => programs.iter().position(|program| program.name == name).ok_or_else(|| {
+            complain(&format!("no `train` block is called `{name}`; there are: {}", trains.join(", ")));
+            MISUSED
+        })?,
+        (None, 1) => 0,
+        (None, 0) => {
+            complain("the file has no `train` block");
+            return Err(WRONG);
+        }
+        (None, _) => {
+            complain(&format!("which `train` block? name one of: {}", trains.join(", ")));
+            return Err(MISUSED);
+        }
+    };
+    Ok(programs.swap_remove(at))
+}
+
+/// A file with the weights of one of its runs.
+pub struct Trained {
+    pub loaded: Loaded,
+    pub program: Program,
+    pub lowered: Lowered,
+    pub weights: Weights,
+    pub identity: Identity,
+}
+
+/// Loads a file with weights. Hyperparameters are those of the weights, and the command line's over them.
+pub fn trained(file: &Path, name: Option<&str>, weights: &Path, sets: &[String]) -> Result<Trained, u8> {
+    let nothing = Sources::default();
+    let tell = |wrong: Diagnostic| {
+        show(&wrong, &nothing);
+        WRONG
+    };
+    let path = weights.display().to_string();
+    let bytes = io::read(weights).map_err(tell)?;
+    let weights = weights::from_bytes(&path, &bytes, None).map_err(tell)?;
+    let identity = Identity::from_json(&weights.meta);
+    let mut loaded = load(file, &[identity.sets(), sets.to_vec()].concat())?;
+    let program = program(&mut loaded, name)?;
+    let lowered = lowered(&program)?;
+    let wanted = lowered.params.iter().map(|param| (param.path.clone(), param.shape.clone())).collect();
+    weights::fits(&path, &weights, &wanted, None).map_err(tell)?;
+    Ok(Trained { loaded, program, lowered, weights, identity })
+}
+
+/// Draws a diagnostic on standard error.
+pub fn show(diagnostic: &Diagnostic, sources: &Sources) {
+    let mut out = std::io::stderr();
+    let colour = out.is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    // Nobody may be reading; that is no mistake of the file's.
+    let _ = write!(out, "{}", draw(diagnostic, sources, colour));
+}
+
+/// One line on standard error.
+pub fn complain(message: &str) {
+    let _ = writeln!(std::io::stderr(), "error: {message}");
+}

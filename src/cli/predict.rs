@@ -1,0 +1,92 @@
+//! `mlx predict FILE [NAME] --weights W --input F`
+
+use super::load::{Trained, complain, show, trained};
+use super::{FAILED, MISUSED, WRONG};
+use crate::backend::Tensor;
+use crate::data::write;
+use crate::io;
+use crate::train::dataset::Files;
+use crate::train::predict::{Trouble, predict};
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+#[derive(clap::Args)]
+pub struct Predict {
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// The `train` block, where the file has several
+    name: Option<String>,
+    /// The weights of a run; fitted transforms and classes come with them
+    #[arg(long, value_name = "W.safetensors")]
+    weights: PathBuf,
+    /// New rows, in a file like that of the data
+    #[arg(long, value_name = "F")]
+    input: Option<PathBuf>,
+    #[arg(long, hide = true)]
+    rows: Option<u64>,
+    /// Where to write the predictions [default: standard output]
+    #[arg(long, value_name = "F")]
+    output: Option<PathBuf>,
+    /// Give a `let` of the file another value than the weights were trained with
+    #[arg(long, value_name = "NAME=VALUE")]
+    set: Vec<String>,
+}
+
+pub fn run(arguments: &Predict) -> ExitCode {
+    match predictions(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(status) => ExitCode::from(status),
+    }
+}
+
+fn predictions(arguments: &Predict) -> Result<(), u8> {
+    let Some(input) = arguments.input.as_deref().filter(|_| arguments.rows.is_none()) else {
+        let missing =
+            if arguments.rows.is_some() { "`--rows` is not built yet" } else { "name new rows: `--input FILE`" };
+        complain(missing);
+        return Err(MISUSED);
+    };
+    let Trained { mut loaded, program, lowered, weights, identity } =
+        trained(&arguments.file, arguments.name.as_deref(), &arguments.weights, &arguments.set)?;
+    if program.predictions.is_empty() {
+        complain("the file does not say what to predict; add `predict z = model(x)` to its `train` block");
+        return Err(WRONG);
+    }
+    let table = Files::new_rows(&mut loaded.sources, input, &program.data.source).map_err(|wrong| {
+        wrong.iter().for_each(|wrong| show(wrong, &loaded.sources));
+        WRONG
+    })?;
+    let found = predict(&program, &lowered, &weights, &identity, &table, &loaded.sources);
+    let found = found.map_err(|trouble| match trouble {
+        Trouble::Data(wrong) => {
+            wrong.iter().for_each(|wrong| show(wrong, &loaded.sources));
+            WRONG
+        }
+        Trouble::Run(message) => {
+            complain(&message);
+            FAILED
+        }
+    })?;
+    let text = write::csv(&found.into_iter().flat_map(|(name, tensor)| columns(&name, &tensor)).collect::<Vec<_>>());
+    match &arguments.output {
+        None => {
+            let _ = write!(std::io::stdout(), "{text}");
+            Ok(())
+        }
+        Some(path) => io::write(path, text.as_bytes()).map_err(|wrong| {
+            show(&wrong, &loaded.sources);
+            FAILED
+        }),
+    }
+}
+
+/// `[n]` is one column; `[n, k]` is `name.0`, `name.1`, ….
+fn columns(name: &str, tensor: &Tensor) -> Vec<(String, Vec<f64>)> {
+    let width = tensor.shape[1..].iter().product::<usize>();
+    let column = |at: usize| tensor.values.iter().skip(at).step_by(width.max(1)).copied().collect();
+    match tensor.shape.len() {
+        1 => vec![(name.to_string(), column(0))],
+        _ => (0..width).map(|at| (format!("{name}.{at}"), column(at))).collect(),
+    }
+}

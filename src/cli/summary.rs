@@ -1,0 +1,93 @@
+//! `mlx summary FILE [NAME]`
+
+use super::load::{complain, load, program};
+use super::train::{lowered, parameters};
+use super::{FAILED, WRONG};
+use crate::ir::flops;
+use crate::train::run::steps_of;
+use serde_json::json;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use unicode_width::UnicodeWidthStr;
+
+#[derive(clap::Args)]
+pub struct Summary {
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// The `train` block, where the file has several
+    name: Option<String>,
+    /// Give a `let` of the file another value
+    #[arg(long, value_name = "NAME=VALUE")]
+    set: Vec<String>,
+    /// Print what a stage of the compiler makes of a step
+    #[arg(long, value_enum, value_name = "STAGE")]
+    dump: Option<Stage>,
+    /// Print one JSON object on standard output
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Stage {
+    /// The graph, with gradients and updates
+    Graph,
+    /// The plan: kernels and buffers
+    Plan,
+}
+
+pub fn run(arguments: &Summary) -> ExitCode {
+    match summarize(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(status) => ExitCode::from(status),
+    }
+}
+
+fn summarize(arguments: &Summary) -> Result<(), u8> {
+    let mut loaded = load(&arguments.file, &arguments.set)?;
+    let program = program(&mut loaded, arguments.name.as_deref())?;
+    let lowered = lowered(&program)?;
+    let Some(data) = loaded.files.open(&program.data) else {
+        complain("the data could not be read");
+        return Err(WRONG);
+    };
+    let rows = program.plan.batch.map_or(data.splits[0].len(), |batch| batch as usize);
+    let graph = lowered.graph.settle(&[(lowered.rows.clone(), rows as i64)]);
+    let plan = steps_of(&lowered, &graph).map_err(|message| {
+        complain(&message);
+        FAILED
+    })?;
+    let out = &mut std::io::stdout();
+    if let Some(stage) = arguments.dump {
+        let _ = match stage {
+            Stage::Graph => write!(out, "{graph}"),
+            Stage::Plan => write!(out, "{plan}"),
+        };
+        return Ok(());
+    }
+    let nexts = lowered.params.iter().map(|param| param.next).chain(lowered.states.iter().map(|state| state.next));
+    let flops = flops(&graph, &std::iter::once(lowered.loss).chain(nexts).collect::<Vec<_>>());
+    let arena = plan.arena * 4;
+    let parameters = parameters(&lowered);
+    if arguments.json {
+        let tensors: Vec<_> = lowered
+            .params
+            .iter()
+            .map(|param| json!({ "path": param.path, "shape": param.shape, "trainable": param.trainable }))
+            .collect();
+        let summary =
+            json!({ "parameters": parameters, "tensors": tensors, "flops_per_step": flops, "arena_bytes": arena });
+        let _ = writeln!(out, "{summary}");
+        return Ok(());
+    }
+    let width = lowered.params.iter().map(|param| param.path.width()).max().unwrap_or(0);
+    for param in &lowered.params {
+        let count: usize = param.shape.iter().product();
+        let space = " ".repeat(width - param.path.width());
+        let _ = writeln!(out, "{}{space}  {:<16} {count:>10}", param.path, format!("{:?}", param.shape));
+    }
+    let _ = writeln!(out, "parameters       {parameters}");
+    let _ = writeln!(out, "flops a step     {flops}");
+    let _ = writeln!(out, "memory of a step {arena} bytes");
+    Ok(())
+}

@@ -1,0 +1,194 @@
+//! The driver: every stage of a compilation in order. It reads no file; what it must know of data it asks of
+//! [`Schemas`].
+
+use crate::check::elaborate::{Elaborator, nearest};
+use crate::check::library::{Library, stdlib_names};
+use crate::check::number::Number;
+use crate::check::program::Program;
+use crate::check::value::Value;
+use crate::check::{chains, later, names};
+use crate::diagnostic::Diagnostic;
+use crate::lower::{self, program::Program as Lowered};
+use crate::source::{SourceId, Sources, Span};
+use crate::syntax;
+use crate::syntax::tree::{Data, Expr, ExprKind, File, ItemKind};
+
+pub use crate::check::schema::Schemas;
+
+/// A checked file: a program for each `train` block in which nothing is wrong, and all that is wrong.
+pub struct Checked {
+    pub programs: Vec<Program>,
+    /// The names of all `train` blocks.
+    pub trains: Vec<String>,
+    pub found: Vec<Diagnostic>,
+}
+
+/// Text → syntax tree → programs. `sets` are `name=value` of the command line; what is wrong with them is an error in
+/// words, for they are not part of the text.
+pub fn check(
+    sources: &mut Sources,
+    source: SourceId,
+    schemas: &mut dyn Schemas,
+    sets: &[String],
+) -> Result<Checked, String> {
+    let (file, mut found) = syntax::parse(sources, source);
+    let unread = found.len();
+    let stdlib: Vec<&str> = stdlib_names().into_iter().map(|(name, _)| name).collect();
+    found.extend(names::check(&file, &stdlib));
+    found.extend(chains::find(sources, &file));
+    found.extend(later::find(&file));
+    let overrides = sets.iter().map(|set| setting(&file, set)).collect::<Result<Vec<_>, _>>()?;
+    let mut library = Library::new(&file);
+    let (mut programs, mut trains) = (Vec::new(), Vec::new());
+    for item in &file.items {
+        if let ItemKind::Train(block) = &item.kind {
+            let mut elaborator = Elaborator::new(sources, schemas, &mut library, &overrides);
+            programs.extend(elaborator.train(block));
+            trains.push(block.name.as_ref().map_or("train", |name| &name.text).to_string());
+            found.extend(elaborator.found);
+        }
+    }
+    let mut elaborator = Elaborator::new(sources, schemas, &mut library, &overrides);
+    elaborator.lets_alone(&lets(&file));
+    unused_data(&file).into_iter().for_each(|data| elaborator.data_alone(data));
+    found.extend(elaborator.found);
+    let unread: Vec<Span> = found[..unread].iter().filter_map(|found| Some(found.labels.first()?.span)).collect();
+    found.retain(|found| unread.is_empty() || !lost(found, &unread, &file, sources));
+    Ok(Checked { programs, trains, found: in_order(found) })
+}
+
+/// A checked program → the graph of its run, with gradients and updates. What breaks a rule of the graph here is a
+/// mistake of this compiler, told in words.
+pub fn lower(program: &Program) -> Result<Lowered, String> {
+    let lowered = lower::lower(program, Elaborator::rows());
+    lowered.graph.verify()?;
+    Ok(lowered)
+}
+
+fn lets(file: &File) -> Vec<String> {
+    let named = file.items.iter().filter_map(|item| match &item.kind {
+        ItemKind::Let(declared) => Some(declared.name.text.clone()),
+        _ => None,
+    });
+    named.collect()
+}
+
+/// The `data` items that no `train` block names.
+fn unused_data(file: &File) -> Vec<&Data> {
+    let mut used: Vec<&str> = Vec::new();
+    for item in &file.items {
+        if let ItemKind::Train(block) = &item.kind {
+            let named = block.body.iter().filter_map(|statement| crate::check::elaborate::setting(statement, "data"));
+            used.extend(named.filter_map(|expr| match &expr.kind {
+                ExprKind::Name(name) => Some(name.text.as_str()),
+                _ => None,
+            }));
+        }
+    }
+    let data = file.items.iter().filter_map(|item| match &item.kind {
+        ItemKind::Data(data) => Some(data),
+        _ => None,
+    });
+    data.filter(|data| !used.contains(&data.name.text.as_str())).collect()
+}
+
+/// Whether something is missing only because the text that says it could not be read: the places of such text are
+/// `unread`.
+fn lost(found: &Diagnostic, unread: &[Span], file: &File, sources: &Sources) -> bool {
+    let Some(place) = found.labels.first().map(|label| label.span).filter(|span| span.source == file.source) else {
+        return false;
+    };
+    match found.code {
+        // Something that a body lacks.
+        "E0216" => file.items.iter().any(|item| {
+            let inside = |span: Span| item.span.start <= span.start && span.end <= item.span.end;
+            inside(place) && unread.iter().any(|unread| inside(*unread))
+        }),
+        "E0201" => {
+            let name = sources.text(place);
+            let declares = |line: &str| {
+                let words = ["let", "param", "state", "fn", "layer", "model", "optimizer", "data"];
+                let line = line.trim_start();
+                let rest = words.iter().find_map(|word| line.strip_prefix(word)?.strip_prefix(' ')).unwrap_or(line);
+                let after = rest.trim_start().strip_prefix(name).map(str::trim_start);
+                after.is_some_and(|after| after.starts_with(['=', ':', '~', '(', '[', ',']))
+            };
+            sources.get(file.source).text.lines().any(declares)
+        }
+        _ => false,
+    }
+}
+
+/// Each mistake once, in the order of the text; the file's own text first, what it reads after.
+fn in_order(found: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let place = |found: &Diagnostic| found.labels.first().map(|label| label.span);
+    let mut kept: Vec<Diagnostic> = Vec::new();
+    for diagnostic in found {
+        if !kept.iter().any(|known| says_as_much(known, &diagnostic)) {
+            kept.push(diagnostic);
+        }
+    }
+    kept.sort_by_key(place);
+    kept
+}
+
+/// Whether what is known tells what another diagnostic would tell.
+fn says_as_much(known: &Diagnostic, other: &Diagnostic) -> bool {
+    let place = |found: &Diagnostic| found.labels.first().map(|label| label.span);
+    let (Some(a), Some(b)) = (place(known), place(other)) else { return known == other };
+    match known.code {
+        // What is not built yet is seen by its text and by its meaning, and its places overlap.
+        "E0199" => other.code == "E0199" && a.source == b.source && a.start < b.end && b.start < a.end,
+        // The first comparison of a chain is no number.
+        "E0207" => known.labels.iter().any(|label| label.span == b),
+        _ => (known.code, &known.message, a) == (other.code, &other.message, b),
+    }
+}
+
+/// `name=value`: a number, `true`, `false` or text, of the kind that the file's `let` has.
+fn setting(file: &File, set: &str) -> Result<(String, Value), String> {
+    let Some((name, text)) = set.split_once('=') else {
+        return Err(format!("`--set {set}` is not `name=value`"));
+    };
+    let (name, text) = (name.trim(), text.trim());
+    let declared = file.items.iter().find_map(|item| match &item.kind {
+        ItemKind::Let(declared) if declared.name.text == name => Some(declared),
+        _ => None,
+    });
+    let Some(declared) = declared else {
+        let names = lets(file);
+        let near = nearest(name, names.iter().map(String::as_str)).map(|near| format!("; did you mean `{near}`?"));
+        return Err(format!("`--set {set}`: the file has no `let {name}`{}", near.unwrap_or_default()));
+    };
+    let value = match text {
+        "true" => Value::Truth(true),
+        "false" => Value::Truth(false),
+        _ => number(text).map_or(Value::Text(text.to_string()), Value::Number),
+    };
+    match wanted(&declared.value) {
+        Some(noun) if noun != value.noun() => {
+            Err(format!("`--set {set}`: `{name}` is {noun} in the file, and `{text}` is {}", value.noun()))
+        }
+        _ => Ok((name.to_string(), value)),
+    }
+}
+
+fn number(text: &str) -> Option<Number> {
+    let (digits, percent) = text.strip_suffix('%').map_or((text, false), |digits| (digits, true));
+    let (digits, negative) = digits.strip_prefix('-').map_or((digits, false), |digits| (digits, true));
+    let number =
+        digits.starts_with(|c: char| c.is_ascii_digit()).then(|| Number::parse(&digits.replace('_', "")))??;
+    let number = if negative { number.negate() } else { number };
+    Some(if percent { number.over(Number::whole(100)) } else { number })
+}
+
+/// What a `let` holds, where its text says so.
+fn wanted(value: &Expr) -> Option<&'static str> {
+    match &value.kind {
+        ExprKind::Number { .. } => Some("a number"),
+        ExprKind::Unary(_, inner) => wanted(inner),
+        ExprKind::Truth(_) => Some("a truth value"),
+        ExprKind::Text(_) => Some("a text"),
+        _ => None,
+    }
+}

@@ -1,0 +1,54 @@
+//! What computing nodes of a settled graph costs.
+
+use super::graph::{Graph, NodeId};
+use super::op::Op;
+use super::shape::elements;
+
+/// Floating-point operations: two for each term of a product, one for each element of the rest; views cost none.
+pub fn flops(graph: &Graph, roots: &[NodeId]) -> u64 {
+    let cost = |id: &NodeId| {
+        let node = graph.node(*id);
+        let made = count(graph, *id);
+        let read = node.inputs.first().map_or(0, |input| count(graph, *input));
+        match &node.op {
+            Op::Dot { contracted, .. } => {
+                let shape = node.inputs.first().map_or(&[][..], |input| graph.shape(*input));
+                let depth = contracted.iter().map(|(axis, _)| shape[*axis].settled().unwrap_or(0).max(0) as u64);
+                depth.product::<u64>().saturating_mul(made).saturating_mul(2)
+            }
+            Op::Input { .. }
+            | Op::Constant(_)
+            | Op::SizeOf(_)
+            | Op::Iota { .. }
+            | Op::Reshape(_)
+            | Op::Permute(_)
+            | Op::Broadcast { .. }
+            | Op::Slice { .. }
+            | Op::Pad { .. }
+            | Op::Window { .. }
+            | Op::Concat(_)
+            | Op::Gather { .. }
+            | Op::StopGradient => 0,
+            Op::Random { .. }
+            | Op::Unary(_)
+            | Op::Binary(_)
+            | Op::Compare(_)
+            | Op::And
+            | Op::Or
+            | Op::Not
+            | Op::Select
+            | Op::Cast(_) => made,
+            Op::Reduce(..)
+            | Op::ArgMax(_)
+            | Op::CumSum { .. }
+            | Op::ArgSort(_)
+            | Op::Fold { .. }
+            | Op::ScatterAdd { .. } => read,
+        }
+    };
+    graph.needed(roots).iter().map(cost).fold(0, u64::saturating_add)
+}
+
+fn count(graph: &Graph, id: NodeId) -> u64 {
+    elements(graph.shape(id)).settled().unwrap_or(0).max(0) as u64
+}

@@ -1,0 +1,126 @@
+//! Lowering: terms to the graph, the only bridge between them. Everything was checked; nothing can be wrong here.
+//!
+//! The axes of a node are the indices that its term runs along, ascending, then the term's own axes.
+
+mod product;
+pub mod program;
+mod term;
+
+use crate::autodiff::gradient;
+use crate::check::program as checked;
+use crate::check::terms::{Host, Leaf, ParamId, Start, TermId};
+use crate::check::types::{Elem, Type};
+use crate::ir::{Binary, DType, NodeId, Size, Symbol};
+use program::{Param, Program, Slot, State};
+use std::collections::HashMap;
+use term::Lowering;
+
+/// The program of a run.
+pub fn lower(program: &checked::Program, rows: Symbol) -> Program {
+    let mut this = Lowering::new(&program.terms);
+    let draws = this.new_input(DType::Int, vec![Size::from(5)]);
+    let data = &program.data;
+    let raw: Vec<usize> = data.raw.iter().enumerate().map(|(at, raw)| this.input(Leaf::Raw(at), &raw.ty)).collect();
+    let fits = data.fits.iter().enumerate().map(|(at, fit)| this.slot(&fit.name, fit.value, Leaf::Fit(at))).collect();
+    let columns: Vec<Slot> = data
+        .columns
+        .iter()
+        .enumerate()
+        .map(|(at, column)| this.slot(&column.name, column.value, Leaf::Column(at)))
+        .collect();
+    let host = Type::scalar(Elem::Int);
+    let hosts: Vec<(Host, usize)> = [Host::Step, Host::Steps, Host::Epoch, Host::Epochs, Host::Updates]
+        .into_iter()
+        .map(|host_number| (host_number, this.input(Leaf::Host(host_number), &host)))
+        .collect();
+    let used: Vec<(ParamId, usize)> =
+        program.used.iter().map(|id| (*id, this.input(Leaf::Param(*id), &program.params[id.0 as usize].ty))).collect();
+
+    let loss = this.float(program.loss.value);
+    let mut told = |reports: &[checked::Report]| -> Vec<(String, NodeId)> {
+        reports.iter().map(|report| (report.name.clone(), this.float(report.value))).collect()
+    };
+    let (reports, predictions) = (told(&program.reports), told(&program.predictions));
+
+    let trained: Vec<NodeId> = program.updates.iter().map(|update| this.leaves[&Leaf::Param(update.param)]).collect();
+    let gradients = gradient(&mut this.graph, loss, &trained);
+    for (update, gradient) in program.updates.iter().zip(&gradients) {
+        this.leaves.insert(Leaf::Gradient(update.param), *gradient);
+    }
+    let mut states = Vec::new();
+    let mut nexts: HashMap<ParamId, NodeId> = HashMap::new();
+    for update in &program.updates {
+        let ty = &program.params[update.param.0 as usize].ty;
+        let inputs: Vec<usize> =
+            (0..update.states.len()).map(|state| this.input(Leaf::State(update.param, state), ty)).collect();
+        for (state, input) in update.states.iter().zip(inputs) {
+            let (initial, next) = (this.fill(state.start, ty), this.fill(state.next, ty));
+            states.push(State { input, initial, next });
+        }
+        nexts.insert(update.param, this.fill(update.next, ty));
+    }
+    let lr = program.updates.first().and_then(|update| update.lr).map(|lr| this.float(lr));
+
+    let params = used
+        .into_iter()
+        .map(|(id, input)| {
+            let param = &program.params[id.0 as usize];
+            let initial = start(&mut this, param, draws);
+            let shape = param.ty.sizes().iter().map(|size| size.settled().unwrap_or(0).max(0) as usize).collect();
+            let next = nexts.get(&id).copied();
+            let own = this.leaves[&Leaf::Param(id)];
+            let (path, trainable) = (param.path.clone(), next.is_some());
+            Param { path, shape, input, initial, next: next.unwrap_or(own), trainable }
+        })
+        .collect();
+    let inputs = this.inputs;
+    Program {
+        graph: this.graph,
+        rows,
+        inputs,
+        draws,
+        hosts,
+        raw,
+        fits,
+        columns,
+        params,
+        states,
+        loss,
+        gradients,
+        lr,
+        reports,
+        predictions,
+    }
+}
+
+/// The value that a parameter starts from: a number or a draw counted by the parameter's path.
+fn start(this: &mut Lowering, param: &checked::Param, draws: usize) -> NodeId {
+    match param.start {
+        Start::Value(term) => this.fill(term, &param.ty),
+        Start::Drawn(draw, first, second) => {
+            let counters = this.graph.input(draws as u32, DType::Int, vec![Size::from(5)]);
+            let shape = param.ty.sizes();
+            let random = this.graph.random(draw, path_number(&param.path), shape.clone(), None, counters);
+            let (shift, scale) = match draw {
+                crate::ir::Draw::Uniform => (first, second - first),
+                crate::ir::Draw::Normal => (first, second),
+            };
+            let (shift, scale) = (this.graph.fill(shift, shape.clone()), this.graph.fill(scale, shape));
+            let scaled = this.graph.binary(Binary::Multiply, random, scale);
+            this.graph.binary(Binary::Add, scaled, shift)
+        }
+    }
+}
+
+/// The 64-bit FNV-1a hash of a path: what its draws are counted by.
+fn path_number(path: &str) -> u64 {
+    path.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+impl Lowering<'_> {
+    fn slot(&mut self, name: &str, value: TermId, leaf: Leaf) -> Slot {
+        let node = self.node(value);
+        let ty = self.terms.get(value).ty.clone();
+        Slot { name: name.to_string(), value: node, input: self.input(leaf, &ty) }
+    }
+}

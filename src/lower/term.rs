@@ -1,0 +1,218 @@
+//! One term to nodes. Terms stand after their operands, so that no recursion is needed.
+
+use super::product;
+use crate::check::terms::{Kind, Leaf, TermId, Terms};
+use crate::check::types::{Elem, IndexId, Type};
+use crate::ir::{Binary, DType, Graph, NodeId, Op, Size};
+use std::collections::HashMap;
+
+pub(super) struct Lowering<'a> {
+    pub terms: &'a Terms,
+    pub graph: Graph,
+    pub inputs: usize,
+    pub leaves: HashMap<Leaf, NodeId>,
+    done: HashMap<TermId, NodeId>,
+}
+
+impl<'a> Lowering<'a> {
+    pub fn new(terms: &'a Terms) -> Lowering<'a> {
+        Lowering { terms, graph: Graph::default(), inputs: 0, leaves: HashMap::new(), done: HashMap::new() }
+    }
+
+    pub fn new_input(&mut self, dtype: DType, shape: Vec<Size>) -> usize {
+        self.graph.input(self.inputs as u32, dtype, shape);
+        self.inputs += 1;
+        self.inputs - 1
+    }
+
+    /// The input that a leaf is fed through.
+    pub fn input(&mut self, leaf: Leaf, ty: &Type) -> usize {
+        let number = self.new_input(dtype(&ty.elem), ty.sizes());
+        let node = self.graph.input(number as u32, dtype(&ty.elem), ty.sizes());
+        self.leaves.insert(leaf, node);
+        number
+    }
+
+    /// A term as a float of its own shape.
+    pub fn float(&mut self, id: TermId) -> NodeId {
+        let ty = self.terms.get(id).ty.clone();
+        self.operand(id, &ty, DType::Float)
+    }
+
+    /// A term as floats that fill a shape.
+    pub fn fill(&mut self, id: TermId, ty: &Type) -> NodeId {
+        self.node(id);
+        self.operand(id, ty, DType::Float)
+    }
+
+    /// The node of a term, and of everything that it reads.
+    pub fn node(&mut self, root: TermId) -> NodeId {
+        let mut needed = Vec::new();
+        let mut open = vec![root];
+        while let Some(id) = open.pop() {
+            if !self.done.contains_key(&id) && !needed.contains(&id) {
+                needed.push(id);
+                open.extend(self.terms.get(id).kind.operands());
+            }
+        }
+        needed.sort_unstable();
+        for id in needed {
+            let node = self.one(id);
+            self.done.insert(id, node);
+        }
+        self.done[&root]
+    }
+
+    fn one(&mut self, id: TermId) -> NodeId {
+        let terms = self.terms;
+        let term = terms.get(id);
+        let ty = &term.ty;
+        let wanted = dtype(&ty.elem);
+        match &term.kind {
+            Kind::Number(value) => {
+                let value = self.graph.constant(*value);
+                self.graph.cast(wanted, value)
+            }
+            Kind::Truth(truth) => {
+                let value = self.graph.constant(f64::from(u8::from(*truth)));
+                self.graph.cast(DType::Bool, value)
+            }
+            Kind::Size(size) => self.graph.add(Op::SizeOf(size.clone()), Vec::new()),
+            Kind::Index(index) => {
+                let shape = vec![self.size_of(*index)];
+                self.graph.add(Op::Iota { shape, axis: 0 }, Vec::new())
+            }
+            Kind::Leaf(leaf) => self.leaves[leaf],
+            Kind::Cast(a) => self.operand(*a, ty, wanted),
+            Kind::Unary(unary, a) => {
+                let a = self.operand(*a, ty, wanted);
+                self.graph.unary(*unary, a)
+            }
+            Kind::Binary(Binary::Power, a, b) if matches!(terms.get(*b).kind, Kind::Number(2.0)) => {
+                let a = self.operand(*a, ty, wanted);
+                self.graph.binary(Binary::Multiply, a, a)
+            }
+            Kind::Binary(binary, a, b) => {
+                let (a, b) = (self.operand(*a, ty, wanted), self.operand(*b, ty, wanted));
+                self.graph.binary(*binary, a, b)
+            }
+            Kind::Compare(compare, a, b) => {
+                let int = |id: &TermId| dtype(&terms.get(*id).ty.elem) == DType::Int;
+                let common = if int(a) && int(b) { DType::Int } else { DType::Float };
+                let (a, b) = (self.operand(*a, ty, common), self.operand(*b, ty, common));
+                self.graph.compare(*compare, a, b)
+            }
+            Kind::And(a, b) => {
+                let (a, b) = (self.operand(*a, ty, wanted), self.operand(*b, ty, wanted));
+                self.graph.add(Op::And, vec![a, b])
+            }
+            Kind::Or(a, b) => {
+                let (a, b) = (self.operand(*a, ty, wanted), self.operand(*b, ty, wanted));
+                self.graph.add(Op::Or, vec![a, b])
+            }
+            Kind::Not(a) => {
+                let a = self.operand(*a, ty, wanted);
+                self.graph.add(Op::Not, vec![a])
+            }
+            Kind::Choose { condition, yes, no } => {
+                let condition = self.operand(*condition, ty, DType::Bool);
+                let (yes, no) = (self.operand(*yes, ty, wanted), self.operand(*no, ty, wanted));
+                self.graph.select(condition, yes, no)
+            }
+            Kind::Product(a, b) => product::matrix(self, *a, *b, ty),
+            Kind::Fold(reduce, a) => match product::contraction(self, *reduce, *a) {
+                Some(node) => node,
+                None => {
+                    let from = &terms.get(*a).ty;
+                    let axes = (from.along.len()..from.along.len() + from.axes.len()).collect();
+                    let node = self.done[a];
+                    self.graph.reduce(*reduce, axes, node)
+                }
+            },
+            Kind::ArgMax(a) => {
+                let node = self.done[a];
+                let axis = self.graph.shape(node).len() - 1;
+                self.graph.add(Op::ArgMax(axis), vec![node])
+            }
+            Kind::Pick(from, at) => {
+                let axes = terms.get(*from).ty.axes.clone();
+                let from_type = Type { elem: Elem::Float, along: ty.along.clone(), axes };
+                let (from, at) = (self.operand(*from, &from_type, DType::Float), self.operand(*at, ty, DType::Int));
+                let batch = self.graph.shape(at).len();
+                self.graph.add(Op::Gather { batch }, vec![from, at])
+            }
+            Kind::Constant(a) => {
+                let a = self.done[a];
+                self.graph.add(Op::StopGradient, vec![a])
+            }
+            Kind::Read(a, ids) => {
+                let from = [&terms.get(*a).ty.along[..], ids].concat();
+                let node = self.done[a];
+                let order = ty.along.iter().filter_map(|id| from.iter().position(|own| own == id)).collect();
+                self.graph.permute(order, node)
+            }
+            Kind::Spread(a, ids) => self.spread(*a, ids, ty),
+            Kind::Stack(parts) => {
+                let axes = ty.axes[..ty.axes.len() - 1].to_vec();
+                let part = Type { elem: ty.elem.clone(), along: ty.along.clone(), axes };
+                let shape = [&self.shape(&part)[..], &[Size::from(1)]].concat();
+                let parts: Vec<NodeId> = parts
+                    .iter()
+                    .map(|id| {
+                        let node = self.operand(*id, &part, wanted);
+                        self.graph.reshape(shape.clone(), node)
+                    })
+                    .collect();
+                self.graph.add(Op::Concat(shape.len() - 1), parts)
+            }
+        }
+    }
+
+    /// Indices become the last axes; one that the term does not run along repeats it.
+    fn spread(&mut self, a: TermId, ids: &[IndexId], ty: &Type) -> NodeId {
+        let from = self.terms.get(a).ty.clone();
+        let mut along = [&from.along[..], ids].concat();
+        along.sort_unstable();
+        along.dedup();
+        let node = self.operand(a, &Type { along: along.clone(), ..from.clone() }, dtype(&from.elem));
+        let place = |id: &IndexId| along.iter().position(|own| own == id);
+        let own = along.len()..along.len() + from.axes.len();
+        let order = ty.along.iter().filter_map(place).chain(own).chain(ids.iter().filter_map(place)).collect();
+        self.graph.permute(order, node)
+    }
+
+    /// A term broadcast to a type, as elements of a kind.
+    pub fn operand(&mut self, id: TermId, to: &Type, wanted: DType) -> NodeId {
+        let term = self.terms.get(id);
+        let node = match term.kind {
+            // A number is a constant of any kind.
+            Kind::Number(value) => self.graph.constant(value),
+            _ => self.node(id),
+        };
+        let node = self.graph.cast(wanted, node);
+        let indices = term.ty.along.iter().filter_map(|id| to.along.iter().position(|other| other == id));
+        let first = to.along.len() + to.axes.len() - term.ty.axes.len();
+        let kept = indices.chain(first..first + term.ty.axes.len()).collect();
+        let shape = self.shape(to);
+        self.graph.broadcast(shape, kept, node)
+    }
+
+    /// Indices, then axes.
+    pub fn shape(&self, ty: &Type) -> Vec<Size> {
+        ty.along.iter().map(|id| self.size_of(*id)).chain(ty.sizes()).collect()
+    }
+
+    /// Every index has a size once the program is checked.
+    fn size_of(&self, id: IndexId) -> Size {
+        self.terms.index_of(id).axis.as_ref().map_or(Size::from(0), |axis| axis.size.clone())
+    }
+}
+
+/// How elements are held.
+pub(super) fn dtype(elem: &Elem) -> DType {
+    match elem {
+        Elem::Float => DType::Float,
+        Elem::Int | Elem::Class(_) => DType::Int,
+        Elem::Bool => DType::Bool,
+    }
+}

@@ -1,0 +1,118 @@
+//! Strided views of buffers. Most views of the graph only change strides, and are folded into whatever reads.
+
+use super::kernel::BufferId;
+
+/// The elements of a tensor as they lie in a buffer. Without a buffer an element is its own place: 0, 1, 2, …
+#[derive(Clone, Debug, PartialEq)]
+pub struct View {
+    pub buffer: Option<BufferId>,
+    pub start: isize,
+    pub shape: Vec<usize>,
+    pub strides: Vec<isize>,
+}
+
+impl View {
+    /// The whole of a buffer, row by row.
+    pub fn whole(buffer: BufferId, shape: Vec<usize>) -> View {
+        View { buffer: Some(buffer), start: 0, strides: row_major(&shape), shape }
+    }
+
+    /// Counting along one axis.
+    pub fn iota(shape: Vec<usize>, axis: usize) -> View {
+        let strides = (0..shape.len()).map(|other| isize::from(other == axis)).collect();
+        View { buffer: None, start: 0, shape, strides }
+    }
+
+    pub fn count(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// Whether its elements lie one after the other from the start of the buffer.
+    pub fn is_whole(&self) -> bool {
+        self.buffer.is_some() && self.start == 0 && self.is_dense()
+    }
+
+    /// Whether its elements lie one after the other.
+    pub fn is_dense(&self) -> bool {
+        let dense = row_major(&self.shape);
+        let same = |((size, own), dense): ((&usize, &isize), &isize)| *size == 1 || own == dense;
+        self.count() == 0 || self.shape.iter().zip(&self.strides).zip(&dense).all(same)
+    }
+
+    pub fn permute(&self, order: &[usize]) -> View {
+        let shape = order.iter().map(|axis| self.shape[*axis]).collect();
+        let strides = order.iter().map(|axis| self.strides[*axis]).collect();
+        View { shape, strides, ..self.clone() }
+    }
+
+    /// Axis `i` becomes axis `kept[i]`; the others repeat.
+    pub fn broadcast(&self, shape: Vec<usize>, kept: &[usize]) -> View {
+        let mut strides = vec![0; shape.len()];
+        for ((size, stride), place) in self.shape.iter().zip(&self.strides).zip(kept) {
+            strides[*place] = if *size == 1 { 0 } else { *stride };
+        }
+        View { shape, strides, ..self.clone() }
+    }
+
+    pub fn slice(&self, axis: usize, start: i64, count: usize, step: i64) -> View {
+        let mut view = self.clone();
+        if count > 0 {
+            view.start += start as isize * self.strides[axis];
+        }
+        view.shape[axis] = count;
+        view.strides[axis] *= step as isize;
+        view
+    }
+
+    /// Another shape of the same elements, if strides can say it.
+    pub fn reshape(&self, shape: &[usize]) -> Option<View> {
+        let made = |strides: Vec<isize>| View { shape: shape.to_vec(), strides, ..self.clone() };
+        if self.count() == 0 || self.is_dense() {
+            return Some(made(row_major(shape)));
+        }
+        // Runs of axes that lie densely within each other, merged; axes of size 1 say nothing.
+        let mut runs: Vec<(usize, isize)> = Vec::new();
+        for (size, stride) in self.shape.iter().zip(&self.strides).filter(|(size, _)| **size != 1) {
+            match runs.last_mut() {
+                Some((inner, last)) if *last == stride * *size as isize => (*inner, *last) = (*inner * size, *stride),
+                _ => runs.push((*size, *stride)),
+            }
+        }
+        let mut strides = vec![0; shape.len()];
+        let mut axis = shape.len();
+        for (size, stride) in runs.into_iter().rev() {
+            let mut covered = 1;
+            while covered < size {
+                axis = axis.checked_sub(1)?;
+                strides[axis] = stride * covered as isize;
+                covered *= shape[axis];
+            }
+            if covered != size {
+                return None;
+            }
+        }
+        Some(made(strides))
+    }
+
+    /// One axis and one stride for a run of axes, if they lie densely within each other.
+    pub fn merged(shape: &[usize], strides: &[isize]) -> Option<(usize, isize)> {
+        let mut all = shape.iter().zip(strides).filter(|(size, _)| **size != 1).rev();
+        let Some((first, stride)) = all.next() else { return Some((shape.iter().product(), 0)) };
+        let mut size = *first;
+        for (more, wide) in all {
+            if *wide != stride * size as isize {
+                return None;
+            }
+            size *= more;
+        }
+        Some((size, *stride))
+    }
+}
+
+pub fn row_major(shape: &[usize]) -> Vec<isize> {
+    let mut strides = vec![1; shape.len()];
+    for axis in (1..shape.len()).rev() {
+        strides[axis - 1] = strides[axis] * shape[axis] as isize;
+    }
+    strides
+}

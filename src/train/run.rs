@@ -1,0 +1,331 @@
+//! The loop of a run: data and fitted values first, then steps, then what is reported.
+
+use crate::backend::cpu::{Cpu, pool::Pool};
+use crate::backend::{Tensor, reference};
+use crate::check::terms::Host;
+use crate::data::shuffle;
+use crate::ir::{Graph, NodeId};
+use crate::lower::program::Program;
+use crate::plan::{Plan, Request, plan};
+use crate::train::dataset::Opened;
+use crate::train::events::{Event, Named};
+use crate::train::weights::{self, Weights};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The splits by name, in the order of [`Opened::splits`].
+pub const SPLITS: [&str; 3] = ["train", "valid", "test"];
+
+/// How long, in what portions, and from where.
+#[derive(Clone, Copy, Debug)]
+pub struct Schedule {
+    pub steps: u64,
+    pub epochs: u64,
+    /// Rows of a step.
+    pub batch: usize,
+    pub seed: u64,
+    pub threads: usize,
+}
+
+impl Schedule {
+    /// Steps for `epochs` epochs over `rows` rows, the last one of each epoch with what is left.
+    pub fn steps_of(rows: usize, batch: usize, epochs: u64) -> u64 {
+        epochs.saturating_mul(rows.div_ceil(batch.max(1)) as u64)
+    }
+}
+
+/// A failure of a run, in words: what the person is told before status 3.
+pub type Trouble = String;
+
+/// A run as it goes: everything that the next step needs.
+pub struct Run<'p> {
+    program: &'p Program,
+    schedule: Schedule,
+    fits: Vec<Tensor>,
+    splits: Vec<Prepared>,
+    /// Steps on a batch: its inputs hold the parameters and states.
+    trainer: Cpu,
+    /// Steps on the last batch of an epoch, where that has fewer rows.
+    last: Option<Cpu>,
+    /// The columns of the training rows, and the order in which this epoch sees them.
+    columns: Vec<Vec<f32>>,
+    order: Vec<usize>,
+    pub step: u64,
+}
+
+/// A split: its rows, and the plan that computes loss and reports on them.
+struct Prepared {
+    name: &'static str,
+    rows: usize,
+    evaluator: Cpu,
+}
+
+impl<'p> Run<'p> {
+    /// Computes fitted values on the training rows, the columns of every split and the starting point.
+    pub fn new(program: &'p Program, schedule: Schedule, data: &Opened) -> Result<Run<'p>, Trouble> {
+        Run::with_fits(program, schedule, data, &BTreeMap::new())
+    }
+
+    /// The same with fitted values that are known: those of a weight file.
+    pub fn with_fits(
+        program: &'p Program,
+        schedule: Schedule,
+        data: &Opened,
+        known: &BTreeMap<String, Tensor>,
+    ) -> Result<Run<'p>, Trouble> {
+        let pool = Arc::new(Pool::new(schedule.threads));
+        let mut feed = vec![Tensor::scalar(0.0); program.inputs];
+        feed[program.draws] = Tensor { shape: vec![5], values: counters(schedule.seed, 0)?.to_vec() };
+        let train = settle(program, data.splits[0].len());
+        feed_raw(program, &mut feed, data, data.splits[0]);
+        for fit in &program.fits {
+            feed[fit.input] = match known.get(&fit.name) {
+                Some(fitted) => fitted.clone(),
+                None => one(&train, fit.value, &feed)?,
+            };
+        }
+        let fits = program.fits.iter().map(|fit| feed[fit.input].clone()).collect();
+        let rows = data.splits[0].len();
+        let batch = schedule.batch.clamp(1, rows.max(1));
+        let schedule = Schedule { batch, ..schedule };
+        let cpu = |rows: usize| -> Result<Cpu, Trouble> {
+            Ok(Cpu::new(steps_of(program, &settle(program, rows))?, Arc::clone(&pool)))
+        };
+        let mut trainer = cpu(batch)?;
+        let last = if rows.is_multiple_of(batch) { None } else { Some(cpu(rows % batch)?) };
+        let mut training: Vec<Vec<f32>> = Vec::new();
+        let mut splits = Vec::new();
+        for (name, rows) in SPLITS.into_iter().zip(data.splits).filter(|(_, rows)| !rows.is_empty()) {
+            feed_raw(program, &mut feed, data, rows);
+            let graph = settle(program, rows.len());
+            let values: Vec<NodeId> = program.columns.iter().map(|column| column.value).collect();
+            let columns = reference::run(&graph, &values, &feed)?;
+            let mut evaluator = Cpu::new(evaluation_of(program, &graph)?, Arc::clone(&pool));
+            for (column, tensor) in program.columns.iter().zip(&columns) {
+                fill(&mut evaluator, column.input, &tensor.values);
+                if name == "train" {
+                    training.push(tensor.values.iter().map(|value| *value as f32).collect());
+                }
+            }
+            splits.push(Prepared { name, rows: rows.len(), evaluator });
+        }
+        let params = program.params.iter().map(|param| (param.input, param.initial));
+        let states = program.states.iter().map(|state| (state.input, state.initial));
+        for (input, initial) in params.chain(states) {
+            fill(&mut trainer, input, &one(&train, initial, &feed)?.values);
+        }
+        let order = (0..rows).collect();
+        let mut run = Run { program, schedule, fits, splits, trainer, last, columns: training, order, step: 0 };
+        if batch == rows {
+            // The only batch is fed once.
+            feed_rows(program, &run.columns, &run.order, &mut run.trainer);
+        }
+        Ok(run)
+    }
+
+    fn steps_in_epoch(&self) -> u64 {
+        Schedule::steps_of(self.order.len(), self.schedule.batch, 1).max(1)
+    }
+
+    /// Whether every training row was seen as often as any other.
+    pub fn ends_epoch(&self) -> bool {
+        self.step.is_multiple_of(self.steps_in_epoch())
+    }
+
+    /// Starts from given weights, whose paths and shapes are those of the program.
+    pub fn start_from(&mut self, weights: &Weights) {
+        for param in &self.program.params {
+            let given = weights.tensors.get(&param.path);
+            if let (Some(tensor), Some(buffer)) = (given, self.trainer.input(param.input as u32)) {
+                buffer.copy_from_slice(&tensor.values);
+            }
+        }
+    }
+
+    /// One step. What comes back is the loss before the update; if it or a gradient is not finite, the step is not taken
+    /// and the failure says so.
+    pub fn take_step(&mut self) -> Result<Event, Trouble> {
+        let (rows, batch) = (self.order.len(), self.schedule.batch);
+        let (epoch, place) = (self.step / self.steps_in_epoch(), (self.step % self.steps_in_epoch()) as usize);
+        if batch == rows {
+            return self.step_on(epoch, false);
+        }
+        if place == 0 {
+            // Anew in every epoch.
+            self.order =
+                shuffle::order(rows, self.schedule.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(epoch));
+        }
+        let own = &self.order[place * batch..rows.min((place + 1) * batch)];
+        match &mut self.last {
+            Some(last) if own.len() < batch => {
+                feed_rows(self.program, &self.columns, own, last);
+                copy_state(self.program, &self.trainer, last);
+                let event = self.step_on(epoch, true)?;
+                if let Some(last) = &self.last {
+                    copy_state(self.program, last, &mut self.trainer);
+                }
+                Ok(event)
+            }
+            _ => {
+                feed_rows(self.program, &self.columns, own, &mut self.trainer);
+                self.step_on(epoch, false)
+            }
+        }
+    }
+
+    /// A step on what is fed.
+    fn step_on(&mut self, epoch: u64, on_last: bool) -> Result<Event, Trouble> {
+        let number = self.step + 1;
+        let cpu = match &mut self.last {
+            Some(last) if on_last => last,
+            _ => &mut self.trainer,
+        };
+        feed_host(self.program, self.schedule, self.step, epoch, cpu)?;
+        cpu.run_stage(0)?;
+        let loss = cpu.scalar(0);
+        if !loss.is_finite() {
+            return Err(format!("the loss of step {number} is {loss}; is the learning rate too large?"));
+        }
+        for (at, param) in self.program.params.iter().filter(|param| param.trainable).enumerate() {
+            // A sum that is not finite has a part that is not, or is too large to be of use.
+            let sum: f32 = cpu.output(1 + at).iter().map(|x| x.abs()).sum();
+            if !sum.is_finite() {
+                return Err(format!("the gradient of `{}` in step {number} is not finite", param.path));
+            }
+        }
+        let lr = self.program.lr.map_or(f64::NAN, |_| cpu.scalar(1 + self.program.gradients.len()));
+        cpu.run_stage(1)?;
+        self.step = number;
+        Ok(Event::Step { step: number, epoch: epoch + 1, loss, lr, terms: Vec::new() })
+    }
+
+    /// Loss and reports on a whole split, by the present weights. `None` if it has no rows.
+    pub fn evaluate(&mut self, split: &str) -> Result<Option<Event>, Trouble> {
+        let Some(split) = self.splits.iter_mut().find(|prepared| prepared.name == split) else { return Ok(None) };
+        let evaluator = &mut split.evaluator;
+        for param in &self.program.params {
+            if let (Some(from), Some(to)) = (self.trainer.fed(param.input as u32), evaluator.input(param.input as u32))
+            {
+                to.copy_from_slice(from);
+            }
+        }
+        let epoch = self.step / Schedule::steps_of(self.order.len(), self.schedule.batch, 1).max(1);
+        feed_host(self.program, self.schedule, self.step, epoch, evaluator)?;
+        evaluator.run()?;
+        let loss = evaluator.scalar(0);
+        let report = |(at, (name, _)): (usize, &(String, NodeId))| (name.clone(), evaluator.scalar(1 + at));
+        let reports: Named = self.program.reports.iter().enumerate().map(report).collect();
+        Ok(Some(Event::Eval { step: self.step, split: split.name.to_string(), loss, reports }))
+    }
+
+    /// Rows of each split that has any.
+    pub fn rows(&self) -> Vec<(&'static str, usize)> {
+        self.splits.iter().map(|split| (split.name, split.rows)).collect()
+    }
+
+    /// The present parameters by path.
+    pub fn weights(&self) -> BTreeMap<String, weights::Tensor> {
+        let tensor = |param: &crate::lower::program::Param| {
+            let values = self.trainer.fed(param.input as u32).unwrap_or_default().to_vec();
+            (param.path.clone(), weights::Tensor { shape: param.shape.clone(), values })
+        };
+        self.program.params.iter().map(tensor).collect()
+    }
+
+    /// Fitted values by name.
+    pub fn fits(&self) -> BTreeMap<String, &Tensor> {
+        self.program.fits.iter().map(|fit| fit.name.clone()).zip(&self.fits).collect()
+    }
+
+    /// The plan of a step.
+    pub fn plan(&self) -> &Plan {
+        self.trainer.plan()
+    }
+
+    /// The backend of a step, to measure it kernel by kernel.
+    pub fn trainer(&mut self) -> &mut Cpu {
+        &mut self.trainer
+    }
+}
+
+/// The plan of a step: the loss and its gradients, then the next values, which take the place of the present ones.
+/// Parameters that the loss does not read are in it as well, so that they have a place.
+pub fn steps_of(program: &Program, graph: &Graph) -> Result<Plan, Trouble> {
+    let trainable = || program.params.iter().filter(|param| param.trainable);
+    let first = [vec![program.loss], program.gradients.clone(), program.lr.into_iter().collect()].concat();
+    let states = program.states.iter().map(|state| (state.next, state.input as u32));
+    let updates: Vec<(NodeId, u32)> = trainable().map(|param| (param.next, param.input as u32)).chain(states).collect();
+    let untrained = program.params.iter().filter(|param| !param.trainable).map(|param| param.next);
+    let second = updates.iter().map(|(node, _)| *node).chain(untrained).collect();
+    let hosts: Vec<u32> = program.hosts.iter().map(|(_, input)| *input as u32).collect();
+    plan(&Request { graph, stages: &[first, second], hosts: &hosts, counters: program.draws as u32, updates: &updates })
+}
+
+fn evaluation_of(program: &Program, graph: &Graph) -> Result<Plan, Trouble> {
+    let roots = std::iter::once(program.loss).chain(program.reports.iter().map(|(_, node)| *node)).collect();
+    let hosts: Vec<u32> = program.hosts.iter().map(|(_, input)| *input as u32).collect();
+    plan(&Request { graph, stages: &[roots], hosts: &hosts, counters: program.draws as u32, updates: &[] })
+}
+
+/// Numbers of the host for the next step.
+fn feed_host(program: &Program, schedule: Schedule, step: u64, epoch: u64, cpu: &mut Cpu) -> Result<(), Trouble> {
+    for (host, input) in &program.hosts {
+        let value = match host {
+            Host::Step => step,
+            Host::Epoch => epoch,
+            Host::Steps => schedule.steps,
+            Host::Epochs => schedule.epochs,
+            Host::Updates => step + 1,
+        };
+        cpu.set_host(*input as u32, value as f64);
+    }
+    cpu.set_counters(counters(schedule.seed, step)?);
+    Ok(())
+}
+
+/// What draws are counted by: seed (low, high), step, repetition, first row.
+fn counters(seed: u64, step: u64) -> Result<[f64; 5], Trouble> {
+    let step = u32::try_from(step).map_err(|_| "more steps than can be counted".to_string())?;
+    Ok([seed as u32, (seed >> 32) as u32, step, 0, 0].map(f64::from))
+}
+
+/// Some training rows of every column.
+fn feed_rows(program: &Program, columns: &[Vec<f32>], rows: &[usize], cpu: &mut Cpu) {
+    for (column, values) in program.columns.iter().zip(columns) {
+        let Some(buffer) = cpu.input(column.input as u32) else { continue };
+        let width = buffer.len() / rows.len().max(1);
+        for (cells, row) in buffer.chunks_exact_mut(width.max(1)).zip(rows) {
+            cells.copy_from_slice(&values[row * width..][..width]);
+        }
+    }
+}
+
+/// Parameters and states of one plan to another.
+fn copy_state(program: &Program, from: &Cpu, to: &mut Cpu) {
+    let inputs = program.params.iter().map(|param| param.input).chain(program.states.iter().map(|state| state.input));
+    for input in inputs {
+        if let (Some(from), Some(to)) = (from.fed(input as u32), to.input(input as u32)) {
+            to.copy_from_slice(from);
+        }
+    }
+}
+
+fn fill(cpu: &mut Cpu, input: usize, values: &[f64]) {
+    if let Some(buffer) = cpu.input(input as u32) {
+        buffer.iter_mut().zip(values).for_each(|(cell, value)| *cell = *value as f32);
+    }
+}
+
+fn feed_raw(program: &Program, feed: &mut [Tensor], data: &Opened, rows: &[usize]) {
+    for (at, input) in program.raw.iter().enumerate() {
+        feed[*input] = data.column(at, rows);
+    }
+}
+
+fn settle(program: &Program, rows: usize) -> Graph {
+    program.graph.settle(&[(program.rows.clone(), rows as i64)])
+}
+
+fn one(graph: &Graph, node: NodeId, feed: &[Tensor]) -> Result<Tensor, Trouble> {
+    reference::run(graph, &[node], feed)?.pop().ok_or_else(|| "nothing was computed".to_string())
+}

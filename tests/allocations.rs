@@ -1,0 +1,66 @@
+//! A step allocates no tensor: an allocator that notes the largest request of a thread watches every kernel.
+
+use crate::ops::cpu::cpu_of;
+use crate::trial;
+use libtest_mimic::Trial;
+use mlx::autodiff::gradient;
+use mlx::ir::{Binary, DType, Graph, Reduce, Size, Unary};
+use mlx::plan::Body;
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+struct Watching;
+
+thread_local! {
+    static LARGEST: Cell<usize> = const { Cell::new(0) };
+}
+
+// SAFETY: everything is handed on to the system's allocator.
+unsafe impl GlobalAlloc for Watching {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let _ = LARGEST.try_with(|largest| largest.set(largest.get().max(layout.size())));
+        // SAFETY: the caller keeps the contract.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller keeps the contract.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static WATCHING: Watching = Watching;
+
+pub fn trials() -> Vec<Trial> {
+    vec![trial("allocations::a_step_allocates_no_tensor", a_step_allocates_no_tensor)]
+}
+
+/// The smallest tensor of the net below, in bytes, is far above what lists of shares take.
+const ROWS: i64 = 300;
+const WIDTH: i64 = 64;
+const SMALL: usize = 8 * 1024;
+
+fn a_step_allocates_no_tensor() {
+    let mut graph = Graph::default();
+    let x = graph.input(0, DType::Float, vec![Size::from(ROWS), Size::from(WIDTH)]);
+    let w = graph.input(1, DType::Float, vec![Size::from(WIDTH), Size::from(WIDTH)]);
+    let z = graph.dot(vec![], vec![(1, 0)], x, w);
+    let y = graph.unary(Unary::HyperbolicTangent, z);
+    let top = graph.reduce(Reduce::Max, vec![1], y);
+    let wide = graph.broadcast(vec![Size::from(ROWS), Size::from(WIDTH)], vec![0], top);
+    let spread = graph.binary(Binary::Subtract, y, wide);
+    let loss = graph.reduce(Reduce::Sum, vec![0, 1], spread);
+    let by = gradient(&mut graph, loss, &[w])[0];
+    let mut cpu = cpu_of(&graph, &[loss, by], u32::MAX, 1).expect("a plan");
+    cpu.run().expect("numbers");
+    assert!((ROWS * WIDTH * 4) as usize > 4 * SMALL);
+    for kernel in 0..cpu.plan().kernels.len() {
+        // A product packs its operands.
+        let product = matches!(cpu.plan().kernels[kernel].body, Body::Product(..));
+        LARGEST.set(0);
+        cpu.run_kernel(kernel).expect("numbers");
+        let largest = LARGEST.get();
+        assert!(product || largest < SMALL, "kernel {kernel} allocates {largest} bytes at once");
+    }
+}

@@ -1,0 +1,304 @@
+//! The command line: exit statuses, what a run leaves, and what it says when something is wrong.
+
+use crate::binary::{events, mlx, numbers, repository, train};
+use crate::trial;
+use libtest_mimic::Trial;
+use mlx::train::{record, weights};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::Output;
+
+pub fn trials() -> Vec<Trial> {
+    vec![
+        trial("cli::a_run_leaves_its_folder", a_run_leaves_its_folder),
+        trial("cli::runs_are_numbered", runs_are_numbered),
+        trial("cli::several_trainings_are_listed", several_trainings_are_listed),
+        trial("cli::what_is_wrong_with_the_command_line", what_is_wrong_with_the_command_line),
+        trial("cli::weights_that_do_not_fit_are_all_listed", weights_that_do_not_fit_are_all_listed),
+        trial(
+            "cli::a_loss_that_is_not_finite_keeps_the_last_weights",
+            a_loss_that_is_not_finite_keeps_the_last_weights,
+        ),
+        trial("cli::a_folder_that_cannot_be_written", a_folder_that_cannot_be_written),
+        #[cfg(unix)]
+        trial("cli::an_interrupted_run_keeps_its_weights", an_interrupted_run_keeps_its_weights),
+        trial("cli::a_reader_that_goes_away_is_no_failure", a_reader_that_goes_away_is_no_failure),
+        trial("cli::eval_gives_what_training_reported", eval_gives_what_training_reported),
+        trial("cli::predict_brings_its_transforms_along", predict_brings_its_transforms_along),
+        trial("cli::explain_shows_a_page", explain_shows_a_page),
+        trial("cli::the_readme_shows_what_is", the_readme_shows_what_is),
+        trial("cli::no_op_is_named_like_a_layer", no_op_is_named_like_a_layer),
+    ]
+}
+
+const LINEAR: &str = "let η = 0.1\ndata d = csv(\"d.csv\") {\n    x = [a, b]\n    y = c\n    split = holdout(train = 50%, test = 50%, seed = 1)\n}\n\
+model Linear(x: [n, d]) -> [n] {\n    param w: [d] = 0\n    out x @ w\n}\n\
+train {\n    data = d\n    model = Linear\n    minimize mse(model(x), y) using sgd(lr = η)\n    report r2(model(x), y)\n    steps = 4\n}\n";
+
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("linear.mlx"), LINEAR).expect("written");
+    fs::write(folder.path().join("d.csv"), "a,b,c\n1,0,1\n0,1,2\n1,1,3\n0,0,0\n").expect("written");
+    folder
+}
+
+fn told(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn a_run_leaves_its_folder() {
+    let folder = folder();
+    let events = train(folder.path(), Path::new("linear.mlx"), &["--set", "η=0.2", "--seed", "7"]);
+    let kinds: Vec<&str> = events.iter().filter_map(|event| event["event"].as_str()).collect();
+    assert_eq!(kinds[0], "start");
+    assert_eq!(kinds.last(), Some(&"end"));
+    assert_eq!(events[0]["parameters"], 2);
+    assert_eq!(numbers(&events, "step", "lr"), [0.2; 4]);
+    assert_eq!(numbers(&events, "step", "step"), [1.0, 2.0, 3.0, 4.0]);
+    // The loss of a step is the one before its update: on `train` the evaluation after step k is the loss of step k + 1.
+    let losses = numbers(&events, "step", "loss");
+    let evaluated: Vec<f64> = events
+        .iter()
+        .filter(|e| e["event"] == "eval" && e["split"] == "train")
+        .map(|e| e["loss"].as_f64().expect("a loss"))
+        .collect();
+    assert_eq!(evaluated.len(), 4);
+    assert_eq!(losses[1..], evaluated[..3]);
+    let run = folder.path().join("run");
+    let lines = fs::read_to_string(run.join("metrics.jsonl")).expect("metrics");
+    assert_eq!(lines.lines().count(), events.len());
+    let record = record::read(&run).expect("a record");
+    assert_eq!((record.train.as_str(), record.seed, record.steps, record.reason.as_str()), ("train", 7, 4, "done"));
+    assert_eq!(record.hyperparameters, BTreeMap::from([("η".to_string(), serde_json::json!(0.2))]));
+    assert_eq!(record.metrics["train"]["loss"], evaluated[3]);
+    assert!(record.metrics["test"].contains_key("r2"));
+    assert_eq!(record.data[0].path, "d.csv");
+    let bytes = fs::read(run.join("last.safetensors")).expect("weights");
+    let weights = weights::from_bytes("last", &bytes, None).expect("weights");
+    assert_eq!(weights.tensors["w"].shape, [2]);
+    assert_eq!(fs::read(run.join("best.safetensors")).expect("weights"), bytes);
+}
+
+fn runs_are_numbered() {
+    let folder = folder();
+    for number in 1..=2 {
+        let output = mlx(folder.path(), &["train", "linear.mlx"]);
+        assert!(output.status.success(), "{}", told(&output));
+        let path = format!("runs/linear-train-{number}/last.safetensors");
+        assert!(folder.path().join(&path).exists());
+        let table = String::from_utf8(output.stdout).expect("text");
+        assert!(table.contains("r2") && table.contains(&path), "{table}");
+    }
+}
+
+fn several_trainings_are_listed() {
+    let folder = folder();
+    let two =
+        format!("{LINEAR}{}", LINEAR[LINEAR.find("train {").expect("a block")..].replace("train {", "train fine {"));
+    fs::write(folder.path().join("two.mlx"), two).expect("written");
+    let output = mlx(folder.path(), &["train", "two.mlx"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(told(&output).contains("train, fine"), "{}", told(&output));
+    assert!(mlx(folder.path(), &["train", "two.mlx", "fine"]).status.success());
+    assert_eq!(mlx(folder.path(), &["train", "two.mlx", "coarse"]).status.code(), Some(2));
+}
+
+fn what_is_wrong_with_the_command_line() {
+    let folder = folder();
+    let wrong = |arguments: &[&str], status: i32, words: &str| {
+        let output = mlx(folder.path(), arguments);
+        assert_eq!(output.status.code(), Some(status), "{arguments:?}: {}", told(&output));
+        assert!(told(&output).contains(words) && output.stdout.is_empty(), "{arguments:?}: {}", told(&output));
+    };
+    wrong(&["train", "no.mlx"], 1, "cannot read `no.mlx`: it does not exist");
+    wrong(&["train", "."], 1, "it is a folder");
+    wrong(&["check", "linear.mlx", "no.mlx"], 1, "no.mlx");
+    wrong(&["train", "linear.mlx", "--set", "eta=1"], 2, "the file has no `let eta`");
+    wrong(&["train", "linear.mlx", "--set", "η=fast"], 2, "`η` is a number in the file, and `fast` is a text");
+    wrong(&["train", "linear.mlx", "--set", "η"], 2, "is not `name=value`");
+    wrong(&["train", "linear.mlx", "--steps", "0"], 2, "0 is not in 1..");
+    wrong(&["train", "linear.mlx", "--resume"], 2, "not built yet");
+    wrong(&["train", "linear.mlx", "--device", "vulkan"], 2, "not built yet");
+    wrong(&["train", "linear.mlx", "--init", "no.safetensors"], 1, "cannot read `no.safetensors`");
+    wrong(&["train", "linear.mlx", "--init", "d.csv"], 1, "is not a whole weight file");
+    for command in ["generate", "graph", "sweep", "plot", "report", "export", "repl", "fmt"] {
+        wrong(&[command, "linear.mlx", "--anything"], 2, &format!("`mlx {command}` is not built yet"));
+    }
+    wrong(&["explain", "E9999"], 2, "there is no code `E9999`");
+    wrong(&["trian", "linear.mlx"], 2, "there is no command `trian`");
+}
+
+fn weights_that_do_not_fit_are_all_listed() {
+    let folder = folder();
+    let tensor = |shape: Vec<usize>| weights::Tensor { values: vec![0.0; shape.iter().product()], shape };
+    let tensors = BTreeMap::from([("w".to_string(), tensor(vec![3])), ("v".to_string(), tensor(vec![1]))]);
+    let bytes = weights::to_bytes(&weights::Weights { tensors, meta: serde_json::Value::Null }).expect("bytes");
+    fs::write(folder.path().join("other.safetensors"), bytes).expect("written");
+    let output = mlx(folder.path(), &["train", "linear.mlx", "--init", "other.safetensors"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        told(&output).contains("another shape: `w`") && told(&output).contains("surplus: `v`"),
+        "{}",
+        told(&output)
+    );
+}
+
+fn a_loss_that_is_not_finite_keeps_the_last_weights() {
+    let folder = folder();
+    let arguments = ["train", "linear.mlx", "--set", "η=1e200", "--steps", "50", "--json", "--out", "run"];
+    let output = mlx(folder.path(), &arguments);
+    assert_eq!(output.status.code(), Some(3), "{}", told(&output));
+    assert!(told(&output).contains("of step 2 is"), "{}", told(&output));
+    let events = events(&output);
+    assert_eq!(events.last().expect("an end")["reason"], "failed");
+    let bytes = fs::read(folder.path().join("run/last.safetensors")).expect("weights");
+    weights::from_bytes("last", &bytes, None).expect("readable weights");
+    assert_eq!(record::read(&folder.path().join("run")).expect("a record").reason, "failed");
+}
+
+fn a_folder_that_cannot_be_written() {
+    let folder = folder();
+    for out in ["d.csv", "d.csv/run"] {
+        let output = mlx(folder.path(), &["train", "linear.mlx", "--out", out]);
+        assert_eq!(output.status.code(), Some(3), "{}", told(&output));
+        assert!(told(&output).contains("E0332") && !told(&output).contains("panicked"), "{}", told(&output));
+    }
+}
+
+#[cfg(unix)]
+fn an_interrupted_run_keeps_its_weights() {
+    use std::io::{BufRead, BufReader};
+    use std::process::{Command, Stdio};
+    let folder = folder();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_mlx"))
+        .args(["train", "linear.mlx", "--set", "η=0.01", "--steps", "100000000", "--json", "--out", "run"])
+        .current_dir(folder.path())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+    let first = lines.find(|line| line.as_ref().is_ok_and(|line| line.contains("\"step\":3,")));
+    assert!(first.is_some());
+    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill");
+    assert!(killed.success());
+    let last = lines.map_while(Result::ok).last().expect("an end");
+    assert!(last.contains("interrupted"), "{last}");
+    assert_eq!(child.wait().expect("it ends").code(), Some(130));
+    let bytes = fs::read(folder.path().join("run/last.safetensors")).expect("weights");
+    weights::from_bytes("last", &bytes, None).expect("readable weights");
+}
+
+fn a_reader_that_goes_away_is_no_failure() {
+    use std::process::{Command, Stdio};
+    let folder = folder();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_mlx"))
+        .args(["train", "linear.mlx", "--json", "--out", "run"])
+        .current_dir(folder.path())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    drop(child.stdout.take());
+    assert!(child.wait().expect("it ends").success());
+    assert!(folder.path().join("run/last.safetensors").exists());
+}
+
+fn explain_shows_a_page() {
+    let output = mlx(&repository(""), &["explain", "e0203"]);
+    assert!(output.status.success());
+    assert!(String::from_utf8_lossy(&output.stdout).starts_with("# E0203: two sizes do not agree"));
+}
+
+/// What the standard library has is not built in: no layer, loss, metric, optimizer or activation of it is an operation.
+fn no_op_is_named_like_a_layer() {
+    let built_in: Vec<String> = crate::ops::names().into_iter().map(|name| name.to_lowercase()).collect();
+    let primitives: Vec<&str> = mlx::check::elaborate::primitive::names().collect();
+    for (name, _) in mlx::check::library::stdlib_names() {
+        if !primitives.contains(&name) {
+            let plain = name.replace('_', "");
+            assert!(!built_in.contains(&plain), "`{name}` of the standard library is an operation as well");
+        }
+    }
+}
+
+/// The file, its run and the drawn mistake of the README are the real ones.
+fn the_readme_shows_what_is() {
+    let readme = fs::read_to_string(repository("README.md")).expect("the README");
+    let model = repository("models/linear_regression.mlx");
+    assert!(readme.contains(fs::read_to_string(&model).expect("the model").trim()));
+    let drawn = mlx(&repository(""), &["check", "tests/spec/readme.mlx"]);
+    let drawn: Vec<String> = told(&drawn).lines().map(|line| line.trim_end().to_string()).collect();
+    assert!(readme.contains(&drawn.join("\n")), "the README draws another mistake than\n{}", drawn.join("\n"));
+    let folder = tempfile::tempdir().expect("a folder");
+    let output = mlx(folder.path(), &["train", &model.display().to_string()]);
+    let table = String::from_utf8(output.stdout.clone()).expect("text");
+    assert!(readme.contains(table.trim()), "the README shows another table than\n{table}");
+    let said = told(&output);
+    for line in said.lines().take(3).chain(said.lines().last()) {
+        assert!(readme.contains(line), "the README lacks `{line}`");
+    }
+}
+
+fn eval_gives_what_training_reported() {
+    let folder = folder();
+    let events = train(folder.path(), Path::new("linear.mlx"), &["--set", "η=0.2"]);
+    let weights = "run/last.safetensors";
+    let output = mlx(folder.path(), &["eval", "linear.mlx", "--weights", weights, "--json"]);
+    assert!(output.status.success(), "{}", told(&output));
+    let last: Vec<_> = events.iter().filter(|event| event["event"] == "eval" && event["step"] == 4).cloned().collect();
+    assert_eq!(crate::binary::events(&output), last);
+    let test = mlx(folder.path(), &["eval", "linear.mlx", "--weights", weights, "--split", "test"]);
+    assert!(String::from_utf8_lossy(&test.stdout).lines().next().is_some_and(|head| head.trim() == "test"));
+    let wrong = |arguments: &[&str], status: i32| {
+        let output = mlx(folder.path(), &[&["eval", "linear.mlx"], arguments].concat());
+        assert_eq!(output.status.code(), Some(status), "{arguments:?}: {}", told(&output));
+    };
+    wrong(&["--weights", "no.safetensors"], 1);
+    wrong(&["--weights", "d.csv"], 1);
+    wrong(&["--weights", weights, "--split", "tests"], 2);
+    wrong(&["--weights", weights, "--split", "valid"], 1);
+    wrong(&[], 2);
+}
+
+/// New rows are standardized by the training rows' mean and deviation, and classes keep their places.
+fn predict_brings_its_transforms_along() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).expect("written");
+    write("d.csv", "a,kind,y\n1,red,1\n2,blue,2\n3,red,3\n6,blue,4\n");
+    write(
+        "net.mlx",
+        "data d = csv(\"d.csv\") {\n    x = [a] |> standardize\n    k = category(kind)\n    y = y\n    split = holdout(train = 100%)\n}\n\
+         model Net(x: [n, d]) -> [n] {\n    param w: [d] = 1\n    out x @ w\n}\n\
+         train {\n    data = d\n    model = Net\n    minimize mse(model(x), y) using sgd(lr = 0)\n    predict z = model(x)\n    predict kinds = one_hot(k)\n    steps = 1\n}\n",
+    );
+    train(folder.path(), Path::new("net.mlx"), &[]);
+    // The training rows change; what was fitted does not.
+    write("d.csv", "a,kind,y\n10,red,1\n20,blue,2\n30,red,3\n60,blue,4\n");
+    write("new.csv", "kind,a\nblue,3\nred,6\n");
+    let predict = |input: &str| {
+        mlx(folder.path(), &["predict", "net.mlx", "--weights", "run/last.safetensors", "--input", input])
+    };
+    let output = predict("new.csv");
+    assert!(output.status.success(), "{}", told(&output));
+    let text = String::from_utf8(output.stdout).expect("text");
+    let rows: Vec<Vec<f64>> = text
+        .lines()
+        .skip(1)
+        .map(|line| line.split(',').map(|cell| cell.parse().expect("a number")).collect())
+        .collect();
+    assert_eq!(text.lines().next(), Some("z,kinds.0,kinds.1"));
+    let deviation = 3.5f64.sqrt();
+    assert!(rows[0][0].abs() < 1e-6 && (rows[1][0] - 3.0 / deviation).abs() < 1e-6, "{text}");
+    assert_eq!((&rows[0][1..], &rows[1][1..]), (&[1.0, 0.0][..], &[0.0, 1.0][..]), "blue, then red");
+    write("green.csv", "kind,a\ngreen,3\n");
+    let output = predict("green.csv");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        told(&output).contains("the class `green`") && told(&output).contains("green.csv:2:1"),
+        "{}",
+        told(&output)
+    );
+    write("lacking.csv", "kind\nred\n");
+    assert!(told(&predict("lacking.csv")).contains("has no column `a`"));
+    assert_eq!(predict("absent.csv").status.code(), Some(1));
+}

@@ -1,0 +1,268 @@
+//! Training through the binary: against PyTorch, against least squares, and the same bits twice.
+
+use crate::binary::{mlx, numbers, repository, train};
+use crate::trial;
+use libtest_mimic::Trial;
+use mlx::data::split::{Holdout, Part, holdout};
+use mlx::source::{SourceId, Span};
+use mlx::train::weights;
+use serde_json::Value;
+use std::fs;
+
+pub fn trials() -> Vec<Trial> {
+    let mut trials = vec![
+        trial("learning::linear_regression_is_least_squares", linear_regression_is_least_squares),
+        trial("learning::the_same_seed_gives_the_same_bits", the_same_seed_gives_the_same_bits),
+        trial("learning::any_number_of_threads_gives_the_same_bits", any_number_of_threads),
+        trial("learning::batches_see_every_row_once_an_epoch", batches_see_every_row),
+        trial("learning::a_batch_of_all_rows_is_the_full_batch", a_batch_of_all_rows),
+        trial("learning::an_instance_that_is_used_twice_has_one_set_of_parameters", tied_instances),
+    ];
+    let recorded = recorded();
+    for (model, optimizers) in recorded["losses"]["f64"].as_object().expect("models") {
+        for optimizer in optimizers.as_object().expect("optimizers").keys() {
+            let (model, optimizer) = (model.clone(), optimizer.clone());
+            trials.push(Trial::test(format!("learning::losses_of_pytorch::{model}::{optimizer}"), move || {
+                losses_of_pytorch(&model, &optimizer);
+                Ok(())
+            }));
+        }
+    }
+    for model in fs::read_dir(repository("models")).expect("models").map(|entry| entry.expect("readable").path()) {
+        if model.extension().is_some_and(|end| end == "mlx") {
+            let name = model.file_name().expect("a file").to_string_lossy().into_owned();
+            trials.push(Trial::test(format!("learning::models::{name}"), move || {
+                let folder = tempfile::tempdir().expect("a folder");
+                let events = train(folder.path(), &model, &["--steps", "5"]);
+                let losses = numbers(&events, "step", "loss");
+                assert_eq!(losses.len(), 5);
+                assert!(losses[4] < losses[0], "{losses:?}");
+                Ok(())
+            }));
+        }
+    }
+    trials
+}
+
+fn recorded() -> Value {
+    let recorded = fs::read_to_string(repository("tests/reference/three_layer.json")).expect("the recording");
+    serde_json::from_str(&recorded).expect("JSON")
+}
+
+/// The losses of `tests/reference/record.py`, which PyTorch computes from the same weights, in f64 and in f32.
+fn losses_of_pytorch(model: &str, optimizer: &str) {
+    let using = match optimizer {
+        "sgd" => "sgd(lr = 0.1)",
+        "sgd_momentum" => "sgd(lr = 0.1, momentum = 0.9)",
+        "sgd_nesterov" => "sgd(lr = 0.1, momentum = 0.9, nesterov = true)",
+        "adam" => "adam(lr = 0.01)",
+        "adamw" => "adamw(lr = 0.01, decay = 0.05)",
+        "adagrad" => "adagrad(lr = 0.05)",
+        "rmsprop" => "rmsprop(lr = 0.01)",
+        other => panic!("{other} is not recorded"),
+    };
+    let deep = |activation: &str| format!("x |> dense(8) |> {activation} |> dense(6) |> {activation} |> dense(3)");
+    let (net, loss) = match model {
+        "linear" => ("x |> dense(1)".to_string(), "mse(model(x), [y0])"),
+        "logistic" => ("x |> dense(1)".to_string(), "binary_cross_entropy(first(model(x)), some)"),
+        "softmax" => ("x |> dense(3)".to_string(), "cross_entropy(model(x), kind)"),
+        "tanh_mse" => (deep("tanh"), "mse(model(x), [y0, y1, y2])"),
+        activation => (deep(activation), "cross_entropy(model(x), kind)"),
+    };
+    let program = format!(
+        "data rows = csv(\"three_layer_data.csv\") {{\n    x = [x0, x1, x2, x3, x4]\n    y0 = y0\n    y1 = y1\n    y2 = y2\n    \
+         kind = category(kind)\n    some = category(some)\n}}\n\
+         fn first(z: [n, k]) -> [n] {{\n    let y[i] = sum(j: z[i, j])\n    out y\n}}\n\
+         model Net(x: [n, 5]) {{\n    out {net}\n}}\n\
+         train {{\n    data = rows\n    model = Net\n    minimize {loss} using {using}\n    steps = 50\n}}\n"
+    );
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::copy(repository("tests/reference/three_layer_data.csv"), folder.path().join("three_layer_data.csv"))
+        .expect("a copy");
+    let given = fs::read(repository("tests/reference/three_layer_weights.safetensors")).expect("weights");
+    let mut given = weights::from_bytes("given", &given, None).expect("weights");
+    if let Some(width) = match model {
+        "linear" | "logistic" => Some(1),
+        "softmax" => Some(3),
+        _ => None,
+    } {
+        // The first columns of the first layer.
+        given.tensors.retain(|path, _| path.starts_with("dense_1"));
+        for tensor in given.tensors.values_mut() {
+            let own = *tensor.shape.last().expect("an axis");
+            tensor.values = tensor.values.chunks(own).flat_map(|row| row[..width].to_vec()).collect();
+            *tensor.shape.last_mut().expect("an axis") = width;
+        }
+    }
+    fs::write(folder.path().join("start.safetensors"), weights::to_bytes(&given).expect("bytes")).expect("written");
+    let file = folder.path().join("net.mlx");
+    fs::write(&file, program).expect("written");
+    let events = train(folder.path(), &file, &["--init", "start.safetensors"]);
+    let ours = numbers(&events, "step", "loss");
+    for kind in ["f64", "f32"] {
+        let recorded = recorded();
+        let theirs = recorded["losses"][kind][model][optimizer].as_array().expect("losses");
+        assert_eq!((ours.len(), theirs.len()), (50, 50));
+        for (step, (ours, theirs)) in ours.iter().zip(theirs).enumerate() {
+            let theirs = theirs.as_f64().expect("a number");
+            let near = (ours - theirs).abs() <= 2e-5 * theirs;
+            assert!(near, "step {}: {ours}, and PyTorch has {theirs} in {kind}", step + 1);
+        }
+    }
+}
+
+/// The shipped file ends at the solution of (Xᵀ X) a = Xᵀ y on its training rows.
+fn linear_regression_is_least_squares() {
+    let folder = tempfile::tempdir().expect("a folder");
+    train(folder.path(), &repository("models/linear_regression.mlx"), &[]);
+    let bytes = fs::read(folder.path().join("run/last.safetensors")).expect("weights");
+    let found = weights::from_bytes("last", &bytes, None).expect("weights").tensors;
+    let table = fs::read_to_string(repository("models/data/diabetes.csv")).expect("the data");
+    let rows: Vec<Vec<f64>> = table
+        .lines()
+        .skip(1)
+        .map(|line| line.split(',').map(|cell| cell.parse().expect("a number")).collect())
+        .collect();
+    let span = Span::new(SourceId(0), 0, 0);
+    let part = |share| Part { share, span };
+    let wanted = Holdout { train: part((4, 5)), valid: None, test: Some(part((1, 5))), seed: 1, shuffle: true };
+    let split = holdout(rows.len(), &wanted, None, span).expect("a split");
+    let rows: Vec<&Vec<f64>> = split.train.iter().map(|row| &rows[*row]).collect();
+    let count = rows.len() as f64;
+    // Standardized columns and a column of ones; then the normal equations.
+    let mean = |column: usize| rows.iter().map(|row| row[column]).sum::<f64>() / count;
+    let scale =
+        |column: usize| (rows.iter().map(|row| (row[column] - mean(column)).powi(2)).sum::<f64>() / count).sqrt();
+    let (means, scales): (Vec<f64>, Vec<f64>) = ((0..10).map(mean).collect(), (0..10).map(scale).collect());
+    let design: Vec<Vec<f64>> = rows
+        .iter()
+        .map(|row| (0..10).map(|column| (row[column] - means[column]) / scales[column]).chain([1.0]).collect())
+        .collect();
+    let solution = least_squares(&design, &rows.iter().map(|row| row[10]).collect::<Vec<_>>());
+    let ours = found["a"].values.iter().chain(&found["b"].values);
+    for (ours, exact) in ours.zip(solution) {
+        assert!((f64::from(*ours) - exact).abs() <= 1e-3 * exact.abs(), "{ours} is not {exact}");
+    }
+}
+
+/// Solves the normal equations by elimination with pivots.
+fn least_squares(x: &[Vec<f64>], y: &[f64]) -> Vec<f64> {
+    let n = x[0].len();
+    let mut a: Vec<Vec<f64>> = (0..n)
+        .map(|i| {
+            let products = (0..n).map(|j| x.iter().map(|row| row[i] * row[j]).sum());
+            products.chain([x.iter().zip(y).map(|(row, y)| row[i] * y).sum()]).collect()
+        })
+        .collect();
+    for k in 0..n {
+        let pivot = (k..n).max_by(|i, j| a[*i][k].abs().total_cmp(&a[*j][k].abs())).expect("a row");
+        a.swap(k, pivot);
+        for i in (0..n).filter(|i| *i != k) {
+            let factor = a[i][k] / a[k][k];
+            let pivot = a[k].clone();
+            a[i].iter_mut().zip(pivot).for_each(|(cell, pivot)| *cell -= factor * pivot);
+        }
+    }
+    (0..n).map(|k| a[k][n] / a[k][k]).collect()
+}
+
+fn the_same_seed_gives_the_same_bits() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let weights = |out: &str, more: &[&str]| {
+        let file = repository("models/softmax_regression.mlx").display().to_string();
+        let output = mlx(folder.path(), &[&["train", &file, "--steps", "3", "--quiet", "--out", out], more].concat());
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        fs::read(folder.path().join(out).join("last.safetensors")).expect("weights")
+    };
+    let first = weights("a", &[]);
+    assert_eq!(first, weights("b", &[]));
+    assert_ne!(first, weights("c", &["--seed", "1"]), "another seed starts elsewhere");
+    assert_ne!(first, weights("d", &["--set", "η=0.25"]), "another learning rate ends elsewhere");
+}
+
+fn tied_instances() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("tied.mlx");
+    let program = "data d = csv(\"d.csv\") {\n    x = [a, b]\n    y = c\n}\n\
+                   model Net(x: [n, 2]) -> [n] {\n    let f = dense(2)\n    param w: [2] = 1\n    out (x |> f |> tanh |> f) @ w\n}\n\
+                   train {\n    data = d\n    model = Net\n    minimize mse(model(x), y) using sgd\n}\n";
+    fs::write(&file, program).expect("written");
+    fs::write(folder.path().join("d.csv"), "a,b,c\n1,2,3\n4,5,6\n").expect("written");
+    let output = mlx(folder.path(), &["summary", "tied.mlx", "--json"]);
+    let summary: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let paths: Vec<&str> =
+        summary["tensors"].as_array().expect("a list").iter().filter_map(|t| t["path"].as_str()).collect();
+    assert_eq!(paths, ["w", "f.w", "f.b"], "in the order of the text");
+    assert_eq!(summary["parameters"], 8);
+}
+
+/// 37 rows, so that no share divides them; wide enough that threads share loops and products.
+fn any_number_of_threads() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let columns: Vec<String> = (0..40).map(|column| format!("p{column}")).collect();
+    let mut table = columns.join(",") + ",kind\n";
+    for row in 0..37 {
+        let cells = (0..40).map(|column| format!("{:.3},", ((row * 40 + column) as f64 * 0.7).sin()));
+        table += &(cells.collect::<String>() + &format!("{}\n", row % 3));
+    }
+    fs::write(folder.path().join("d.csv"), table).expect("written");
+    let program = format!(
+        "data d = csv(\"d.csv\") {{\n    x = [{}]\n    y = category(kind)\n    split = holdout(train = 100%)\n}}\n\
+         model Net(x: [n, d]) -> [n, 3] {{\n    out x |> dense(300) |> tanh |> dense(301) |> relu |> dense(3)\n}}\n\
+         train {{\n    data = d\n    model = Net\n    minimize cross_entropy(model(x), y) using adam\n    steps = 12\n}}\n",
+        columns.join(", ")
+    );
+    fs::write(folder.path().join("net.mlx"), program).expect("written");
+    let weights = |threads: &str| {
+        let output = mlx(folder.path(), &["train", "net.mlx", "--threads", threads, "--quiet", "--out", threads]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        fs::read(folder.path().join(threads).join("last.safetensors")).expect("weights")
+    };
+    let one = weights("1");
+    assert_eq!(one, weights("2"));
+    assert_eq!(one, weights("3"));
+    assert_eq!(one, weights("1"), "and again");
+}
+
+/// A table of `rows` rows, y = 2 a, and a program that learns it in batches.
+fn in_batches(folder: &std::path::Path, rows: usize, settings: &str) {
+    let cells = (0..rows).map(|row| format!("{},{}\n", row as f64 / 8.0, row as f64 / 4.0));
+    fs::write(folder.join("d.csv"), format!("a,y\n{}", cells.collect::<String>())).expect("written");
+    let program = format!(
+        "data d = csv(\"d.csv\") {{\n    x = [a]\n    y = [y]\n    split = holdout(train = 100%)\n}}\n\
+         model Net(x: [n, 1]) -> [n, 1] {{\n    param w: [1, 1] = 0\n    out x @ w\n}}\n\
+         train {{\n    data = d\n    model = Net\n    minimize mean(y) + 0 * mse(model(x), y) using sgd(lr = 0)\n    {settings}\n}}\n"
+    );
+    fs::write(folder.join("net.mlx"), program).expect("written");
+}
+
+/// The loss of a step is the mean of its targets, so that their sum over an epoch tells which rows were seen.
+fn batches_see_every_row() {
+    let folder = tempfile::tempdir().expect("a folder");
+    in_batches(folder.path(), 37, "batch = 8\n    epochs = 3");
+    let events = train(folder.path(), &folder.path().join("net.mlx"), &[]);
+    let losses = numbers(&events, "step", "loss");
+    assert_eq!(losses.len(), 15, "five batches an epoch, the last of five rows");
+    assert_eq!(numbers(&events, "step", "epoch")[4..6], [1.0, 2.0]);
+    let sizes = [8.0, 8.0, 8.0, 8.0, 5.0];
+    let all: f64 = (0..37).map(|row| f64::from(row) / 4.0).sum();
+    for epoch in losses.chunks(5) {
+        let seen: f64 = epoch.iter().zip(sizes).map(|(mean, size)| mean * size).sum();
+        assert!((seen - all).abs() < 1e-3, "{seen} is not {all}");
+    }
+    assert_ne!(losses[..5], losses[5..10], "rows are shuffled anew");
+    // After every epoch but the last, and at the end.
+    assert_eq!(numbers(&events, "eval", "loss").len(), 3);
+}
+
+fn a_batch_of_all_rows() {
+    let folder = tempfile::tempdir().expect("a folder");
+    in_batches(folder.path(), 10, "batch = 10\n    epochs = 2");
+    let whole = numbers(&train(folder.path(), &folder.path().join("net.mlx"), &[]), "step", "loss");
+    in_batches(folder.path(), 10, "epochs = 2");
+    let plain = numbers(&train(folder.path(), &folder.path().join("net.mlx"), &[]), "step", "loss");
+    assert_eq!(whole, plain);
+    in_batches(folder.path(), 10, "batch = 11");
+    let output = mlx(folder.path(), &["check", "net.mlx"]);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("a batch of 11 rows, and 10 are for training"));
+}

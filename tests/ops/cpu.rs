@@ -1,0 +1,152 @@
+//! The plan on the CPU against the reference: every sample with its gradients, random graphs, any number of threads.
+
+use super::check::{Sample, numbers};
+use super::random;
+use super::samples::{representatives, samples};
+use crate::trial;
+use libtest_mimic::Trial;
+use mlx::autodiff::gradient;
+use mlx::backend::cpu::{Cpu, math, pool::Pool};
+use mlx::backend::{Tensor, reference};
+use mlx::ir::{DType, Graph, NodeId, Op, Reduce};
+use mlx::plan::{Output, Request, plan};
+use std::sync::Arc;
+
+pub fn trials() -> Vec<Trial> {
+    vec![
+        trial("ops::cpu::samples_agree_with_the_reference", samples_agree),
+        trial("ops::cpu::functions_are_exact_to_a_few_places", functions_are_exact),
+        trial("ops::cpu::random_graphs_agree_with_the_reference", random_graphs_agree),
+        trial("ops::cpu::every_thread_does_its_share", every_thread_does_its_share),
+    ]
+}
+
+/// A plan of roots, ready to be fed.
+pub fn cpu_of(graph: &Graph, roots: &[NodeId], counters: u32, threads: usize) -> Result<Cpu, String> {
+    let request = Request { graph, stages: &[roots.to_vec()], hosts: &[], counters, updates: &[] };
+    Ok(Cpu::new(plan(&request)?, Arc::new(Pool::new(threads))))
+}
+
+/// Runs roots by a plan.
+pub fn run(
+    graph: &Graph,
+    roots: &[NodeId],
+    inputs: &[Tensor],
+    counters: u32,
+    threads: usize,
+) -> Result<Vec<Tensor>, String> {
+    let mut cpu = cpu_of(graph, roots, counters, threads)?;
+    for (number, tensor) in inputs.iter().enumerate() {
+        if number as u32 == counters {
+            cpu.set_counters(tensor.values.clone().try_into().expect("five counters"));
+        } else if let Some(buffer) = cpu.input(number as u32) {
+            buffer.iter_mut().zip(&tensor.values).for_each(|(cell, value)| *cell = *value as f32);
+        }
+    }
+    cpu.run()?;
+    let shape =
+        |root: &NodeId| graph.shape(*root).iter().map(|size| size.settled().expect("settled") as usize).collect();
+    let tensor = |(at, root): (usize, &NodeId)| {
+        let shape: Vec<usize> = shape(root);
+        match cpu.plan().outputs[at] {
+            Output::Buffer(_) => Tensor { values: cpu.output(at).iter().map(|x| f64::from(*x)).collect(), shape },
+            Output::Scalar(_) => Tensor::filled(shape, cpu.scalar(at)),
+        }
+    };
+    Ok(roots.iter().enumerate().map(tensor).collect())
+}
+
+/// Whether 32-bit numbers are those of 64 bits, to a tolerance that sums of rounding stay below.
+fn near(found: &Tensor, expected: &Tensor, tolerance: f64) -> bool {
+    found.shape == expected.shape
+        && found.values.len() == expected.values.len()
+        && found
+            .values
+            .iter()
+            .zip(&expected.values)
+            .all(|(a, b)| a == b || (a - b).abs() <= tolerance * (1.0 + b.abs()) || (a.is_nan() && b.is_nan()))
+}
+
+fn samples_agree() {
+    // No input of a sample counts draws but that of the draws.
+    for op in representatives() {
+        for Sample { what, mut graph, inputs, root } in samples(&op) {
+            let counters = if matches!(op, Op::Random { .. }) { 0 } else { u32::MAX };
+            let mut roots = vec![root];
+            if graph.dtype(root) == DType::Float {
+                let sum = graph.reduce(Reduce::Sum, (0..graph.shape(root).len()).collect(), root);
+                let by: Vec<NodeId> = graph
+                    .nodes()
+                    .filter(|(_, node)| matches!(node.op, Op::Input { dtype: DType::Float, .. }))
+                    .map(|(id, _)| id)
+                    .collect();
+                roots.push(sum);
+                roots.extend(gradient(&mut graph, sum, &by));
+            }
+            // What the plan sees are 32-bit inputs.
+            let inputs: Vec<Tensor> = inputs
+                .into_iter()
+                .map(|tensor| Tensor { values: tensor.values.iter().map(|x| f64::from(*x as f32)).collect(), ..tensor })
+                .collect();
+            let expected = reference::run(&graph, &roots, &inputs).expect("numbers");
+            let found = run(&graph, &roots, &inputs, counters, 2).expect("numbers");
+            for (at, (found, expected)) in found.iter().zip(&expected).enumerate() {
+                assert!(near(found, expected, 1e-5), "{what}, root {at}: {found:?} is not {expected:?}\n{graph}");
+            }
+        }
+    }
+}
+
+fn random_graphs_agree() {
+    let seed = random::seed();
+    for number in 0..600 {
+        let seed = seed.wrapping_mul(1_000).wrapping_add(number);
+        let (mut graph, loss, x, shape) = random::graph(seed);
+        let by = gradient(&mut graph, loss, &[x])[0];
+        let point = numbers(&shape, (-1.5, 1.5), seed);
+        let point = Tensor { values: point.values.iter().map(|x| f64::from(*x as f32)).collect(), ..point };
+        let counters = Tensor { shape: vec![5], values: vec![1.0, 2.0, 3.0, 0.0, 0.0] };
+        let inputs = [point, counters];
+        let expected = reference::run(&graph, &[loss, by], &inputs).expect("numbers");
+        let one =
+            run(&graph, &[loss, by], &inputs, 1, 1).unwrap_or_else(|wrong| panic!("seed {seed}: {wrong}\n{graph}"));
+        let three = run(&graph, &[loss, by], &inputs, 1, 3).expect("numbers");
+        let bits = |tensors: &[Tensor]| -> Vec<u64> {
+            tensors.iter().flat_map(|tensor| tensor.values.iter().map(|value| value.to_bits())).collect()
+        };
+        assert_eq!(bits(&one), bits(&three), "seed {seed}: the number of threads changes a bit");
+        // The loss does not jump; its slope does where a comparison falls the other way in 32 bits.
+        assert!(near(&one[0], &expected[0], 2e-3), "seed {seed}: {:?} is not {:?}\n{graph}", one[0], expected[0]);
+    }
+}
+
+fn functions_are_exact() {
+    let mut worst = [0.0f64; 3];
+    for k in -200_000..200_000i32 {
+        let x = k as f32 * 4.5e-4;
+        let relative = |found: f32, expected: f64| (f64::from(found) - expected).abs() / expected.abs().max(1e-37);
+        worst[0] = worst[0].max(if x > -87.0 && x < 88.0 { relative(math::exp(x), f64::from(x).exp()) } else { 0.0 });
+        worst[1] = worst[1].max(if x == 0.0 { 0.0 } else { relative(math::tanh(x), f64::from(x).tanh()) });
+        let positive = (k as f32 * 4e-4).exp();
+        let log = f64::from(positive).ln();
+        worst[2] = worst[2].max((f64::from(math::log(positive)) - log).abs() / log.abs().max(0.1));
+    }
+    assert!(worst.iter().all(|worst| *worst < 4e-7), "{worst:?}");
+    assert_eq!((math::exp(200.0), math::exp(-200.0), math::exp(f32::NEG_INFINITY)), (f32::INFINITY, 0.0, 0.0));
+    assert_eq!((math::exp(f32::INFINITY), math::exp(0.0)), (f32::INFINITY, 1.0));
+    assert_eq!((math::log(0.0), math::log(1.0), math::log(f32::INFINITY)), (f32::NEG_INFINITY, 0.0, f32::INFINITY));
+    assert!(math::log(-1.0).is_nan() && math::exp(f32::NAN).is_nan() && math::tanh(f32::NAN).is_nan());
+    assert_eq!((math::tanh(50.0), math::tanh(-50.0), math::tanh(f32::INFINITY)), (1.0, -1.0, 1.0));
+    assert!((f64::from(math::log(1e-40)) - (1e-40f32 as f64).ln()).abs() < 1e-4);
+}
+
+fn every_thread_does_its_share() {
+    let pool = Pool::new(3);
+    let done: Vec<std::sync::atomic::AtomicUsize> = (0..3).map(|_| Default::default()).collect();
+    for _ in 0..1_000 {
+        pool.run(&|thread| {
+            done[thread].fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        });
+    }
+    assert!(done.iter().all(|count| count.load(std::sync::atomic::Ordering::Relaxed) == 1_000));
+}

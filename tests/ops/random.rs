@@ -1,0 +1,279 @@
+//! Random graphs: whatever is built of sound operations is sound, and its gradient agrees with differences along a
+//! random direction. The seed is new in every run, and is told when something fails; `MLX_SEED` gives one.
+
+use super::check::{numbers, sizes};
+use super::samples::{name, representatives};
+use libtest_mimic::Trial;
+use mlx::autodiff::gradient;
+use mlx::backend::{Tensor, reference};
+use mlx::ir::{Binary, Compare, DType, Draw, Graph, NodeId, Op, Reduce, Size, Unary};
+use std::collections::BTreeSet;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+const GRAPHS: u64 = 2_500;
+
+pub fn trials() -> Vec<Trial> {
+    let seed = seed();
+    // The name of the trial shows the seed in every run.
+    vec![Trial::test(format!("ops::random::graphs_of_seed_{seed}"), move || {
+        let mut covered = BTreeSet::new();
+        for number in 0..GRAPHS {
+            let graph_seed = seed.wrapping_mul(GRAPHS).wrapping_add(number);
+            check(graph_seed, &mut covered).map_err(|wrong| format!("MLX_SEED={seed}, graph {number}: {wrong}"))?;
+        }
+        let missing: Vec<String> = representatives().iter().map(name).filter(|kind| !covered.contains(kind)).collect();
+        if missing.is_empty() { Ok(()) } else { Err(format!("no graph has {missing:?}").into()) }
+    })]
+}
+
+/// The seed of this run.
+pub fn seed() -> u64 {
+    let given = std::env::var("MLX_SEED").ok().and_then(|seed| seed.parse().ok());
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    given.unwrap_or(now)
+}
+
+/// A random graph: its loss, input 0, and the shape of that.
+pub fn graph(seed: u64) -> (Graph, NodeId, NodeId, Vec<usize>) {
+    let mut builder = Builder { state: seed ^ 0x5DEE_CE66_D1CE_4E5B, graph: Graph::default(), floats: Vec::new() };
+    let shape = vec![builder.below(3) + 1, builder.below(3) + 1];
+    let x = builder.graph.input(0, DType::Float, sizes(&shape));
+    builder.floats.push(x);
+    for _ in 0..builder.below(8) + 4 {
+        builder.grow();
+    }
+    let mut graph = builder.graph;
+    let mut loss = graph.constant(0.0);
+    for part in builder.floats {
+        // Bounded, so that differences keep their digits.
+        let bounded = graph.unary(Unary::HyperbolicTangent, part);
+        let sum = graph.reduce(Reduce::Sum, (0..graph.shape(part).len()).collect(), bounded);
+        loss = graph.binary(Binary::Add, loss, sum);
+    }
+    (graph, loss, x, shape)
+}
+
+fn check(seed: u64, covered: &mut BTreeSet<String>) -> Result<(), String> {
+    let (mut graph, loss, x, shape) = graph(seed);
+    covered.extend(graph.nodes().map(|(_, node)| name(&node.op)));
+    let by = gradient(&mut graph, loss, &[x])[0];
+    graph.verify()?;
+    let point = numbers(&shape, (-1.5, 1.5), seed);
+    let direction = numbers(&shape, (-1.0, 1.0), seed + 1);
+    let counters = Tensor { shape: vec![5], values: vec![1.0, 2.0, 3.0, 0.0, 0.0] };
+    let run = |root: NodeId, x: &Tensor| reference::run(&graph, &[root], &[x.clone(), counters.clone()]);
+    let slope: f64 =
+        run(by, &point)?[0].values.iter().zip(&direction.values).map(|(gradient, step)| gradient * step).sum();
+    // A kink may lie within one step, hardly within a hundredth of it.
+    let mut last = f64::NAN;
+    for h in [1e-4, 1e-5, 1e-6] {
+        let moved = |h: f64| {
+            let values = point.values.iter().zip(&direction.values).map(|(x, step)| x + h * step).collect();
+            run(loss, &Tensor { shape: shape.clone(), values }).map(|values| values[0].values[0])
+        };
+        last = (moved(h)? - moved(-h)?) / (2.0 * h);
+        if (last - slope).abs() <= 1e-4 * (1.0 + slope.abs()) {
+            return Ok(());
+        }
+    }
+    Err(format!("the slope is {slope}, and differences give {last}\n{graph}"))
+}
+
+/// A graph that grows at random. Input 0 is what it is differentiated by, input 1 the counters of draws.
+struct Builder {
+    state: u64,
+    graph: Graph,
+    /// Float nodes with at least one axis, none of which is empty.
+    floats: Vec<NodeId>,
+}
+
+impl Builder {
+    fn below(&mut self, bound: usize) -> usize {
+        self.state = self.state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        ((self.state >> 33) % bound as u64) as usize
+    }
+
+    fn pick(&mut self) -> NodeId {
+        let at = self.below(self.floats.len());
+        self.floats[at]
+    }
+
+    fn shape(&self, node: NodeId) -> Vec<i64> {
+        self.graph.shape(node).iter().map(|size| size.settled().expect("settled")).collect()
+    }
+
+    /// An operand that is safe for functions with poles: between 0.5 and 1.5.
+    fn tame(&mut self, a: NodeId) -> NodeId {
+        let a = self.graph.unary(Unary::Sin, a);
+        let (half, one) = (self.like(0.5, a), self.like(1.0, a));
+        let a = self.graph.binary(Binary::Multiply, a, half);
+        self.graph.binary(Binary::Add, a, one)
+    }
+
+    fn like(&mut self, value: f64, of: NodeId) -> NodeId {
+        let shape = self.graph.shape(of).to_vec();
+        self.graph.fill(value, shape)
+    }
+
+    /// A node of the shape of another: itself, changed, or something that does not depend on the input.
+    fn partner(&mut self, a: NodeId) -> NodeId {
+        let shape = self.graph.shape(a).to_vec();
+        match self.below(5) {
+            0 => {
+                let b = self.graph.unary(Unary::Cos, a);
+                self.tame(b)
+            }
+            1 => {
+                let iota = self.graph.add(Op::Iota { shape, axis: 0 }, Vec::new());
+                let iota = self.graph.cast(DType::Float, iota);
+                self.graph.add(Op::StopGradient, vec![iota])
+            }
+            2 | 3 => {
+                let counters = self.graph.input(1, DType::Int, sizes(&[5]));
+                let draw = if self.below(2) == 0 { Draw::Uniform } else { Draw::Normal };
+                self.graph.random(draw, 5, shape, None, counters)
+            }
+            _ => {
+                let size = self.graph.add(Op::SizeOf(shape[0].clone()), Vec::new());
+                let size = self.graph.cast(DType::Float, size);
+                self.graph.broadcast(shape, Vec::new(), size)
+            }
+        }
+    }
+
+    fn truth(&mut self, a: NodeId) -> NodeId {
+        let b = self.partner(a);
+        let compare = Compare::ALL[self.below(4)];
+        self.graph.compare(compare, a, b)
+    }
+
+    /// Adds one operation, and what it needs.
+    fn grow(&mut self) {
+        let a = self.pick();
+        let shape = self.shape(a);
+        let axis = self.below(shape.len());
+        let (size, one) = (shape[axis], Size::from(1));
+        let made = match self.below(22) {
+            0 | 1 => {
+                let unary = Unary::ALL[self.below(Unary::ALL.len())];
+                let a = if matches!(unary, Unary::Log | Unary::SquareRoot | Unary::Exp) { self.tame(a) } else { a };
+                self.graph.unary(unary, a)
+            }
+            2 | 3 => {
+                let binary = Binary::ALL[self.below(Binary::ALL.len())];
+                let mut b = self.partner(a);
+                let a = match binary {
+                    Binary::Divide => {
+                        b = self.tame(b);
+                        a
+                    }
+                    Binary::Power => {
+                        b = self.tame(b);
+                        self.tame(a)
+                    }
+                    _ => a,
+                };
+                self.graph.binary(binary, a, b)
+            }
+            4 => {
+                let (p, q) = (self.truth(a), self.truth(a));
+                let condition = match self.below(3) {
+                    0 => self.graph.add(Op::And, vec![p, q]),
+                    1 => self.graph.add(Op::Or, vec![p, q]),
+                    _ => self.graph.add(Op::Not, vec![p]),
+                };
+                let b = self.partner(a);
+                self.graph.select(condition, a, b)
+            }
+            5 => {
+                let whole = self.graph.cast(DType::Int, a);
+                let truth = self.graph.cast(DType::Bool, whole);
+                let number = self.graph.cast(DType::Float, truth);
+                self.graph.binary(Binary::Multiply, a, number)
+            }
+            6 | 7 => {
+                let reduce = [Reduce::Sum, Reduce::Max, Reduce::Min][self.below(3)];
+                let sum = self.graph.reduce(reduce, vec![axis], a);
+                let kept = (0..shape.len()).filter(|other| *other != axis).collect();
+                let wide = self.graph.shape(a).to_vec();
+                self.graph.broadcast(wide, kept, sum)
+            }
+            8 => {
+                let reverse = self.below(2) == 0;
+                self.graph.add(Op::CumSum { axis, reverse }, vec![a])
+            }
+            9 => {
+                // The elements of one axis in the order of another node: moved to the front, read, and moved back.
+                let order: Vec<usize> =
+                    std::iter::once(axis).chain((0..shape.len()).filter(|other| *other != axis)).collect();
+                let front = self.graph.permute(order, a);
+                let first = self.graph.reduce(Reduce::Sum, (1..shape.len()).collect(), front);
+                let places = self.graph.add(Op::ArgSort(0), vec![first]);
+                self.graph.add(Op::Gather { batch: 0 }, vec![front, places])
+            }
+            10 => {
+                let order: Vec<usize> =
+                    std::iter::once(axis).chain((0..shape.len()).filter(|other| *other != axis)).collect();
+                let front = self.graph.permute(order, a);
+                let first = self.graph.reduce(Reduce::Sum, (1..shape.len()).collect(), front);
+                let places = self.graph.add(Op::ArgSort(0), vec![first]);
+                self.graph.add(Op::ScatterAdd { batch: 0, size: Size::from(size + 1) }, vec![places, front])
+            }
+            11 => {
+                let b = self.partner(a);
+                let place = self.graph.add(Op::ArgMax(axis), vec![b]);
+                let place = self.graph.cast(DType::Float, place);
+                let kept = (0..shape.len()).filter(|other| *other != axis).collect();
+                let wide = self.graph.shape(a).to_vec();
+                let place = self.graph.broadcast(wide, kept, place);
+                self.graph.binary(Binary::Multiply, a, place)
+            }
+            12 | 13 => {
+                let b = self.partner(a);
+                let other = (axis + 1) % shape.len();
+                let batch = if other != axis && self.below(2) == 0 { vec![(other, other)] } else { Vec::new() };
+                self.graph.dot(batch, vec![(axis, axis)], a, b)
+            }
+            14 => {
+                let mut order: Vec<usize> = (0..shape.len()).collect();
+                order.rotate_left(axis);
+                self.graph.permute(order, a)
+            }
+            15 => {
+                let count = Size::from(shape.iter().product::<i64>());
+                self.graph.reshape(vec![count], a)
+            }
+            16 => {
+                let wide = [&[Size::from(2)], self.graph.shape(a)].concat();
+                self.graph.broadcast(wide, (1..=shape.len()).collect(), a)
+            }
+            17 => {
+                let backwards = self.below(2) == 0;
+                let (start, step) = if backwards { (size - 1, -1) } else { (size / 2, 1) };
+                let count = if backwards { size } else { size - size / 2 };
+                self.graph.add(Op::Slice { axis, start: Size::from(start), count: Size::from(count), step }, vec![a])
+            }
+            18 => {
+                let between = self.below(2) as i64;
+                self.graph.add(Op::Pad { axis, low: one.clone(), high: one, between }, vec![a])
+            }
+            19 => {
+                let width = 1 + self.below(size as usize) as i64;
+                self.graph.add(Op::Window { axis, size: Size::from(width), stride: 1, dilation: 1 }, vec![a])
+            }
+            20 if shape.len() > 1 && axis + 1 < shape.len() => {
+                let length = Size::from(size - 1 + shape[axis + 1]);
+                self.graph.add(Op::Fold { axis, length, stride: 1, dilation: 1 }, vec![a])
+            }
+            _ => {
+                let b = self.partner(a);
+                self.graph.add(Op::Concat(axis), vec![a, b])
+            }
+        };
+        let shape = self.shape(made);
+        // What has no axis left, or has grown too large, is not built upon.
+        if !shape.is_empty() && shape.iter().product::<i64>() <= 200 && shape.len() <= 4 {
+            self.floats.push(made);
+        }
+    }
+}
