@@ -104,7 +104,7 @@ fn lost(found: &Diagnostic, unread: &[Span], file: &File, sources: &Sources) -> 
             let inside = |span: Span| item.span.start <= span.start && span.end <= item.span.end;
             inside(place) && unread.iter().any(|unread| inside(*unread))
         }),
-        "E0201" => {
+        "E0201" | "E0220" => {
             let name = sources.text(place);
             let declares = |line: &str| {
                 let words = ["let", "param", "state", "fn", "layer", "model", "optimizer", "data"];

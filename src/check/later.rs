@@ -38,7 +38,6 @@ pub enum Later {
     StateInTrain,
     ParamInTrain,
     DrawnLet,
-    DrawnColumn,
     ColumnsApart,
     LetInData,
     OneRank,
@@ -80,7 +79,6 @@ pub const TABLE: &[(Later, &str)] = &[
     (Later::StateInTrain, "`state` in a `train` block"),
     (Later::ParamInTrain, "`param` in a `train` block"),
     (Later::DrawnLet, "a draw inside the graph"),
-    (Later::DrawnColumn, "a drawn column"),
     (Later::ColumnsApart, "several columns at once"),
     (Later::LetInData, "`let` in a `data` block"),
     (Later::OneRank, "an optimizer for one rank"),
@@ -98,7 +96,7 @@ pub const SETTINGS: &[&str] = &["clip", "accumulate", "validate", "stop", "keep"
 
 /// Sources of a `data` block.
 pub const SOURCES: &[&str] =
-    &["parquet", "jsonl", "npy", "npz", "safetensors", "idx", "cifar10", "cifar100", "images", "text", "rows"];
+    &["parquet", "jsonl", "npy", "npz", "safetensors", "idx", "cifar10", "cifar100", "images", "text"];
 
 /// Splits of a `data` block.
 pub const SPLITS: &[&str] = &["given", "kfold"];
@@ -236,7 +234,6 @@ impl Search {
             StatementKind::State(..) if place == Place::Layer => self.say(Later::StateInLayer, span),
             StatementKind::State(..) if place == Place::Train => self.say(Later::StateInTrain, span),
             StatementKind::Param(..) if place == Place::Train => self.say(Later::ParamInTrain, span),
-            StatementKind::Assign(_, _, Init::Draw(_)) if place == Place::Data => self.say(Later::DrawnColumn, span),
             StatementKind::Assign(Target::Several(_), ..) if place == Place::Data => {
                 self.say(Later::ColumnsApart, span)
             }

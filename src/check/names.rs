@@ -77,7 +77,7 @@ impl Names {
             }
             ItemKind::Data(data) => {
                 let mut scope = Scope { only_called: true, ..Scope::of(SOURCES) };
-                scope.known.extend(SPLITS.iter().chain(&["csv", "holdout"]).map(|word| word.to_string()));
+                scope.known.extend(SPLITS.iter().chain(&["csv", "rows", "holdout"]).map(|word| word.to_string()));
                 self.expr(&data.from, &mut scope);
                 self.body(&data.body, &mut scope);
                 self.settings(&Block { name: None, word: data.name.span, body: data.body.clone() });

@@ -4,6 +4,7 @@ use super::number::Number;
 use super::schema::{Source, Split};
 use super::terms::{Leaf, ParamId, Start, TermId, Terms};
 use super::types::Type;
+use super::value::Distribution;
 use crate::source::Span;
 use std::collections::BTreeMap;
 
@@ -61,11 +62,13 @@ pub struct Data {
     pub columns: Vec<Column>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum RawKind {
     Numbers,
     /// The place of each cell among the classes of the training rows.
     Classes,
+    /// A draw for each element.
+    Drawn(Distribution),
 }
 
 pub struct Raw {

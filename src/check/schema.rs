@@ -7,10 +7,22 @@ use crate::source::{Sources, Span};
 /// Where rows come from, as a `data` item says it.
 #[derive(Clone, Debug)]
 pub struct Source {
-    pub path: String,
-    pub separator: u8,
-    /// Where the path is written.
+    pub from: From,
+    /// Where it is written.
     pub span: Span,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum From {
+    Csv {
+        path: String,
+        separator: u8,
+    },
+    /// Rows that are drawn.
+    Rows {
+        count: usize,
+        seed: u64,
+    },
 }
 
 /// A number and where it is written.

@@ -34,7 +34,7 @@ pub enum Value {
 }
 
 /// Numbers that are drawn: `low..high` for a uniform draw, mean and standard deviation for a normal one.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Distribution {
     pub draw: Draw,
     pub first: f64,
@@ -109,6 +109,16 @@ impl Scope {
     /// All names, for suggestions.
     pub fn known(&self) -> impl Iterator<Item = &str> {
         self.names.iter().map(|(name, _)| name.as_str())
+    }
+}
+
+impl Distribution {
+    /// A standard draw, shifted and scaled.
+    pub fn of(&self, standard: f64) -> f64 {
+        match self.draw {
+            Draw::Uniform => self.first + (self.second - self.first) * standard,
+            Draw::Normal => self.first + self.second * standard,
+        }
     }
 }
 

@@ -126,7 +126,7 @@ fn train(arguments: &Train) -> Result<(), u8> {
         seed: schedule.seed,
         device: "cpu".into(),
         versions: BTreeMap::from([("mlx".to_string(), env!("CARGO_PKG_VERSION").to_string())]),
-        data: vec![data.file.clone()],
+        data: data.file.into_iter().cloned().collect(),
         parameters: parameters(&lowered),
         peak_memory: io::peak_memory(),
         wall_seconds: seconds,

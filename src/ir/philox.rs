@@ -16,6 +16,11 @@ pub fn philox(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
     counter
 }
 
+/// The number of a place's path: its 64-bit FNV-1a hash.
+pub fn path(path: &str) -> u64 {
+    path.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
 /// What the draws of a place in a step are counted from.
 pub fn stream(seed: [u32; 2], path: u64, step: u32, repetition: u32) -> [u32; 4] {
     philox([path as u32, (path >> 32) as u32, step, repetition], seed)

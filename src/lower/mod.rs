@@ -10,7 +10,7 @@ use crate::autodiff::gradient;
 use crate::check::program as checked;
 use crate::check::terms::{Host, Leaf, ParamId, Start, TermId};
 use crate::check::types::{Elem, Type};
-use crate::ir::{Binary, DType, NodeId, Size, Symbol};
+use crate::ir::{Binary, DType, NodeId, Size, Symbol, philox};
 use program::{Param, Program, Slot, State};
 use std::collections::HashMap;
 use term::Lowering;
@@ -100,7 +100,7 @@ fn start(this: &mut Lowering, param: &checked::Param, draws: usize) -> NodeId {
         Start::Drawn(draw, first, second) => {
             let counters = this.graph.input(draws as u32, DType::Int, vec![Size::from(5)]);
             let shape = param.ty.sizes();
-            let random = this.graph.random(draw, path_number(&param.path), shape.clone(), None, counters);
+            let random = this.graph.random(draw, philox::path(&param.path), shape.clone(), None, counters);
             let (shift, scale) = match draw {
                 crate::ir::Draw::Uniform => (first, second - first),
                 crate::ir::Draw::Normal => (first, second),
@@ -110,11 +110,6 @@ fn start(this: &mut Lowering, param: &checked::Param, draws: usize) -> NodeId {
             this.graph.binary(Binary::Add, scaled, shift)
         }
     }
-}
-
-/// The 64-bit FNV-1a hash of a path: what its draws are counted by.
-fn path_number(path: &str) -> u64 {
-    path.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 impl Lowering<'_> {

@@ -2,14 +2,16 @@
 
 use crate::backend::Tensor;
 use crate::check::number::Number;
-use crate::check::program::{Data, Raw, RawKind};
-use crate::check::schema::{Column, Holds, Schemas, Source, Spanned, Split as Wanted};
+use crate::check::program::{Data, RawKind};
+use crate::check::schema::{Column, From, Holds, Schemas, Source, Spanned, Split as Wanted};
+use crate::check::value::Distribution;
 use crate::data;
 use crate::data::fit::{self, Vocabulary};
 use crate::data::split::{self, Holdout, Part, Split};
 use crate::data::table::{Table, Values};
 use crate::diagnostic::Diagnostic;
 use crate::io;
+use crate::ir::philox;
 use crate::source::{Sources, Span};
 use crate::train::record::{DataFile, checksum};
 use std::collections::BTreeMap;
@@ -19,9 +21,9 @@ use std::path::{Path, PathBuf};
 pub struct Files {
     /// The folder that paths are relative to: that of the `.mlx` file.
     folder: PathBuf,
-    tables: BTreeMap<(String, u8), (Table, DataFile)>,
-    splits: BTreeMap<(String, u8), Split>,
-    vocabularies: BTreeMap<(String, u8, String), (Vocabulary, Vec<usize>)>,
+    tables: BTreeMap<From, (Table, DataFile)>,
+    splits: BTreeMap<From, Split>,
+    vocabularies: BTreeMap<(From, String), (Vocabulary, Vec<usize>)>,
 }
 
 impl Files {
@@ -30,83 +32,108 @@ impl Files {
         Files { folder, tables: BTreeMap::new(), splits: BTreeMap::new(), vocabularies: BTreeMap::new() }
     }
 
-    fn read(&mut self, sources: &mut Sources, source: &Source) -> Result<&Table, Vec<Diagnostic>> {
-        let key = key(source);
-        if !self.tables.contains_key(&key) {
-            let path = self.folder.join(&source.path);
+    /// The table of a source; `None` where rows are drawn.
+    fn read(&mut self, sources: &mut Sources, source: &Source) -> Result<Option<&Table>, Vec<Diagnostic>> {
+        let From::Csv { path: written, separator } = &source.from else { return Ok(None) };
+        if !self.tables.contains_key(&source.from) {
+            let path = self.folder.join(written);
             let bytes = io::read(&path).map_err(|failure| vec![failure.label(source.span, "named here")])?;
             let name = path.display().to_string();
-            let table = data::csv::read(sources, &name, &bytes, source.separator, source.span)?;
-            let file = DataFile { path: source.path.clone(), sha256: checksum(&bytes) };
-            self.tables.insert(key.clone(), (table, file));
+            let table = data::csv::read(sources, &name, &bytes, *separator, source.span)?;
+            let file = DataFile { path: written.clone(), sha256: checksum(&bytes) };
+            self.tables.insert(source.from.clone(), (table, file));
         }
-        self.tables.get(&key).map(|(table, _)| table).ok_or_else(Vec::new)
+        Ok(self.table(source))
     }
 
     /// New rows, of the kind that a source has: from a file that the command line names.
     pub fn new_rows(sources: &mut Sources, path: &Path, source: &Source) -> Result<Table, Vec<Diagnostic>> {
         let bytes = io::read(path).map_err(|failure| vec![failure])?;
-        data::csv::read(sources, &path.display().to_string(), &bytes, source.separator, source.span)
+        let separator = match source.from {
+            From::Csv { separator, .. } => separator,
+            From::Rows { .. } => b',',
+        };
+        data::csv::read(sources, &path.display().to_string(), &bytes, separator, source.span)
     }
 
     fn table(&self, source: &Source) -> Option<&Table> {
-        self.tables.get(&key(source)).map(|(table, _)| table)
+        self.tables.get(&source.from).map(|(table, _)| table)
     }
 
     /// What a run of the data reads: rows of each split, numbers, classes.
     pub fn open(&self, data: &Data) -> Option<Opened<'_>> {
-        let key = key(&data.source);
-        let (table, file) = self.tables.get(&key)?;
-        let split = self.splits.get(&key)?;
-        let mut columns = Vec::new();
-        for Raw { name, kind, .. } in &data.raw {
-            let numbers = match kind {
-                RawKind::Numbers => match &table.column(name)?.values {
-                    Values::Numbers(numbers) => numbers.clone(),
-                    Values::Integers(whole) => whole.iter().map(|number| *number as f64).collect(),
-                    Values::Text(_) => return None,
-                },
-                RawKind::Classes => {
-                    let (_, codes) = self.vocabularies.get(&(key.0.clone(), key.1, name.clone()))?;
-                    codes.iter().map(|code| *code as f64).collect()
-                }
-            };
-            columns.push(numbers);
-        }
-        let classes = data.raw.iter().filter(|raw| raw.kind == RawKind::Classes).filter_map(|raw| {
-            let (vocabulary, _) = self.vocabularies.get(&(key.0.clone(), key.1, raw.name.clone()))?;
-            Some((raw.name.clone(), vocabulary.classes.clone()))
-        });
-        Some(Opened { file, splits: [&split.train, &split.valid, &split.test], columns, classes: classes.collect() })
+        let from = &data.source.from;
+        let split = self.splits.get(from)?;
+        let vocabulary = |name: &str| self.vocabularies.get(&(from.clone(), name.to_string()));
+        let columns: Option<Vec<RawColumn>> = data
+            .raw
+            .iter()
+            .map(|raw| {
+                let shape: Option<Vec<usize>> =
+                    raw.ty.sizes()[1..].iter().map(|size| usize::try_from(size.settled()?).ok()).collect();
+                let shape = shape?;
+                let values = match &raw.kind {
+                    RawKind::Numbers => match &self.table(&data.source)?.column(&raw.name)?.values {
+                        Values::Numbers(numbers) => numbers.clone(),
+                        Values::Integers(whole) => whole.iter().map(|number| *number as f64).collect(),
+                        Values::Text(_) => return None,
+                    },
+                    RawKind::Classes => vocabulary(&raw.name)?.1.iter().map(|code| *code as f64).collect(),
+                    RawKind::Drawn(distribution) => drawn(from, &raw.name, *distribution, shape.iter().product()),
+                };
+                Some(RawColumn { shape, values })
+            })
+            .collect();
+        let classes = data.raw.iter().filter(|raw| raw.kind == RawKind::Classes);
+        let classes = classes.filter_map(|raw| Some((raw.name.clone(), vocabulary(&raw.name)?.0.classes.clone())));
+        Some(Opened {
+            file: self.tables.get(from).map(|(_, file)| file),
+            splits: [&split.train, &split.valid, &split.test],
+            columns: columns?,
+            classes: classes.collect(),
+        })
     }
+}
+
+/// A source column: its values for all rows, and the shape of one.
+struct RawColumn {
+    shape: Vec<usize>,
+    values: Vec<f64>,
+}
+
+/// Draws of a column, counted by its name, the row and the element: other columns and the number of rows change none.
+fn drawn(from: &From, name: &str, distribution: Distribution, width: usize) -> Vec<f64> {
+    let From::Rows { count, seed } = from else { return Vec::new() };
+    let stream = philox::stream([*seed as u32, (*seed >> 32) as u32], philox::path(name), 0, 0);
+    let cell = |row: usize, at: usize| distribution.of(philox::draw(distribution.draw, stream, row as u32, at as u32));
+    (0..*count).flat_map(|row| (0..width).map(move |at| cell(row, at))).collect()
 }
 
 /// The data of one program.
 pub struct Opened<'f> {
-    pub file: &'f DataFile,
+    /// None where rows are drawn.
+    pub file: Option<&'f DataFile>,
     /// The rows of train, valid and test.
     pub splits: [&'f [usize]; 3],
     /// The source columns that the program reads, all rows.
-    columns: Vec<Vec<f64>>,
+    columns: Vec<RawColumn>,
     /// The classes of each category column.
     pub classes: BTreeMap<String, Vec<String>>,
 }
 
 impl Opened<'_> {
-    /// A source column on some rows: `[rows]`.
+    /// A source column on some rows: `[rows, …]`.
     pub fn column(&self, at: usize, rows: &[usize]) -> Tensor {
-        let values = rows.iter().map(|row| self.columns[at][*row]).collect();
-        Tensor { shape: vec![rows.len()], values }
+        let RawColumn { shape, values } = &self.columns[at];
+        let width: usize = shape.iter().product();
+        let values = rows.iter().flat_map(|row| &values[row * width..(row + 1) * width]).copied().collect();
+        Tensor { shape: [&[rows.len()], &shape[..]].concat(), values }
     }
-}
-
-fn key(source: &Source) -> (String, u8) {
-    (source.path.clone(), source.separator)
 }
 
 impl Schemas for Files {
     fn columns(&mut self, sources: &mut Sources, source: &Source) -> Result<Vec<Column>, Vec<Diagnostic>> {
-        let table = self.read(sources, source)?;
+        let Some(table) = self.read(sources, source)? else { return Ok(Vec::new()) };
         let column = |column: &crate::data::table::Column| {
             let holds = match column.values {
                 Values::Numbers(_) | Values::Integers(_) => Holds::Numbers,
@@ -118,39 +145,38 @@ impl Schemas for Files {
     }
 
     fn rows(&mut self, _: &Sources, source: &Source, wanted: Option<&Wanted>) -> Result<[usize; 3], Diagnostic> {
-        let Some(table) = self.table(source) else { return Ok([0; 3]) };
+        let table = self.table(source);
+        let count = match &source.from {
+            From::Csv { .. } => table.map_or(0, |table| table.rows),
+            From::Rows { count, .. } => *count,
+        };
         let split = match wanted {
-            None => Split { train: (0..table.rows).collect(), ..Split::default() },
+            None => Split { train: (0..count).collect(), ..Split::default() },
             Some(wanted) => {
-                let strata = match &wanted.stratify {
-                    None => None,
-                    Some((name, span)) => match table.columns.iter().position(|column| column.name == *name) {
-                        Some(at) => Some(fit::strata(table, at)),
-                        None => {
-                            let message = format!("no column is called `{name}`");
-                            return Err(Diagnostic::error("E0220", message, *span, "unknown"));
-                        }
-                    },
-                };
-                split::holdout(table.rows, &holdout(wanted)?, strata.as_deref(), wanted.span)?
+                let strata = wanted.stratify.as_ref().map(|(name, span)| {
+                    let at = table.and_then(|table| table.columns.iter().position(|column| column.name == *name));
+                    table.zip(at).map(|(table, at)| fit::strata(table, at)).ok_or_else(|| {
+                        Diagnostic::error("E0220", format!("no column is called `{name}`"), *span, "unknown")
+                    })
+                });
+                split::holdout(count, &holdout(wanted)?, strata.transpose()?.as_deref(), wanted.span)?
             }
         };
         let rows = [split.train.len(), split.valid.len(), split.test.len()];
-        self.vocabularies.retain(|(path, separator, _), _| (path, separator) != (&source.path, &source.separator));
-        self.splits.insert(key(source), split);
+        self.vocabularies.retain(|(from, _), _| *from != source.from);
+        self.splits.insert(source.from.clone(), split);
         Ok(rows)
     }
 
     fn classes(&mut self, sources: &Sources, source: &Source, column: &str, call: Span) -> Result<usize, Diagnostic> {
-        let key = key(source);
-        let found = self.tables.get(&key).and_then(|(table, _)| {
+        let found = self.table(source).and_then(|table| {
             let at = table.columns.iter().position(|known| known.name == column)?;
-            Some((table, at, self.splits.get(&key)?))
+            Some((table, at, self.splits.get(&source.from)?))
         });
         let Some((table, at, split)) = found else { return Ok(0) };
         let (vocabulary, codes) = fit::category(sources, table, at, split, call)?;
         let count = vocabulary.classes.len();
-        self.vocabularies.insert((key.0, key.1, column.to_string()), (vocabulary, codes));
+        self.vocabularies.insert((source.from.clone(), column.to_string()), (vocabulary, codes));
         Ok(count)
     }
 }

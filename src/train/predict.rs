@@ -87,12 +87,16 @@ fn raw(
         let message = format!("`{}` has no column `{}`", table.name, raw.name);
         return Err(Diagnostic::error("E0220", message, raw.span, "the program reads it"));
     };
-    let tensor = |values: Vec<f64>| Tensor { shape: vec![values.len()], values };
+    // A drawn column of one element a row is a column of the new rows.
+    let inner = vec![1; raw.ty.axes.len() - 1];
+    let tensor = |values: Vec<f64>| Tensor { shape: [&[values.len()], &inner[..]].concat(), values };
     let column = &table.columns[place];
     match (&raw.kind, &column.values) {
-        (RawKind::Numbers, Values::Numbers(values)) => Ok(tensor(values.clone())),
-        (RawKind::Numbers, Values::Integers(values)) => Ok(tensor(values.iter().map(|value| *value as f64).collect())),
-        (RawKind::Numbers, Values::Text(_)) => {
+        (RawKind::Numbers | RawKind::Drawn(_), Values::Numbers(values)) => Ok(tensor(values.clone())),
+        (RawKind::Numbers | RawKind::Drawn(_), Values::Integers(values)) => {
+            Ok(tensor(values.iter().map(|value| *value as f64).collect()))
+        }
+        (RawKind::Numbers | RawKind::Drawn(_), Values::Text(_)) => {
             let message = format!("column `{}` of `{}` holds text, and numbers are wanted", raw.name, table.name);
             Err(Diagnostic::error("E0211", message, column.span, "this column").label(raw.span, "read here"))
         }

@@ -4,7 +4,7 @@ use super::{Elaborator, Out, Reported, nearest};
 use crate::check::later::{Later, SOURCES, SPLITS};
 use crate::check::number::Number;
 use crate::check::program::{self, Raw, RawKind};
-use crate::check::schema::{Column, Holds, Source, Spanned, Split};
+use crate::check::schema::{Column, From, Holds, Source, Spanned, Split};
 use crate::check::terms::{Leaf, TermId};
 use crate::check::types::{Axis, Elem, Origin, Type};
 use crate::check::value::{Bound, Scope, Value};
@@ -81,8 +81,15 @@ impl Elaborator<'_> {
                     Err(Reported) => self.wrong_column(name, scope),
                 }
             }
-            StatementKind::Assign(Target::One(name), ..) => {
-                self.later(Later::DrawnColumn, statement.span);
+            StatementKind::Assign(Target::One(name), ty, Init::Draw(expr)) => {
+                match self.drawn_column(name, ty.as_ref(), expr, scope) {
+                    Ok(column) => scope.bind(name, Value::Tensor(column)),
+                    Err(Reported) => self.wrong_column(name, scope),
+                }
+            }
+            StatementKind::Assign(Target::One(name), Some(ty), Init::Value(_)) => {
+                let message = "a column that is computed has the type of its value";
+                self.report(Diagnostic::error("E0216", message, ty.span, "leave this out"));
                 self.wrong_column(name, scope);
             }
             StatementKind::Assign(Target::Several(names), ..) => {
@@ -110,6 +117,40 @@ impl Elaborator<'_> {
                 self.report(error.help("columns are made with `name = value`"));
             }
         }
+    }
+
+    /// `x: [1] ~ uniform(-1, 1)`: a draw for each element of each row.
+    fn drawn_column(&mut self, name: &Name, ty: Option<&tree::Type>, expr: &Expr, scope: &mut Scope) -> Out<TermId> {
+        let drawn = matches!(&self.data, Some(program::Data { source: Source { from: From::Rows { .. }, .. }, .. }));
+        if !drawn {
+            let error =
+                Diagnostic::error("E0216", "only rows that are drawn have drawn columns", name.span, "this column");
+            return Err(self.report(error.help("the source of such data is `rows(count, seed = 1)`")));
+        }
+        let mut axes = vec![Axis { size: Size::symbol(Self::rows()), origin: None }];
+        match ty.map(|ty| &ty.kind) {
+            None => {}
+            Some(tree::TypeKind::Tensor(tree::Elem::Float, written)) => {
+                for axis in written {
+                    match axis {
+                        tree::Axis::Size(size) => axes.push(self.size(size, scope)?),
+                        tree::Axis::Rest(_, at) => {
+                            return Err(self.error("E0216", "a column says its shape", *at, "here"));
+                        }
+                    }
+                }
+            }
+            Some(_) => {
+                return Err(self.error("E0211", "draws are numbers", expr.span, "these are to be something else"));
+            }
+        }
+        let ty = Type::float(axes);
+        let distribution = self.distribution(&Type::float(ty.axes[1..].to_vec()), expr, scope)?;
+        let term = self.raw_of(name.text.clone(), RawKind::Drawn(distribution), ty, name.span);
+        if let Some(data) = &mut self.data {
+            data.columns.push(program::Column { name: name.text.clone(), value: term });
+        }
+        Ok(term)
     }
 
     /// What reads the column is not reported again.
@@ -141,6 +182,9 @@ impl Elaborator<'_> {
             },
             _ => return Err(self.no_source(from.span)),
         };
+        if name.text == "rows" {
+            return self.drawn_rows(arguments, from.span);
+        }
         if name.text != "csv" {
             if SOURCES.contains(&name.text.as_str()) {
                 return Err(self.report(Later::Source.named(&name.text, name.span)));
@@ -163,8 +207,32 @@ impl Elaborator<'_> {
             }
         }
         match source {
-            Some((path, span)) => Ok(Source { path, separator, span }),
+            Some((path, span)) => Ok(Source { from: From::Csv { path, separator }, span }),
             None => Err(self.error("E0212", "`csv` is not given its path", from.span, "which file?")),
+        }
+    }
+
+    /// `rows(2_000, seed = 3)`.
+    fn drawn_rows(&mut self, arguments: &[Argument], span: Span) -> Out<Source> {
+        let (mut count, mut seed) = (None, 0);
+        for argument in arguments {
+            let value = self.value(&argument.value, &mut Scope::default())?;
+            let at = argument.value.span;
+            match argument.name.as_ref().map(|name| name.text.as_str()) {
+                None if count.is_none() => count = Some((self.whole(&value, "a count of rows", at)?, at)),
+                Some("seed") => seed = self.seed(&value, at)?,
+                _ => {
+                    let message = "`rows` takes how many there are, and a `seed`";
+                    return Err(self.error("E0212", message, at, "not this"));
+                }
+            }
+        }
+        match count {
+            Some((count, _)) if (1..=100_000_000).contains(&count) => {
+                Ok(Source { from: From::Rows { count: count as usize, seed }, span })
+            }
+            Some((_, at)) => Err(self.error("E0213", "rows are between 1 and 100 million", at, "here")),
+            None => Err(self.error("E0212", "`rows` is not told how many there are", span, "how many?")),
         }
     }
 
@@ -243,6 +311,7 @@ impl Elaborator<'_> {
         let near = nearest(&name.text, open.columns.iter().map(|column| column.name.as_str()));
         let help = match near {
             Some(near) => format!("did you mean `{near}`?"),
+            None if open.columns.is_empty() => "draw it: `x ~ normal(0, 1)`".to_string(),
             None => {
                 let names: Vec<&str> = open.columns.iter().take(12).map(|column| column.name.as_str()).collect();
                 let more = if open.columns.len() > names.len() { ", …" } else { "" };
@@ -251,7 +320,7 @@ impl Elaborator<'_> {
         };
         let column = Column { name: name.text.clone(), holds: Holds::Numbers, span };
         let error = Diagnostic::error("E0220", format!("no column is called `{}`", name.text), span, "unknown")
-            .label(open.source, "the columns are those of this file")
+            .label(open.source, "the columns are those of this source")
             .help(help);
         self.report(error);
         let open = self.open.as_mut()?;
@@ -278,7 +347,10 @@ impl Elaborator<'_> {
 
     fn raw(&mut self, name: String, kind: RawKind, elem: Elem, span: Span) -> TermId {
         let rows = Axis { size: Size::symbol(Self::rows()), origin: None };
-        let ty = Type { elem, along: Vec::new(), axes: vec![rows] };
+        self.raw_of(name, kind, Type { elem, along: Vec::new(), axes: vec![rows] }, span)
+    }
+
+    fn raw_of(&mut self, name: String, kind: RawKind, ty: Type, span: Span) -> TermId {
         let raw = self.data.as_mut().map_or(0, |data| {
             let known = data.raw.iter().position(|raw| raw.name == name && raw.kind == kind);
             known.unwrap_or_else(|| {

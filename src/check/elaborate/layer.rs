@@ -301,7 +301,7 @@ impl Elaborator<'_> {
     }
 
     /// `glorot_uniform`, `he_normal(fan_in = …)`: a `[in, out]` matrix says its fans itself.
-    fn distribution(&mut self, ty: &Type, expr: &Expr, scope: &mut Scope) -> Out<Distribution> {
+    pub(super) fn distribution(&mut self, ty: &Type, expr: &Expr, scope: &mut Scope) -> Out<Distribution> {
         let (callee, arguments) = match &expr.kind {
             ExprKind::Call(callee, arguments) => (&**callee, self.arguments(arguments, scope)?),
             _ => (expr, Vec::new()),
