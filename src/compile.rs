@@ -104,6 +104,8 @@ fn lost(found: &Diagnostic, unread: &[Span], file: &File, sources: &Sources) -> 
             let inside = |span: Span| item.span.start <= span.start && span.end <= item.span.end;
             inside(place) && unread.iter().any(|unread| inside(*unread))
         }),
+        // What is read as a name where none was meant.
+        "E0201" if unread.contains(&place) => true,
         "E0201" | "E0220" => {
             let name = sources.text(place);
             let declares = |line: &str| {
