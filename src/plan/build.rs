@@ -5,7 +5,7 @@ use super::arena;
 use super::host::Scalar;
 use super::kernel::{Body, Buffer, BufferId, Instruction, Kernel, Level, Loop, Output, Plan, Register, Special};
 use super::view::View;
-use crate::ir::{DType, Graph, NodeId, Op, Size};
+use crate::ir::{Binary, DType, Graph, NodeId, Op, Size};
 use std::collections::HashMap;
 
 /// What is to be planned.
@@ -200,11 +200,7 @@ impl Builder<'_> {
             | Op::Gather { .. }
             | Op::ScatterAdd { .. } => return None,
         };
-        let known = self.plan.scalars.iter().position(|known| *known == scalar);
-        Some(Place::Scalar(known.unwrap_or_else(|| {
-            self.plan.scalars.push(scalar);
-            self.plan.scalars.len() - 1
-        })))
+        Some(Place::Scalar(self.known_scalar(scalar)))
     }
 
     fn elementwise(&mut self, id: NodeId, shape: &[usize], inputs: &[NodeId]) -> Place {
@@ -220,6 +216,12 @@ impl Builder<'_> {
         let registers: Vec<Register> = node.inputs.iter().map(|input| self.register(kernel, *input, level)).collect();
         let at = |number: usize| registers.get(number).copied().unwrap_or(0);
         let instruction = match &node.op {
+            // By a scalar of the host: its reciprocal is a division less for each element.
+            Op::Binary(Binary::Divide) if matches!(self.places[&node.inputs[1]], Place::Scalar(_)) => {
+                let reciprocal = self.reciprocal(node.inputs[1]);
+                let scalar = self.pushed_once(kernel, Instruction::Scalar(reciprocal));
+                Instruction::Binary(Binary::Multiply, at(0), scalar)
+            }
             Op::Unary(op) => Instruction::Unary(*op, at(0)),
             Op::Binary(op) => Instruction::Binary(*op, at(0), at(1)),
             Op::Compare(op) => Instruction::Compare(*op, at(0), at(1)),
@@ -233,6 +235,21 @@ impl Builder<'_> {
         };
         self.plan.kernels[kernel].nodes.push(id);
         self.push(kernel, instruction)
+    }
+
+    fn reciprocal(&mut self, of: NodeId) -> usize {
+        let Place::Scalar(scalar) = self.places[&of] else { return 0 };
+        let one = self.known_scalar(Scalar::Constant(1.0));
+        self.known_scalar(Scalar::Binary(Binary::Divide, one, scalar))
+    }
+
+    /// The number of a scalar of the host; equal ones are one.
+    fn known_scalar(&mut self, scalar: Scalar) -> usize {
+        let known = self.plan.scalars.iter().position(|known| *known == scalar);
+        known.unwrap_or_else(|| {
+            self.plan.scalars.push(scalar);
+            self.plan.scalars.len() - 1
+        })
     }
 
     /// The kernel that a node of a shape can join: all that it reads is there, or ready before; and something is shared.
@@ -304,6 +321,11 @@ impl Builder<'_> {
             Place::Scalar(scalar) => Instruction::Scalar(*scalar),
             Place::Held(..) | Place::View(_) | Place::Counters(_) => Instruction::Load(self.view(node), level),
         };
+        self.pushed_once(kernel, instruction)
+    }
+
+    /// A load or a scalar of a kernel; the one that is there already, if there is one.
+    fn pushed_once(&mut self, kernel: usize, instruction: Instruction) -> Register {
         let same = |known: &Instruction| match (known, &instruction) {
             (Instruction::Load(a, x), Instruction::Load(b, y)) => a == b && x == y,
             (Instruction::Scalar(a), Instruction::Scalar(b)) => a == b,

@@ -2,8 +2,8 @@
 
 use crate::plan::{BufferId, Instruction, Level, Loop, Register, Target, View};
 
-/// Elements of a tile: with a few slots it stays in the first cache.
-const TILE: usize = 1024;
+/// Elements of a tile: a dozen slots of it stay in the first cache.
+const TILE: usize = 512;
 
 /// Rows are dealt in chunks of about so many elements, whatever the number of threads: what is collected over rows is
 /// collected chunk by chunk, in their order.
