@@ -7,6 +7,7 @@ mod binary;
 mod check;
 mod cli;
 mod data;
+mod editors;
 mod fuzz;
 mod io;
 mod learning;
@@ -29,6 +30,7 @@ fn main() {
     trials.extend(check::trials());
     trials.extend(cli::trials());
     trials.extend(data::trials());
+    trials.extend(editors::trials());
     trials.extend(fuzz::trials());
     trials.extend(io::trials());
     trials.extend(learning::trials());

@@ -25,6 +25,7 @@ pub fn trials() -> Vec<Trial> {
     let mut trials = vec![
         trial("spec::what_is_not_built_yet_is_shown_once", what_is_not_built_yet_is_shown_once),
         trial("spec::every_code_has_its_page", every_code_has_its_page),
+        trial("spec::the_language_is_documented_as_it_is", the_language_is_documented),
         trial("spec::primitives_and_core_are_one_to_one", primitives_and_core_are_one_to_one),
     ];
     for (code, text) in codes::pages() {
@@ -206,4 +207,20 @@ fn primitives_and_core_are_one_to_one() {
     written.sort_unstable();
     ruled.sort_unstable();
     assert_eq!(written, ruled);
+}
+
+/// Every example of the reference is right, and it names everything that the standard library has, and nothing else.
+fn the_language_is_documented() {
+    let text = fs::read_to_string(repository("docs/language.md")).expect("the reference");
+    for example in text.split("```mlx\n").skip(1).filter_map(|rest| rest.split("```").next()) {
+        let said = said(example);
+        assert!(said.starts_with("// ok"), "{example}\n{said}");
+    }
+    let listed = text.split("## The standard library").nth(1).expect("the last chapter");
+    let mut names: Vec<&str> = listed.split('`').skip(1).step_by(2).collect();
+    names.sort_unstable();
+    names.dedup();
+    let mut declared: Vec<&str> = library::stdlib_names().into_iter().map(|(name, _)| name).collect();
+    declared.sort_unstable();
+    assert_eq!(names, declared);
 }

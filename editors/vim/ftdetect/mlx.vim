@@ -1,0 +1,1 @@
+au BufRead,BufNewFile *.mlx setfiletype mlx | setlocal commentstring=//\ %s
