@@ -37,6 +37,7 @@ pub fn check(
     found.extend(names::check(&file, &stdlib));
     found.extend(chains::find(sources, &file));
     found.extend(later::find(&file));
+    let textual = found.len();
     let overrides = sets.iter().map(|set| setting(&file, set)).collect::<Result<Vec<_>, _>>()?;
     let mut library = Library::new(&file);
     let (mut programs, mut trains) = (Vec::new(), Vec::new());
@@ -53,8 +54,9 @@ pub fn check(
     unused_data(&file).into_iter().for_each(|data| elaborator.data_alone(data));
     found.extend(elaborator.found);
     let unread: Vec<Span> = found[..unread].iter().filter_map(|found| Some(found.labels.first()?.span)).collect();
+    let mut found = in_order(found, textual);
     found.retain(|found| unread.is_empty() || !lost(found, &unread, &file, sources));
-    Ok(Checked { programs, trains, found: in_order(found) })
+    Ok(Checked { programs, trains, found })
 }
 
 /// A checked program → the graph of its run, with gradients and updates. What breaks a rule of the graph here is a
@@ -104,6 +106,8 @@ fn lost(found: &Diagnostic, unread: &[Span], file: &File, sources: &Sources) -> 
             let inside = |span: Span| item.span.start <= span.start && span.end <= item.span.end;
             inside(place) && unread.iter().any(|unread| inside(*unread))
         }),
+        // What is read as a name where none was meant.
+        "E0201" if unread.contains(&place) => true,
         "E0201" | "E0220" => {
             let name = sources.text(place);
             let declares = |line: &str| {
@@ -119,12 +123,15 @@ fn lost(found: &Diagnostic, unread: &[Span], file: &File, sources: &Sources) -> 
     }
 }
 
-/// Each mistake once, in the order of the text; the file's own text first, what it reads after.
-fn in_order(found: Vec<Diagnostic>) -> Vec<Diagnostic> {
+/// Each mistake once, in the order of the text; the file's own text first, what it reads after. The first `textual` were
+/// found in the text alone, where one inside of another is another.
+fn in_order(found: Vec<Diagnostic>, textual: usize) -> Vec<Diagnostic> {
     let place = |found: &Diagnostic| found.labels.first().map(|label| label.span);
     let mut kept: Vec<Diagnostic> = Vec::new();
-    for diagnostic in found {
-        if !kept.iter().any(|known| says_as_much(known, &diagnostic)) {
+    for (at, diagnostic) in found.into_iter().enumerate() {
+        let told =
+            |known: &Diagnostic| if at < textual { *known == diagnostic } else { says_as_much(known, &diagnostic) };
+        if !kept.iter().any(told) {
             kept.push(diagnostic);
         }
     }

@@ -124,11 +124,16 @@ fn what_is_wrong_with_the_command_line() {
     wrong(&["train", "linear.mlx", "--device", "vulkan"], 2, "not built yet");
     wrong(&["train", "linear.mlx", "--init", "no.safetensors"], 1, "cannot read `no.safetensors`");
     wrong(&["train", "linear.mlx", "--init", "d.csv"], 1, "is not a whole weight file");
-    for command in ["generate", "graph", "sweep", "plot", "report", "export", "repl", "fmt"] {
+    let later = ["generate", "graph", "sweep", "plot", "report", "export", "repl", "fmt", "lsp", "doc", "devices"];
+    for command in later.into_iter().chain(["new", "completions"]) {
         wrong(&[command, "linear.mlx", "--anything"], 2, &format!("`mlx {command}` is not built yet"));
     }
     wrong(&["explain", "E9999"], 2, "there is no code `E9999`");
-    wrong(&["trian", "linear.mlx"], 2, "there is no command `trian`");
+    wrong(&["explain", "E023"], 2, "  E0203: two sizes do not agree");
+    wrong(&["explain"], 2, "<CODE>");
+    wrong(&["check", "--jason", "linear.mlx"], 2, "'--json'");
+    wrong(&["trian", "linear.mlx"], 2, "there is no command `trian`; did you mean `mlx train`?");
+    wrong(&["frobnicate"], 2, "there is no command `frobnicate`; `mlx --help` lists them");
 }
 
 fn weights_that_do_not_fit_are_all_listed() {

@@ -4,7 +4,8 @@
 //! A section starts with `// --- name ---`. A line `// file d.csv: a,b | 1,2` gives it a data file, `|` between the lines.
 //! It ends with one line for each diagnostic, `// error 3:9 E0201 message`, or with `// ok`; then with the value of each
 //! report on the training rows before the first step, `// r2 = 0.5`; and where the program has a line `// plan`, with the
-//! number of kernels of a step's plan, `// kernels = 12`.
+//! number of kernels of a step's plan, `// kernels = 12`. Where it has a line `// advice`, each diagnostic is followed by
+//! its further places and what to do, `//   2:5 the first time`, `//   help: …`.
 
 use crate::binary::repository;
 use crate::trial;
@@ -77,7 +78,7 @@ struct Section {
 fn is_expected(line: &str) -> bool {
     let value = line.strip_prefix("// ").and_then(|rest| rest.split_once(" = ")).map(|(_, value)| value);
     value.is_some_and(|value| value.parse::<f64>().is_ok())
-        || ["// error ", "// warning ", "// ok"].iter().any(|start| line.starts_with(start))
+        || ["// error ", "// warning ", "// ok", "//   "].iter().any(|start| line.starts_with(start))
 }
 
 fn sections(text: &str) -> Vec<Section> {
@@ -106,6 +107,7 @@ fn said(program: &str) -> String {
     let mut files = Files::beside(&folder.path().join("section.mlx"));
     let checked = compile::check(&mut sources, source, &mut files, &[]).expect("no --set is wrong");
     let mut lines = String::new();
+    let shows_advice = program.lines().any(|line| line == "// advice");
     for found in &checked.found {
         let severity = if found.severity == Severity::Error { "error" } else { "warning" };
         let place = found.labels.first().map_or("-".to_string(), |label| {
@@ -121,6 +123,13 @@ fn said(program: &str) -> String {
         });
         let message = found.message.replace(&format!("{}/", folder.path().display()), "");
         writeln!(lines, "// {severity} {place} {} {message}", found.code).expect("a string takes text");
+        for label in found.labels.iter().skip(1).filter(|_| shows_advice) {
+            let start = sources.start(label.span);
+            writeln!(lines, "//   {}:{} {}", start.line, start.column, label.text).expect("a string takes text");
+        }
+        for help in found.help.iter().filter(|_| shows_advice) {
+            writeln!(lines, "//   help: {help}").expect("a string takes text");
+        }
     }
     if lines.is_empty() {
         lines.push_str("// ok\n");

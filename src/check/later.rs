@@ -127,6 +127,12 @@ pub const FUNCTIONS: &[&str] = &[
     "characters",
     "next_token",
     "random_crop",
+    "ceil",
+    "pad_same",
+    "dropout",
+    "every",
+    "patience",
+    "quantile",
 ];
 
 impl Later {

@@ -19,9 +19,19 @@ pub fn run(arguments: &Explain) -> ExitCode {
             ExitCode::SUCCESS
         }
         None => {
-            let codes: Vec<&str> = pages().map(|(code, _)| code).collect();
-            complain(&format!("there is no code `{}`; there are {}", arguments.code, codes.join(", ")));
+            complain(&format!("there is no code `{}`; near it are\n{}", arguments.code, near(&arguments.code)));
             ExitCode::from(MISUSED)
         }
     }
+}
+
+/// The titles of the nearest codes.
+fn near(code: &str) -> String {
+    let code = code.to_uppercase();
+    let mut titles: Vec<(usize, &str)> = pages()
+        .map(|(known, page)| (strsim::damerau_levenshtein(&code, known), page.lines().next().unwrap_or(known)))
+        .collect();
+    titles.sort_unstable();
+    let lines: Vec<String> = titles.iter().take(5).map(|(_, title)| title.replacen('#', " ", 1)).collect();
+    lines.join("\n")
 }

@@ -10,6 +10,7 @@ mod predict;
 mod summary;
 mod train;
 
+use crate::check::elaborate::nearest;
 use clap::{CommandFactory, Parser, Subcommand};
 use std::process::ExitCode;
 
@@ -63,7 +64,12 @@ fn other(words: &[String]) -> ExitCode {
     if LATER.contains(&word) {
         load::complain(&format!("`mlx {word}` is not built yet"));
     } else {
-        load::complain(&format!("there is no command `{word}`; `mlx --help` lists them"));
+        let commands: Vec<String> = Arguments::command().get_subcommands().map(|one| one.get_name().into()).collect();
+        let advice = match nearest(word, commands.iter().map(String::as_str)) {
+            Some(near) => format!("did you mean `mlx {near}`?"),
+            None => "`mlx --help` lists them".to_string(),
+        };
+        load::complain(&format!("there is no command `{word}`; {advice}"));
     }
     ExitCode::from(MISUSED)
 }

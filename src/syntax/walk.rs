@@ -139,7 +139,8 @@ pub fn parts(expr: &Expr) -> Vec<&Expr> {
     }
 }
 
-fn of_places(all: &[IndexPlace]) -> Vec<&Expr> {
+/// Every expression of the places of a read.
+pub fn of_places(all: &[IndexPlace]) -> Vec<&Expr> {
     fn of(place: &IndexPlace) -> Vec<&Expr> {
         match place {
             IndexPlace::Rest(..) => Vec::new(),

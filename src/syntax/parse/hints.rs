@@ -1,70 +1,125 @@
-//! What to do about mistakes that many make who come from another language.
+//! What to do about mistakes that people make often, most of them at home in another language.
 
-use super::word_at;
+use super::words::{token_at, word_at};
+use super::{ITEMS, STATEMENTS};
+use crate::diagnostic::Diagnostic;
+use crate::source::Span;
 
-/// Signs of other languages and what stands for them here.
-const SIGNS: [(&str, &str); 9] = [
-    (";", "statements end with their line; `;` is not needed"),
+/// What stands where something else was expected, and what to do.
+const SIGNS: [(&str, &str); 14] = [
     ("**", "a power is written `^`"),
-    ("==", "a value is given with one `=`"),
-    (":=", "a value is given with `=`"),
-    ("=", "equality is written `==`"),
+    (";", "a statement ends where the next one starts: leave the `;` out"),
     ("&&", "write `and`"),
     ("||", "write `or`"),
     ("!", "write `not`"),
-    ("%", "a percent sign belongs to a number: `80%`"),
+    ("?", "a choice is written `if a then b else c`"),
+    ("#", "a comment starts with `//`"),
+    ("'", "a string stands in double quotes"),
+    ("%", "a remainder is `a - b * floor(a / b)`; a percent sign belongs to its number, `80%`"),
+    ("==", "to give a value, write `=`"),
+    ("+=", "nothing is changed in place: give the result a name, `let z = x + y`"),
+    ("-=", "nothing is changed in place: give the result a name, `let z = x - y`"),
+    ("*=", "nothing is changed in place: give the result a name, `let z = x * y`"),
+    ("/=", "nothing is changed in place: give the result a name, `let z = x / y`"),
 ];
 
-/// Words that are no names unless they stand in backquotes.
-const RESERVED: [&str; 19] = [
-    "let",
-    "param",
-    "state",
-    "out",
-    "emit",
-    "minimize",
-    "report",
-    "predict",
-    "calibrate",
-    "if",
-    "then",
-    "else",
-    "and",
-    "or",
-    "not",
-    "true",
-    "false",
-    "scan",
-    "using",
+/// The first word of what could not be read, and what to do.
+const WORDS: [(&str, &str); 8] = [
+    ("return", "a result is given by `out`"),
+    ("def", "a function starts with `fn`, a layer with `layer`"),
+    ("function", "a function starts with `fn`"),
+    ("class", "write `layer` or `model`"),
+    ("import", "write `use \"file.mlx\"`"),
+    ("var", "write `let`"),
+    ("const", "write `let`"),
+    ("for", "write what one element is, with an indexed `let`"),
 ];
 
-/// Advice on what was found where something else was expected.
-pub fn hint(found: &str, expected: &str) -> Option<String> {
-    if let Some((_, advice)) = SIGNS.iter().find(|(sign, _)| found.starts_with(sign)) {
-        return Some(advice.to_string());
+/// Adds what to do, and where an open bracket was opened. The statement or head starts at `start`; at `place`
+/// stands what was not `expected`.
+pub fn add(diagnostic: Diagnostic, text: &str, start: usize, place: usize, expected: &str) -> Diagnostic {
+    let token = token_at(&text[place..]);
+    if expected == "a name" && is_reserved(token) {
+        return diagnostic.help(format!("`{token}` is a word of the language; a name like it stands in backquotes"));
     }
-    let word = word_at(found);
-    if expected == "a name" && RESERVED.contains(&word) {
-        return Some(format!("`{word}` is a word of the language; as a name it stands in backquotes"));
+    let span = diagnostic.labels.first().map(|label| label.span);
+    if let (Some(open), Some(span)) = (unclosed(&text[start..place], token), span) {
+        let bracket = &text[start + open..=start + open];
+        return diagnostic
+            .label(Span::new(span.source, start + open, start + open + 1), format!("this `{bracket}` is still open"))
+            .help(format!("close it with `{}`", closing(bracket)));
     }
-    if expected == "a type" && !word.is_empty() {
-        return Some(format!("a shape stands in brackets: `[{word}]`"));
+    match help(&text[start..], &text[place..], &text[start..place], token, expected) {
+        Some(help) => diagnostic.help(help),
+        None => diagnostic,
     }
-    None
 }
 
-/// The bracket that is still open at the end of a text, by its byte.
-pub fn still_open(text: &str) -> Option<usize> {
-    let mut open = Vec::new();
-    let mut signs = text.char_indices();
-    while let Some((at, sign)) = signs.next() {
-        match sign {
-            '(' | '[' => open.push(at),
-            ')' | ']' => drop(open.pop()),
-            '"' => drop(signs.find(|(_, sign)| matches!(sign, '"' | '\n'))),
-            '/' if text[at..].starts_with("//") => drop(signs.find(|(_, sign)| *sign == '\n')),
-            _ => {}
-        }
+fn help(statement: &str, rest: &str, before: &str, token: &str, expected: &str) -> Option<String> {
+    if before.ends_with(':') && token == "=" {
+        return Some("write `=` alone".to_string());
     }
-    open.pop()
+    if expected == "a type" && !word_at(token).is_empty() {
+        return Some(format!("a shape stands in brackets: `[{token}]`"));
+    }
+    if expected.starts_with("an item") && rest[token.len()..].trim_start().starts_with('=') {
+        return Some(format!("to declare it, write `let {token} = …`"));
+    }
+    if token == "=" && expected.contains("an operator") {
+        return Some("to compare, write `==`".to_string());
+    }
+    if rest.starts_with('"') && rest.lines().next().is_some_and(|line| line.matches('"').count() == 1) {
+        return Some("a string ends on the line where it starts, with `\"`".to_string());
+    }
+    if [")", "]"].contains(&token) {
+        return Some(format!("nothing before it opens what `{token}` closes"));
+    }
+    if token == "(" && before.trim_end() == word_at(statement) {
+        return Some("a value alone does nothing: name it with `let`, or give it with `out`".to_string());
+    }
+    let sign = SIGNS.iter().find(|(sign, _)| rest.starts_with(sign) && !(*sign == "!" && rest.starts_with("!=")));
+    let word = || WORDS.iter().find(|(word, _)| *word == word_at(statement));
+    sign.or_else(word).map(|(_, help)| help.to_string())
+}
+
+/// The words that can never be names.
+fn is_reserved(word: &str) -> bool {
+    const INSIDE: [&str; 12] =
+        ["let", "if", "then", "else", "and", "or", "not", "true", "false", "scan", "using", "minimize"];
+    STATEMENTS.contains(&word) || INSIDE.contains(&word)
+}
+
+/// The innermost bracket that is open where a token stands that cannot be inside of it.
+fn unclosed(before: &str, token: &str) -> Option<usize> {
+    let mut open: Vec<(usize, char)> = Vec::new();
+    let mut at = 0;
+    while let Some(letter) = before[at..].chars().next() {
+        at += match letter {
+            '/' if before[at..].starts_with("//") => before[at..].find('\n').unwrap_or(before.len() - at),
+            '"' => before[at + 1..].find(['"', '\n']).map_or(before.len() - at, |end| end + 2),
+            '(' | '[' => {
+                open.push((at, letter));
+                1
+            }
+            ')' | ']' => {
+                open.pop();
+                1
+            }
+            other => other.len_utf8(),
+        };
+    }
+    let (place, bracket) = open.pop()?;
+    let ends = match token {
+        "" | "}" | "{" => true,
+        ")" => bracket == '[',
+        "]" => bracket == '(',
+        // A size is no place for a value: `[d = 0`.
+        "=" => bracket == '[',
+        word => ITEMS.contains(&word) || STATEMENTS.contains(&word),
+    };
+    ends.then_some(place)
+}
+
+fn closing(bracket: &str) -> &'static str {
+    if bracket == "(" { ")" } else { "]" }
 }

@@ -3,6 +3,7 @@
 mod build;
 mod hints;
 mod statement;
+mod words;
 
 use crate::diagnostic::Diagnostic;
 use crate::source::{SourceId, Sources, Span};
@@ -11,6 +12,7 @@ use build::{Builder, MAX_CHAIN, take, take_if};
 use pest::Parser;
 use pest::error::{ErrorVariant, InputLocation};
 use pest::iterators::Pair;
+use words::{token_at, word_at, words_of};
 
 #[derive(pest_derive::Parser)]
 #[grammar = "../grammar/mlx.pest"]
@@ -109,32 +111,23 @@ impl<'t> Driver<'t> {
                     ErrorVariant::ParsingError { positives, .. } => words_of(positives),
                     ErrorVariant::CustomError { message } => message.clone(),
                 };
-                self.unexpected(place, &expected);
+                self.unexpected(self.at, place, &expected);
                 None
             }
         }
     }
 
-    /// Reports that what stands at a place is not what was expected there.
-    fn unexpected(&mut self, place: usize, expected: &str) {
-        let rest = &self.text[place..];
-        let length = match word_at(rest) {
-            "" => rest.chars().next().map_or(0, char::len_utf8),
-            word => word.len(),
-        };
-        let found = match &rest[..length] {
+    /// Reports that what stands at a place is not what was expected there, in what starts at `start`.
+    fn unexpected(&mut self, start: usize, place: usize, expected: &str) {
+        let token = token_at(&self.text[place..]);
+        let found = match token {
             "" => "the end of the text".to_string(),
             "\n" => "the end of the line".to_string(),
             token => format!("`{token}`"),
         };
-        let span = Span::new(self.builder.source, place, place + length);
-        let mut error = Diagnostic::error("E0101", format!("expected {expected}, found {found}"), span, "here");
-        error.help = hints::hint(rest, expected);
-        if let Some(open) = self.text.get(self.at..place).and_then(hints::still_open) {
-            let bracket = Span::new(self.builder.source, self.at + open, self.at + open + 1);
-            error = error.label(bracket, "this is still open");
-        }
-        self.found.push(error);
+        let span = Span::new(self.builder.source, place, place + token.len());
+        let wrong = Diagnostic::error("E0101", format!("expected {expected}, found {found}"), span, "here");
+        self.found.push(hints::add(wrong, self.text, start, place, expected));
     }
 
     /// Moves to the next line whose first word and its column satisfy a test, past `from` at least.
@@ -210,14 +203,38 @@ impl<'t> Driver<'t> {
                 let block = Block { name, word: word_span, body: self.body() };
                 if word == "train" { ItemKind::Train(block) } else { ItemKind::Sweep(block) }
             }
+            _ if self.swallowed_head() => return self.item(),
             _ => {
                 self.unexpected(
+                    self.at,
                     self.at,
                     "an item (`use`, `let`, `fn`, `layer`, `model`, `optimizer`, `data`, `train` or `sweep`)",
                 );
                 return None;
             }
         })
+    }
+
+    /// Whether an item starts in the first column here, which no statement looks like: `model M(…` is none, `model = M`
+    /// is one.
+    fn at_head(&self) -> bool {
+        let word = self.word();
+        let first_column = self.text[..self.at].ends_with('\n');
+        let next = self.rest()[word.len()..].trim_start_matches([' ', '\t']).chars().next();
+        let named = next.is_some_and(|next| next.is_alphabetic() || matches!(next, '_' | '`' | '"' | '{'));
+        first_column && word != "let" && ITEMS.contains(&word) && named
+    }
+
+    /// `let a = 2 *` before `model M…` reads the word as a name. Says so, and goes back to the word.
+    fn swallowed_head(&mut self) -> bool {
+        let before = self.text[..self.at].trim_end();
+        let line = before.rfind('\n').map_or(0, |at| at + 1);
+        let swallowed = line > 0 && ITEMS.contains(&&before[line..]);
+        if swallowed {
+            self.unexpected(line, line, "an expression");
+            self.at = line;
+        }
+        swallowed
     }
 
     fn function(&mut self) -> Option<ItemKind> {
@@ -248,10 +265,13 @@ impl<'t> Driver<'t> {
         let open = self.at;
         loop {
             self.skip_space();
-            if self.rest().is_empty() {
-                let here = Span::new(self.builder.source, self.at, self.at);
+            let ends = self.rest().is_empty();
+            if ends || self.at_head() {
+                let length = if ends { 0 } else { self.word().len() };
+                let here = Span::new(self.builder.source, self.at, self.at + length);
                 let brace = Span::new(self.builder.source, open - 1, open);
-                let missing = Diagnostic::error("E0102", "a `}` is missing", here, "the text ends here");
+                let text = if ends { "the text ends here" } else { "the next item starts here" };
+                let missing = Diagnostic::error("E0102", "a `}` is missing", here, text);
                 self.found.push(missing.label(brace, "this body is still open"));
                 return statements;
             }
@@ -264,61 +284,14 @@ impl<'t> Driver<'t> {
                 Some(pair) => statements.push(self.builder.statement(pair)),
                 None => {
                     let starts = |word: &str, column: usize| {
-                        word == "}" || word == "let" || STATEMENTS.contains(&word) || (column > 0 && !word.is_empty())
+                        word == "}"
+                            || STATEMENTS.contains(&word)
+                            || ITEMS.contains(&word)
+                            || (column > 0 && !word.is_empty())
                     };
                     self.skip_to(starts, start);
                 }
             }
         }
     }
-}
-
-/// The identifier that a text starts with.
-fn word_at(text: &str) -> &str {
-    let end = text.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '\'')).unwrap_or(text.len());
-    &text[..end]
-}
-
-/// What was expected, in words that people use.
-fn words_of(rules: &[Rule]) -> String {
-    let mut words: Vec<&str> = rules.iter().filter_map(|rule| word_of(*rule)).collect();
-    words.sort_unstable();
-    words.dedup();
-    match words.as_slice() {
-        [] => "something else".to_string(),
-        [one] => one.to_string(),
-        [rest @ .., last] => format!("{} or {last}", rest.join(", ")),
-    }
-}
-
-/// A rule's word; `None` for what would only lengthen the list.
-fn word_of(rule: Rule) -> Option<&'static str> {
-    Some(match rule {
-        Rule::name => "a name",
-        Rule::expr | Rule::stage | Rule::range | Rule::primary | Rule::number | Rule::unary | Rule::or_ => {
-            "an expression"
-        }
-        Rule::and_ | Rule::not_ | Rule::comparison | Rule::sum | Rule::term | Rule::power | Rule::postfix => {
-            "an expression"
-        }
-        Rule::minus | Rule::kw_not | Rule::kw_if | Rule::kw_scan | Rule::truth | Rule::list | Rule::paren => {
-            "an expression"
-        }
-        Rule::type_ | Rule::tensor_type | Rule::word_type => "a type",
-        Rule::string => "a string",
-        Rule::equals => "`=`",
-        Rule::tilde => "`~`",
-        Rule::open => "`{`",
-        Rule::params => "`(` and parameters",
-        Rule::statement => "a statement",
-        Rule::kw_then => "`then`",
-        Rule::kw_else => "`else`",
-        Rule::kw_using => "`using` and an optimizer",
-        Rule::kw_in => "`in`",
-        Rule::kw_over => "`over`",
-        Rule::kw_on => "`on`",
-        Rule::end => "the end of the statement",
-        Rule::sum_op | Rule::term_op | Rule::compare_op | Rule::pipe_op => "an operator",
-        _ => return None,
-    })
 }

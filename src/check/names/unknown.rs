@@ -1,0 +1,32 @@
+//! E0201: a name that nothing declares, with the nearest that something does.
+
+use super::Pass;
+use super::scope::declared;
+use crate::check::elaborate::nearest;
+use crate::check::later::{FUNCTIONS, Later};
+use crate::diagnostic::Diagnostic;
+use crate::syntax::tree::Name;
+
+impl Pass<'_> {
+    pub fn unknown(&self, name: &Name) -> Diagnostic {
+        if FUNCTIONS.contains(&name.text.as_str()) {
+            return Later::Function.named(&name.text, name.span);
+        }
+        let error = Diagnostic::error("E0201", format!("nothing is called `{}`", name.text), name.span, "unknown");
+        if let Some(state) = name.text.strip_suffix('\'')
+            && self.locals.iter().any(|known| known == state)
+        {
+            return error.help(format!("`'` is the next value of a `state`, and `{state}` is none"));
+        }
+        let below = self.body.iter().find(|statement| declared(statement, false).contains(&name.text));
+        if let Some(below) = below.filter(|below| below.span.start > name.span.start) {
+            return error.label(below.span, "declared here, too late").help("move the declaration up");
+        }
+        let items = self.file.items.iter().filter_map(|item| item.kind.name()).map(|name| name.text.as_str());
+        let locals = self.locals.iter().map(String::as_str);
+        match nearest(&name.text, locals.chain(items).chain(self.stdlib.iter().copied())) {
+            Some(near) => error.help(format!("did you mean `{near}`?")),
+            None => error,
+        }
+    }
+}
