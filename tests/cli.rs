@@ -125,7 +125,7 @@ fn what_is_wrong_with_the_command_line() {
     wrong(&["train", "linear.mlx", "--init", "no.safetensors"], 1, "cannot read `no.safetensors`");
     wrong(&["train", "linear.mlx", "--init", "d.csv"], 1, "is not a whole weight file");
     let later = ["generate", "graph", "sweep", "plot", "report", "export", "repl", "fmt", "lsp", "doc", "devices"];
-    for command in later.into_iter().chain(["new", "completions"]) {
+    for command in later {
         wrong(&[command, "linear.mlx", "--anything"], 2, &format!("`mlx {command}` is not built yet"));
     }
     wrong(&["explain", "E9999"], 2, "there is no code `E9999`");

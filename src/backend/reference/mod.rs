@@ -10,16 +10,15 @@ use crate::ir::{Graph, NodeId, Op};
 use std::collections::HashMap;
 use std::rc::Rc;
 
-/// Where a value that is not finite in 32 bits comes from: a node all of whose operands are finite. `None` if the root is
-/// finite here, where 64 bits hold it.
+/// Where a value that is not finite in 32 bits comes from: a node all of whose operands are finite. `None` if there is no
+/// such value.
 pub fn source_of_trouble(graph: &Graph, root: NodeId, inputs: &[Tensor]) -> Result<Option<NodeId>, String> {
     let needed = graph.needed(&[root]);
     let values: HashMap<NodeId, Tensor> = needed.iter().copied().zip(run(graph, &needed, inputs)?).collect();
     let bad = |id: &NodeId| values[id].values.iter().any(|value| !(*value as f32).is_finite());
-    let mut at = root;
-    if !bad(&at) {
-        return Ok(None);
-    }
+    // A sum may be too large for 32 bits where their mean is not.
+    let start = if bad(&root) { Some(root) } else { needed.iter().copied().find(bad) };
+    let Some(mut at) = start else { return Ok(None) };
     while let Some(before) = graph.node(at).inputs.iter().find(|input| bad(input)) {
         at = *before;
     }
