@@ -141,7 +141,7 @@ fn train(arguments: &Train) -> Result<(), u8> {
         return Err(unwritable(&wrong, &loaded));
     }
     if !arguments.json {
-        let _ = write!(std::io::stdout(), "{}", table(&finals));
+        let _ = write!(std::io::stdout(), "{}", if finals.is_empty() { String::new() } else { table(&finals) });
         let _ = writeln!(std::io::stdout(), "weights: {}", folder.join("last.safetensors").display());
     }
     match (trouble, reason) {
@@ -175,8 +175,9 @@ fn not_finite(trouble: Trouble, lowered: &Lowered, program: &Program, sources: &
     let origin = trouble.origin.and_then(|node| Some((lowered.graph.node(node), *lowered.places.get(&node)?)));
     let Some((node, place)) = origin else { return failed(trouble) };
     let made = format!("{} gives a number that is not finite", node.op);
-    let wrong = Diagnostic::error("E0401", trouble.message, place, made)
-        .label(program.loss.span, "this loss")
+    // The user's own text first: the place may be in the standard library.
+    let wrong = Diagnostic::error("E0401", trouble.message, program.loss.span, "this loss")
+        .label(place, made)
         .help("is the learning rate too large, or an argument out of the function's range?");
     show(&wrong, sources);
     FAILED
