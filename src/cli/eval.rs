@@ -1,7 +1,8 @@
 //! `mlx eval FILE [NAME] --weights W`
 
 use super::load::{Trained, complain, trained};
-use super::train::{schedule_of, table};
+use super::table::table;
+use super::train::schedule_of;
 use super::{FAILED, MISUSED, WRONG};
 use crate::train::run::{Run, SPLITS, Trouble};
 use std::io::Write;

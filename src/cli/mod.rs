@@ -8,6 +8,7 @@ mod load;
 mod new;
 mod predict;
 mod summary;
+mod table;
 mod train;
 
 use crate::check::elaborate::nearest;

@@ -6,6 +6,7 @@
 //! | `kernel` | what a plan is made of |
 //! | `build` | nodes to kernels: what is fused with what |
 //! | `reduce`, `product` | the same for reductions and contractions |
+//! | `in_place` | next values over the present ones |
 //! | `host` | scalars that the host computes in f64 |
 //! | `arena` | lifetimes and offsets |
 //! | `print` | a plan in words |
@@ -13,6 +14,7 @@
 mod arena;
 mod build;
 mod host;
+mod in_place;
 mod kernel;
 mod print;
 mod product;

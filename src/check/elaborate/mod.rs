@@ -9,7 +9,8 @@
 //! | `layer` | bodies of layers and functions; parameters |
 //! | `index` | index notation |
 //! | `primitive` | the functions whose rule is here |
-//! | `data` | sources, columns, splits |
+//! | `data` | columns |
+//! | `source` | where rows come from, and how they are split |
 //! | `train` | what is minimized, reported, and for how long |
 //! | `optimizer` | the recurrence of an optimizer, for each parameter |
 
@@ -22,6 +23,7 @@ mod operators;
 mod optimizer;
 pub mod primitive;
 mod signature;
+mod source;
 mod train;
 
 pub use data::setting;

@@ -1,0 +1,143 @@
+//! Where the rows of a `data` block come from, and how they are split.
+
+use super::{Elaborator, Out, Reported, nearest};
+use crate::check::later::{Later, SOURCES, SPLITS};
+use crate::check::number::Number;
+use crate::check::schema::{From, Source, Spanned, Split};
+use crate::check::value::{Scope, Value};
+use crate::diagnostic::Diagnostic;
+use crate::source::Span;
+use crate::syntax::tree::{Argument, Expr, ExprKind};
+
+impl Elaborator<'_> {
+    pub(super) fn source(&mut self, from: &Expr) -> Out<Source> {
+        let (name, arguments) = match &from.kind {
+            ExprKind::Call(callee, arguments) => match &callee.kind {
+                ExprKind::Name(name) => (name, arguments),
+                _ => return Err(self.no_source(from.span)),
+            },
+            _ => return Err(self.no_source(from.span)),
+        };
+        if name.text == "rows" {
+            return self.drawn_rows(arguments, from.span);
+        }
+        if name.text != "csv" {
+            if SOURCES.contains(&name.text.as_str()) {
+                return Err(self.report(Later::Source.named(&name.text, name.span)));
+            }
+            return Err(self.no_source(name.span));
+        }
+        let mut source = None;
+        let mut separator = b',';
+        for argument in arguments {
+            let value = self.value(&argument.value, &mut Scope::default())?;
+            match (argument.name.as_ref().map(|name| name.text.as_str()), value) {
+                (None, Value::Text(path)) if source.is_none() => source = Some((path, argument.value.span)),
+                (Some("separator"), Value::Text(text)) if text.len() == 1 && text.is_ascii() => {
+                    separator = text.as_bytes()[0];
+                }
+                _ => {
+                    let message = "`csv` takes a path and, if it is not a comma, a `separator`";
+                    return Err(self.error("E0212", message, argument.value.span, "not this"));
+                }
+            }
+        }
+        match source {
+            Some((path, span)) => Ok(Source { from: From::Csv { path, separator }, span }),
+            None => Err(self.error("E0212", "`csv` is not given its path", from.span, "which file?")),
+        }
+    }
+
+    /// `rows(2_000, seed = 3)`.
+    fn drawn_rows(&mut self, arguments: &[Argument], span: Span) -> Out<Source> {
+        let (mut count, mut seed) = (None, 0);
+        for argument in arguments {
+            let value = self.value(&argument.value, &mut Scope::default())?;
+            let at = argument.value.span;
+            match argument.name.as_ref().map(|name| name.text.as_str()) {
+                None if count.is_none() => count = Some((self.whole(&value, "a count of rows", at)?, at)),
+                Some("seed") => seed = self.seed(&value, at)?,
+                _ => {
+                    let message = "`rows` takes how many there are, and a `seed`";
+                    return Err(self.error("E0212", message, at, "not this"));
+                }
+            }
+        }
+        match count {
+            Some((count, _)) if (1..=100_000_000).contains(&count) => {
+                Ok(Source { from: From::Rows { count: count as usize, seed }, span })
+            }
+            Some((_, at)) => Err(self.error("E0213", "rows are between 1 and 100 million", at, "here")),
+            None => Err(self.error("E0212", "`rows` is not told how many there are", span, "how many?")),
+        }
+    }
+
+    fn no_source(&mut self, span: Span) -> Reported {
+        let error = Diagnostic::error("E0201", "no such source of data", span, "unknown");
+        self.report(error.help("write `csv(\"file.csv\")`"))
+    }
+
+    /// `holdout(train = 80%, test = 20%, seed = 1)`.
+    pub(super) fn split(&mut self, expr: &Expr) -> Out<Split> {
+        let arguments = match &expr.kind {
+            ExprKind::Call(callee, arguments) => match &callee.kind {
+                ExprKind::Name(name) if name.text == "holdout" => arguments,
+                ExprKind::Name(name) if SPLITS.contains(&name.text.as_str()) => {
+                    return Err(self.report(Later::Split.named(&name.text, name.span)));
+                }
+                _ => return Err(self.no_split(expr.span)),
+            },
+            _ => return Err(self.no_split(expr.span)),
+        };
+        let (mut parts, mut seed, mut shuffle, mut stratify) = ([None; 3], 0, true, None);
+        for Argument { name, value } in arguments {
+            let span = value.span;
+            let Some(name) = name else {
+                return Err(self.error("E0212", "the settings of a split have names", span, "which one is this?"));
+            };
+            if name.text == "stratify" {
+                let ExprKind::Name(column) = &value.kind else {
+                    return Err(self.error("E0212", "`stratify` names a column", span, "this is none"));
+                };
+                stratify = Some((column.text.clone(), column.span));
+                continue;
+            }
+            let given = self.value(value, &mut Scope::default())?;
+            match (name.text.as_str(), given) {
+                ("train", Value::Number(number)) => parts[0] = Some(Spanned { number, span }),
+                ("valid", Value::Number(number)) => parts[1] = Some(Spanned { number, span }),
+                ("test", Value::Number(number)) => parts[2] = Some(Spanned { number, span }),
+                ("shuffle", Value::Truth(truth)) => shuffle = truth,
+                ("seed", value) => seed = self.seed(&value, span)?,
+                ("train" | "valid" | "test" | "shuffle", other) => {
+                    let message = format!("`{}` of a split is no such value", name.text);
+                    return Err(self.error("E0211", message, span, other.noun()));
+                }
+                _ => {
+                    let known = ["train", "valid", "test", "seed", "shuffle", "stratify"];
+                    let near = nearest(&name.text, known.into_iter());
+                    let help =
+                        near.map_or(format!("it has {}", known.join(", ")), |near| format!("did you mean `{near}`?"));
+                    let message = format!("`holdout` has no setting `{}`", name.text);
+                    return Err(self.report(Diagnostic::error("E0212", message, name.span, "unknown").help(help)));
+                }
+            }
+        }
+        let [train, valid, test] = parts;
+        let train = train.unwrap_or_else(|| {
+            let rest = [valid, test].into_iter().flatten().fold(Number::whole(1), |rest, part| rest.minus(part.number));
+            Spanned { number: rest, span: expr.span }
+        });
+        Ok(Split { train, valid, test, seed, shuffle, stratify, span: expr.span })
+    }
+
+    fn no_split(&mut self, span: Span) -> Reported {
+        let error = Diagnostic::error("E0201", "no such split", span, "unknown");
+        self.report(error.help("write `split = holdout(train = 80%, test = 20%, seed = 1)`"))
+    }
+
+    pub(super) fn seed(&mut self, value: &Value, span: Span) -> Out<u64> {
+        let whole = self.whole(value, "a seed", span)?;
+        u64::try_from(whole).map_err(|_| self.error("E0213", "a seed is not below 0", span, "here"))
+    }
+}
