@@ -8,7 +8,6 @@ mod load;
 mod new;
 mod predict;
 mod summary;
-mod table;
 mod train;
 
 use crate::check::elaborate::nearest;

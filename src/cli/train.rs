@@ -1,7 +1,6 @@
 //! `mlx train FILE [NAME]`
 
 use super::load::{Loaded, complain, load, program, show};
-use super::table::{shown, table};
 use super::{FAILED, INTERRUPTED, MISUSED, WRONG};
 use crate::check::program::{Length, Program};
 use crate::compile;
@@ -14,6 +13,8 @@ use crate::train::identity::{self, Identity};
 use crate::train::memory;
 use crate::train::record::{self, Metrics, Record};
 use crate::train::run::{Run, Schedule, Trouble};
+use crate::train::schedule;
+use crate::train::table::{shown, table};
 use crate::train::weights::{self, Weights};
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -93,7 +94,7 @@ fn train(arguments: &Train) -> Result<(), u8> {
         complain("the data could not be read");
         return Err(WRONG);
     };
-    let schedule = schedule(arguments, &program);
+    let schedule = schedule_of(arguments, &program);
     let mut run = Run::new(&lowered, schedule, &data).map_err(failed)?;
     if let Some(weights) = &init {
         run.start_from(weights);
@@ -173,14 +174,10 @@ fn failed(trouble: Trouble) -> u8 {
 
 /// A number that is not finite, drawn where it was made.
 fn not_finite(trouble: Trouble, lowered: &Lowered, program: &Program, sources: &Sources) -> u8 {
-    let origin = trouble.origin.and_then(|node| Some((lowered.graph.node(node), *lowered.places.get(&node)?)));
-    let Some((node, place)) = origin else { return failed(trouble) };
-    let made = format!("{} gives a number that is not finite", node.op);
-    // The user's own text first: the place may be in the standard library.
-    let wrong = Diagnostic::error("E0401", trouble.message, program.loss.span, "this loss")
-        .label(place, made)
-        .help("is the learning rate too large, or an argument out of the function's range?");
-    show(&wrong, sources);
+    match trouble.drawn(lowered, program) {
+        Some(wrong) => show(&wrong, sources),
+        None => complain(&trouble.message),
+    }
     FAILED
 }
 
@@ -198,34 +195,14 @@ fn initial(path: &Path, lowered: &Lowered) -> Result<Weights, Diagnostic> {
     Ok(weights)
 }
 
-/// What the file says.
-pub fn schedule_of(program: &Program) -> Schedule {
-    of_length(program, program.plan.length)
-}
-
-fn of_length(program: &Program, length: Length) -> Schedule {
-    let rows = program.data.rows[0];
-    let batch = program.plan.batch.map_or(rows, |batch| batch as usize);
-    let in_epoch = Schedule::steps_of(rows, batch, 1).max(1);
-    let (steps, epochs) = match length {
-        Length::Epochs(epochs) => (epochs.saturating_mul(in_epoch), epochs),
-        Length::Steps(steps) => (steps, steps.div_ceil(in_epoch)),
-    };
-    Schedule { steps, epochs, batch, seed: program.plan.seed, threads: processors() }
-}
-
-fn processors() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
-}
-
 /// What the file says, and the command line over it.
-fn schedule(arguments: &Train, program: &Program) -> Schedule {
+fn schedule_of(arguments: &Train, program: &Program) -> Schedule {
     let length = match (arguments.steps, arguments.epochs) {
         (Some(steps), _) => Length::Steps(steps),
         (None, Some(epochs)) => Length::Epochs(epochs),
         (None, None) => program.plan.length,
     };
-    let planned = of_length(program, length);
+    let planned = schedule::planned(program, length);
     let threads = arguments.threads.map_or(planned.threads, |threads| threads as usize);
     Schedule { seed: arguments.seed.unwrap_or(planned.seed), threads, ..planned }
 }

@@ -1,7 +1,7 @@
 //! What does not fit into the machine is refused before anything is computed.
 
 use crate::io;
-use crate::ir::{Graph, NodeId, Op, largest};
+use crate::ir::{Graph, NodeId, Op, held, largest};
 use crate::lower::program::Program;
 
 /// Where the system does not say how much there is.
@@ -32,6 +32,20 @@ pub fn refuse(program: &Program, rows: usize) -> Result<(), String> {
         return Ok(());
     }
     Err(format!("this does not fit into the {memory} bytes of this machine: {}", over.join("; ")))
+}
+
+/// Refuses values that the reference executor could not hold, all in 64 bits.
+pub fn refuse_value(graph: &Graph, roots: &[NodeId]) -> Result<(), String> {
+    let memory = io::memory().unwrap_or(UNKNOWN);
+    let bytes = held(graph, roots).saturating_mul(8);
+    if bytes <= memory {
+        return Ok(());
+    }
+    let (id, _) = largest(graph, roots).first().copied().unwrap_or((NodeId(0), 0));
+    let shaped = &graph.node(id).shaped;
+    Err(format!(
+        "this does not fit into the {memory} bytes of this machine: {bytes} bytes, the largest part is {shaped}"
+    ))
 }
 
 fn takes_room(graph: &Graph, id: NodeId) -> bool {

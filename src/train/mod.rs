@@ -10,6 +10,9 @@
 //! | `weights` | weight files: named tensors and one key of metadata |
 //! | `record` | the folder of a run and its `run.yaml` |
 //! | `yaml` | YAML that every reader takes alike |
+//! | `value` | one value of a session |
+//! | `schedule` | how long |
+//! | `table` | numbers as people read them |
 //! | `events` | what happens in a run, one line of JSON each |
 
 pub mod dataset;
@@ -19,5 +22,8 @@ pub mod memory;
 pub mod predict;
 pub mod record;
 pub mod run;
+pub mod schedule;
+pub mod table;
+pub mod value;
 pub mod weights;
 mod yaml;

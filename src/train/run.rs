@@ -2,8 +2,10 @@
 
 use crate::backend::cpu::{Cpu, pool::Pool};
 use crate::backend::{Tensor, reference};
+use crate::check::program::Program as Checked;
 use crate::check::terms::Host;
 use crate::data::shuffle;
+use crate::diagnostic::Diagnostic;
 use crate::ir::{Graph, NodeId, Op};
 use crate::lower::program::Program;
 use crate::plan::{Plan, Request, plan};
@@ -40,6 +42,19 @@ pub struct Trouble {
     pub message: String,
     /// The node that made the first number that is not finite.
     pub origin: Option<NodeId>,
+}
+
+impl Trouble {
+    /// A number that is not finite, as a diagnostic where it was made; `None` where that is not known.
+    pub fn drawn(&self, lowered: &Program, program: &Checked) -> Option<Diagnostic> {
+        let node = self.origin?;
+        let place = *lowered.places.get(&node)?;
+        let made = format!("{} gives a number that is not finite", lowered.graph.node(node).op);
+        // The user's own text first: the place may be in the standard library.
+        let wrong = Diagnostic::error("E0401", self.message.clone(), program.loss.span, "this loss");
+        let help = "is the learning rate too large, or an argument out of the function's range?";
+        Some(wrong.label(place, made).help(help))
+    }
 }
 
 impl From<String> for Trouble {
@@ -319,7 +334,8 @@ fn feed_host(program: &Program, schedule: Schedule, step: u64, epoch: u64, cpu: 
     Ok(())
 }
 
-fn host_value(host: Host, schedule: Schedule, step: u64, epoch: u64) -> u64 {
+/// What the host gives for a number of its own.
+pub fn host_value(host: Host, schedule: Schedule, step: u64, epoch: u64) -> u64 {
     match host {
         Host::Step => step,
         Host::Epoch => epoch,
@@ -330,7 +346,7 @@ fn host_value(host: Host, schedule: Schedule, step: u64, epoch: u64) -> u64 {
 }
 
 /// What draws are counted by: seed (low, high), step, repetition, first row.
-fn counters(seed: u64, step: u64) -> Result<[f64; 5], Trouble> {
+pub fn counters(seed: u64, step: u64) -> Result<[f64; 5], Trouble> {
     let step = u32::try_from(step).map_err(|_| "more steps than can be counted".to_string())?;
     Ok([seed as u32, (seed >> 32) as u32, step, 0, 0].map(f64::from))
 }

@@ -113,7 +113,7 @@ impl Elaborator<'_> {
     }
 
     /// The names of the uses of layers in a body: `dense_1`, `dense_2`, in the order of the text, whether taken or not.
-    fn segments(&mut self, body: &[Statement]) -> HashMap<Span, String> {
+    pub(super) fn segments<'s>(&mut self, body: impl IntoIterator<Item = &'s Statement>) -> HashMap<Span, String> {
         let mut names: Vec<Name> = Vec::new();
         for statement in body {
             walk::expressions(statement, &mut |expr| {

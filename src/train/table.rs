@@ -18,7 +18,12 @@ pub fn table(finals: &[Event]) -> String {
             rows[at + 1].push(shown(value));
         }
     }
-    let columns = rows[0].len();
+    columns(&rows)
+}
+
+/// Rows of cells as aligned lines: the first column to the left, numbers to the right.
+pub fn columns(rows: &[Vec<String>]) -> String {
+    let columns = rows.first().map_or(0, Vec::len);
     let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.width()).max();
     let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
     let line = |row: &Vec<String>| -> String {
