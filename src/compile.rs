@@ -107,6 +107,16 @@ pub fn lower(program: &Program) -> Result<Lowered, String> {
     Ok(lowered)
 }
 
+/// The names that a statement of a session may read besides those of items.
+pub fn names_around(
+    sources: &mut Sources,
+    schemas: &mut dyn Schemas,
+    library: &mut Library,
+    place: Place,
+) -> Vec<String> {
+    Elaborator::new(sources, schemas, library, &[]).names_around(place)
+}
+
 /// The graph of an explored value, which is `term`.
 pub fn lower_value(explored: &Explored, term: TermId) -> Result<LoweredValue, String> {
     let lowered = lower::value(explored, term, Elaborator::rows());

@@ -101,6 +101,14 @@ impl Log {
     }
 }
 
+/// The folder for what this program keeps between its runs, created where it is not there. `None` where it cannot be.
+pub fn state_folder() -> Option<PathBuf> {
+    let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let state = absolute("XDG_STATE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".local/state")))?;
+    let folder = state.join("mlx");
+    create_folder(&folder).ok().map(|()| folder)
+}
+
 /// The most memory that this process has held, in bytes; 0 where the system does not say.
 pub fn peak_memory() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();

@@ -31,6 +31,7 @@ pub mod io;
 pub mod ir;
 pub mod lower;
 pub mod plan;
+pub mod repl;
 pub mod source;
 pub mod syntax;
 pub mod train;

@@ -38,8 +38,6 @@ pub struct Explored {
     pub term: Option<TermId>,
     /// Whether it is a `let` that may stand among the items: what it reads does.
     pub among_items: bool,
-    /// The names of the body around it.
-    pub names: Vec<String>,
 }
 
 /// A settled value of a `let` item.

@@ -19,22 +19,13 @@ pub struct Place<'t> {
 impl Elaborator<'_> {
     /// What a statement says. `None` where something is wrong.
     pub fn explore(&mut self, place: Place, asked: &Statement) -> Option<Explored> {
-        let mut scope = place.block.map_or_else(Scope::default, |block| self.train_scope(block));
-        for statement in place.block.iter().flat_map(|block| &block.body) {
-            if let StatementKind::Let(target, ty, init) = &statement.kind {
-                self.local(target, ty.as_ref(), init, statement.span, &mut scope);
-            }
-        }
-        for statement in place.before {
-            self.session_statement(place, asked, statement, &mut scope);
-        }
-        let names: Vec<String> = scope.known().map(str::to_string).collect();
+        let mut scope = self.around(place, Some(asked));
         let params = self.params.len();
         let alone = one_let(asked).is_some_and(|(name, value)| {
             let known = |name: &str| scope.get(name).is_some();
             !known(&name.text) && !reads(value, &known)
         });
-        let value = self.session_statement(place, asked, asked, &mut scope)?;
+        let value = self.session_statement(place, Some(asked), asked, &mut scope)?;
         let term = if is_tensor(&value) { Some(self.tensor(value.clone(), asked.span).ok()?) } else { None };
         let layer = matches!(value, Value::Recipe(_) | Value::Instance(..));
         Some(Explored {
@@ -44,20 +35,37 @@ impl Elaborator<'_> {
             params: std::mem::take(&mut self.params),
             value,
             term,
-            names,
         })
+    }
+
+    /// The names that a statement may read besides those of items.
+    pub fn names_around(&mut self, place: Place) -> Vec<String> {
+        self.around(place, None).known().map(str::to_string).collect()
+    }
+
+    fn around(&mut self, place: Place, asked: Option<&Statement>) -> Scope {
+        let mut scope = place.block.map_or_else(Scope::default, |block| self.train_scope(block));
+        for statement in place.block.iter().flat_map(|block| &block.body) {
+            if let StatementKind::Let(target, ty, init) = &statement.kind {
+                self.local(target, ty.as_ref(), init, statement.span, &mut scope);
+            }
+        }
+        for statement in place.before {
+            self.session_statement(place, asked, statement, &mut scope);
+        }
+        scope
     }
 
     fn session_statement(
         &mut self,
         place: Place,
-        asked: &Statement,
+        asked: Option<&Statement>,
         statement: &Statement,
         scope: &mut Scope,
     ) -> Option<Value> {
         // Its layers have paths of their own: the entry, then as in any body.
         let source = statement.span.source;
-        let entry = place.before.iter().chain([asked]).filter(|other| of_source(other, source));
+        let entry = place.before.iter().chain(asked).filter(|other| of_source(other, source));
         let segments = Rc::new(self.segments(entry));
         scope.home = Home::Body { path: self.sources.get(source).name.clone(), segments };
         match &statement.kind {

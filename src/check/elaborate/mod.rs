@@ -29,7 +29,7 @@ mod source;
 mod train;
 
 pub use data::setting;
-pub use explore::Place;
+pub use explore::{Place, one_let};
 
 use super::later::Later;
 use super::library::Library;
