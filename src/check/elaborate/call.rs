@@ -88,7 +88,15 @@ impl Elaborator<'_> {
             return self.call(callee, given, span, scope);
         }
         let input = piped(input?);
-        match self.callee(stage, scope)? {
+        let head = self.callee(stage, scope)?;
+        // What is piped is an input, be it a tensor or a list.
+        if let Value::Item(item) = &head
+            && let ItemKind::Layer(layer) = &item.kind
+        {
+            let recipe = self.recipe(item, layer, stage, Vec::new(), stage.span, scope)?;
+            return self.apply_recipe(&recipe, vec![input], span, scope);
+        }
+        match head {
             Value::List(_) => Err(self.later(Later::ListOfLayers, stage.span)),
             _ => self.call(stage, vec![input], span, scope),
         }
