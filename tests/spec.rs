@@ -10,9 +10,12 @@
 use crate::binary::repository;
 use crate::trial;
 use libtest_mimic::Trial;
+use mlx::backend::reference;
 use mlx::check::{elaborate::primitive, later, library};
 use mlx::compile;
 use mlx::diagnostic::{Severity, codes};
+use mlx::ir::NodeId;
+use mlx::lower::program::Program;
 use mlx::source::{SourceId, Sources};
 use mlx::train::dataset::Files;
 use mlx::train::events::Event;
@@ -149,8 +152,32 @@ fn said(program: &str) -> String {
                 .iter()
                 .for_each(|(name, value)| writeln!(lines, "// {name} = {value:.4}").expect("a string takes text"));
         }
+        agrees_with_the_reference(&lowered, &mut run);
     }
     lines
+}
+
+/// Loss, gradients and reports of a step, on the CPU and by definition.
+fn agrees_with_the_reference(program: &Program, run: &mut Run) {
+    let (graph, feed) = run.for_reference().expect("a feed");
+    let reported: Vec<NodeId> = program.reports.iter().map(|(_, node)| *node).collect();
+    let stepped = [vec![program.loss], program.gradients.clone()].concat();
+    let Some(Event::Eval { reports, .. }) = run.evaluate("train").expect("numbers") else { return };
+    run.take_step().expect("a step");
+    let step = (0..stepped.len()).flat_map(|root| match run.trainer().output(root) {
+        // A number of the host, everywhere.
+        [] => vec![run.trainer().scalar(root)],
+        values => values.iter().map(|x| f64::from(*x)).collect(),
+    });
+    let found: Vec<f64> = step.collect::<Vec<f64>>().into_iter().chain(reports.iter().map(|(_, x)| *x)).collect();
+    let roots = [stepped, reported].concat();
+    let defined = reference::run(&graph, &roots, &feed).expect("numbers");
+    let defined: Vec<f64> = defined.into_iter().flat_map(|tensor| tensor.values).collect();
+    let scale = defined.iter().filter(|x| x.is_finite()).fold(1.0, |most: f64, x| most.max(x.abs()));
+    for (found, defined) in found.iter().zip(&defined) {
+        let near = (found - defined).abs() <= 1e-4 * scale || found == defined || (found.is_nan() && defined.is_nan());
+        assert!(near, "the CPU has {found}, and the reference {defined}");
+    }
 }
 
 fn blessed(text: &str) -> String {

@@ -33,7 +33,6 @@ pub enum Later {
     PlaceByExpression,
     NamelessRest,
     OneIndexTwice,
-    Where,
     StateInLayer,
     StateInTrain,
     ParamInTrain,
@@ -74,7 +73,6 @@ pub const TABLE: &[(Later, &str)] = &[
     (Later::PlaceByExpression, "reading at an expression"),
     (Later::NamelessRest, "`..` without an index of its name"),
     (Later::OneIndexTwice, "one index for two axes"),
-    (Later::Where, "`where`"),
     (Later::StateInLayer, "`state` in a layer"),
     (Later::StateInTrain, "`state` in a `train` block"),
     (Later::ParamInTrain, "`param` in a `train` block"),
@@ -292,7 +290,6 @@ impl Search {
             ExprKind::Record(_) => self.say(Later::Record, span),
             ExprKind::Scan(_) => self.say(Later::Scan, span),
             ExprKind::From(_, from, _) => self.say(Later::From, from.span),
-            ExprKind::Reduce(reduce) => reduce.filter.iter().for_each(|filter| self.say(Later::Where, filter.span)),
             ExprKind::Pipe(_, _, stage) if matches!(stage.kind, ExprKind::List(_)) => {
                 self.say(Later::ListOfLayers, stage.span);
             }
@@ -302,6 +299,7 @@ impl Search {
             | ExprKind::Truth(_)
             | ExprKind::Name(_)
             | ExprKind::Call(..)
+            | ExprKind::Reduce(_)
             | ExprKind::Unary(..)
             | ExprKind::Binary(..)
             | ExprKind::If(..)

@@ -215,7 +215,7 @@ impl Elaborator<'_> {
 
     fn raw(&mut self, name: String, kind: RawKind, elem: Elem, span: Span) -> TermId {
         let rows = Axis { size: Size::symbol(Self::rows()), origin: None };
-        self.raw_of(name, kind, Type { elem, along: Vec::new(), axes: vec![rows] }, span)
+        self.raw_of(name, kind, Type { axes: vec![rows], ..Type::scalar(elem) }, span)
     }
 
     fn raw_of(&mut self, name: String, kind: RawKind, ty: Type, span: Span) -> TermId {

@@ -66,7 +66,7 @@ impl Elaborator<'_> {
     /// What a name stands for: indices, names of the body, items of the file, the standard library.
     pub(super) fn name(&mut self, name: &Name, span: Span, scope: &Scope) -> Out<Bound> {
         if let Some([index]) = scope.index(&name.text) {
-            let ty = Type { elem: Elem::Int, along: vec![*index], axes: Vec::new() };
+            let ty = Type { along: vec![*index], ..Type::scalar(Elem::Int) };
             let term = self.term(Kind::Index(*index), ty, span);
             return Ok(self.bound(Value::Tensor(term), name.span));
         }

@@ -8,6 +8,7 @@
 //! | `signature` | written types against the tensors that they are given |
 //! | `layer` | bodies of layers and functions; parameters |
 //! | `index` | index notation |
+//! | `kept` | what a `where` keeps |
 //! | `primitive` | the functions whose rule is here |
 //! | `data` | columns |
 //! | `source` | where rows come from, and how they are split |
@@ -18,6 +19,7 @@ mod call;
 mod data;
 mod expr;
 mod index;
+mod kept;
 mod layer;
 mod operators;
 mod optimizer;
@@ -32,7 +34,7 @@ use super::later::Later;
 use super::library::Library;
 use super::program::{self, Setting};
 use super::schema::Schemas;
-use super::terms::{Kind, TermId, Terms};
+use super::terms::{TermId, Terms};
 use super::types::Type;
 use super::value::{Bound, Value};
 use crate::diagnostic::{Diagnostic, Label, Severity};
@@ -145,10 +147,6 @@ impl<'a> Elaborator<'a> {
     /// For what the language has and this program does not yet.
     fn later(&mut self, what: Later, span: Span) -> Reported {
         self.report(what.diagnostic(span))
-    }
-
-    fn term(&mut self, kind: Kind, ty: Type, span: Span) -> TermId {
-        self.terms.add(kind, ty, span)
     }
 
     fn ty(&self, term: TermId) -> &Type {

@@ -114,7 +114,14 @@ impl Elaborator<'_> {
             }
             Rule::Pick => self.pick(tensor(0)?, tensor(1)?, span),
             Rule::Count => {
-                let sizes = self.ty(tensor(0)?).sizes();
+                let a = tensor(0)?;
+                if let Some(kept) = self.ty(a).kept {
+                    let ty = Type { elem: Elem::Int, ..self.ty(kept).clone() };
+                    let ones = self.term(Kind::Cast(kept), ty.clone(), span);
+                    let ty = Type { axes: Vec::new(), ..ty };
+                    return Ok(Value::Tensor(self.term(Kind::Fold(Reduce::Sum, ones), ty, span)));
+                }
+                let sizes = self.ty(a).sizes();
                 let count = sizes.iter().fold(Size::from(1), |product, size| product.times(size));
                 Ok(match count.settled() {
                     Some(count) => Value::Number(Number::whole(count)),
@@ -149,7 +156,7 @@ impl Elaborator<'_> {
         along.sort_unstable();
         along.dedup();
         let axes = self.ty(at).axes.clone();
-        let ty = Type { elem: Elem::Float, along, axes };
+        let ty = Type { along, ..Type::float(axes) };
         Ok(Value::Tensor(self.term(Kind::Pick(from, at), ty, span)))
     }
 }
