@@ -4,7 +4,8 @@
 //! A section starts with `// --- name ---`. A line `// file d.csv: a,b | 1,2` gives it a data file, `|` between the lines.
 //! It ends with one line for each diagnostic, `// error 3:9 E0201 message`, or with `// ok`; then with the value of each
 //! report on the training rows before the first step, `// r2 = 0.5`; and where the program has a line `// plan`, with the
-//! number of kernels of a step's plan, `// kernels = 12`. Where it has a line `// advice`, each diagnostic is followed by
+//! number of kernels of a step's plan, `// kernels = 12`; where it has a line `// params`, with the parameters and their
+//! shapes, `// param dense_1.w [2, 8]`. Where it has a line `// advice`, each diagnostic is followed by
 //! its further places and what to do, `//   2:5 the first time`, `//   help: …`.
 
 use crate::binary::repository;
@@ -81,7 +82,7 @@ struct Section {
 fn is_expected(line: &str) -> bool {
     let value = line.strip_prefix("// ").and_then(|rest| rest.split_once(" = ")).map(|(_, value)| value);
     value.is_some_and(|value| value.parse::<f64>().is_ok())
-        || ["// error ", "// warning ", "// ok", "//   "].iter().any(|start| line.starts_with(start))
+        || ["// error ", "// warning ", "// ok", "// param ", "//   "].iter().any(|start| line.starts_with(start))
 }
 
 fn sections(text: &str) -> Vec<Section> {
@@ -137,13 +138,16 @@ fn said(program: &str) -> String {
     if lines.is_empty() {
         lines.push_str("// ok\n");
     }
-    let shows_plan = program.lines().any(|line| line == "// plan");
+    let [shows_plan, shows_params] = ["// plan", "// params"].map(|wanted| program.lines().any(|line| line == wanted));
     for program in &checked.programs {
         let lowered = compile::lower(program).expect("what is checked becomes a graph");
         let data = files.open(&program.data).expect("the data was read");
         let batch = program.data.rows[0];
         let schedule = Schedule { steps: 1, epochs: 1, batch, seed: program.plan.seed, threads: 2 };
         let mut run = Run::new(&lowered, schedule, &data).expect("a run");
+        for param in lowered.params.iter().filter(|_| shows_params) {
+            writeln!(lines, "// param {} {:?}", param.path, param.shape).expect("a string takes text");
+        }
         if shows_plan {
             writeln!(lines, "// kernels = {}", run.plan().kernels.len()).expect("a string takes text");
         }

@@ -25,7 +25,6 @@ pub enum Later {
     Times,
     SeveralMinimized,
     Comprehension,
-    As,
     Part,
     Range,
     Slice,
@@ -65,7 +64,6 @@ pub const TABLE: &[(Later, &str)] = &[
     (Later::Times, "`times`"),
     (Later::SeveralMinimized, "more than one `minimize`"),
     (Later::Comprehension, "a list comprehension"),
-    (Later::As, "`as`"),
     (Later::Part, "reading a part by `.`"),
     (Later::Range, "a range"),
     (Later::Slice, "a slice"),
@@ -103,9 +101,7 @@ pub const SPLITS: &[&str] = &["given", "kfold"];
 pub const FUNCTIONS: &[&str] = &[
     "grad",
     "emitted",
-    "repeat",
     "logp",
-    "transpose",
     "concat",
     "split",
     "stack",
@@ -282,8 +278,6 @@ impl Search {
     fn one(&mut self, expr: &Expr) {
         let span = expr.span;
         match &expr.kind {
-            ExprKind::Field(..) => self.say(Later::Part, span),
-            ExprKind::As(_, name) => self.say(Later::As, name.span),
             ExprKind::Range(..) => self.say(Later::Range, span),
             ExprKind::Comprehension(..) => self.say(Later::Comprehension, span),
             ExprKind::Tuple(_) => self.say(Later::Tuple, span),
@@ -300,6 +294,8 @@ impl Search {
             | ExprKind::Name(_)
             | ExprKind::Call(..)
             | ExprKind::Reduce(_)
+            | ExprKind::Field(..)
+            | ExprKind::As(..)
             | ExprKind::Unary(..)
             | ExprKind::Binary(..)
             | ExprKind::If(..)

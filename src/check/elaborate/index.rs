@@ -1,6 +1,6 @@
 //! Index notation: `let y[i, j] = …`, `x[i, j]`, `f(j: …)`. Inside it a term is a family of tensors along indices.
 
-use super::call::Arg;
+use super::call::{Arg, Site};
 use super::{Elaborator, Out};
 use crate::check::later::Later;
 use crate::check::shapes::with_origin;
@@ -167,7 +167,8 @@ impl Elaborator<'_> {
         let ty = self.ty(term).clone();
         let family = self.close(term, ty, &ids, reduce.body.span)?;
         let given = vec![Arg::plain(Value::Tensor(family), reduce.body.span)];
-        let result = self.call(&reduce.function, given, span, scope)?;
+        let head = self.callee(&reduce.function, scope)?;
+        let result = self.call(head, Site { at: reduce.function.span, name: None }, given, span, scope)?;
         self.read_result(result, reduce, span, scope)
     }
 

@@ -24,6 +24,7 @@ enum Rule {
     Fitted,
     Category,
     Distribution(Draw),
+    Repeat,
 }
 
 /// Every primitive by its name in the standard library.
@@ -48,6 +49,7 @@ const RULES: &[(&str, Rule)] = &[
     ("category", Rule::Category),
     ("uniform", Rule::Distribution(Draw::Uniform)),
     ("normal", Rule::Distribution(Draw::Normal)),
+    ("repeat", Rule::Repeat),
 ];
 
 /// The names of all primitives.
@@ -138,6 +140,13 @@ impl Elaborator<'_> {
                 Some(value) => self.category(value, span),
                 None => Err(Reported),
             },
+            Rule::Repeat => {
+                let bound = |at: usize| params.get(at).and_then(|param| scope.get(&param.name.text)).cloned();
+                match (bound(0), bound(1)) {
+                    (Some(times), Some(of)) => self.repeat(&times, of.value, of.origin.span),
+                    _ => Err(Reported),
+                }
+            }
             Rule::Distribution(draw) => {
                 let number = |at: usize| match value(at) {
                     Some(Value::Number(number)) => Ok(number.to_f64()),
