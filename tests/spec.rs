@@ -17,13 +17,13 @@ use mlx::compile;
 use mlx::diagnostic::{Severity, codes};
 use mlx::ir::NodeId;
 use mlx::lower::program::Program;
-use mlx::source::{SourceId, Sources};
+use mlx::source::{SourceId, Sources, Span};
 use mlx::train::dataset::Files;
 use mlx::train::events::Event;
 use mlx::train::run::{Run, Schedule};
 use std::fmt::Write;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 pub fn trials() -> Vec<Trial> {
     let mut trials = vec![
@@ -114,22 +114,11 @@ fn said(program: &str) -> String {
     let shows_advice = program.lines().any(|line| line == "// advice");
     for found in &checked.found {
         let severity = if found.severity == Severity::Error { "error" } else { "warning" };
-        let place = found.labels.first().map_or("-".to_string(), |label| {
-            let start = sources.start(label.span);
-            let file = match label.span.source {
-                SourceId(0) => String::new(),
-                other => {
-                    Path::new(&sources.get(other).name).file_name().expect("a file").to_string_lossy().into_owned()
-                        + ":"
-                }
-            };
-            format!("{file}{}:{}", start.line, start.column)
-        });
+        let at = found.labels.first().map_or("-".to_string(), |label| place(&sources, label.span));
         let message = found.message.replace(&format!("{}/", folder.path().display()), "");
-        writeln!(lines, "// {severity} {place} {} {message}", found.code).expect("a string takes text");
+        writeln!(lines, "// {severity} {at} {} {message}", found.code).expect("a string takes text");
         for label in found.labels.iter().skip(1).filter(|_| shows_advice) {
-            let start = sources.start(label.span);
-            writeln!(lines, "//   {}:{} {}", start.line, start.column, label.text).expect("a string takes text");
+            writeln!(lines, "//   {} {}", place(&sources, label.span), label.text).expect("a string takes text");
         }
         for help in found.help.iter().filter(|_| shows_advice) {
             writeln!(lines, "//   help: {help}").expect("a string takes text");
@@ -159,6 +148,16 @@ fn said(program: &str) -> String {
         agrees_with_the_reference(&lowered, &mut run);
     }
     lines
+}
+
+/// Line and column; of another text than the program's its name before, and of the standard library no line.
+fn place(sources: &Sources, span: Span) -> String {
+    let (name, start) = (&sources.get(span.source).name, sources.start(span));
+    match span.source {
+        SourceId(0) => format!("{}:{}", start.line, start.column),
+        _ if name.starts_with("<stdlib>") => name.clone(),
+        _ => format!("{}:{}:{}", name.rsplit('/').next().unwrap_or(name), start.line, start.column),
+    }
 }
 
 /// Loss, gradients and reports of a step, on the CPU and by definition.

@@ -23,6 +23,8 @@ enum Rule {
     Constant,
     Fitted,
     Category,
+    Missing,
+    Fill,
     Distribution(Draw),
     Repeat,
 }
@@ -47,6 +49,8 @@ const RULES: &[(&str, Rule)] = &[
     ("constant", Rule::Constant),
     ("fitted", Rule::Fitted),
     ("category", Rule::Category),
+    ("missing", Rule::Missing),
+    ("fill", Rule::Fill),
     ("uniform", Rule::Distribution(Draw::Uniform)),
     ("normal", Rule::Distribution(Draw::Normal)),
     ("repeat", Rule::Repeat),
@@ -138,6 +142,19 @@ impl Elaborator<'_> {
             Rule::Fitted => self.fitted(tensor(0)?, span),
             Rule::Category => match value(0) {
                 Some(value) => self.category(value, span),
+                None => Err(Reported),
+            },
+            Rule::Missing => match value(0) {
+                Some(column) => Ok(Value::Tensor(self.gappy(column, span)?.1)),
+                None => Err(Reported),
+            },
+            Rule::Fill => match value(0) {
+                Some(column) => {
+                    let (numbers, missing) = self.gappy(column, span)?;
+                    let ty = self.ty(numbers).clone();
+                    let kind = Kind::Choose { condition: missing, yes: tensor(1)?, no: numbers };
+                    Ok(Value::Tensor(self.term(kind, ty, span)))
+                }
                 None => Err(Reported),
             },
             Rule::Repeat => {
