@@ -3,7 +3,7 @@
 use crate::backend::Tensor;
 use crate::check::number::Number;
 use crate::check::types::Elem;
-use crate::check::value::Value;
+use crate::check::value::{Layers, Value};
 use crate::ir::Draw;
 use crate::source::Sources;
 use crate::syntax::tree::{FnBody, Item, ItemKind};
@@ -154,7 +154,10 @@ pub fn value(value: &Value, sources: &Sources) -> String {
             format!("[{}]", parts.join(", "))
         }
         Value::Item(item) => signature(item, sources),
-        Value::Recipe(recipe) | Value::Instance(recipe, _) => signature(&recipe.item, sources),
+        Value::Recipe(recipe) | Value::Instance(recipe, _) => match &recipe.layers {
+            Layers::One { item, .. } => signature(item, sources),
+            Layers::Repeat { times, of } => format!("{times} times {}", self::value(of, sources)),
+        },
         Value::Tensor(_) | Value::Size(_) | Value::RawColumn(_) | Value::Wrong => value.noun().to_string(),
     }
 }

@@ -3,10 +3,9 @@
 use super::Elaborator;
 use crate::check::program::Explored;
 use crate::check::value::{Home, Scope, Value};
-use crate::source::SourceId;
+use crate::source::{SourceId, Span};
 use crate::syntax::tree::{Block, Expr, ExprKind, Init, Name, Statement, StatementKind, Target};
 use crate::syntax::walk;
-use std::rc::Rc;
 
 /// Where a statement of a session stands.
 #[derive(Clone, Copy)]
@@ -66,8 +65,8 @@ impl Elaborator<'_> {
         // Its layers have paths of their own: the entry, then as in any body.
         let source = statement.span.source;
         let entry = place.before.iter().chain(asked).filter(|other| of_source(other, source));
-        let segments = Rc::new(self.segments(entry));
-        scope.home = Home::Body { path: self.sources.get(source).name.clone(), segments };
+        self.name_uses(Span::new(source, 0, 0), &[], entry);
+        scope.home = Home::Body(self.sources.get(source).name.clone());
         match &statement.kind {
             StatementKind::Let(target, ty, init) => {
                 self.local(target, ty.as_ref(), init, statement.span, scope);
