@@ -29,7 +29,9 @@ pub fn complete(line: &str, known: &Known) -> Completion {
     };
     let Some(command) = line[indent..].strip_prefix(':') else { return of(word_start(line), &known.names) };
     let Some(name) = command.split_whitespace().next().filter(|_| command.contains(char::is_whitespace)) else {
-        let commands: Vec<String> = COMMANDS.iter().map(|(name, ..)| format!(":{name}")).collect();
+        let space = |takes: &str| if takes.is_empty() { "" } else { " " };
+        let commands: Vec<String> =
+            COMMANDS.iter().map(|(name, takes, _)| format!(":{name}{}", space(takes))).collect();
         return of(indent, &commands);
     };
     let after = line

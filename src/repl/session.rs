@@ -4,13 +4,16 @@ use super::{Console, Outcome, commands};
 use crate::check::elaborate::one_let;
 use crate::check::library::{Library, stdlib_names};
 use crate::check::program::{Explored, Program};
+use crate::check::terms::ParamId;
 use crate::compile::{self, Place};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::io;
+use crate::ir::Size;
 use crate::source::{SourceId, Sources};
 use crate::syntax::tree::{Block, File, Item, ItemKind, Let, Statement, StatementKind, Target};
 use crate::syntax::{self, Part};
 use crate::train::dataset::Files;
+use crate::train::run::Schedule;
 use crate::train::weights::Tensor;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -41,6 +44,8 @@ pub struct Session {
 /// The state of a training.
 pub(super) struct Trained {
     pub weights: BTreeMap<String, Tensor>,
+    pub schedule: Schedule,
+    /// Finished steps and epochs.
     pub step: u64,
     pub epoch: u64,
 }
@@ -173,6 +178,14 @@ impl Session {
         }
         self.told.extend(new);
         (self.items, self.programs) = (file.items, checked.programs);
+        let programs = &self.programs;
+        self.trained.retain(|name, trained| {
+            let fits = programs.iter().any(|program| program.name == *name && has_shapes(program, &trained.weights));
+            if !fits {
+                console.note(&format!("the parameters of `{name}` are others now: they are at their start again"));
+            }
+            fits
+        });
         self.settle(console);
         Outcome::Fine
     }
@@ -223,6 +236,17 @@ impl Session {
         names.dedup();
         names
     }
+}
+
+/// Whether weights are those of a program's parameters.
+fn has_shapes(program: &Program, weights: &BTreeMap<String, Tensor>) -> bool {
+    let size = |size: &Size| size.settled().and_then(|size| usize::try_from(size).ok());
+    let fits = |id: &ParamId| {
+        let param = &program.params[id.0 as usize];
+        let shape: Option<Vec<usize>> = param.ty.sizes().iter().map(size).collect();
+        weights.get(&param.path).is_some_and(|tensor| Some(&tensor.shape) == shape.as_ref())
+    };
+    program.used.len() == weights.len() && program.used.iter().all(fits)
 }
 
 /// `let name = value` as an item.

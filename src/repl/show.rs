@@ -217,9 +217,9 @@ pub fn signature(item: &Item, sources: &Sources) -> String {
                 before.rfind('=').map_or(before, |at| &before[..at])
             }
             FnBody::Block(_) => before_brace(text),
-            FnBody::Primitive => text,
+            FnBody::Primitive => text.find("//").map_or(text, |at| &text[..at]),
         },
-        ItemKind::Let(_) => text,
+        ItemKind::Let(item_let) => &text[..(item_let.value.span.end - item.span.start) as usize],
         ItemKind::Layer(_)
         | ItemKind::Optimizer(_)
         | ItemKind::Data(_)

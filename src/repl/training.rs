@@ -10,7 +10,7 @@ use crate::diagnostic::Diagnostic;
 use crate::lower::program::Program as Lowered;
 use crate::train::events::Event;
 use crate::train::memory;
-use crate::train::run::{Run, Trouble};
+use crate::train::run::{Run, Schedule, Trouble};
 use crate::train::schedule;
 use crate::train::table::{shown, table as numbers};
 use crate::train::weights::Tensor;
@@ -124,8 +124,8 @@ impl Session {
             finals.extend(run.evaluate(split).map_err(|trouble| trouble.message)?);
         }
         console.tell(&numbers(&finals));
-        let epoch = run.step.checked_div(schedule.steps.div_ceil(schedule.epochs.max(1))).unwrap_or(0);
-        Ok(Trained { weights: run.weights(), step: run.step, epoch })
+        let epoch = run.step / Schedule::steps_of(program.data.rows[0], schedule.batch, 1).max(1);
+        Ok(Trained { weights: run.weights(), schedule, step: run.step, epoch })
     }
 
     /// `:params`

@@ -47,10 +47,11 @@ impl Session {
         let nothing = BTreeMap::new();
         let trained = program.and_then(|program| self.trained.get(&program.name));
         let none = Schedule { steps: 0, epochs: 0, batch: 1, seed: 0, threads: 1 };
+        let planned = program.map(|program| schedule::planned(program, program.plan.length));
         let present = Present {
             data,
             weights: trained.map_or(&nothing, |trained| &trained.weights),
-            schedule: program.map_or(none, |program| schedule::planned(program, program.plan.length)),
+            schedule: trained.map(|trained| trained.schedule).or(planned).unwrap_or(none),
             step: trained.map_or(0, |trained| trained.step),
             epoch: trained.map_or(0, |trained| trained.epoch),
         };
