@@ -14,6 +14,7 @@ mod learning;
 mod number;
 mod ops;
 mod record;
+mod repl;
 mod rooms;
 mod shapes;
 mod size;
@@ -37,6 +38,7 @@ fn main() {
     trials.extend(number::trials());
     trials.extend(ops::trials());
     trials.extend(record::trials());
+    trials.extend(repl::trials());
     trials.extend(rooms::trials());
     trials.extend(shapes::trials());
     trials.extend(size::trials());
