@@ -1,10 +1,10 @@
 //! `mlx bench FILE [NAME]`: the time of a step, whole and by kernel.
 
-use super::load::{complain, load, program};
-use super::train::{lowered, schedule_of};
+use super::load::{complain, load, lowered, program};
 use super::{FAILED, WRONG};
 use crate::io;
 use crate::train::run::{Run, Trouble};
+use crate::train::schedule::Schedule;
 use serde_json::json;
 use std::io::Write;
 use std::path::PathBuf;
@@ -43,7 +43,7 @@ pub fn run(arguments: &Bench, started: Instant) -> ExitCode {
 
 fn bench(arguments: &Bench, started: Instant) -> Result<(), u8> {
     let failed = |trouble: Trouble| {
-        complain(&trouble.message);
+        complain(trouble.message());
         FAILED
     };
     let mut loaded = load(&arguments.file, &arguments.set)?;
@@ -53,7 +53,7 @@ fn bench(arguments: &Bench, started: Instant) -> Result<(), u8> {
         complain("the data could not be read");
         return Err(WRONG);
     };
-    let mut schedule = schedule_of(&program);
+    let mut schedule = Schedule::of(&program, program.plan.length);
     schedule.threads = arguments.threads.map_or(schedule.threads, |threads| threads as usize);
     let mut run = Run::new(&lowered, schedule, &data).map_err(failed)?;
     run.take_step().map_err(failed)?;

@@ -1,7 +1,6 @@
 //! What every command on a file begins with: read it, check it, say what is wrong.
 
-use super::train::lowered;
-use super::{MISUSED, WRONG};
+use super::{FAILED, MISUSED, WRONG, colour};
 use crate::check::program::Program;
 use crate::compile::{self, Checked};
 use crate::diagnostic::{Diagnostic, Severity, draw};
@@ -10,9 +9,10 @@ use crate::lower::program::Program as Lowered;
 use crate::source::{Sources, Span};
 use crate::train::dataset::Files;
 use crate::train::identity::Identity;
+use crate::train::memory;
 use crate::train::record::checksum;
 use crate::train::weights::{self, Weights};
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::path::Path;
 
 /// A file, checked, with the data that it names.
@@ -85,6 +85,20 @@ pub fn program(loaded: &mut Loaded, name: Option<&str>) -> Result<Program, u8> {
     Ok(programs.swap_remove(at))
 }
 
+/// The graph of a checked program, which fits into the machine.
+pub fn lowered(program: &Program) -> Result<Lowered, u8> {
+    let lowered = compile::lower(program).map_err(|broken| {
+        complain(&format!("this is a mistake of mlx itself, please report it: {broken}"));
+        FAILED
+    })?;
+    let most = program.data.rows.iter().max().copied().unwrap_or(0);
+    memory::refuse(&lowered, most).map_err(|message| {
+        complain(&message);
+        WRONG
+    })?;
+    Ok(lowered)
+}
+
 /// A file with the weights of one of its runs.
 pub struct Trained {
     pub loaded: Loaded,
@@ -115,10 +129,8 @@ pub fn trained(file: &Path, name: Option<&str>, weights: &Path, sets: &[String])
 
 /// Draws a diagnostic on standard error.
 pub fn show(diagnostic: &Diagnostic, sources: &Sources) {
-    let mut out = std::io::stderr();
-    let colour = out.is_terminal() && std::env::var_os("NO_COLOR").is_none();
     // Nobody may be reading; that is no mistake of the file's.
-    let _ = write!(out, "{}", draw(diagnostic, sources, colour));
+    let _ = write!(std::io::stderr(), "{}", draw(diagnostic, sources, colour::wanted()));
 }
 
 /// One line on standard error.

@@ -1,7 +1,6 @@
 //! `mlx summary FILE [NAME]`
 
-use super::load::{complain, load, program};
-use super::train::{lowered, parameters};
+use super::load::{complain, load, lowered, program};
 use super::{FAILED, WRONG};
 use crate::ir::flops;
 use crate::train::run::steps_of;
@@ -54,7 +53,7 @@ fn summarize(arguments: &Summary) -> Result<(), u8> {
     let rows = program.plan.batch.map_or(data.splits[0].len(), |batch| batch as usize);
     let graph = lowered.graph.settle(&[(lowered.rows.clone(), rows as i64)]);
     let plan = steps_of(&lowered, &graph).map_err(|trouble| {
-        complain(&trouble.message);
+        complain(trouble.message());
         FAILED
     })?;
     let out = &mut std::io::stdout();
@@ -68,7 +67,7 @@ fn summarize(arguments: &Summary) -> Result<(), u8> {
     let nexts = lowered.params.iter().map(|param| param.next).chain(lowered.states.iter().map(|state| state.next));
     let flops = flops(&graph, &std::iter::once(lowered.loss).chain(nexts).collect::<Vec<_>>());
     let arena = plan.arena * 4;
-    let parameters = parameters(&lowered);
+    let parameters = lowered.parameters();
     if arguments.json {
         let tensors: Vec<_> = lowered
             .params

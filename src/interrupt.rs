@@ -1,0 +1,33 @@
+//! Signals that ask a run to end: Ctrl-C, `kill`, a terminal that closes. The run ends after the step that it is in.
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag::{register, register_conditional_shutdown};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+
+static ASKED: OnceLock<Arc<AtomicBool>> = OnceLock::new();
+
+/// The status of a program that a second Ctrl-C ends at once.
+const INTERRUPTED: i32 = 130;
+
+/// Listens for signals from now on. Where the system allows none, each ends the program at once, which loses a run but
+/// nothing else.
+pub fn watch() {
+    ASKED.get_or_init(|| {
+        let asked = Arc::new(AtomicBool::new(false));
+        let _ = register_conditional_shutdown(SIGINT, INTERRUPTED, Arc::clone(&asked));
+        let _ = register(SIGINT, Arc::clone(&asked));
+        let _ = register(SIGTERM, Arc::clone(&asked));
+        // `nohup` has it ignored, and then a run goes on.
+        #[cfg(unix)]
+        if !crate::io::ignores(signal_hook::consts::SIGHUP) {
+            let _ = register(signal_hook::consts::SIGHUP, Arc::clone(&asked));
+        }
+        asked
+    });
+}
+
+/// Whether a signal has come.
+pub fn asked() -> bool {
+    ASKED.get().is_some_and(|asked| asked.load(Ordering::Relaxed))
+}
