@@ -18,6 +18,10 @@ pub fn failure(code: &'static str, attempt: &str, path: &Path, cause: &Error) ->
         ErrorKind::NotFound => "it does not exist".to_string(),
         ErrorKind::PermissionDenied => "permission denied".to_string(),
         ErrorKind::IsADirectory => "it is a folder".to_string(),
+        ErrorKind::NotADirectory => "a part of its path is no folder".to_string(),
+        ErrorKind::AlreadyExists => "it is there already, and is no folder".to_string(),
+        ErrorKind::StorageFull => "the disk is full".to_string(),
+        ErrorKind::ReadOnlyFilesystem => "the disk is read-only".to_string(),
         _ => cause.to_string(),
     };
     let message = format!("cannot {attempt} `{}`: {cause}", path.display());

@@ -20,6 +20,8 @@ pub struct Loaded {
     pub sources: Sources,
     pub files: Files,
     pub checked: Checked,
+    /// The file as the command line names it.
+    pub name: String,
     /// SHA-256 of the text.
     pub hash: String,
 }
@@ -36,7 +38,7 @@ pub fn load(path: &Path, sets: &[String]) -> Result<Loaded, u8> {
             let hash = checksum(&bytes);
             let checked = match String::from_utf8(bytes) {
                 Ok(text) => {
-                    let source = sources.add(name, text);
+                    let source = sources.add(name.clone(), text);
                     compile::check(&mut sources, source, &mut files, sets).map_err(|message| {
                         complain(&message);
                         MISUSED
@@ -45,7 +47,7 @@ pub fn load(path: &Path, sets: &[String]) -> Result<Loaded, u8> {
                 Err(error) => {
                     let valid = error.utf8_error().valid_up_to();
                     let text = String::from_utf8_lossy(&error.as_bytes()[..valid]).into_owned();
-                    let span = Span::new(sources.add(name, text), valid, valid);
+                    let span = Span::new(sources.add(name.clone(), text), valid, valid);
                     let wrong =
                         Diagnostic::error("E0106", "the file is not UTF-8 text", span, "what follows is no character");
                     nothing(wrong.help("save it as UTF-8"))
@@ -54,7 +56,7 @@ pub fn load(path: &Path, sets: &[String]) -> Result<Loaded, u8> {
             (checked, hash)
         }
     };
-    Ok(Loaded { sources, files, checked, hash })
+    Ok(Loaded { sources, files, checked, name, hash })
 }
 
 /// The program that a command is about: the named one, or the only one. What is wrong is drawn on standard error; the
@@ -66,7 +68,7 @@ pub fn program(loaded: &mut Loaded, name: Option<&str>) -> Result<Program, u8> {
     if loaded.checked.found.iter().any(|found| found.severity == Severity::Error) {
         return Err(WRONG);
     }
-    let Checked { programs, trains, .. } = &mut loaded.checked;
+    let Checked { programs, trains, .. } = &loaded.checked;
     let at = match (name, programs.len()) {
         (Some(name), _) => programs.iter().position(|program| program.name == name).ok_or_else(|| {
             complain(&format!("no `train` block is called `{name}`; there are: {}", trains.join(", ")));
@@ -74,7 +76,7 @@ pub fn program(loaded: &mut Loaded, name: Option<&str>) -> Result<Program, u8> {
         })?,
         (None, 1) => 0,
         (None, 0) => {
-            complain("the file has no `train` block");
+            complain(&format!("`{}` has no `train` block; `mlx new NAME` writes a file with one", loaded.name));
             return Err(WRONG);
         }
         (None, _) => {
@@ -82,7 +84,7 @@ pub fn program(loaded: &mut Loaded, name: Option<&str>) -> Result<Program, u8> {
             return Err(MISUSED);
         }
     };
-    Ok(programs.swap_remove(at))
+    Ok(loaded.checked.programs.swap_remove(at))
 }
 
 /// The graph of a checked program, which fits into the machine.

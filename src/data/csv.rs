@@ -148,19 +148,27 @@ fn check_columns(
         let lacking = scan.lacking();
         if lacking.count > 0 {
             let what = format!("column `{name}` lacks a value in {}", rows_phrase(lacking.count));
-            let help = Some("fill the cell or leave the row out");
+            let help = "fill the cell or leave the row out";
             wrong.push(trouble.cells("E0306", what, &cells(&lacking.first), "nothing here", help));
         }
         if reading == Reading::NumbersBut {
             let (words, rows, places) = (scan.words.count, origin.starts.len(), cells(&scan.words.first));
             let what = format!("column `{name}` holds numbers, but not in {words} of {rows} rows");
             let word = &trouble.text[places[0].start as usize..places[0].end as usize];
-            let help = is_mark(word).then_some("a missing value? fill it or leave the row out");
+            let mark = is_mark(word);
+            let help =
+                if mark { "a missing value? fill it or leave the row out" } else { "mend it or leave the row out" };
             wrong.push(trouble.cells("E0307", what, &places, "not a number", help));
         }
         if reading != Reading::Text && scan.not_finite.count > 0 {
             let what = format!("column `{name}` is not finite in {}", rows_phrase(scan.not_finite.count));
-            wrong.push(trouble.cells("E0308", what, &cells(&scan.not_finite.first), "not a finite number", None));
+            wrong.push(trouble.cells(
+                "E0308",
+                what,
+                &cells(&scan.not_finite.first),
+                "not a finite number",
+                "mend it or leave the row out",
+            ));
         }
     }
     if wrong.is_empty() { Ok(()) } else { Err(wrong) }

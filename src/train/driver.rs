@@ -4,7 +4,9 @@ use crate::backend::Tensor;
 use crate::check::program::Program;
 use crate::diagnostic::Diagnostic;
 use crate::io;
+use crate::ir::{NodeId, Op};
 use crate::lower::program::Program as Lowered;
+use crate::source::Span;
 use crate::train::dataset::Opened;
 use crate::train::events::{Event, Reason};
 use crate::train::identity::{self, Identity};
@@ -166,11 +168,30 @@ fn told(trouble: Trouble, training: &Training) -> Failure {
     };
     // The user's own text first: the place may be in the standard library.
     let mut wrong = Diagnostic::error("E0401", message, training.program.loss.span, "this loss");
-    let lowered = training.lowered;
-    if let Some((node, place)) = origin.and_then(|node| Some((lowered.graph.node(node), *lowered.places.get(&node)?))) {
-        wrong = wrong.label(place, format!("{} gives a number that is not finite", node.op));
+    if let Some((place, made)) = origin.and_then(|origin| made(training.lowered, origin)) {
+        wrong = wrong.label(place, made);
     }
     Failure::Told(wrong.help("is the learning rate too large, or an argument out of the function's range?"))
+}
+
+/// Where a node comes from, and what it made. What the gradient adds has no place of its own: it is the slope of
+/// something that it reads.
+fn made(lowered: &Lowered, origin: NodeId) -> Option<(Span, String)> {
+    if let Some(place) = lowered.places.get(&origin) {
+        let made = match &lowered.graph.node(origin).op {
+            Op::Input { .. } => "a number here is not finite".to_string(),
+            op => format!("{op} gives a number that is not finite"),
+        };
+        return Some((*place, made));
+    }
+    let mut nodes = vec![origin];
+    while !nodes.is_empty() {
+        nodes = nodes.iter().flat_map(|node| &lowered.graph.node(*node).inputs).copied().collect();
+        if let Some(place) = nodes.iter().find_map(|node| lowered.places.get(node)) {
+            return Some((*place, "the slope of this is not finite".to_string()));
+        }
+    }
+    None
 }
 
 /// Events to `metrics.jsonl` and to whoever listens.
