@@ -7,15 +7,15 @@ use std::sync::{Arc, OnceLock};
 
 static ASKED: OnceLock<Arc<AtomicBool>> = OnceLock::new();
 
-/// The status of a program that a second Ctrl-C ends at once.
-const INTERRUPTED: i32 = 130;
+/// The exit status of a run that a signal ended, and of a program that a second Ctrl-C ends at once.
+pub const STATUS: u8 = 130;
 
-/// Listens for signals from now on. Where the system allows none, each ends the program at once, which loses a run but
-/// nothing else.
+/// Listens for signals from now on; what came before is forgotten. Where the system allows none, each ends the program
+/// at once, which loses a run but nothing else.
 pub fn watch() {
-    ASKED.get_or_init(|| {
+    let asked = ASKED.get_or_init(|| {
         let asked = Arc::new(AtomicBool::new(false));
-        let _ = register_conditional_shutdown(SIGINT, INTERRUPTED, Arc::clone(&asked));
+        let _ = register_conditional_shutdown(SIGINT, STATUS.into(), Arc::clone(&asked));
         let _ = register(SIGINT, Arc::clone(&asked));
         let _ = register(SIGTERM, Arc::clone(&asked));
         // `nohup` has it ignored, and then a run goes on.
@@ -25,6 +25,7 @@ pub fn watch() {
         }
         asked
     });
+    asked.store(false, Ordering::Relaxed);
 }
 
 /// Whether a signal has come.

@@ -155,8 +155,8 @@ fn a_loss_that_is_not_finite_keeps_the_last_weights() {
     let output = mlx(folder.path(), &arguments);
     assert_eq!(output.status.code(), Some(3), "{}", told(&output));
     assert!(told(&output).contains("E0401") && told(&output).contains("of step 2 is"), "{}", told(&output));
-    // Drawn where it was made: in `mse` of the standard library, for the loss of the file.
-    assert!(told(&output).contains("gives a number that is not finite"), "{}", told(&output));
+    // Drawn where it was made: the rate is infinite in 32 bits, and so is the parameter after one step.
+    assert!(told(&output).contains("a number that is not finite"), "{}", told(&output));
     assert!(told(&output).contains("minimize mse(model(x), y)"), "{}", told(&output));
     let events = events(&output);
     assert_eq!(events.last().expect("an end")["reason"], "failed");

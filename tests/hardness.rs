@@ -232,12 +232,12 @@ fn folder() -> tempfile::TempDir {
     folder
 }
 
-/// Runs the binary in 4 GB of addresses and for a few seconds.
+/// Runs the binary in 8 GB of addresses and for a few seconds.
 fn bounded(folder: &Path, arguments: &str) -> Output {
     let words: Vec<&str> = arguments.split(' ').collect();
     let began = Instant::now();
     let output = if cfg!(target_os = "linux") {
-        let script = "ulimit -v 4000000; exec \"$0\" \"$@\"";
+        let script = "ulimit -v 8000000; exec \"$0\" \"$@\"";
         let mut command = Command::new("sh");
         command.args(["-c", script, env!("CARGO_BIN_EXE_mlx")]).args(words).current_dir(folder);
         command.output().expect("a shell")

@@ -22,6 +22,7 @@ pub fn trials() -> Vec<Trial> {
             trial("terminal::a_terminal_that_is_gone_ends_the_run", a_terminal_that_is_gone_ends_the_run),
             trial("terminal::nohup_outlives_its_terminal", nohup_outlives_its_terminal),
             trial("terminal::nobody_reads", nobody_reads),
+            trial("terminal::results_that_are_lost_are_a_failure", results_that_are_lost_are_a_failure),
             trial("terminal::a_second_interrupt_ends_at_once", a_second_interrupt_ends_at_once),
         ]);
         for signal in ["INT", "TERM", "HUP"] {
@@ -186,6 +187,38 @@ fn nobody_reads() {
         let record = mlx::train::record::read(&folder.path().join("run")).expect("a record");
         assert_eq!((record.steps, record.reason.as_str()), (2_000, "done"), "{rest}");
         assert_weights(folder.path());
+    }
+}
+
+/// `| head` is no failure; a full disk is.
+fn results_that_are_lost_are_a_failure() {
+    let folder = folder("steps = 3\n    predict z = model(x)");
+    assert!(mlx(folder.path(), &TRAIN[1..]).status.success());
+    let weights = "net.mlx --weights run/last.safetensors";
+    let commands = [
+        (format!("eval {weights}"), 0),
+        (format!("predict {weights} --input d.csv"), 0),
+        ("train net.mlx".to_string(), 0),
+        ("summary net.mlx".to_string(), 0),
+        ("bench net.mlx --steps 1 --json".to_string(), 0),
+        ("check no.mlx --json".to_string(), 1),
+        ("explain E0203".to_string(), 0),
+        ("completions bash".to_string(), 0),
+    ];
+    for (command, status) in commands {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_mlx"));
+        let child = child.args(command.split(' ')).current_dir(folder.path());
+        let mut child = child.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary runs");
+        drop(child.stdout.take());
+        let output = child.wait_with_output().expect("it ends");
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.code() == Some(status) && !told.contains("panicked"), "{command}: {told}");
+        if cfg!(target_os = "linux") {
+            let output = sh(folder.path(), &format!("\"$0\" {command} > /dev/full"));
+            let told = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert_eq!(output.status.code(), Some(3), "{command}: {told}");
+            assert!(told.contains("[E0332] Error: cannot write `standard output`: the disk is full"), "{told}");
+        }
     }
 }
 

@@ -1,11 +1,10 @@
 //! `mlx eval FILE [NAME] --weights W`
 
-use super::load::{Trained, complain, trained};
+use super::load::{Trained, complain, print, trained};
 use super::{FAILED, MISUSED, WRONG};
 use crate::progress::table;
 use crate::train::run::{Run, SPLITS, Trouble};
 use crate::train::schedule::Schedule;
-use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -63,11 +62,9 @@ fn eval(arguments: &Eval) -> Result<(), u8> {
         complain("the split has no rows");
         return Err(WRONG);
     }
-    let mut out = std::io::stdout();
     if arguments.json {
-        events.iter().for_each(|event| drop(writeln!(out, "{}", event.line())));
+        print(&events.iter().map(|event| event.line() + "\n").collect::<String>())
     } else {
-        let _ = write!(out, "{}", table(&events));
+        print(&table(&events))
     }
-    Ok(())
 }

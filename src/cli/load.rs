@@ -12,6 +12,7 @@ use crate::train::identity::Identity;
 use crate::train::memory;
 use crate::train::record::checksum;
 use crate::train::weights::{self, Weights};
+use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
 use std::io::Write;
 use std::path::Path;
 
@@ -133,6 +134,19 @@ pub fn trained(file: &Path, name: Option<&str>, weights: &Path, sets: &[String])
 pub fn show(diagnostic: &Diagnostic, sources: &Sources) {
     // Nobody may be reading; that is no mistake of the file's.
     let _ = write!(std::io::stderr(), "{}", draw(diagnostic, sources, colour::wanted()));
+}
+
+/// Results to standard output. That nobody reads them (`| head`, a terminal that is gone) is no failure; that they are
+/// lost on a full disk is.
+pub fn print(text: &str) -> Result<(), u8> {
+    let mut out = std::io::stdout();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(cause) if matches!(cause.kind(), StorageFull | QuotaExceeded | FileTooLarge) => {
+            show(&io::failure(io::UNWRITABLE, "write", Path::new("standard output"), &cause), &Sources::default());
+            Err(FAILED)
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 /// One line on standard error.

@@ -21,8 +21,6 @@ const WRONG: u8 = 1;
 const MISUSED: u8 = 2;
 /// The run failed.
 const FAILED: u8 = 3;
-/// Ended by Ctrl-C or another signal, after the weights of the last finished step were written.
-const INTERRUPTED: u8 = 130;
 
 #[derive(Parser)]
 #[command(name = "mlx", version, about = "A declarative language for machine-learning models")]
@@ -103,8 +101,9 @@ pub fn main() -> ExitCode {
         Command::Explain(arguments) => explain::run(&arguments),
         Command::New(arguments) => new::run(&arguments),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Arguments::command(), "mlx", &mut std::io::stdout());
-            ExitCode::SUCCESS
+            let mut text = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "mlx", &mut text);
+            load::print(&String::from_utf8_lossy(&text)).map_or_else(ExitCode::from, |()| ExitCode::SUCCESS)
         }
         Command::Other(words) => other(&words),
     }

@@ -1,7 +1,7 @@
 //! `mlx train FILE [NAME]`
 
-use super::load::{complain, load, lowered, program, show};
-use super::{FAILED, INTERRUPTED, MISUSED, WRONG};
+use super::load::{complain, load, lowered, print, program, show};
+use super::{FAILED, MISUSED, WRONG};
 use crate::check::program::{Length, Program};
 use crate::diagnostic::Diagnostic;
 use crate::interrupt;
@@ -113,13 +113,14 @@ fn train(arguments: &Train) -> Result<(), u8> {
         progress.iter_mut().for_each(|progress| progress.tell(event));
     };
     let outcome = driver::train(&training, interrupt::asked, &mut tell).map_err(failed)?;
-    if let (Some(weights), false) = (outcome.weights, arguments.json) {
-        let _ = writeln!(std::io::stdout(), "{}weights: {}", table(&outcome.finals), weights.display());
-    }
+    let printed = match outcome.weights.filter(|_| !arguments.json) {
+        Some(weights) => print(&format!("{}weights: {}\n", table(&outcome.finals), weights.display())),
+        None => Ok(()),
+    };
     match (outcome.failure, outcome.reason) {
         (Some(failure), _) => Err(failed(failure)),
-        (None, Reason::Interrupted) => Err(INTERRUPTED),
-        (None, Reason::Done | Reason::Stopped | Reason::Failed) => Ok(()),
+        (None, Reason::Interrupted) => Err(interrupt::STATUS),
+        (None, Reason::Done | Reason::Stopped | Reason::Failed) => printed,
     }
 }
 

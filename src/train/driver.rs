@@ -179,7 +179,7 @@ fn told(trouble: Trouble, training: &Training) -> Failure {
 fn made(lowered: &Lowered, origin: NodeId) -> Option<(Span, String)> {
     if let Some(place) = lowered.places.get(&origin) {
         let made = match &lowered.graph.node(origin).op {
-            Op::Input { .. } => "a number here is not finite".to_string(),
+            Op::Input { .. } => "this holds a number that is not finite".to_string(),
             op => format!("{op} gives a number that is not finite"),
         };
         return Some((*place, made));
