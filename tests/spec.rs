@@ -4,23 +4,27 @@
 //! A section starts with `// --- name ---`. A line `// file d.csv: a,b | 1,2` gives it a data file, `|` between the lines.
 //! It ends with one line for each diagnostic, `// error 3:9 E0201 message`, or with `// ok`; then with the value of each
 //! report on the training rows before the first step, `// r2 = 0.5`; and where the program has a line `// plan`, with the
-//! number of kernels of a step's plan, `// kernels = 12`. Where it has a line `// advice`, each diagnostic is followed by
+//! number of kernels of a step's plan, `// kernels = 12`; where it has a line `// params`, with the parameters and their
+//! shapes, `// param dense_1.w [2, 8]`. Where it has a line `// advice`, each diagnostic is followed by
 //! its further places and what to do, `//   2:5 the first time`, `//   help: …`.
 
 use crate::binary::repository;
 use crate::trial;
 use libtest_mimic::Trial;
+use mlx::backend::reference;
 use mlx::check::{elaborate::primitive, later, library};
 use mlx::compile;
 use mlx::diagnostic::{Severity, codes};
-use mlx::source::{SourceId, Sources};
+use mlx::ir::NodeId;
+use mlx::lower::program::Program;
+use mlx::source::{SourceId, Sources, Span};
 use mlx::train::dataset::Files;
 use mlx::train::events::Event;
 use mlx::train::run::Run;
 use mlx::train::schedule::Schedule;
 use std::fmt::Write;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 pub fn trials() -> Vec<Trial> {
     let mut trials = vec![
@@ -79,7 +83,7 @@ struct Section {
 fn is_expected(line: &str) -> bool {
     let value = line.strip_prefix("// ").and_then(|rest| rest.split_once(" = ")).map(|(_, value)| value);
     value.is_some_and(|value| value.parse::<f64>().is_ok())
-        || ["// error ", "// warning ", "// ok", "//   "].iter().any(|start| line.starts_with(start))
+        || ["// error ", "// warning ", "// ok", "// param ", "//   "].iter().any(|start| line.starts_with(start))
 }
 
 fn sections(text: &str) -> Vec<Section> {
@@ -111,22 +115,11 @@ fn said(program: &str) -> String {
     let shows_advice = program.lines().any(|line| line == "// advice");
     for found in &checked.found {
         let severity = if found.severity == Severity::Error { "error" } else { "warning" };
-        let place = found.labels.first().map_or("-".to_string(), |label| {
-            let start = sources.start(label.span);
-            let file = match label.span.source {
-                SourceId(0) => String::new(),
-                other => {
-                    Path::new(&sources.get(other).name).file_name().expect("a file").to_string_lossy().into_owned()
-                        + ":"
-                }
-            };
-            format!("{file}{}:{}", start.line, start.column)
-        });
+        let at = found.labels.first().map_or("-".to_string(), |label| place(&sources, label.span));
         let message = found.message.replace(&format!("{}/", folder.path().display()), "");
-        writeln!(lines, "// {severity} {place} {} {message}", found.code).expect("a string takes text");
+        writeln!(lines, "// {severity} {at} {} {message}", found.code).expect("a string takes text");
         for label in found.labels.iter().skip(1).filter(|_| shows_advice) {
-            let start = sources.start(label.span);
-            writeln!(lines, "//   {}:{} {}", start.line, start.column, label.text).expect("a string takes text");
+            writeln!(lines, "//   {} {}", place(&sources, label.span), label.text).expect("a string takes text");
         }
         for help in found.help.iter().filter(|_| shows_advice) {
             writeln!(lines, "//   help: {help}").expect("a string takes text");
@@ -135,13 +128,16 @@ fn said(program: &str) -> String {
     if lines.is_empty() {
         lines.push_str("// ok\n");
     }
-    let shows_plan = program.lines().any(|line| line == "// plan");
+    let [shows_plan, shows_params] = ["// plan", "// params"].map(|wanted| program.lines().any(|line| line == wanted));
     for program in &checked.programs {
         let lowered = compile::lower(program).expect("what is checked becomes a graph");
         let data = files.open(&program.data).expect("the data was read");
         let batch = program.data.rows[0];
         let schedule = Schedule { steps: 1, epochs: 1, batch, seed: program.plan.seed, threads: 2 };
         let mut run = Run::new(&lowered, schedule, &data).expect("a run");
+        for param in lowered.params.iter().filter(|_| shows_params) {
+            writeln!(lines, "// param {} {:?}", param.path, param.shape).expect("a string takes text");
+        }
         if shows_plan {
             writeln!(lines, "// kernels = {}", run.plan().kernels.len()).expect("a string takes text");
         }
@@ -150,8 +146,42 @@ fn said(program: &str) -> String {
                 .iter()
                 .for_each(|(name, value)| writeln!(lines, "// {name} = {value:.4}").expect("a string takes text"));
         }
+        agrees_with_the_reference(&lowered, &mut run);
     }
     lines
+}
+
+/// Line and column; of another text than the program's its name before, and of the standard library no line.
+fn place(sources: &Sources, span: Span) -> String {
+    let (name, start) = (&sources.get(span.source).name, sources.start(span));
+    match span.source {
+        SourceId(0) => format!("{}:{}", start.line, start.column),
+        _ if name.starts_with("<stdlib>") => name.clone(),
+        _ => format!("{}:{}:{}", name.rsplit('/').next().unwrap_or(name), start.line, start.column),
+    }
+}
+
+/// Loss, gradients and reports of a step, on the CPU and by definition.
+fn agrees_with_the_reference(program: &Program, run: &mut Run) {
+    let (graph, feed) = run.for_reference().expect("a feed");
+    let reported: Vec<NodeId> = program.reports.iter().map(|(_, node)| *node).collect();
+    let stepped = [vec![program.loss], program.gradients.clone()].concat();
+    let Some(Event::Eval { reports, .. }) = run.evaluate("train").expect("numbers") else { return };
+    run.take_step().expect("a step");
+    let step = (0..stepped.len()).flat_map(|root| match run.trainer().output(root) {
+        // A number of the host, everywhere.
+        [] => vec![run.trainer().scalar(root)],
+        values => values.iter().map(|x| f64::from(*x)).collect(),
+    });
+    let found: Vec<f64> = step.collect::<Vec<f64>>().into_iter().chain(reports.iter().map(|(_, x)| *x)).collect();
+    let roots = [stepped, reported].concat();
+    let defined = reference::run(&graph, &roots, &feed).expect("numbers");
+    let defined: Vec<f64> = defined.into_iter().flat_map(|tensor| tensor.values).collect();
+    let scale = defined.iter().filter(|x| x.is_finite()).fold(1.0, |most: f64, x| most.max(x.abs()));
+    for (found, defined) in found.iter().zip(&defined) {
+        let near = (found - defined).abs() <= 1e-4 * scale || found == defined || (found.is_nan() && defined.is_nan());
+        assert!(near, "the CPU has {found}, and the reference {defined}");
+    }
 }
 
 fn blessed(text: &str) -> String {

@@ -75,7 +75,7 @@ fn unary(graph: &mut Graph, op: Unary, x: NodeId, y: NodeId, g: NodeId) -> Optio
             let rest = graph.select(below, negated, zero);
             graph.select(above, g, rest)
         }
-        Unary::Exp => graph.binary(Binary::Multiply, g, y),
+        Unary::Exp => sloped(graph, g, y),
         Unary::Log => {
             let one = like(graph, 1.0, x);
             let slope = graph.binary(Binary::Divide, one, x);
@@ -155,7 +155,7 @@ fn power(graph: &mut Graph, a: NodeId, b: NodeId, y: NodeId, g: NodeId) -> [Node
     [by_a, sloped(graph, g, slope)]
 }
 
-/// `g` times a slope that may have a pole. Where `g` is 0 and the slope is not finite it is 0: this is how a branch that
+/// `g` times a slope that may have a pole or overflow. Where `g` is 0 and the slope is not finite it is 0: this is how a branch that
 /// an `if` did not choose contributes nothing, whatever its own values are.
 fn sloped(graph: &mut Graph, g: NodeId, slope: NodeId) -> NodeId {
     let zero = like(graph, 0.0, g);

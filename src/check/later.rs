@@ -25,7 +25,6 @@ pub enum Later {
     Times,
     SeveralMinimized,
     Comprehension,
-    As,
     Part,
     Range,
     Slice,
@@ -33,7 +32,6 @@ pub enum Later {
     PlaceByExpression,
     NamelessRest,
     OneIndexTwice,
-    Where,
     StateInLayer,
     StateInTrain,
     ParamInTrain,
@@ -66,7 +64,6 @@ pub const TABLE: &[(Later, &str)] = &[
     (Later::Times, "`times`"),
     (Later::SeveralMinimized, "more than one `minimize`"),
     (Later::Comprehension, "a list comprehension"),
-    (Later::As, "`as`"),
     (Later::Part, "reading a part by `.`"),
     (Later::Range, "a range"),
     (Later::Slice, "a slice"),
@@ -74,7 +71,6 @@ pub const TABLE: &[(Later, &str)] = &[
     (Later::PlaceByExpression, "reading at an expression"),
     (Later::NamelessRest, "`..` without an index of its name"),
     (Later::OneIndexTwice, "one index for two axes"),
-    (Later::Where, "`where`"),
     (Later::StateInLayer, "`state` in a layer"),
     (Later::StateInTrain, "`state` in a `train` block"),
     (Later::ParamInTrain, "`param` in a `train` block"),
@@ -105,9 +101,7 @@ pub const SPLITS: &[&str] = &["given", "kfold"];
 pub const FUNCTIONS: &[&str] = &[
     "grad",
     "emitted",
-    "repeat",
     "logp",
-    "transpose",
     "concat",
     "split",
     "stack",
@@ -284,15 +278,12 @@ impl Search {
     fn one(&mut self, expr: &Expr) {
         let span = expr.span;
         match &expr.kind {
-            ExprKind::Field(..) => self.say(Later::Part, span),
-            ExprKind::As(_, name) => self.say(Later::As, name.span),
             ExprKind::Range(..) => self.say(Later::Range, span),
             ExprKind::Comprehension(..) => self.say(Later::Comprehension, span),
             ExprKind::Tuple(_) => self.say(Later::Tuple, span),
             ExprKind::Record(_) => self.say(Later::Record, span),
             ExprKind::Scan(_) => self.say(Later::Scan, span),
             ExprKind::From(_, from, _) => self.say(Later::From, from.span),
-            ExprKind::Reduce(reduce) => reduce.filter.iter().for_each(|filter| self.say(Later::Where, filter.span)),
             ExprKind::Pipe(_, _, stage) if matches!(stage.kind, ExprKind::List(_)) => {
                 self.say(Later::ListOfLayers, stage.span);
             }
@@ -302,6 +293,9 @@ impl Search {
             | ExprKind::Truth(_)
             | ExprKind::Name(_)
             | ExprKind::Call(..)
+            | ExprKind::Reduce(_)
+            | ExprKind::Field(..)
+            | ExprKind::As(..)
             | ExprKind::Unary(..)
             | ExprKind::Binary(..)
             | ExprKind::If(..)

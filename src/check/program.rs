@@ -65,6 +65,8 @@ pub struct Data {
 #[derive(Clone, Debug, PartialEq)]
 pub enum RawKind {
     Numbers,
+    /// Numbers, and NaN where a cell has no value.
+    Gappy,
     /// The place of each cell among the classes of the training rows.
     Classes,
     /// A draw for each element.

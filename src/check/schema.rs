@@ -57,6 +57,26 @@ pub struct Column {
     pub holds: Holds,
     /// Where the source names it.
     pub span: Span,
+    pub lacking: Lacking,
+}
+
+/// How many rows have no value in a column, and where the first of them should stand.
+#[derive(Clone, Debug, Default)]
+pub struct Lacking {
+    pub count: usize,
+    pub first: Vec<Span>,
+}
+
+impl Lacking {
+    /// The mistake of reading a column as if it had a value in every row; `None` where it has. `call` is what reads it.
+    pub fn mistake(&self, column: &str, call: Span) -> Option<Diagnostic> {
+        let (first, more) = self.first.split_first()?;
+        let rows = if self.count == 1 { "1 row".to_string() } else { format!("{} rows", self.count) };
+        let error =
+            Diagnostic::error("E0306", format!("column `{column}` lacks a value in {rows}"), *first, "no value here");
+        let error = more.iter().fold(error, |error, place| error.label(*place, "nor here"));
+        Some(error.label(call, "read here"))
+    }
 }
 
 /// Whoever can look into data. Mistakes in the data are told as diagnostics, drawn over the data's own text.

@@ -1,5 +1,6 @@
 //! Types: an element and named axes, each axis remembering where its size was decided.
 
+use super::terms::TermId;
 use crate::ir::Size;
 use crate::source::Span;
 use std::fmt;
@@ -46,15 +47,17 @@ pub struct Type {
     /// Ascending: the order in which lowering lays out the leading axes.
     pub along: Vec<IndexId>,
     pub axes: Vec<Axis>,
+    /// Which elements there are, where a `where` has left some out: truth values of these axes.
+    pub kept: Option<TermId>,
 }
 
 impl Type {
     pub fn float(axes: Vec<Axis>) -> Type {
-        Type { elem: Elem::Float, along: Vec::new(), axes }
+        Type { elem: Elem::Float, along: Vec::new(), axes, kept: None }
     }
 
     pub fn scalar(elem: Elem) -> Type {
-        Type { elem, along: Vec::new(), axes: Vec::new() }
+        Type { elem, along: Vec::new(), axes: Vec::new(), kept: None }
     }
 
     pub fn sizes(&self) -> Vec<Size> {

@@ -6,7 +6,6 @@ use super::types::{Axis, IndexId, Origin};
 use crate::ir::Draw;
 use crate::source::Span;
 use crate::syntax::tree::{Item, ItemKind, Name};
-use std::collections::HashMap;
 use std::rc::Rc;
 
 #[derive(Clone, Debug)]
@@ -41,13 +40,20 @@ pub struct Distribution {
     pub second: f64,
 }
 
-/// A layer with its hyperparameters.
+/// A layer that can be applied.
 #[derive(Clone, Debug)]
 pub struct Recipe {
-    pub item: Rc<Item>,
-    pub hyper: Vec<(String, Bound)>,
+    pub layers: Layers,
     /// The name that it gets where it is applied in place: `dense_1`.
     pub segment: String,
+}
+
+#[derive(Clone, Debug)]
+pub enum Layers {
+    /// With its hyperparameters.
+    One { item: Rc<Item>, hyper: Vec<(String, Bound)> },
+    /// So many in a row: of a recipe fresh ones, of an instance the same.
+    Repeat { times: usize, of: Value },
 }
 
 /// A value, and where it was decided.
@@ -74,8 +80,8 @@ pub enum Home {
     /// A `fn` makes no instances.
     #[default]
     None,
-    /// A layer's body: its path (empty for the model), and the names of the uses of layers in it.
-    Body { path: String, segments: Rc<HashMap<Span, String>> },
+    /// A layer's body: its path, empty for the model.
+    Body(String),
     /// A `train` block: its instances are models.
     Train,
 }
@@ -109,6 +115,16 @@ impl Scope {
     /// All names, for suggestions.
     pub fn known(&self) -> impl Iterator<Item = &str> {
         self.names.iter().map(|(name, _)| name.as_str())
+    }
+}
+
+impl Recipe {
+    /// Whether the layers are its own; those of an instance have theirs already, and functions have none.
+    pub fn has_parameters(&self) -> bool {
+        match &self.layers {
+            Layers::One { .. } => true,
+            Layers::Repeat { of, .. } => matches!(of, Value::Recipe(_)),
+        }
     }
 }
 

@@ -1,7 +1,8 @@
 //! Tables from text with separators between cells (CSV, TSV): a header line, then one row a line.
 //!
 //! The file is read twice: once to see what each column holds, once to keep it. Cells are free of the spaces around
-//! them; a quoted empty cell (`""`) of a text column is empty text, any other empty cell is missing, which is an error.
+//! them; a quoted empty cell (`""`) of a text column is empty text, any other empty cell is missing, and so is what many
+//! programs write for that (`NA`, `?`) among numbers.
 //! A column that the header leaves unnamed is called `column 1` by its place.
 
 use std::collections::HashMap;
@@ -46,7 +47,13 @@ pub fn read(
     let origin = Origin { source, separator, starts };
     check_columns(&trouble, &header, &scans, &origin)?;
     let values = values(&trouble, &scans, origin.starts.len());
-    let columns = header.into_iter().zip(values).map(|((name, span), values)| Column { name, span, values });
+    let column = |(((name, span), values), scan): (((String, Span), Values), &Scan)| Column {
+        name,
+        span,
+        values,
+        lacking: scan.lacking(),
+    };
+    let columns = header.into_iter().zip(values).zip(&scans).map(column);
     Ok(Table { name: name.to_string(), columns: columns.collect(), rows: origin.starts.len(), origin })
 }
 
@@ -145,38 +152,17 @@ fn check_columns(
         let cells = |rows: &[usize]| -> Vec<Span> {
             rows.iter().map(|row| trouble.cell(origin.starts[*row] as usize, field)).collect()
         };
-        let lacking = scan.lacking();
-        if lacking.count > 0 {
-            let what = format!("column `{name}` lacks a value in {}", rows_phrase(lacking.count));
-            let help = "fill the cell or leave the row out";
-            wrong.push(trouble.cells("E0306", what, &cells(&lacking.first), "nothing here", help));
-        }
         if reading == Reading::NumbersBut {
             let (words, rows, places) = (scan.words.count, origin.starts.len(), cells(&scan.words.first));
             let what = format!("column `{name}` holds numbers, but not in {words} of {rows} rows");
-            let word = &trouble.text[places[0].start as usize..places[0].end as usize];
-            let mark = is_mark(word);
-            let help =
-                if mark { "a missing value? fill it or leave the row out" } else { "mend it or leave the row out" };
-            wrong.push(trouble.cells("E0307", what, &places, "not a number", help));
+            wrong.push(trouble.cells("E0307", what, &places, "not a number"));
         }
         if reading != Reading::Text && scan.not_finite.count > 0 {
             let what = format!("column `{name}` is not finite in {}", rows_phrase(scan.not_finite.count));
-            wrong.push(trouble.cells(
-                "E0308",
-                what,
-                &cells(&scan.not_finite.first),
-                "not a finite number",
-                "mend it or leave the row out",
-            ));
+            wrong.push(trouble.cells("E0308", what, &cells(&scan.not_finite.first), "not a finite number"));
         }
     }
     if wrong.is_empty() { Ok(()) } else { Err(wrong) }
-}
-
-/// Whether a word is what many programs write for a missing value.
-fn is_mark(word: &str) -> bool {
-    ["na", "n/a", "null", "none", "missing", "?", "-", "."].contains(&word.trim_matches('"').to_lowercase().as_str())
 }
 
 /// The second reading: all values. Every cell was seen to fit before.
@@ -184,8 +170,8 @@ fn values(trouble: &Trouble, scans: &[Scan], rows: usize) -> Vec<Values> {
     let mut columns: Vec<Values> = scans
         .iter()
         .map(|scan| match scan.reading() {
-            Reading::Integers => Values::Integers(Vec::with_capacity(rows)),
-            Reading::Numbers | Reading::NumbersBut => Values::Numbers(Vec::with_capacity(rows)),
+            Reading::Integers if scan.lacking().count == 0 => Values::Integers(Vec::with_capacity(rows)),
+            Reading::Integers | Reading::Numbers | Reading::NumbersBut => Values::Numbers(Vec::with_capacity(rows)),
             Reading::Text => Values::Text(Vec::with_capacity(rows)),
         })
         .collect();
@@ -197,7 +183,7 @@ fn values(trouble: &Trouble, scans: &[Scan], rows: usize) -> Vec<Values> {
             let cell = cell.trim();
             match column {
                 Values::Integers(all) => all.push(cell.parse().unwrap_or_default()),
-                Values::Numbers(all) => all.push(cell.parse().unwrap_or_default()),
+                Values::Numbers(all) => all.push(cell.parse().unwrap_or(f64::NAN)),
                 Values::Text(all) => all.push(cell.to_string()),
             }
         }

@@ -9,6 +9,8 @@ pub enum Kind {
     Number,
     /// `nan`, `inf`, or a number too large to hold.
     NotFinite,
+    /// What many programs write for a missing value.
+    Mark,
     Word,
 }
 
@@ -23,12 +25,15 @@ pub fn kind_of(cell: &str) -> Kind {
     match cell.parse::<f64>() {
         Ok(value) if value.is_finite() => Kind::Number,
         Ok(_) => Kind::NotFinite,
+        Err(_) if MARKS.contains(&cell.to_lowercase().as_str()) => Kind::Mark,
         Err(_) => Kind::Word,
     }
 }
 
+const MARKS: [&str; 8] = ["na", "n/a", "null", "none", "missing", "?", "-", "."];
+
 /// How many cells of one kind there are, and the rows of the first of them.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tally {
     pub count: usize,
     pub first: Vec<usize>,
@@ -56,6 +61,8 @@ pub struct Scan {
     /// Empty cells in quotes: `""`.
     pub quoted: Tally,
     pub not_finite: Tally,
+    /// In a column of text they are text.
+    pub marks: Tally,
     pub words: Tally,
 }
 
@@ -78,19 +85,21 @@ impl Scan {
             Kind::Integer => self.integers += 1,
             Kind::Number => self.numbers += 1,
             Kind::NotFinite => self.not_finite.add(row),
+            Kind::Mark => self.marks.add(row),
             Kind::Word => self.words.add(row),
         }
     }
 
-    /// The empty cells that are a mistake: in a column of text, those without quotes.
+    /// The cells without a value: in a column of text, the empty ones without quotes.
     pub fn lacking(&self) -> Tally {
         if self.reading() == Reading::Text {
             return self.missing.clone();
         }
-        let mut first = [&self.missing.first[..], &self.quoted.first[..]].concat();
+        let all = [&self.missing, &self.quoted, &self.marks];
+        let mut first: Vec<usize> = all.iter().flat_map(|tally| &tally.first).copied().collect();
         first.sort_unstable();
         first.truncate(SHOWN);
-        Tally { count: self.missing.count + self.quoted.count, first }
+        Tally { count: all.iter().map(|tally| tally.count).sum(), first }
     }
 
     /// One word among at least four numbers is a mistake; more words than that make a column of text.

@@ -1,12 +1,13 @@
 //! Tables: named columns of equal length.
 
 use crate::data::cell;
+use crate::data::kind::Tally;
 use crate::source::{SourceId, Sources, Span};
 
 /// The values of a column, one for each row.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Values {
-    /// Finite numbers.
+    /// Finite numbers; NaN where a value is missing.
     Numbers(Vec<f64>),
     /// Whole numbers, where every cell is one.
     Integers(Vec<i64>),
@@ -19,6 +20,8 @@ pub struct Column {
     /// Where the column is named: its cell of the header.
     pub span: Span,
     pub values: Values,
+    /// Cells without a value.
+    pub lacking: Tally,
 }
 
 /// Where the rows of a table stand in the text that they were read from.
@@ -51,6 +54,12 @@ impl Table {
         let start = self.origin.starts.get(row).map_or(text.len(), |start| *start as usize);
         let found = cell::find(text, start, column, self.origin.separator);
         Span::new(self.origin.source, found.start, found.end)
+    }
+
+    /// How many values a column lacks, and where the first of them should stand.
+    pub fn lacking(&self, sources: &Sources, column: usize) -> (usize, Vec<Span>) {
+        let lacking = &self.columns[column].lacking;
+        (lacking.count, lacking.first.iter().map(|row| self.place(sources, *row, column)).collect())
     }
 
     /// The first row of a text column that holds no number: why the column is one of text.

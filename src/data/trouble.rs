@@ -108,10 +108,10 @@ impl Trouble<'_> {
     }
 
     /// A mistake that several cells share; the first few are shown.
-    pub fn cells(&self, code: &'static str, message: String, places: &[Span], what: &str, help: &str) -> Diagnostic {
+    pub fn cells(&self, code: &'static str, message: String, places: &[Span], what: &str) -> Diagnostic {
         let error = Diagnostic::error(code, message, places[0], what);
         let error = places[1..].iter().fold(error, |error, place| error.label(*place, what));
-        error.label(self.call, "read here").help(help)
+        error.label(self.call, "read here").help("mend it or leave the row out")
     }
 
     pub fn open_quote(&self, at: usize) -> Diagnostic {

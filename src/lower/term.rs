@@ -144,7 +144,7 @@ impl<'a> Lowering<'a> {
             }
             Kind::Pick(from, at) => {
                 let axes = terms.get(*from).ty.axes.clone();
-                let from_type = Type { elem: Elem::Float, along: ty.along.clone(), axes };
+                let from_type = Type { along: ty.along.clone(), ..Type::float(axes) };
                 let (from, at) = (self.operand(*from, &from_type, DType::Float), self.operand(*at, ty, DType::Int));
                 let batch = self.graph.shape(at).len();
                 self.graph.add(Op::Gather { batch }, vec![from, at])
@@ -162,7 +162,7 @@ impl<'a> Lowering<'a> {
             Kind::Spread(a, ids) => self.spread(*a, ids, ty),
             Kind::Stack(parts) => {
                 let axes = ty.axes[..ty.axes.len() - 1].to_vec();
-                let part = Type { elem: ty.elem.clone(), along: ty.along.clone(), axes };
+                let part = Type { axes, ..ty.clone() };
                 let shape = [&self.shape(&part)[..], &[Size::from(1)]].concat();
                 let parts: Vec<NodeId> = parts
                     .iter()

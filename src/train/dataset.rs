@@ -3,7 +3,7 @@
 use crate::backend::Tensor;
 use crate::check::number::Number;
 use crate::check::program::{Data, RawKind};
-use crate::check::schema::{Column, From, Holds, Schemas, Source, Spanned, Split as Wanted};
+use crate::check::schema::{Column, From, Holds, Lacking, Schemas, Source, Spanned, Split as Wanted};
 use crate::check::value::Distribution;
 use crate::data;
 use crate::data::fit::{self, Vocabulary};
@@ -73,7 +73,7 @@ impl Files {
                     raw.ty.sizes()[1..].iter().map(|size| usize::try_from(size.settled()?).ok()).collect();
                 let shape = shape?;
                 let values = match &raw.kind {
-                    RawKind::Numbers => match &self.table(&data.source)?.column(&raw.name)?.values {
+                    RawKind::Numbers | RawKind::Gappy => match &self.table(&data.source)?.column(&raw.name)?.values {
                         Values::Numbers(numbers) => numbers.clone(),
                         Values::Integers(whole) => whole.iter().map(|number| *number as f64).collect(),
                         Values::Text(_) => return None,
@@ -134,14 +134,14 @@ impl Opened<'_> {
 impl Schemas for Files {
     fn columns(&mut self, sources: &mut Sources, source: &Source) -> Result<Vec<Column>, Vec<Diagnostic>> {
         let Some(table) = self.read(sources, source)? else { return Ok(Vec::new()) };
-        let column = |column: &crate::data::table::Column| {
+        let column = |(at, column): (usize, &crate::data::table::Column)| {
             let holds = match column.values {
                 Values::Numbers(_) | Values::Integers(_) => Holds::Numbers,
                 Values::Text(_) => Holds::Text,
             };
-            Column { name: column.name.clone(), holds, span: column.span }
+            Column { name: column.name.clone(), holds, span: column.span, lacking: lacking(table, sources, at) }
         };
-        Ok(table.columns.iter().map(column).collect())
+        Ok(table.columns.iter().enumerate().map(column).collect())
     }
 
     fn rows(&mut self, _: &Sources, source: &Source, wanted: Option<&Wanted>) -> Result<[usize; 3], Diagnostic> {
@@ -179,6 +179,12 @@ impl Schemas for Files {
         self.vocabularies.insert((source.from.clone(), column.to_string()), (vocabulary, codes));
         Ok(count)
     }
+}
+
+/// The rows of a table that have no value in a column.
+pub fn lacking(table: &Table, sources: &Sources, column: usize) -> Lacking {
+    let (count, first) = table.lacking(sources, column);
+    Lacking { count, first }
 }
 
 fn holdout(wanted: &Wanted) -> Result<Holdout, Diagnostic> {

@@ -7,6 +7,7 @@ use crate::data::table::{Table, Values};
 use crate::diagnostic::Diagnostic;
 use crate::lower::program::Program;
 use crate::source::{Sources, Span};
+use crate::train::dataset::lacking;
 use crate::train::identity::Identity;
 use crate::train::weights::Weights;
 
@@ -91,12 +92,17 @@ fn raw(
     let inner = vec![1; raw.ty.axes.len() - 1];
     let tensor = |values: Vec<f64>| Tensor { shape: [&[values.len()], &inner[..]].concat(), values };
     let column = &table.columns[place];
+    if let (true, Some(wrong)) =
+        (raw.kind != RawKind::Gappy, lacking(table, sources, place).mistake(&raw.name, raw.span))
+    {
+        return Err(wrong);
+    }
     match (&raw.kind, &column.values) {
-        (RawKind::Numbers | RawKind::Drawn(_), Values::Numbers(values)) => Ok(tensor(values.clone())),
-        (RawKind::Numbers | RawKind::Drawn(_), Values::Integers(values)) => {
+        (RawKind::Numbers | RawKind::Gappy | RawKind::Drawn(_), Values::Numbers(values)) => Ok(tensor(values.clone())),
+        (RawKind::Numbers | RawKind::Gappy | RawKind::Drawn(_), Values::Integers(values)) => {
             Ok(tensor(values.iter().map(|value| *value as f64).collect()))
         }
-        (RawKind::Numbers | RawKind::Drawn(_), Values::Text(_)) => {
+        (RawKind::Numbers | RawKind::Gappy | RawKind::Drawn(_), Values::Text(_)) => {
             let message = format!("column `{}` of `{}` holds text, and numbers are wanted", raw.name, table.name);
             Err(Diagnostic::error("E0211", message, column.span, "this column").label(raw.span, "read here"))
         }

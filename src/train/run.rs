@@ -12,6 +12,7 @@ use crate::train::events::{Event, Named};
 use crate::train::schedule::Schedule;
 use crate::train::weights::{self, Weights};
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// The splits by name, in the order of [`Opened::splits`].
@@ -158,10 +159,10 @@ impl<'p> Run<'p> {
             self.order =
                 shuffle::order(rows, self.schedule.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(epoch));
         }
-        let own = &self.order[place * batch..rows.min((place + 1) * batch)];
+        let own = self.present_rows();
         match &mut self.last {
             Some(last) if own.len() < batch => {
-                feed_rows(self.program, &self.columns, own, last);
+                feed_rows(self.program, &self.columns, &self.order[own], last);
                 copy_state(self.program, &self.trainer, last);
                 let event = self.step_on(epoch, true)?;
                 if let Some(last) = &self.last {
@@ -170,7 +171,7 @@ impl<'p> Run<'p> {
                 Ok(event)
             }
             _ => {
-                feed_rows(self.program, &self.columns, own, &mut self.trainer);
+                feed_rows(self.program, &self.columns, &self.order[own], &mut self.trainer);
                 self.step_on(epoch, false)
             }
         }
@@ -188,7 +189,7 @@ impl<'p> Run<'p> {
         let loss = cpu.scalar(0);
         if !loss.is_finite() {
             let message = format!("the loss of step {number} is {loss}");
-            let origin = self.origin(self.program.loss, epoch, on_last)?;
+            let origin = self.origin(self.program.loss)?;
             return Err(Trouble::NotFinite { message, origin });
         }
         for (at, param) in self.program.params.iter().filter(|param| param.trainable).enumerate() {
@@ -196,7 +197,7 @@ impl<'p> Run<'p> {
             let sum: f32 = cpu.output(1 + at).iter().map(|x| x.abs()).sum();
             if !sum.is_finite() {
                 let message = format!("the gradient of `{}` in step {number} is not finite", param.path);
-                let origin = self.origin(self.program.gradients[at], epoch, on_last)?;
+                let origin = self.origin(self.program.gradients[at])?;
                 return Err(Trouble::NotFinite { message, origin });
             }
         }
@@ -206,28 +207,40 @@ impl<'p> Run<'p> {
         Ok(Event::Step { step: number, epoch: epoch + 1, loss, lr, terms: Vec::new() })
     }
 
-    /// The step again, on the reference: the node below `root` where numbers stop being finite.
-    fn origin(&self, root: NodeId, epoch: u64, on_last: bool) -> Result<Option<NodeId>, Trouble> {
-        let cpu = match &self.last {
-            Some(last) if on_last => last,
-            _ => &self.trainer,
-        };
-        let rows = if on_last { self.order.len() % self.schedule.batch } else { self.schedule.batch };
-        let graph = settle(self.program, rows);
+    /// The present step again, on the reference: the node below `root` where numbers stop being finite.
+    fn origin(&self, root: NodeId) -> Result<Option<NodeId>, Trouble> {
+        let (graph, feed) = self.for_reference()?;
+        Ok(reference::source_of_trouble(&graph, root, &feed)?)
+    }
+
+    /// Where in the order of the epoch the rows of the present step stand.
+    fn present_rows(&self) -> Range<usize> {
+        let first = (self.step % self.steps_in_epoch()) as usize * self.schedule.batch;
+        first..self.order.len().min(first + self.schedule.batch)
+    }
+
+    /// What the present step computes, as the reference takes it: the graph of its rows, and what every input is fed.
+    pub fn for_reference(&self) -> Result<(Graph, Vec<Tensor>), Trouble> {
+        let rows = &self.order[self.present_rows()];
+        let graph = settle(self.program, rows.len());
         let mut feed = vec![Tensor::scalar(0.0); self.program.inputs];
+        let cpu = self.last.as_ref().filter(|_| rows.len() < self.schedule.batch).unwrap_or(&self.trainer);
         for (_, node) in graph.nodes() {
             let Op::Input { number, shape, .. } = &node.op else { continue };
-            if let Some(values) = cpu.fed(*number) {
-                let shape = shape.iter().map(|size| size.settled().unwrap_or(0).max(0) as usize).collect();
-                let values = values.iter().map(|value| f64::from(*value)).collect();
-                feed[*number as usize] = Tensor { shape, values };
-            }
+            let column = self.program.columns.iter().position(|column| column.input == *number as usize);
+            let values = match column {
+                Some(column) => some_rows(&self.columns[column], self.order.len(), rows),
+                None => cpu.fed(*number).map_or(Vec::new(), <[f32]>::to_vec),
+            };
+            let shape = shape.iter().map(|size| size.settled().unwrap_or(0).max(0) as usize).collect();
+            feed[*number as usize] = Tensor { shape, values: values.into_iter().map(f64::from).collect() };
         }
+        let epoch = self.step / self.steps_in_epoch();
         for (host, input) in &self.program.hosts {
             feed[*input] = Tensor::scalar(host_value(*host, self.schedule, self.step, epoch) as f64);
         }
         feed[self.program.draws] = Tensor { shape: vec![5], values: counters(self.schedule.seed, self.step)?.to_vec() };
-        Ok(reference::source_of_trouble(&graph, root, &feed)?)
+        Ok((graph, feed))
     }
 
     /// Loss and reports on a whole split, by the present weights. `None` if it has no rows.
@@ -338,6 +351,12 @@ fn feed_rows(program: &Program, columns: &[Vec<f32>], rows: &[usize], cpu: &mut 
             cells.copy_from_slice(&values[row * width..][..width]);
         }
     }
+}
+
+/// Some of the rows of a column.
+fn some_rows(values: &[f32], all: usize, rows: &[usize]) -> Vec<f32> {
+    let width = values.len() / all.max(1);
+    rows.iter().flat_map(|row| &values[row * width..(row + 1) * width]).copied().collect()
 }
 
 /// Parameters and states of one plan to another.

@@ -9,13 +9,13 @@ syn keyword mlxStatement using
 syn keyword mlxItem use fn layer model optimizer data train sweep
 syn keyword mlxPlace as except for from in names on over times where
 syn keyword mlxType bool class distribution float int list string
-syn keyword mlxLibrary abs accuracy adagrad adam adamw argmax binary_accuracy binary_cross_entropy category
-syn keyword mlxLibrary constant cos cosine count cross_entropy dense elu erf exp exponential f1 fitted floor gelu
-syn keyword mlxLibrary glorot_normal glorot_uniform he_normal he_uniform huber kl leaky_relu lecun_normal
-syn keyword mlxLibrary lecun_uniform log log_softmax logsumexp logsumexp_last mae max mean min minmax mse nll
-syn keyword mlxLibrary normal one_cycle one_hot perplexity pick polynomial precision r2 recall relu rmse rmsprop
-syn keyword mlxLibrary sgd sigmoid silu sin softmax softplus sqrt standardize step_decay sum tanh uniform
-syn keyword mlxLibrary variance warmup
+syn keyword mlxLibrary abs accuracy adagrad adam adamw argmax binary_accuracy binary_cross_entropy category constant
+syn keyword mlxLibrary cos cosine count cross_entropy dense elu erf exp exponential f1 fill fitted floor gelu
+syn keyword mlxLibrary glorot_normal glorot_uniform he_normal he_uniform huber impute kl leaky_relu lecun_normal
+syn keyword mlxLibrary lecun_uniform log log_softmax logsumexp logsumexp_last mae max mean min minmax missing mse nll
+syn keyword mlxLibrary normal one_cycle one_hot perplexity pick polynomial precision r2 recall relu repeat rmse
+syn keyword mlxLibrary rmsprop sgd sigmoid silu sin softmax softplus sqrt standardize step_decay sum tanh transpose
+syn keyword mlxLibrary uniform variance warmup
 syn keyword mlxTruth true false
 syn match mlxNumber "\<\d\(\d\|_\d\)*\(\.\d\+\)\?\([eE][+-]\?\d\+\)\?%\?"
 syn match mlxOperator "|>\|->\|[-+*/@^<>=~]"

@@ -3,10 +3,10 @@
 use super::{Elaborator, Out, Reported, nearest};
 use crate::check::later::Later;
 use crate::check::types::Origin;
-use crate::check::value::{Bound, Recipe, Scope, Value};
+use crate::check::value::{Bound, Layers, Recipe, Scope, Value};
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
-use crate::syntax::tree::{Argument, Expr, ExprKind, Item, ItemKind, Layer, Name, Param};
+use crate::syntax::tree::{Argument, Expr, ExprKind, FnBody, Item, ItemKind, Layer, Name, Param, TypeKind, Word};
 use std::rc::Rc;
 
 /// An argument with its value.
@@ -17,6 +17,13 @@ pub(super) struct Arg {
     pub span: Span,
     /// Where the value was decided: of a name, where the name got it.
     pub origin: Origin,
+}
+
+/// Where something is applied, and the name that the application gets: `… as head`.
+#[derive(Clone, Copy)]
+pub(super) struct Site<'e> {
+    pub at: Span,
+    pub name: Option<&'e Name>,
 }
 
 impl Arg {
@@ -47,22 +54,49 @@ impl Elaborator<'_> {
         wrong.map_or(Ok(given), Err)
     }
 
-    /// `callee(arguments)`.
-    pub(super) fn call(&mut self, callee: &Expr, given: Vec<Arg>, span: Span, scope: &mut Scope) -> Out<Value> {
-        match self.callee(callee, scope)? {
+    /// `callee(arguments)`, `callee(arguments) as name`.
+    pub(super) fn applied(
+        &mut self,
+        callee: &Expr,
+        arguments: &[Argument],
+        name: Option<&Name>,
+        span: Span,
+        scope: &mut Scope,
+    ) -> Out<Value> {
+        let given = self.arguments(arguments, scope)?;
+        let head = self.callee(callee, scope)?;
+        self.call(head, Site { at: callee.span, name }, given, span, scope)
+    }
+
+    pub(super) fn call(
+        &mut self,
+        head: Value,
+        site: Site,
+        given: Vec<Arg>,
+        span: Span,
+        scope: &mut Scope,
+    ) -> Out<Value> {
+        match head {
+            Value::Recipe(recipe) => self.apply_recipe(&recipe, given, site, span, scope),
             Value::Item(item) => match &item.kind {
-                ItemKind::Fn(_) => self.apply_function(&item, given, span),
-                ItemKind::Layer(layer) => self.call_layer(&item, layer, callee, given, span, scope),
+                ItemKind::Layer(layer) => self.call_layer(&item, layer, site, given, span, scope),
+                ItemKind::Fn(_) => {
+                    self.unnamed(site, "a function")?;
+                    self.apply_function(&item, given, span)
+                }
                 ItemKind::Optimizer(_) => {
                     let message = "an optimizer is named behind `using` in a `train` block";
                     Err(self.error("E0211", message, span, "this is an optimizer"))
                 }
-                _ => Err(self.not_callable("this item", callee.span)),
+                _ => Err(self.not_callable("this item", site.at)),
             },
-            Value::Recipe(recipe) => self.apply_recipe(&recipe, given, span, scope),
-            Value::Instance(recipe, path) => self.apply_instance(&recipe, &path, given, span),
+            Value::Instance(recipe, path) => {
+                self.unnamed(site, "one that has its name")?;
+                self.apply_instance(&recipe, &path, given, span)
+            }
+            Value::List(_) => Err(self.later(Later::ListOfLayers, site.at)),
             Value::Wrong => Err(Reported),
-            other => Err(self.not_callable(other.noun(), callee.span)),
+            other => Err(self.not_callable(other.noun(), site.at)),
         }
     }
 
@@ -70,27 +104,39 @@ impl Elaborator<'_> {
         self.error("E0211", format!("{noun} cannot be called"), span, "this is called")
     }
 
+    /// Only a layer that is made where it is applied can get a name there.
+    pub(super) fn unnamed(&mut self, site: Site, noun: &str) -> Out<()> {
+        let Some(name) = site.name else { return Ok(()) };
+        let message = format!("`as` names a layer that is made and applied here, and this is {noun}");
+        Err(self.report(Diagnostic::error("E0211", message, name.span, "a name for what?").label(site.at, "this")))
+    }
+
     /// `from |> stage`: the value stands before the other inputs.
     pub(super) fn pipe(&mut self, from: &Expr, stage: &Expr, span: Span, scope: &mut Scope) -> Out<Value> {
         let input = self.value(from, scope);
-        let piped = |value| Arg::plain(value, from.span);
-        if let ExprKind::Call(callee, arguments) = &stage.kind {
-            let rest = self.arguments(arguments, scope);
-            let head = self.callee(callee, scope)?;
-            let (input, rest) = (piped(input?), rest?);
-            if let Value::Item(item) = &head
-                && let ItemKind::Layer(layer) = &item.kind
-            {
-                let recipe = self.recipe(item, layer, callee, rest, stage.span, scope)?;
-                return self.apply_recipe(&recipe, vec![input], span, scope);
+        let (stage, name) = match &stage.kind {
+            ExprKind::As(stage, name) => (&**stage, Some(name)),
+            _ => (stage, None),
+        };
+        let (callee, rest) = match &stage.kind {
+            ExprKind::Call(callee, arguments) => (&**callee, Some(self.arguments(arguments, scope))),
+            _ => (stage, None),
+        };
+        let head = self.callee(callee, scope)?;
+        let site = Site { at: callee.span, name };
+        let (input, rest) = (Arg::plain(input?, from.span), rest.transpose()?);
+        match (&head, rest) {
+            (Value::Item(item), Some(hyper)) if takes_hyper(item) => {
+                let layer = match &item.kind {
+                    ItemKind::Layer(layer) => Value::Recipe(self.recipe(item, layer, site.at, hyper, stage.span)?),
+                    _ => self.apply_function(item, hyper, stage.span)?,
+                };
+                self.call(layer, site, vec![input], span, scope)
             }
-            let given = std::iter::once(input).chain(rest).collect();
-            return self.call(callee, given, span, scope);
-        }
-        let input = piped(input?);
-        match self.callee(stage, scope)? {
-            Value::List(_) => Err(self.later(Later::ListOfLayers, stage.span)),
-            _ => self.call(stage, vec![input], span, scope),
+            (_, rest) => {
+                let given = std::iter::once(input).chain(rest.unwrap_or_default()).collect();
+                self.call(head, site, given, span, scope)
+            }
         }
     }
 
@@ -99,17 +145,18 @@ impl Elaborator<'_> {
         &mut self,
         item: &Rc<Item>,
         layer: &Layer,
-        callee: &Expr,
+        site: Site,
         given: Vec<Arg>,
         span: Span,
         scope: &mut Scope,
     ) -> Out<Value> {
         let tensor = |arg: &Arg| arg.name.is_none() && matches!(arg.value, Value::Tensor(_) | Value::RawColumn(_));
         if !given.iter().any(tensor) {
-            return Ok(Value::Recipe(self.recipe(item, layer, callee, given, span, scope)?));
+            self.unnamed(site, "a layer without input")?;
+            return Ok(Value::Recipe(self.recipe(item, layer, site.at, given, span)?));
         }
-        let recipe = self.recipe(item, layer, callee, Vec::new(), span, scope)?;
-        self.apply_recipe(&recipe, given, span, scope)
+        let recipe = self.recipe(item, layer, site.at, Vec::new(), span)?;
+        self.apply_recipe(&recipe, given, site, span, scope)
     }
 
     /// A layer with its hyperparameters, given or by default.
@@ -117,18 +164,13 @@ impl Elaborator<'_> {
         &mut self,
         item: &Rc<Item>,
         layer: &Layer,
-        callee: &Expr,
+        at: Span,
         given: Vec<Arg>,
         span: Span,
-        scope: &Scope,
     ) -> Out<Rc<Recipe>> {
         let hyper = self.settings(&layer.name, &layer.hyper, given, span)?;
-        let segment = match &scope.home {
-            crate::check::value::Home::Body { segments, .. } => segments.get(&callee.span).cloned(),
-            crate::check::value::Home::None | crate::check::value::Home::Train => None,
-        };
-        let segment = segment.unwrap_or_else(|| layer.name.text.clone());
-        Ok(Rc::new(Recipe { item: Rc::clone(item), hyper, segment }))
+        let segment = self.segments.get(&at).cloned().unwrap_or_else(|| layer.name.text.clone());
+        Ok(Rc::new(Recipe { layers: Layers::One { item: Rc::clone(item), hyper }, segment }))
     }
 
     /// Arguments to hyperparameters, defaults for those that are not given.
@@ -212,6 +254,18 @@ impl Elaborator<'_> {
         let message = format!("`{}` has no setting `{}`", owner.text, name.text);
         let error = Diagnostic::error("E0212", message, name.span, "unknown").help(help);
         self.report(error.label(owner.span, format!("`{}` is declared here", owner.text)))
+    }
+}
+
+/// Whether what stands in the parentheses of a stage are hyperparameters: of a layer, and of what makes layers of layers.
+fn takes_hyper(item: &Item) -> bool {
+    match &item.kind {
+        ItemKind::Layer(_) => true,
+        ItemKind::Fn(function) => {
+            let gives = function.result.as_ref().map(|ty| &ty.kind);
+            matches!((gives, &function.body), (Some(TypeKind::Word(Word::Layer)), FnBody::Primitive))
+        }
+        _ => false,
     }
 }
 

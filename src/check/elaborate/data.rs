@@ -3,12 +3,12 @@
 use super::{Elaborator, Out, Reported, nearest};
 use crate::check::later::Later;
 use crate::check::program::{self, Raw, RawKind};
-use crate::check::schema::{Column, From, Holds, Source};
-use crate::check::terms::{Leaf, TermId};
+use crate::check::schema::{Column, From, Holds, Lacking, Source};
+use crate::check::terms::{Kind, Leaf, TermId};
 use crate::check::types::{Axis, Elem, Origin, Type};
 use crate::check::value::{Bound, Scope, Value};
 use crate::diagnostic::Diagnostic;
-use crate::ir::Size;
+use crate::ir::{Compare, Size};
 use crate::source::Span;
 use crate::syntax::tree::{self, Expr, Init, Name, Statement, StatementKind, Target};
 
@@ -186,7 +186,7 @@ impl Elaborator<'_> {
                 format!("its columns are {}{more}", names.join(", "))
             }
         };
-        let column = Column { name: name.text.clone(), holds: Holds::Numbers, span };
+        let column = Column { name: name.text.clone(), holds: Holds::Numbers, span, lacking: Lacking::default() };
         let error = Diagnostic::error("E0220", format!("no column is called `{}`", name.text), span, "unknown")
             .label(open.source, "the columns are those of this source")
             .help(help);
@@ -196,8 +196,31 @@ impl Elaborator<'_> {
         Some(Value::RawColumn(open.columns.len() - 1))
     }
 
-    /// The numbers of a source column.
+    /// The numbers of a source column, which has one in every row.
     pub(super) fn raw_numbers(&mut self, at: usize, span: Span) -> Out<TermId> {
+        let column = self.numeric(at, span)?;
+        if let Some(wrong) = column.lacking.mistake(&column.name, span) {
+            let help = format!("fill the cells, leave the rows out, or write `impute({})`", column.name);
+            return Err(self.report(wrong.help(help)));
+        }
+        Ok(self.raw(column.name, RawKind::Numbers, Elem::Float, span))
+    }
+
+    /// The numbers of a source column that may lack some, and whether each row lacks one.
+    pub(super) fn gappy(&mut self, value: Value, span: Span) -> Out<(TermId, TermId)> {
+        let Value::RawColumn(at) = value else {
+            let message = "this takes a column of the source by its name";
+            return Err(self.error("E0211", message, span, value.noun()));
+        };
+        let column = self.numeric(at, span)?;
+        let numbers = self.raw(column.name, RawKind::Gappy, Elem::Float, span);
+        let ty = Type { elem: Elem::Bool, ..self.ty(numbers).clone() };
+        // NaN alone is not itself.
+        let missing = self.term(Kind::Compare(Compare::NotEqual, numbers, numbers), ty, span);
+        Ok((numbers, missing))
+    }
+
+    fn numeric(&mut self, at: usize, span: Span) -> Out<Column> {
         let column = self.raw_column(at)?;
         if column.holds == Holds::Text {
             let error =
@@ -206,7 +229,7 @@ impl Elaborator<'_> {
                     .help(format!("`category({})` makes classes of it", column.name));
             return Err(self.report(error));
         }
-        Ok(self.raw(column.name, RawKind::Numbers, Elem::Float, span))
+        Ok(column)
     }
 
     fn raw_column(&self, at: usize) -> Out<Column> {
@@ -215,7 +238,7 @@ impl Elaborator<'_> {
 
     fn raw(&mut self, name: String, kind: RawKind, elem: Elem, span: Span) -> TermId {
         let rows = Axis { size: Size::symbol(Self::rows()), origin: None };
-        self.raw_of(name, kind, Type { elem, along: Vec::new(), axes: vec![rows] }, span)
+        self.raw_of(name, kind, Type { axes: vec![rows], ..Type::scalar(elem) }, span)
     }
 
     fn raw_of(&mut self, name: String, kind: RawKind, ty: Type, span: Span) -> TermId {
@@ -236,6 +259,9 @@ impl Elaborator<'_> {
             return Err(self.error("E0211", message, span, value.noun()));
         };
         let column = self.raw_column(at)?;
+        if let Some(wrong) = column.lacking.mistake(&column.name, span) {
+            return Err(self.report(wrong.help("fill the cells or leave the rows out")));
+        }
         let Some(source) = self.data.as_ref().map(|data| data.source.clone()) else { return Err(Reported) };
         let count =
             self.schemas.classes(self.sources, &source, &column.name, span).map_err(|wrong| self.report(wrong))?;

@@ -1,5 +1,6 @@
 //! Expressions to values.
 
+use super::call::Site;
 use super::{Elaborator, Out, Reported, nearest};
 use crate::check::later::{FUNCTIONS, Later};
 use crate::check::number::Number;
@@ -23,11 +24,15 @@ impl Elaborator<'_> {
             ExprKind::Number { digits, percent } => self.number(digits, *percent, span),
             ExprKind::Text(text) => Ok(Value::Text(text.clone())),
             ExprKind::Truth(truth) => Ok(Value::Truth(*truth)),
-            ExprKind::Name(name) => self.name(name, span, scope).map(|bound| bound.value),
-            ExprKind::Call(callee, arguments) => {
-                let arguments = self.arguments(arguments, scope);
-                self.call(callee, arguments?, span, scope)
+            ExprKind::Name(name) => {
+                let bound = self.name(name, span, scope)?;
+                Ok(self.at_its_place(bound.value, span))
             }
+            ExprKind::Call(callee, arguments) => self.applied(callee, arguments, None, span, scope),
+            ExprKind::As(inner, name) => match &inner.kind {
+                ExprKind::Call(callee, arguments) => self.applied(callee, arguments, Some(name), span, scope),
+                _ => self.unnamed(Site { at: inner.span, name: Some(name) }, "no call").and(Err(Reported)),
+            },
             ExprKind::Pipe(from, _, stage) => self.pipe(from, stage, span, scope),
             ExprKind::Reduce(reduce) => self.reduce(reduce, span, scope),
             ExprKind::Index(base, places) => self.read(base, places, span, scope),
@@ -45,8 +50,7 @@ impl Elaborator<'_> {
                     parts.iter().map(|part| Ok((self.value(part, scope)?, part.span))).collect();
                 Ok(Value::List(parts.into_iter().collect::<Out<_>>()?))
             }
-            ExprKind::Field(..) => Err(self.later(Later::Part, span)),
-            ExprKind::As(..) => Err(self.later(Later::As, span)),
+            ExprKind::Field(base, part) => self.part(base, part, span, scope),
             ExprKind::Range(..) => Err(self.later(Later::Range, span)),
             ExprKind::Comprehension(..) => Err(self.later(Later::Comprehension, span)),
             ExprKind::Tuple(_) => Err(self.later(Later::Tuple, span)),
@@ -66,7 +70,7 @@ impl Elaborator<'_> {
     /// What a name stands for: indices, names of the body, items of the file, the standard library.
     pub(super) fn name(&mut self, name: &Name, span: Span, scope: &Scope) -> Out<Bound> {
         if let Some([index]) = scope.index(&name.text) {
-            let ty = Type { elem: Elem::Int, along: vec![*index], axes: Vec::new() };
+            let ty = Type { along: vec![*index], ..Type::scalar(Elem::Int) };
             let term = self.term(Kind::Index(*index), ty, span);
             return Ok(self.bound(Value::Tensor(term), name.span));
         }

@@ -1,6 +1,6 @@
 //! Index notation: `let y[i, j] = …`, `x[i, j]`, `f(j: …)`. Inside it a term is a family of tensors along indices.
 
-use super::call::Arg;
+use super::call::{Arg, Site};
 use super::{Elaborator, Out};
 use crate::check::later::Later;
 use crate::check::shapes::with_origin;
@@ -152,25 +152,41 @@ impl Elaborator<'_> {
 
     /// `f(i, j: body)`: `f` of what `body` is along the indices.
     pub(super) fn reduce(&mut self, reduce: &Reduce, span: Span, scope: &mut Scope) -> Out<Value> {
-        if let Some(filter) = &reduce.filter {
-            return Err(self.later(Later::Where, filter.span));
-        }
         let outer = scope.indices.len();
         let ids: Vec<IndexId> = reduce.indices.iter().map(|name| self.open_index(name)).collect();
         for (name, id) in reduce.indices.iter().zip(&ids) {
             scope.indices.push((name.text.clone(), vec![*id]));
         }
-        let term = self.value(&reduce.body, scope).and_then(|value| self.tensor(value, reduce.body.span));
+        let body = self.value(&reduce.body, scope).and_then(|value| self.tensor(value, reduce.body.span));
+        let filter = reduce.filter.as_ref().map(|filter| self.condition(filter, scope));
         scope.indices.truncate(outer);
-        let term = term?;
+        let (mut term, filter) = (body?, filter.transpose()?);
+        if let (Some(condition), Some(filter)) = (filter, &reduce.filter) {
+            term = self.keep(term, condition, filter.span);
+        }
         let ty = self.ty(term).clone();
         let family = self.close(term, ty, &ids, reduce.body.span)?;
         let given = vec![Arg::plain(Value::Tensor(family), reduce.body.span)];
-        let result = self.call(&reduce.function, given, span, scope)?;
+        let head = self.callee(&reduce.function, scope)?;
+        let result = self.call(head, Site { at: reduce.function.span, name: None }, given, span, scope)?;
         self.read_result(result, reduce, span, scope)
     }
 
-    /// A function that gives a vector along its indices, as `softmax` does, is read at the same indices outside.
+    /// What stands behind `where`: true or false for each index.
+    fn condition(&mut self, filter: &Expr, scope: &mut Scope) -> Out<TermId> {
+        let value = self.value(filter, scope)?;
+        let term = self.truths(value, filter.span)?;
+        let ty = self.ty(term);
+        if ty.axes.is_empty() {
+            return Ok(term);
+        }
+        let message = format!("`where` is true or false for each index, and this is {ty}");
+        let error = Diagnostic::error("E0208", message, filter.span, "an axis is left over");
+        Err(self.report(error.help("read every axis at an index: `x[i, j] > 0`")))
+    }
+
+    /// A function that gives a vector along its indices, as `softmax` does, is read at the same indices outside. What a
+    /// `where` has left out is 0 there.
     fn read_result(&mut self, result: Value, reduce: &Reduce, span: Span, scope: &Scope) -> Out<Value> {
         let Value::Tensor(term) = result else { return Ok(result) };
         let outside = |name: &Name| match scope.index(&name.text) {
@@ -180,9 +196,10 @@ impl Elaborator<'_> {
         let ids: Option<Vec<IndexId>> = reduce.indices.iter().map(outside).collect();
         match ids {
             Some(ids) if !ids.is_empty() && self.ty(term).axes.len() == ids.len() => {
-                self.read_at(term, &ids, span, span).map(Value::Tensor)
+                let read = self.read_at(term, &ids, span, span)?;
+                Ok(Value::Tensor(self.filled(read, 0.0, span)))
             }
-            _ => Ok(result),
+            _ => Ok(Value::Tensor(self.filled(term, 0.0, span))),
         }
     }
 }

@@ -6,8 +6,10 @@
 //! | `operators` | arithmetic, comparison, `if` |
 //! | `call` | calls and pipes; arguments to parameters |
 //! | `signature` | written types against the tensors that they are given |
-//! | `layer` | bodies of layers and functions; parameters |
+//! | `layer` | bodies of layers and functions |
+//! | `instance`, `param` | layers with parameters; the parameters |
 //! | `index` | index notation |
+//! | `kept` | what a `where` keeps |
 //! | `primitive` | the functions whose rule is here |
 //! | `data` | columns |
 //! | `source` | where rows come from, and how they are split |
@@ -18,9 +20,12 @@ mod call;
 mod data;
 mod expr;
 mod index;
+mod instance;
+mod kept;
 mod layer;
 mod operators;
 mod optimizer;
+mod param;
 pub mod primitive;
 mod signature;
 mod source;
@@ -32,14 +37,14 @@ use super::later::Later;
 use super::library::Library;
 use super::program::{self, Setting};
 use super::schema::Schemas;
-use super::terms::{Kind, TermId, Terms};
+use super::terms::{ParamId, TermId, Terms};
 use super::types::Type;
 use super::value::{Bound, Value};
 use crate::diagnostic::{Diagnostic, Label, Severity};
 use crate::ir::Symbol;
 use crate::source::{Sources, Span};
 use crate::syntax::tree::Name;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Something is wrong, and a diagnostic says so already.
 #[derive(Clone, Copy, Debug)]
@@ -49,6 +54,9 @@ pub type Out<T> = Result<T, Reported>;
 
 /// How deep calls and expressions may nest in all; what recurses here stays within a thread's stack.
 const MAX_DEPTH: usize = 300;
+
+/// How many calls a program may enter in all: `repeat` makes many of one.
+const MAX_CALLS: usize = 50_000;
 
 /// The name of the rows of a batch.
 pub const ROWS: &str = "n";
@@ -62,6 +70,13 @@ pub struct Elaborator<'a> {
     pub found: Vec<Diagnostic>,
     terms: Terms,
     params: Vec<program::Param>,
+    /// Parameters by path.
+    param_of: HashMap<String, ParamId>,
+    /// Where each layer with parameters was made, by path.
+    made: HashMap<String, Span>,
+    /// What a layer that is used at a place is called there, `dense_2`; and the layers whose bodies were looked through.
+    segments: HashMap<Span, String>,
+    named: HashSet<Span>,
     data: Option<program::Data>,
     /// What is known of the source while a `data` block is checked.
     open: Option<data::Open>,
@@ -75,6 +90,8 @@ pub struct Elaborator<'a> {
     /// The calls that are being entered: where, and of what.
     calls: Vec<(Span, String)>,
     depth: usize,
+    /// How many calls were entered so far.
+    entered: usize,
 }
 
 impl<'a> Elaborator<'a> {
@@ -92,6 +109,10 @@ impl<'a> Elaborator<'a> {
             found: Vec::new(),
             terms: Terms::default(),
             params: Vec::new(),
+            param_of: HashMap::new(),
+            made: HashMap::new(),
+            segments: HashMap::new(),
+            named: HashSet::new(),
             data: None,
             open: None,
             wrong_columns: Vec::new(),
@@ -100,6 +121,7 @@ impl<'a> Elaborator<'a> {
             settings: BTreeMap::new(),
             calls: Vec::new(),
             depth: 0,
+            entered: 0,
         }
     }
 
@@ -147,10 +169,6 @@ impl<'a> Elaborator<'a> {
         self.report(what.diagnostic(span))
     }
 
-    fn term(&mut self, kind: Kind, ty: Type, span: Span) -> TermId {
-        self.terms.add(kind, ty, span)
-    }
-
     fn ty(&self, term: TermId) -> &Type {
         &self.terms.get(term).ty
     }
@@ -170,6 +188,12 @@ impl<'a> Elaborator<'a> {
 
     /// Does something inside a call, which diagnostics from there will show.
     fn inside<T>(&mut self, call: Span, name: &str, f: impl FnOnce(&mut Self) -> Out<T>) -> Out<T> {
+        if self.entered >= MAX_CALLS {
+            let message = format!("the program has more than {MAX_CALLS} calls");
+            let error = Diagnostic::error("E0215", message, call, "at this point");
+            return Err(self.report(error.help("are there fewer layers to `repeat`?")));
+        }
+        self.entered += 1;
         self.calls.push((call, name.to_string()));
         let result = self.deeper(call, f);
         self.calls.pop();

@@ -95,7 +95,7 @@ impl Elaborator<'_> {
         let (a, b) = ((self.numbers(a.0, a.1)?, a.1), (self.numbers(b.0, b.1)?, b.1));
         let axes = shapes::product(self.operand(a), self.operand(b), operator).map_err(|wrong| self.report(wrong))?;
         let along = self.along(a.0, b.0);
-        Ok(self.term(Kind::Product(a.0, b.0), Type { elem: Elem::Float, along, axes }, span))
+        Ok(self.term(Kind::Product(a.0, b.0), Type { along, ..Type::float(axes) }, span))
     }
 
     /// A term whose operands broadcast to one shape.
@@ -110,7 +110,7 @@ impl Elaborator<'_> {
     ) -> Out<TermId> {
         let axes = self.broadcast(a, b, operator)?;
         let along = self.along(a.0, b.0);
-        Ok(self.term(kind, Type { elem, along, axes }, span))
+        Ok(self.term(kind, Type { along, axes, ..Type::scalar(elem) }, span))
     }
 
     fn broadcast(&mut self, a: (TermId, Span), b: (TermId, Span), operator: Span) -> Out<Vec<Axis>> {
@@ -122,7 +122,7 @@ impl Elaborator<'_> {
     }
 
     /// The indices that either runs along.
-    fn along(&self, a: TermId, b: TermId) -> Vec<crate::check::types::IndexId> {
+    pub(super) fn along(&self, a: TermId, b: TermId) -> Vec<crate::check::types::IndexId> {
         let mut along = [&self.ty(a).along[..], &self.ty(b).along[..]].concat();
         along.sort_unstable();
         along.dedup();
@@ -148,7 +148,7 @@ impl Elaborator<'_> {
         let (a, b) = (self.tensor(a?, yes.span)?, self.tensor(b?, no.span)?);
         let elem = self.one_elem(a, b, yes.span, no.span, span)?;
         let axes = self.broadcast((a, yes.span), (b, no.span), span)?;
-        let branches = Type { elem: elem.clone(), along: self.along(a, b), axes };
+        let branches = Type { along: self.along(a, b), axes, ..Type::scalar(elem.clone()) };
         let operand = Operand { ty: self.ty(condition), span: condition_at };
         let either = Operand { ty: &branches, span: yes.span };
         let axes = shapes::broadcast(operand, either, span).map_err(|wrong| self.report(wrong))?;
@@ -156,7 +156,7 @@ impl Elaborator<'_> {
         along.sort_unstable();
         along.dedup();
         let kind = Kind::Choose { condition, yes: a, no: b };
-        Ok(Value::Tensor(self.term(kind, Type { elem, along, axes }, span)))
+        Ok(Value::Tensor(self.term(kind, Type { along, axes, ..Type::scalar(elem) }, span)))
     }
 
     fn one_elem(&mut self, a: TermId, b: TermId, at_a: Span, at_b: Span, span: Span) -> Out<Elem> {
@@ -186,7 +186,7 @@ impl Elaborator<'_> {
         }
     }
 
-    fn truths(&mut self, value: Value, span: Span) -> Out<TermId> {
+    pub(super) fn truths(&mut self, value: Value, span: Span) -> Out<TermId> {
         let term = self.tensor(value, span)?;
         let ty = self.ty(term).clone();
         match ty.elem {

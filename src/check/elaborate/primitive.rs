@@ -23,7 +23,10 @@ enum Rule {
     Constant,
     Fitted,
     Category,
+    Missing,
+    Fill,
     Distribution(Draw),
+    Repeat,
 }
 
 /// Every primitive by its name in the standard library.
@@ -46,8 +49,11 @@ const RULES: &[(&str, Rule)] = &[
     ("constant", Rule::Constant),
     ("fitted", Rule::Fitted),
     ("category", Rule::Category),
+    ("missing", Rule::Missing),
+    ("fill", Rule::Fill),
     ("uniform", Rule::Distribution(Draw::Uniform)),
     ("normal", Rule::Distribution(Draw::Normal)),
+    ("repeat", Rule::Repeat),
 ];
 
 /// The names of all primitives.
@@ -114,7 +120,14 @@ impl Elaborator<'_> {
             }
             Rule::Pick => self.pick(tensor(0)?, tensor(1)?, span),
             Rule::Count => {
-                let sizes = self.ty(tensor(0)?).sizes();
+                let a = tensor(0)?;
+                if let Some(kept) = self.ty(a).kept {
+                    let ty = Type { elem: Elem::Int, ..self.ty(kept).clone() };
+                    let ones = self.term(Kind::Cast(kept), ty.clone(), span);
+                    let ty = Type { axes: Vec::new(), ..ty };
+                    return Ok(Value::Tensor(self.term(Kind::Fold(Reduce::Sum, ones), ty, span)));
+                }
+                let sizes = self.ty(a).sizes();
                 let count = sizes.iter().fold(Size::from(1), |product, size| product.times(size));
                 Ok(match count.settled() {
                     Some(count) => Value::Number(Number::whole(count)),
@@ -131,6 +144,26 @@ impl Elaborator<'_> {
                 Some(value) => self.category(value, span),
                 None => Err(Reported),
             },
+            Rule::Missing => match value(0) {
+                Some(column) => Ok(Value::Tensor(self.gappy(column, span)?.1)),
+                None => Err(Reported),
+            },
+            Rule::Fill => match value(0) {
+                Some(column) => {
+                    let (numbers, missing) = self.gappy(column, span)?;
+                    let ty = self.ty(numbers).clone();
+                    let kind = Kind::Choose { condition: missing, yes: tensor(1)?, no: numbers };
+                    Ok(Value::Tensor(self.term(kind, ty, span)))
+                }
+                None => Err(Reported),
+            },
+            Rule::Repeat => {
+                let bound = |at: usize| params.get(at).and_then(|param| scope.get(&param.name.text)).cloned();
+                match (bound(0), bound(1)) {
+                    (Some(times), Some(of)) => self.repeat(&times, of.value, of.origin.span),
+                    _ => Err(Reported),
+                }
+            }
             Rule::Distribution(draw) => {
                 let number = |at: usize| match value(at) {
                     Some(Value::Number(number)) => Ok(number.to_f64()),
@@ -149,7 +182,7 @@ impl Elaborator<'_> {
         along.sort_unstable();
         along.dedup();
         let axes = self.ty(at).axes.clone();
-        let ty = Type { elem: Elem::Float, along, axes };
+        let ty = Type { along, ..Type::float(axes) };
         Ok(Value::Tensor(self.term(Kind::Pick(from, at), ty, span)))
     }
 }

@@ -12,7 +12,6 @@ use crate::diagnostic::Diagnostic;
 use crate::ir::Size;
 use crate::source::Span;
 use crate::syntax::tree::{Block, Expr, ExprKind, ItemKind, Minimize, Name, StatementKind, Target};
-use std::rc::Rc;
 
 /// The settings of a `train` block that have a meaning now.
 const SETTINGS: [&str; 6] = ["data", "model", "epochs", "steps", "batch", "seed"];
@@ -203,8 +202,8 @@ impl Elaborator<'_> {
             Value::Recipe(recipe) => Ok(Value::Instance(recipe, String::new())),
             Value::Item(item) => match &item.kind {
                 ItemKind::Layer(layer) => {
-                    let recipe = self.recipe(&item, layer, expr, Vec::new(), expr.span, scope)?;
-                    Ok(Value::Instance(Rc::clone(&recipe), String::new()))
+                    let recipe = self.recipe(&item, layer, expr.span, Vec::new(), expr.span)?;
+                    Ok(Value::Instance(recipe, String::new()))
                 }
                 _ => Err(self.error("E0211", "`model` names a model", expr.span, "this is none")),
             },

@@ -19,14 +19,19 @@ impl<'a> Pass<'a> {
                 self.expr(base);
                 walk::of_places(places).into_iter().for_each(|part| self.expr(part));
             }
-            ExprKind::Field(a, _) | ExprKind::Unary(_, a) | ExprKind::As(a, _) | ExprKind::From(a, _, _) => {
+            ExprKind::Field(a, _) | ExprKind::Unary(_, a) | ExprKind::From(a, _, _) => self.expr(a),
+            ExprKind::As(a, name) => {
                 self.expr(a);
+                self.locals.push(name.text.clone());
             }
             ExprKind::Binary(_, _, a, b) | ExprKind::Range(a, b) => [a, b].into_iter().for_each(|part| self.expr(part)),
             ExprKind::If(a, b, c) => [a, b, c].into_iter().for_each(|part| self.expr(part)),
             ExprKind::Pipe(value, _, stage) => {
                 self.expr(value);
                 stages(stage).into_iter().for_each(|stage| self.called(stage));
+                if let ExprKind::As(_, name) = &stage.kind {
+                    self.locals.push(name.text.clone());
+                }
             }
             ExprKind::List(parts) | ExprKind::Tuple(parts) => parts.iter().for_each(|part| self.expr(part)),
             ExprKind::Comprehension(body, name, list) => {

@@ -1,0 +1,210 @@
+//! Layers with parameters: an unapplied call is a recipe; a name, or a place in a body, makes an instance of it.
+
+use super::call::{Arg, Site};
+use super::{Elaborator, MAX_CALLS, Out, Reported, nearest};
+use crate::check::later::Later;
+use crate::check::terms::Leaf;
+use crate::check::value::{Bound, Home, Layers, Recipe, Scope, Value};
+use crate::diagnostic::Diagnostic;
+use crate::source::Span;
+use crate::syntax::tree::{Expr, ExprKind, Item, ItemKind, Layer, Name, Type, TypeKind, Word};
+use crate::syntax::walk;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+impl Elaborator<'_> {
+    /// Applies a recipe where it stands: an instance of its own, which `as` makes known by a name.
+    pub(super) fn apply_recipe(
+        &mut self,
+        recipe: &Rc<Recipe>,
+        given: Vec<Arg>,
+        site: Site,
+        span: Span,
+        scope: &mut Scope,
+    ) -> Out<Value> {
+        let segment = site.name.map_or(&recipe.segment, |name| &name.text);
+        let Some(path) = self.path_in(scope, segment) else {
+            let message = "a `fn` has no parameters, so it makes no layers of its own";
+            let error = Diagnostic::error("E0217", message, span, "this layer would have parameters");
+            return Err(self.report(error.help("make it a `layer`, or hand the layer in")));
+        };
+        if recipe.has_parameters() {
+            self.claim(&path, site.name.map_or(site.at, |name| name.span))?;
+        }
+        let value = self.apply_instance(recipe, &path, given, span);
+        if let Some(name) = site.name {
+            scope.bind(name, Value::Instance(Rc::clone(recipe), path));
+        }
+        value
+    }
+
+    /// The path of a part of a body; `None` where a body keeps no parameters.
+    pub(super) fn path_in(&self, scope: &Scope, segment: &str) -> Option<String> {
+        match &scope.home {
+            Home::None => None,
+            Home::Body(path) => Some(joined(path, segment)),
+            Home::Train => Some(segment.to_string()),
+        }
+    }
+
+    /// Notes where the layer of a path is made. Two of one path would share their parameters unseen.
+    pub(super) fn claim(&mut self, path: &str, at: Span) -> Out<()> {
+        let first = *self.made.entry(path.to_string()).or_insert(at);
+        if first == at {
+            return Ok(());
+        }
+        let message = format!("two layers are called `{path}`");
+        Err(self.report(Diagnostic::error("E0202", message, at, "the second").label(first, "the first")))
+    }
+
+    pub(super) fn apply_instance(&mut self, recipe: &Recipe, path: &str, given: Vec<Arg>, span: Span) -> Out<Value> {
+        match &recipe.layers {
+            Layers::One { item, hyper } => self.apply_layer(item, hyper, path, given, span),
+            Layers::Repeat { times, of } => self.apply_repeated(*times, of, path, given, span),
+        }
+    }
+
+    fn apply_layer(
+        &mut self,
+        item: &Item,
+        hyper: &[(String, Bound)],
+        path: &str,
+        given: Vec<Arg>,
+        span: Span,
+    ) -> Out<Value> {
+        let ItemKind::Layer(layer) = &item.kind else { return Err(Reported) };
+        let given = self.assign(&layer.name, &layer.inputs, given, span)?;
+        self.inside(span, &layer.name.text, |this| {
+            let mut scope = Scope::default();
+            for (name, bound) in hyper {
+                scope.insert(name, bound.clone());
+            }
+            scope.home = Home::Body(path.to_string());
+            this.name_uses(layer);
+            this.bind_inputs(&layer.name, &layer.inputs, given, &mut scope)?;
+            let (value, at) = this.body(&layer.body, &mut scope, layer.name.span)?;
+            match &layer.result {
+                Some(ty) => this.check_result(value, at, ty, &mut scope),
+                None => Ok(value),
+            }
+        })
+    }
+
+    /// Each on what the one before it gives; further inputs are the same for all.
+    fn apply_repeated(&mut self, times: usize, of: &Value, path: &str, given: Vec<Arg>, span: Span) -> Out<Value> {
+        let Some((first, further)) = given.split_first() else {
+            let message = "what is repeated is not given its input";
+            return Err(self.error("E0212", message, span, "in this call"));
+        };
+        let mut value = first.value.clone();
+        for number in 0..times {
+            let input = Arg { value, ..first.clone() };
+            let given = std::iter::once(input).chain(further.iter().cloned()).collect();
+            value = match of {
+                Value::Recipe(recipe) => {
+                    self.apply_instance(recipe, &joined(path, &number.to_string()), given, span)?
+                }
+                Value::Instance(recipe, own) => self.apply_instance(recipe, own, given, span)?,
+                Value::Item(item) => self.apply_function(item, given, span)?,
+                _ => return Err(Reported),
+            };
+        }
+        Ok(value)
+    }
+
+    /// `repeat(times, layer)`.
+    pub(super) fn repeat(&mut self, times: &Bound, of: Value, span: Span) -> Out<Value> {
+        let at = times.origin.span;
+        let whole = self.whole(&times.value, "a count", at)?;
+        let Some(count) = usize::try_from(whole).ok().filter(|count| *count <= MAX_CALLS) else {
+            let message = format!("a layer is repeated between 0 and {MAX_CALLS} times, and this is {whole}");
+            return Err(self.error("E0213", message, at, "here"));
+        };
+        let of = match of {
+            Value::Item(item) => match &item.kind {
+                ItemKind::Layer(layer) => Value::Recipe(self.recipe(&item, layer, span, Vec::new(), span)?),
+                _ => Value::Item(item),
+            },
+            other => other,
+        };
+        let segment = match &of {
+            Value::Recipe(recipe) => recipe.segment.clone(),
+            _ => "repeat".to_string(),
+        };
+        Ok(Value::Recipe(Rc::new(Recipe { layers: Layers::Repeat { times: count, of }, segment })))
+    }
+
+    /// The names of the uses of layers in a body: `dense_1`, `dense_2`, in the order of the text, whether taken or not.
+    fn name_uses(&mut self, layer: &Layer) {
+        if !self.named.insert(layer.name.span) {
+            return;
+        }
+        let mut names: Vec<Name> = Vec::new();
+        for statement in &layer.body {
+            walk::expressions(statement, &mut |expr| {
+                if let ExprKind::Name(name) = &expr.kind {
+                    names.push(Name { text: name.text.clone(), span: expr.span });
+                }
+            });
+        }
+        names.sort_by_key(|name| name.span.start);
+        let mut counts: HashMap<String, usize> = HashMap::new();
+        for name in names {
+            let handed_in = layer.hyper.iter().find(|param| param.name.text == name.text);
+            let is_layer = match handed_in {
+                Some(param) => matches!(&param.ty, Some(Type { kind: TypeKind::Word(Word::Layer), .. })),
+                None => {
+                    let item = self.library.find(&name.text, self.sources, &mut self.found);
+                    item.is_some_and(|item| matches!(item.kind, ItemKind::Layer(_)))
+                }
+            };
+            if is_layer {
+                let count = counts.entry(name.text.clone()).or_default();
+                *count += 1;
+                self.segments.insert(name.span, format!("{}_{count}", name.text));
+            }
+        }
+    }
+
+    /// A recipe that was handed in is another instance at each place that names it.
+    pub(super) fn at_its_place(&self, value: Value, at: Span) -> Value {
+        match (value, self.segments.get(&at)) {
+            (Value::Recipe(recipe), Some(segment)) => {
+                let (layers, segment) = (recipe.layers.clone(), segment.clone());
+                Value::Recipe(Rc::new(Recipe { layers, segment }))
+            }
+            (value, _) => value,
+        }
+    }
+
+    /// `head.w`: a parameter of a layer that was applied before.
+    pub(super) fn part(&mut self, base: &Expr, part: &Name, span: Span, scope: &mut Scope) -> Out<Value> {
+        let (mut base, mut segments) = (base, part.text.clone());
+        while let ExprKind::Field(inner, name) = &base.kind {
+            (base, segments) = (inner, format!("{}.{segments}", name.text));
+        }
+        let Value::Instance(_, own) = self.value(base, scope)? else {
+            return Err(self.later(Later::Part, span));
+        };
+        if let Some(id) = self.param_of.get(&joined(&own, &segments)) {
+            let ty = self.params[id.0 as usize].ty.clone();
+            return Ok(Value::Tensor(self.leaf(Leaf::Param(*id), ty, span)));
+        }
+        let prefix = joined(&own, "");
+        let known: Vec<String> =
+            self.params.iter().filter_map(|param| param.path.strip_prefix(&prefix)).map(str::to_string).collect();
+        let error = Diagnostic::error("E0201", format!("no parameter is called `{segments}`"), part.span, "unknown")
+            .label(base.span, "of this layer");
+        let help = match nearest(&segments, known.iter().map(String::as_str)) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None if known.is_empty() => "its parameters are known after it was applied".to_string(),
+            None => format!("it has {}", known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")),
+        };
+        Err(self.report(error.help(help)))
+    }
+}
+
+/// A part of what has a path; the model has none.
+fn joined(path: &str, segment: &str) -> String {
+    if path.is_empty() { segment.to_string() } else { format!("{path}.{segment}") }
+}

@@ -1,0 +1,150 @@
+//! Parameters: their paths, shapes and where they start.
+
+use super::call::Arg;
+use super::{Elaborator, Out};
+use crate::check::program;
+use crate::check::shapes::with_origin;
+use crate::check::terms::{Leaf, ParamId, Start};
+use crate::check::types::Type;
+use crate::check::value::{Distribution, Scope, Value};
+use crate::diagnostic::Diagnostic;
+use crate::source::Span;
+use crate::syntax::tree::{self, Expr, ExprKind, Function, Init, ItemKind, Name, Target, TypeKind};
+
+impl Elaborator<'_> {
+    /// `param w: [d, units] ~ glorot_uniform`, `param b: [units] = 0`.
+    pub(super) fn param(
+        &mut self,
+        target: &Target,
+        ty: Option<&tree::Type>,
+        init: &Init,
+        span: Span,
+        scope: &mut Scope,
+    ) {
+        let name = match target {
+            Target::One(name) => name,
+            Target::Several(_) | Target::Indexed(..) => {
+                self.error("E0216", "a `param` has one name and a type", span, "this one has not");
+                return;
+            }
+        };
+        let value = self.param_value(name, ty, init, span, scope);
+        scope.bind(name, value.unwrap_or(Value::Wrong));
+    }
+
+    fn param_value(
+        &mut self,
+        name: &Name,
+        ty: Option<&tree::Type>,
+        init: &Init,
+        span: Span,
+        scope: &mut Scope,
+    ) -> Out<Value> {
+        let Some(path) = self.path_in(scope, &name.text) else {
+            let error = Diagnostic::error("E0217", "a `fn` has no parameters", span, "this is one");
+            return Err(self.report(error.help("make it a `layer`")));
+        };
+        let Some(tree::Type { kind: TypeKind::Tensor(tree::Elem::Float, axes), .. }) = ty else {
+            let error =
+                Diagnostic::error("E0216", "a `param` says its shape", name.span, "of this one nothing is known");
+            return Err(self.report(error.help(format!("write `param {}: [rows, columns] = 0`", name.text))));
+        };
+        let mut sizes = Vec::new();
+        for axis in axes {
+            match axis {
+                tree::Axis::Size(size) => sizes.push(self.size(size, scope)?),
+                tree::Axis::Rest(Some(rest), at) => match scope.rest(&rest.text) {
+                    Some(axes) => sizes.extend_from_slice(axes),
+                    None => return Err(self.error("E0201", "nothing is called so", *at, "unknown")),
+                },
+                tree::Axis::Rest(None, at) => return Err(self.error("E0216", "a `param` says its shape", *at, "here")),
+            }
+        }
+        if let Some(open) = sizes.iter().find(|axis| axis.size.settled().is_none()) {
+            let message = format!("a parameter has a settled shape, and `{}` is known only in a run", open.size);
+            let error = Diagnostic::error("E0218", message, name.span, "this parameter");
+            return Err(self.report(with_origin(error, open)));
+        }
+        let ty = Type::float(sizes);
+        if let Some(known) = self.param_of.get(&path) {
+            return self.same_param(*known, ty, name.span);
+        }
+        let start = self.start(&ty, init, scope)?;
+        let id = ParamId(self.params.len() as u32);
+        self.param_of.insert(path.clone(), id);
+        self.params.push(program::Param { path, ty: ty.clone(), start, span: name.span });
+        Ok(Value::Tensor(self.leaf(Leaf::Param(id), ty, name.span)))
+    }
+
+    /// The parameter that is there already: an instance that is used again must ask for the same shape.
+    fn same_param(&mut self, id: ParamId, ty: Type, span: Span) -> Out<Value> {
+        let known = &self.params[id.0 as usize];
+        if known.ty.sizes() == ty.sizes() {
+            return Ok(Value::Tensor(self.leaf(Leaf::Param(id), ty, span)));
+        }
+        let message = format!("`{}` is {} in one use and {ty} in another", known.path, known.ty);
+        let mut error = Diagnostic::error("E0203", message, span, "one parameter has one shape");
+        for axis in known.ty.axes.iter().zip(&ty.axes).filter(|(a, b)| a.size != b.size).flat_map(|(a, b)| [a, b]) {
+            error = with_origin(error, axis);
+        }
+        Err(self.report(error))
+    }
+
+    fn start(&mut self, ty: &Type, init: &Init, scope: &mut Scope) -> Out<Start> {
+        match init {
+            Init::Value(expr) => {
+                let value = self.value(expr, scope)?;
+                let term = self.numbers(value, expr.span)?;
+                let found = self.ty(term);
+                if found.axes.is_empty() || found.sizes() == ty.sizes() {
+                    return Ok(Start::Value(term));
+                }
+                let message = format!("a parameter {ty} does not start from {found}");
+                Err(self.error("E0210", message, expr.span, "write a number, or a value of its shape"))
+            }
+            Init::Draw(expr) => {
+                let Distribution { draw, first, second } = self.distribution(ty, expr, scope)?;
+                Ok(Start::Drawn(draw, first, second))
+            }
+        }
+    }
+
+    /// `glorot_uniform`, `he_normal(fan_in = …)`: a `[in, out]` matrix says its fans itself.
+    pub(super) fn distribution(&mut self, ty: &Type, expr: &Expr, scope: &mut Scope) -> Out<Distribution> {
+        let (callee, arguments) = match &expr.kind {
+            ExprKind::Call(callee, arguments) => (&**callee, self.arguments(arguments, scope)?),
+            _ => (expr, Vec::new()),
+        };
+        let value = match self.value(callee, scope)? {
+            Value::Item(item) => {
+                let given = match &item.kind {
+                    ItemKind::Fn(function) => self.with_fans(function, arguments, ty, expr.span),
+                    _ => arguments,
+                };
+                self.apply_function(&item, given, expr.span)?
+            }
+            other => other,
+        };
+        match value {
+            Value::Distribution(distribution) => Ok(distribution),
+            other => {
+                let message = format!("behind `~` stands a distribution, and this is {}", other.noun());
+                Err(self.error("E0211", message, expr.span, "here"))
+            }
+        }
+    }
+
+    fn with_fans(&mut self, function: &Function, mut given: Vec<Arg>, ty: &Type, span: Span) -> Vec<Arg> {
+        let [fan_in, fan_out] = &ty.axes[..] else { return given };
+        for (word, axis) in [("fan_in", fan_in), ("fan_out", fan_out)] {
+            let wanted = function.params.iter().any(|param| param.name.text == word);
+            let named = given.iter().any(|arg| arg.name.as_ref().is_some_and(|name| name.text == word));
+            if let (true, false, Some(size)) = (wanted, named, axis.size.settled()) {
+                let name = Name { text: word.into(), span };
+                let value = Value::Number(crate::check::number::Number::whole(size));
+                given.push(Arg { name: Some(name), ..Arg::plain(value, span) });
+            }
+        }
+        given
+    }
+}
