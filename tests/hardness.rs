@@ -168,7 +168,7 @@ fn broken() -> Vec<Broken> {
         table("nothing", b"", &["E0302", "`d.csv` is empty"]),
         table("only_a_header", b"a,b,c,kind\n", &["E0303", "nothing follows this line"]),
         table("nan_and_inf", b"a,b,c,kind\n1,nan,1,red\n0,-inf,2,blue\n", &["E0308", "d.csv:2:3", "Help"]),
-        table("a_missing_cell", b"a,b,c,kind\n1,,1,red\n0,1,2,blue\n", &["E0306", "d.csv:2:3", "Help"]),
+        table("a_missing_cell", b"a,b,c,kind\n1,,1,red\n0,1,2,red\n", &["E0306", "d.csv:2:3", "Help"]),
         table("binary_garbage", &garbage(100_000), &["E0301", "is not a text file"]),
         table("a_line_without_end", &vec![b'x'; 1 << 20], &["E0303", "d.csv:1:1"]),
         table(

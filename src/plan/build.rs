@@ -40,6 +40,7 @@ pub fn plan(request: &Request) -> Result<Plan, String> {
         plan,
         places: HashMap::new(),
         ready: Vec::new(),
+        read_by: Vec::new(),
         stage: 0,
         readers: readers(request),
     };
@@ -84,6 +85,8 @@ pub(super) struct Builder<'g> {
     pub places: HashMap<NodeId, Place>,
     /// The first kernel that may read each buffer.
     ready: Vec<usize>,
+    /// The kernels that read each buffer, in their order.
+    read_by: Vec<Vec<usize>>,
     /// The first kernel of the present stage.
     pub stage: usize,
     /// How often each node is read; a root is read once more.
@@ -263,7 +266,6 @@ impl Builder<'_> {
             }
             at += 1;
         }
-        let candidates = (self.stage..self.plan.kernels.len()).rev();
         let fits = |kernel: usize| -> Option<(usize, Level)> {
             let body = self.plan.kernels[kernel].looped()?;
             let level = if body.shape == shape {
@@ -282,19 +284,22 @@ impl Builder<'_> {
             };
             inputs.iter().all(here).then_some((kernel, level))
         };
-        let holds = |kernel: usize| {
-            inputs.iter().any(|input| matches!(self.places[input], Place::Held(home, ..) if home == kernel))
+        let latest = |mut kernels: Vec<usize>| {
+            kernels.retain(|kernel| *kernel >= self.stage);
+            kernels.sort_unstable_by_key(|kernel| std::cmp::Reverse(*kernel));
+            kernels.dedup();
+            kernels.into_iter().find_map(fits)
         };
-        let shares = |kernel: usize| {
-            let reads = self.plan.kernels[kernel].reads();
-            inputs.iter().any(|input| match &self.places[input] {
-                Place::View(View { buffer: Some(buffer), .. })
-                | Place::Held(_, _, Some(View { buffer: Some(buffer), .. })) => reads.contains(buffer),
-                _ => false,
-            })
-        };
-        let first = candidates.clone().filter(|kernel| holds(*kernel)).find_map(fits);
-        first.or_else(|| candidates.filter(|kernel| shares(*kernel)).find_map(fits))
+        let holds = inputs.iter().filter_map(|input| match self.places[input] {
+            Place::Held(home, ..) => Some(home),
+            _ => None,
+        });
+        let shares = inputs.iter().filter_map(|input| match &self.places[input] {
+            Place::View(View { buffer: Some(buffer), .. })
+            | Place::Held(_, _, Some(View { buffer: Some(buffer), .. })) => Some(&self.read_by[buffer.0 as usize]),
+            _ => None,
+        });
+        latest(holds.collect()).or_else(|| latest(shares.flatten().copied().collect()))
     }
 
     /// Opens a pass over a shape.
@@ -304,6 +309,9 @@ impl Builder<'_> {
     }
 
     pub(super) fn push(&mut self, kernel: usize, instruction: Instruction) -> Register {
+        if let Instruction::Load(View { buffer: Some(buffer), .. }, _) = &instruction {
+            self.reads(kernel, *buffer);
+        }
         match self.plan.kernels[kernel].looped_mut() {
             Some(body) => {
                 body.instructions.push(instruction);
@@ -311,6 +319,10 @@ impl Builder<'_> {
             }
             None => 0,
         }
+    }
+
+    pub(super) fn reads(&mut self, kernel: usize, buffer: BufferId) {
+        self.read_by[buffer.0 as usize].push(kernel);
     }
 
     /// A node as a register of a kernel.
@@ -437,6 +449,7 @@ impl Builder<'_> {
     pub(super) fn buffer(&mut self, shape: &[usize], ready: usize) -> BufferId {
         self.plan.buffers.push(Buffer { len: shape.iter().product(), offset: 0, kept: false });
         self.ready.push(ready);
+        self.read_by.push(Vec::new());
         BufferId(self.plan.buffers.len() as u32 - 1)
     }
 

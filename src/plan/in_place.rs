@@ -1,18 +1,44 @@
 //! Next values that are written over the present ones.
 
 use super::build::Builder;
-use super::kernel::{Body, BufferId, Instruction, Level, Output};
+use super::kernel::{Body, BufferId, Instruction, Kernel, Level, Output};
 use crate::ir::NodeId;
+use std::collections::{HashMap, HashSet};
+
+/// Where buffers are written first and read last, by number of the kernel.
+#[derive(Default)]
+struct Uses {
+    writer: HashMap<BufferId, usize>,
+    last_reader: HashMap<BufferId, usize>,
+}
+
+impl Uses {
+    fn of(kernels: &[Kernel]) -> Uses {
+        let mut uses = Uses::default();
+        for (at, kernel) in kernels.iter().enumerate() {
+            for buffer in kernel.writes() {
+                uses.writer.entry(buffer).or_insert(at);
+            }
+            for buffer in kernel.reads() {
+                uses.last_reader.insert(buffer, at);
+            }
+        }
+        uses
+    }
+}
 
 impl Builder<'_> {
     /// The next value of a parameter is written over the present one where nothing reads that any more; else copied.
     pub(super) fn write_in_place(&mut self) {
-        let roots: Vec<NodeId> = self.request.stages.iter().flatten().copied().collect();
+        let mut uses = Uses::of(&self.plan.kernels);
+        let places: HashMap<NodeId, usize> =
+            self.request.stages.iter().flatten().enumerate().map(|(at, root)| (*root, at)).collect();
+        let fed: HashMap<u32, BufferId> = self.plan.inputs.iter().copied().collect();
+        let is_fed: HashSet<BufferId> = fed.values().copied().collect();
+        let mut renamed: HashMap<BufferId, BufferId> = HashMap::new();
         for (root, number) in self.request.updates {
-            let Some(at) = roots.iter().position(|other| other == root) else { continue };
-            let found = self.plan.inputs.iter().find(|(known, _)| known == number);
-            let Some((_, input)) = found.copied() else { continue };
-            let Output::Buffer(made) = self.plan.outputs[at].clone() else {
+            let (Some(at), Some(input)) = (places.get(root), fed.get(number).copied()) else { continue };
+            let Output::Buffer(made) = self.plan.outputs[*at].clone() else {
                 // A scalar fills it: through a buffer of its own.
                 let view = self.view(*root);
                 self.plan.copies.extend(view.buffer.map(|from| (from, input)));
@@ -24,20 +50,20 @@ impl Builder<'_> {
             if made == input {
                 continue;
             }
-            if self.can_take(made, input) {
-                self.rename(made, input);
-            } else {
-                self.plan.copies.push((made, input));
+            match uses.writer.get(&made).copied().filter(|_| !is_fed.contains(&made) && !renamed.contains_key(&made)) {
+                Some(writer) if self.can_take(made, input, writer, &uses) => {
+                    uses.writer.insert(input, writer);
+                    renamed.insert(made, input);
+                }
+                _ => self.plan.copies.push((made, input)),
             }
         }
+        self.rename(&renamed);
     }
 
     /// Whether a buffer may lie where an input lies.
-    fn can_take(&self, made: BufferId, input: BufferId) -> bool {
-        let fed = |buffer: BufferId| self.plan.inputs.iter().any(|(_, known)| *known == buffer);
-        let writer = self.plan.kernels.iter().position(|kernel| kernel.writes().contains(&made));
-        let (Some(writer), false) = (writer, fed(made)) else { return false };
-        if self.plan.kernels[writer + 1..].iter().any(|kernel| kernel.reads().contains(&input)) {
+    fn can_take(&self, made: BufferId, input: BufferId, writer: usize, uses: &Uses) -> bool {
+        if uses.last_reader.get(&input).is_some_and(|last| *last > writer) || uses.writer.contains_key(&input) {
             return false;
         }
         let Body::Loop(body) = &self.plan.kernels[writer].body else { return false };
@@ -49,14 +75,13 @@ impl Builder<'_> {
             Instruction::Load(view, level) if view.buffer == Some(input) => view.is_whole() && *level == Level::Full,
             _ => true,
         };
-        let untaken = !self.plan.kernels.iter().any(|kernel| kernel.writes().contains(&input));
-        untaken && body.instructions.iter().any(stored) && body.instructions.iter().all(in_step)
+        body.instructions.iter().any(stored) && body.instructions.iter().all(in_step)
     }
 
-    fn rename(&mut self, from: BufferId, to: BufferId) {
+    fn rename(&mut self, renamed: &HashMap<BufferId, BufferId>) {
         let rename = |buffer: &mut BufferId| {
-            if *buffer == from {
-                *buffer = to;
+            if let Some(to) = renamed.get(buffer) {
+                *buffer = *to;
             }
         };
         for kernel in &mut self.plan.kernels {
@@ -78,6 +103,8 @@ impl Builder<'_> {
                 rename(buffer);
             }
         }
-        self.plan.buffers[from.0 as usize].kept = false;
+        for from in renamed.keys() {
+            self.plan.buffers[from.0 as usize].kept = false;
+        }
     }
 }

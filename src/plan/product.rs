@@ -29,6 +29,7 @@ impl Builder<'_> {
         let kernel = self.plan.kernels.len();
         let out = self.buffer(&shape, kernel + 1);
         let [batches, rows, depth] = sizes_a;
+        [a.0, b.0].into_iter().for_each(|buffer| self.reads(kernel, buffer));
         let matrices = Matrices { batch: batches, rows, depth, columns: sizes_b[2], a, b, out };
         let mut body = Loop::new(shape.clone(), Some(batch.len() + free_a.len()));
         let view = View::whole(out, shape);

@@ -193,9 +193,7 @@ impl<'p> Run<'p> {
             return Err(Trouble::NotFinite { message, origin });
         }
         for (at, param) in self.program.params.iter().filter(|param| param.trainable).enumerate() {
-            // A sum that is not finite has a part that is not, or is too large to be of use.
-            let sum: f32 = cpu.output(1 + at).iter().map(|x| x.abs()).sum();
-            if !sum.is_finite() {
+            if !cpu.is_finite(1 + at) {
                 let message = format!("the gradient of `{}` in step {number} is not finite", param.path);
                 let origin = self.origin(self.program.gradients[at])?;
                 return Err(Trouble::NotFinite { message, origin });

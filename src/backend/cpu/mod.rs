@@ -20,6 +20,7 @@ use crate::plan::{self, Body, BufferId, Kernel, Output, Plan};
 use code::Code;
 use pool::Pool;
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use tile::{Scratch, Share};
 
@@ -115,6 +116,23 @@ impl Cpu {
         }
     }
 
+    /// Whether a root has no infinity and no NaN.
+    pub fn is_finite(&self, root: usize) -> bool {
+        let values = self.output(root);
+        if values.len() < ALONE || self.pool.threads() == 1 {
+            return finite(values);
+        }
+        let share = values.len().div_ceil(self.pool.threads());
+        let found = AtomicBool::new(true);
+        self.pool.run(&|thread| {
+            let own = values.chunks(share).nth(thread).unwrap_or_default();
+            if !finite(own) {
+                found.store(false, Ordering::Relaxed);
+            }
+        });
+        found.into_inner()
+    }
+
     /// A root that is one number.
     pub fn scalar(&self, root: usize) -> f64 {
         match &self.plan.outputs[root] {
@@ -188,6 +206,13 @@ impl Cpu {
         }
         Ok(())
     }
+}
+
+/// Without a branch for each element, so that it becomes vector instructions.
+fn finite(values: &[f32]) -> bool {
+    const EXPONENT: u32 = 0x7f80_0000;
+    let unbounded = |chunk: &[f32]| chunk.iter().fold(false, |any, x| any | (x.to_bits() & EXPONENT == EXPONENT));
+    !values.chunks(4096).any(unbounded)
 }
 
 fn run_loop(
