@@ -22,6 +22,8 @@ const ROOMS: &[Room] = &[
     room("main", &["*"]),
     room("cli", &["*"]),
     room("io", &["source", "diagnostic"]),
+    room("interrupt", &["io"]),
+    room("progress", &["train"]),
     room("source", &[]),
     room("diagnostic", &["source"]),
     room("syntax", &["source", "diagnostic"]),
@@ -55,6 +57,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("vulkano", &["backend/vulkan"]),
     ("naga", &["backend/vulkan"]),
     ("rustyline", &["repl"]),
+    ("indicatif", &["progress.rs"]),
+    ("signal_hook", &["interrupt.rs"]),
 ];
 
 /// The only places that may name `std::fs`.
