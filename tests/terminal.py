@@ -2,6 +2,7 @@
 to standard output, then a line `status N`.
 
 whole   to its end
+stop    once it has drawn an evaluation, the program gets a Ctrl-C
 narrow  once it has drawn, the terminal gets 40 columns; a line `===` stands before what is drawn then, and after a
         while the program gets a Ctrl-C
 close   once it has drawn, the terminal is gone
@@ -52,10 +53,14 @@ def show(part):
 ended = False
 if how != "whole":
     drawn = b""
-    while b"loss" not in drawn and not ended:
+    wanted = b"valid loss" if how == "stop" else b"loss"
+    while wanted not in drawn and not ended:
         part, ended = read(0.05)
         drawn += part
-    if how == "narrow":
+    if how == "stop":
+        show(drawn)
+        os.kill(child, signal.SIGINT)
+    elif how == "narrow":
         resize(terminal, 40)
         read(0.3)
         show(b"===\n")
