@@ -1,7 +1,7 @@
 //! The one door to files: everything that reads or writes one does it through these functions.
 
 use std::cell::Cell;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{Error, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
@@ -100,10 +100,10 @@ pub struct Log {
 }
 
 impl Log {
-    /// Opens a file to append to it, and creates it where there is none.
-    pub fn open(path: &Path) -> Result<Log, Diagnostic> {
-        let file = OpenOptions::new().create(true).append(true).open(path);
-        file.map(|file| Log { path: path.to_path_buf(), file })
+    /// Starts a file anew.
+    pub fn new(path: &Path) -> Result<Log, Diagnostic> {
+        File::create(path)
+            .map(|file| Log { path: path.to_path_buf(), file })
             .map_err(|cause| failure(UNWRITABLE, "write", path, &cause))
     }
 

@@ -94,8 +94,7 @@ pub fn lowered(program: &Program) -> Result<Lowered, u8> {
         complain(&format!("this is a mistake of mlx itself, please report it: {broken}"));
         FAILED
     })?;
-    let most = program.data.rows.iter().max().copied().unwrap_or(0);
-    memory::refuse(&lowered, most).map_err(|message| {
+    memory::refuse(&lowered, program.data.rows).map_err(|message| {
         complain(&message);
         WRONG
     })?;
