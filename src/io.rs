@@ -1,6 +1,7 @@
 //! The one door to files: everything that reads or writes one does it through these functions.
 
-use std::fs::{self, File, OpenOptions};
+use std::cell::Cell;
+use std::fs::{self, File};
 use std::io::{Error, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
@@ -18,6 +19,10 @@ pub fn failure(code: &'static str, attempt: &str, path: &Path, cause: &Error) ->
         ErrorKind::NotFound => "it does not exist".to_string(),
         ErrorKind::PermissionDenied => "permission denied".to_string(),
         ErrorKind::IsADirectory => "it is a folder".to_string(),
+        ErrorKind::NotADirectory => "a part of its path is no folder".to_string(),
+        ErrorKind::AlreadyExists => "it is there already, and is no folder".to_string(),
+        ErrorKind::StorageFull => "the disk is full".to_string(),
+        ErrorKind::ReadOnlyFilesystem => "the disk is read-only".to_string(),
         _ => cause.to_string(),
     };
     let message = format!("cannot {attempt} `{}`: {cause}", path.display());
@@ -60,6 +65,27 @@ pub fn create_new_folder(path: &Path) -> Result<bool, Diagnostic> {
     }
 }
 
+thread_local! {
+    static ROOM: Cell<Option<usize>> = const { Cell::new(None) };
+}
+
+/// Does something on a disk with room for so many bytes more, as far as this thread is concerned: how tests fill a disk.
+pub fn with_room<T>(bytes: usize, what: impl FnOnce() -> T) -> T {
+    let before = ROOM.replace(Some(bytes));
+    let done = what();
+    ROOM.set(before);
+    done
+}
+
+/// All bytes that go to a file go through here.
+fn put(file: &mut File, bytes: &[u8]) -> std::io::Result<()> {
+    let Some(room) = ROOM.get() else { return file.write_all(bytes) };
+    let fitting = bytes.len().min(room);
+    ROOM.set(Some(room - fitting));
+    file.write_all(&bytes[..fitting])?;
+    if fitting < bytes.len() { Err(ErrorKind::StorageFull.into()) } else { Ok(()) }
+}
+
 /// Writes a whole file: to the side, synced, then renamed, so that readers see the old bytes or the new ones.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Diagnostic> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -72,7 +98,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Diagnostic> {
             side.permissions(fs::Permissions::from_mode(0o666));
         }
         let mut side = side.tempfile_in(folder)?;
-        side.write_all(bytes)?;
+        put(side.as_file_mut(), bytes)?;
         side.as_file().sync_all()?;
         side.persist(path).map_err(|failed| failed.error)?;
         Ok(())
@@ -87,17 +113,17 @@ pub struct Log {
 }
 
 impl Log {
-    /// Opens a file to append to it, and creates it where there is none.
-    pub fn open(path: &Path) -> Result<Log, Diagnostic> {
-        let file = OpenOptions::new().create(true).append(true).open(path);
-        file.map(|file| Log { path: path.to_path_buf(), file })
+    /// Starts a file anew.
+    pub fn new(path: &Path) -> Result<Log, Diagnostic> {
+        File::create(path)
+            .map(|file| Log { path: path.to_path_buf(), file })
             .map_err(|cause| failure(UNWRITABLE, "write", path, &cause))
     }
 
     /// Appends one line; the text has no line break of its own.
     pub fn line(&mut self, text: &str) -> Result<(), Diagnostic> {
         let line = format!("{text}\n");
-        self.file.write_all(line.as_bytes()).map_err(|cause| failure(UNWRITABLE, "write", &self.path, &cause))
+        put(&mut self.file, line.as_bytes()).map_err(|cause| failure(UNWRITABLE, "write", &self.path, &cause))
     }
 }
 
@@ -122,4 +148,12 @@ pub fn memory() -> Option<u64> {
     let known = fs::read_to_string("/proc/meminfo").ok()?;
     let line = known.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
     line.trim().trim_end_matches(" kB").parse::<u64>().ok().map(|kilobytes| kilobytes * 1024)
+}
+
+/// Whether whoever started this process had it ignore a signal; `false` where the system does not say.
+pub fn ignores(signal: i32) -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = line.and_then(|line| u64::from_str_radix(line.trim(), 16).ok()).unwrap_or(0);
+    ignored >> (signal - 1) & 1 == 1
 }

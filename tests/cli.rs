@@ -21,8 +21,6 @@ pub fn trials() -> Vec<Trial> {
             a_loss_that_is_not_finite_keeps_the_last_weights,
         ),
         trial("cli::a_folder_that_cannot_be_written", a_folder_that_cannot_be_written),
-        #[cfg(unix)]
-        trial("cli::an_interrupted_run_keeps_its_weights", an_interrupted_run_keeps_its_weights),
         trial("cli::a_reader_that_goes_away_is_no_failure", a_reader_that_goes_away_is_no_failure),
         trial("cli::eval_gives_what_training_reported", eval_gives_what_training_reported),
         trial("cli::predict_brings_its_transforms_along", predict_brings_its_transforms_along),
@@ -157,8 +155,8 @@ fn a_loss_that_is_not_finite_keeps_the_last_weights() {
     let output = mlx(folder.path(), &arguments);
     assert_eq!(output.status.code(), Some(3), "{}", told(&output));
     assert!(told(&output).contains("E0401") && told(&output).contains("of step 2 is"), "{}", told(&output));
-    // Drawn where it was made: in `mse` of the standard library, for the loss of the file.
-    assert!(told(&output).contains("gives a number that is not finite"), "{}", told(&output));
+    // Drawn where it was made: the rate is infinite in 32 bits, and so is the parameter after one step.
+    assert!(told(&output).contains("a number that is not finite"), "{}", told(&output));
     assert!(told(&output).contains("minimize mse(model(x), y)"), "{}", told(&output));
     let events = events(&output);
     assert_eq!(events.last().expect("an end")["reason"], "failed");
@@ -174,29 +172,6 @@ fn a_folder_that_cannot_be_written() {
         assert_eq!(output.status.code(), Some(3), "{}", told(&output));
         assert!(told(&output).contains("E0332") && !told(&output).contains("panicked"), "{}", told(&output));
     }
-}
-
-#[cfg(unix)]
-fn an_interrupted_run_keeps_its_weights() {
-    use std::io::{BufRead, BufReader};
-    use std::process::{Command, Stdio};
-    let folder = folder();
-    let mut child = Command::new(env!("CARGO_BIN_EXE_mlx"))
-        .args(["train", "linear.mlx", "--set", "η=0.01", "--steps", "100000000", "--json", "--out", "run"])
-        .current_dir(folder.path())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("the binary runs");
-    let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
-    let first = lines.find(|line| line.as_ref().is_ok_and(|line| line.contains("\"step\":3,")));
-    assert!(first.is_some());
-    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill");
-    assert!(killed.success());
-    let last = lines.map_while(Result::ok).last().expect("an end");
-    assert!(last.contains("interrupted"), "{last}");
-    assert_eq!(child.wait().expect("it ends").code(), Some(130));
-    let bytes = fs::read(folder.path().join("run/last.safetensors")).expect("weights");
-    weights::from_bytes("last", &bytes, None).expect("readable weights");
 }
 
 fn a_reader_that_goes_away_is_no_failure() {

@@ -22,7 +22,7 @@ fn files_are_replaced_whole() {
     io::write(&file, b"two").expect("written");
     assert_eq!(io::read(&file).expect("read"), b"two");
     assert_eq!(std::fs::read_dir(&inner).expect("a folder").count(), 1, "nothing is left beside it");
-    let mut log = io::Log::open(&inner.join("log")).expect("a log");
+    let mut log = io::Log::new(&inner.join("log")).expect("a log");
     log.line("a").expect("written");
     log.line("b").expect("written");
     assert_eq!(io::read(&inner.join("log")).expect("read"), b"a\nb\n");

@@ -9,8 +9,10 @@ mod cli;
 mod data;
 mod editors;
 mod fuzz;
+mod hardness;
 mod io;
 mod learning;
+mod models;
 mod number;
 mod ops;
 mod record;
@@ -22,6 +24,7 @@ mod source;
 mod spec;
 mod split;
 mod syntax;
+mod terminal;
 mod weights;
 
 fn main() {
@@ -33,8 +36,10 @@ fn main() {
     trials.extend(data::trials());
     trials.extend(editors::trials());
     trials.extend(fuzz::trials());
+    trials.extend(hardness::trials());
     trials.extend(io::trials());
     trials.extend(learning::trials());
+    trials.extend(models::trials());
     trials.extend(number::trials());
     trials.extend(ops::trials());
     trials.extend(record::trials());
@@ -46,6 +51,7 @@ fn main() {
     trials.extend(syntax::trials());
     trials.extend(spec::trials());
     trials.extend(split::trials());
+    trials.extend(terminal::trials());
     trials.extend(weights::trials());
     libtest_mimic::run(&arguments, trials).exit()
 }

@@ -104,8 +104,10 @@ fn event_lines() {
 fn metrics_grow_by_lines() {
     let folder = tempfile::tempdir().expect("a folder");
     let event = Event::End { step: 2, reason: Reason::Done, seconds: 0.5, peak_rss_bytes: 1 };
+    // A run in the folder of another starts its own.
     for _ in 0..2 {
-        Metrics::open(folder.path()).expect("a file").add(&event).expect("written");
+        let mut metrics = Metrics::open(folder.path()).expect("a file");
+        (0..2).for_each(|_| metrics.add(&event).expect("written"));
     }
     let text = std::fs::read_to_string(folder.path().join("metrics.jsonl")).expect("a text");
     assert_eq!(text, format!("{0}\n{0}\n", event.line()));

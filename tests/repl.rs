@@ -52,7 +52,7 @@ impl Write for Heard {
 fn enter_while(session: &mut Session, entry: &str, stop: &dyn Fn() -> bool) -> (Outcome, String) {
     let heard = Heard::default();
     let (mut out, mut err) = (heard.clone(), heard.clone());
-    let outcome = session.enter(entry, &mut Console { out: &mut out, err: &mut err, colour: false, stop });
+    let outcome = session.enter(entry, &mut Console { out: &mut out, err: &mut err, colour: false, live: false, stop });
     let text = String::from_utf8(heard.0.borrow().clone()).expect("text");
     // Drawings end lines with spaces.
     (outcome, text.lines().map(|line| format!("{}\n", line.trim_end())).collect())

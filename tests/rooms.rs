@@ -22,6 +22,8 @@ const ROOMS: &[Room] = &[
     room("main", &["*"]),
     room("cli", &["*"]),
     room("io", &["source", "diagnostic"]),
+    room("interrupt", &["io"]),
+    room("progress", &["train"]),
     room("source", &[]),
     room("diagnostic", &["source"]),
     room("syntax", &["source", "diagnostic"]),
@@ -38,7 +40,10 @@ const ROOMS: &[Room] = &[
     room("report", &["io", "source", "diagnostic", "train"]),
     room("ide", &["source", "diagnostic", "syntax", "check"]),
     room("lsp", &["io", "source", "diagnostic", "syntax", "check", "ide"]),
-    room("repl", &["io", "source", "diagnostic", "syntax", "ir", "check", "compile", "lower", "backend", "train"]),
+    room(
+        "repl",
+        &["io", "source", "diagnostic", "syntax", "ir", "check", "compile", "lower", "backend", "train", "progress"],
+    ),
 ];
 
 /// An outside crate and the only places that may name it (each a start of a path under `src/`).
@@ -55,6 +60,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("vulkano", &["backend/vulkan"]),
     ("naga", &["backend/vulkan"]),
     ("rustyline", &["repl"]),
+    ("indicatif", &["progress.rs"]),
+    ("signal_hook", &["interrupt.rs"]),
 ];
 
 /// The only places that may name `std::fs`.

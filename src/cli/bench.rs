@@ -1,13 +1,12 @@
 //! `mlx bench FILE [NAME]`: the time of a step, whole and by kernel.
 
-use super::load::{complain, load, program};
-use super::train::lowered;
+use super::load::{complain, load, lowered, print, program};
 use super::{FAILED, WRONG};
 use crate::io;
 use crate::train::run::{Run, Trouble};
-use crate::train::schedule;
+use crate::train::schedule::Schedule;
 use serde_json::json;
-use std::io::Write;
+use std::fmt::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -44,7 +43,7 @@ pub fn run(arguments: &Bench, started: Instant) -> ExitCode {
 
 fn bench(arguments: &Bench, started: Instant) -> Result<(), u8> {
     let failed = |trouble: Trouble| {
-        complain(&trouble.message);
+        complain(trouble.message());
         FAILED
     };
     let mut loaded = load(&arguments.file, &arguments.set)?;
@@ -54,7 +53,7 @@ fn bench(arguments: &Bench, started: Instant) -> Result<(), u8> {
         complain("the data could not be read");
         return Err(WRONG);
     };
-    let mut schedule = schedule::planned(&program, program.plan.length);
+    let mut schedule = Schedule::of(&program, program.plan.length);
     schedule.threads = arguments.threads.map_or(schedule.threads, |threads| threads as usize);
     let mut run = Run::new(&lowered, schedule, &data).map_err(failed)?;
     run.take_step().map_err(failed)?;
@@ -75,22 +74,21 @@ fn bench(arguments: &Bench, started: Instant) -> Result<(), u8> {
     let kernels = kernels(&mut run, arguments.steps).map_err(failed)?;
     let arena = run.plan().arena as u64 * 4;
     let peak = io::peak_memory() >> 20;
-    let out = &mut std::io::stdout();
+    let out = &mut String::new();
     if arguments.json {
         let kernels: Vec<_> = kernels.iter().map(|(name, ms)| json!({ "kernel": name, "ms": ms })).collect();
         let bench = json!({
             "steps": arguments.steps, "step_ms_median": median, "step_ms_min": least, "first_step_s": first_step,
             "peak_rss_mb": peak, "arena_bytes": arena, "kernels": kernels,
         });
-        let _ = writeln!(out, "{bench}");
-        return Ok(());
+        return print(&format!("{bench}\n"));
     }
     for (name, ms) in &kernels {
         let _ = writeln!(out, "{ms:>9.4} ms  {name}");
     }
     let _ = writeln!(out, "step: {median:.4} ms in the median, {least:.4} at least, of {} steps", arguments.steps);
     let _ = writeln!(out, "first step {first_step:.3} s after the start; {peak} MB at most, {arena} bytes of arena");
-    Ok(())
+    print(out)
 }
 
 /// Every kernel of a step on its own: its name and its median time in milliseconds.

@@ -1,9 +1,8 @@
 //! `mlx check FILE…`
 
 use super::WRONG;
-use super::load::{load, show};
+use super::load::{load, print, show};
 use crate::diagnostic::{Severity, json};
-use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -29,8 +28,9 @@ pub fn run(arguments: &Check) -> ExitCode {
         for diagnostic in &loaded.checked.found {
             wrong |= diagnostic.severity == Severity::Error;
             if arguments.json {
-                // A reader that has gone away (`| head`) is no mistake of the file's.
-                let _ = writeln!(std::io::stdout(), "{}", json(diagnostic, &loaded.sources));
+                if let Err(status) = print(&format!("{}\n", json(diagnostic, &loaded.sources))) {
+                    return ExitCode::from(status);
+                }
             } else {
                 show(diagnostic, &loaded.sources);
             }

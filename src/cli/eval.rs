@@ -1,11 +1,10 @@
 //! `mlx eval FILE [NAME] --weights W`
 
-use super::load::{Trained, complain, trained};
+use super::load::{Trained, complain, print, trained};
 use super::{FAILED, MISUSED, WRONG};
+use crate::progress::table;
 use crate::train::run::{Run, SPLITS, Trouble};
-use crate::train::schedule;
-use crate::train::table::table;
-use std::io::Write;
+use crate::train::schedule::Schedule;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -38,7 +37,7 @@ pub fn run(arguments: &Eval) -> ExitCode {
 
 fn eval(arguments: &Eval) -> Result<(), u8> {
     let failed = |trouble: Trouble| {
-        complain(&trouble.message);
+        complain(trouble.message());
         FAILED
     };
     if let Some(split) = arguments.split.as_deref().filter(|split| !SPLITS.contains(split)) {
@@ -51,8 +50,8 @@ fn eval(arguments: &Eval) -> Result<(), u8> {
         complain("the data could not be read");
         return Err(WRONG);
     };
-    let mut run = Run::with_fits(&lowered, schedule::planned(&program, program.plan.length), &data, &identity.fits)
-        .map_err(failed)?;
+    let mut run =
+        Run::with_fits(&lowered, Schedule::of(&program, program.plan.length), &data, &identity.fits).map_err(failed)?;
     run.start_from(&weights);
     run.step = identity.steps;
     let mut events = Vec::new();
@@ -63,11 +62,9 @@ fn eval(arguments: &Eval) -> Result<(), u8> {
         complain("the split has no rows");
         return Err(WRONG);
     }
-    let mut out = std::io::stdout();
     if arguments.json {
-        events.iter().for_each(|event| drop(writeln!(out, "{}", event.line())));
+        print(&events.iter().map(|event| event.line() + "\n").collect::<String>())
     } else {
-        let _ = write!(out, "{}", table(&events));
+        print(&table(&events))
     }
-    Ok(())
 }

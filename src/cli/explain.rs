@@ -1,9 +1,8 @@
 //! `mlx explain CODE`
 
 use super::MISUSED;
-use super::load::complain;
+use super::load::{complain, print};
 use crate::diagnostic::codes::{explain, pages};
-use std::io::Write;
 use std::process::ExitCode;
 
 #[derive(clap::Args)]
@@ -14,10 +13,7 @@ pub struct Explain {
 
 pub fn run(arguments: &Explain) -> ExitCode {
     match explain(&arguments.code) {
-        Some(text) => {
-            let _ = write!(std::io::stdout(), "{text}");
-            ExitCode::SUCCESS
-        }
+        Some(text) => print(text).map_or_else(ExitCode::from, |()| ExitCode::SUCCESS),
         None => {
             complain(&format!("there is no code `{}`; near it are\n{}", arguments.code, near(&arguments.code)));
             ExitCode::from(MISUSED)

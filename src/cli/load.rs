@@ -1,7 +1,6 @@
 //! What every command on a file begins with: read it, check it, say what is wrong.
 
-use super::train::lowered;
-use super::{MISUSED, WRONG};
+use super::{FAILED, MISUSED, WRONG, colour};
 use crate::check::program::Program;
 use crate::compile::{self, Checked};
 use crate::diagnostic::{Diagnostic, Severity, draw};
@@ -10,9 +9,11 @@ use crate::lower::program::Program as Lowered;
 use crate::source::Sources;
 use crate::train::dataset::Files;
 use crate::train::identity::Identity;
+use crate::train::memory;
 use crate::train::record::checksum;
 use crate::train::weights::{self, Weights};
-use std::io::{IsTerminal, Write};
+use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+use std::io::Write;
 use std::path::Path;
 
 /// A file, checked, with the data that it names.
@@ -20,6 +21,8 @@ pub struct Loaded {
     pub sources: Sources,
     pub files: Files,
     pub checked: Checked,
+    /// The file as the command line names it.
+    pub name: String,
     /// SHA-256 of the text.
     pub hash: String,
 }
@@ -28,6 +31,7 @@ pub struct Loaded {
 pub fn load(path: &Path, sets: &[String]) -> Result<Loaded, u8> {
     let mut sources = Sources::default();
     let mut files = Files::beside(path);
+    let name = path.display().to_string();
     let (checked, hash) = match io::read_text(&mut sources, path) {
         Err(wrong) => (Checked { programs: Vec::new(), trains: Vec::new(), found: vec![wrong] }, String::new()),
         Ok(source) => {
@@ -38,7 +42,7 @@ pub fn load(path: &Path, sets: &[String]) -> Result<Loaded, u8> {
             (checked, checksum(sources.get(source).text.as_bytes()))
         }
     };
-    Ok(Loaded { sources, files, checked, hash })
+    Ok(Loaded { sources, files, checked, name, hash })
 }
 
 /// The program that a command is about: the named one, or the only one. What is wrong is drawn on standard error; the
@@ -50,7 +54,7 @@ pub fn program(loaded: &mut Loaded, name: Option<&str>) -> Result<Program, u8> {
     if loaded.checked.found.iter().any(|found| found.severity == Severity::Error) {
         return Err(WRONG);
     }
-    let Checked { programs, trains, .. } = &mut loaded.checked;
+    let Checked { programs, trains, .. } = &loaded.checked;
     let at = match (name, programs.len()) {
         (Some(name), _) => programs.iter().position(|program| program.name == name).ok_or_else(|| {
             complain(&format!("no `train` block is called `{name}`; there are: {}", trains.join(", ")));
@@ -58,7 +62,7 @@ pub fn program(loaded: &mut Loaded, name: Option<&str>) -> Result<Program, u8> {
         })?,
         (None, 1) => 0,
         (None, 0) => {
-            complain("the file has no `train` block");
+            complain(&format!("`{}` has no `train` block; `mlx new NAME` writes a file with one", loaded.name));
             return Err(WRONG);
         }
         (None, _) => {
@@ -66,7 +70,20 @@ pub fn program(loaded: &mut Loaded, name: Option<&str>) -> Result<Program, u8> {
             return Err(MISUSED);
         }
     };
-    Ok(programs.swap_remove(at))
+    Ok(loaded.checked.programs.swap_remove(at))
+}
+
+/// The graph of a checked program, which fits into the machine.
+pub fn lowered(program: &Program) -> Result<Lowered, u8> {
+    let lowered = compile::lower(program).map_err(|broken| {
+        complain(&format!("this is a mistake of mlx itself, please report it: {broken}"));
+        FAILED
+    })?;
+    memory::refuse(&lowered, program.data.rows).map_err(|message| {
+        complain(&message);
+        WRONG
+    })?;
+    Ok(lowered)
 }
 
 /// A file with the weights of one of its runs.
@@ -99,10 +116,21 @@ pub fn trained(file: &Path, name: Option<&str>, weights: &Path, sets: &[String])
 
 /// Draws a diagnostic on standard error.
 pub fn show(diagnostic: &Diagnostic, sources: &Sources) {
-    let mut out = std::io::stderr();
-    let colour = out.is_terminal() && std::env::var_os("NO_COLOR").is_none();
     // Nobody may be reading; that is no mistake of the file's.
-    let _ = write!(out, "{}", draw(diagnostic, sources, colour));
+    let _ = write!(std::io::stderr(), "{}", draw(diagnostic, sources, colour::wanted()));
+}
+
+/// Results to standard output. That nobody reads them (`| head`, a terminal that is gone) is no failure; that they are
+/// lost on a full disk is.
+pub fn print(text: &str) -> Result<(), u8> {
+    let mut out = std::io::stdout();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(cause) if matches!(cause.kind(), StorageFull | QuotaExceeded | FileTooLarge) => {
+            show(&io::failure(io::UNWRITABLE, "write", Path::new("standard output"), &cause), &Sources::default());
+            Err(FAILED)
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 /// One line on standard error.

@@ -2,6 +2,7 @@
 
 mod bench;
 mod check;
+mod colour;
 mod eval;
 mod explain;
 mod load;
@@ -12,7 +13,7 @@ mod summary;
 mod train;
 
 use crate::check::elaborate::nearest;
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::process::ExitCode;
 
 /// The program, its data or a file that it needs is wrong or missing.
@@ -21,12 +22,20 @@ const WRONG: u8 = 1;
 const MISUSED: u8 = 2;
 /// The run failed.
 const FAILED: u8 = 3;
-/// Ended by Ctrl-C, after the weights of the last finished step were written.
-const INTERRUPTED: u8 = 130;
 
 #[derive(Parser)]
 #[command(name = "mlx", version, about = "A declarative language for machine-learning models")]
 struct Arguments {
+    /// Colour what is drawn; `auto` does so on a terminal, unless NO_COLOR is set
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        hide_default_value = true,
+        display_order = 100
+    )]
+    color: clap::ColorChoice,
     #[command(subcommand)]
     command: Command,
 }
@@ -78,7 +87,13 @@ fn other(words: &[String]) -> ExitCode {
 
 pub fn main() -> ExitCode {
     let started = std::time::Instant::now();
-    match Arguments::parse().command {
+    let given = Arguments::command().color(colour::asked(std::env::args_os())).get_matches();
+    let Arguments { color, command } = match Arguments::from_arg_matches(&given) {
+        Ok(arguments) => arguments,
+        Err(wrong) => wrong.exit(),
+    };
+    colour::choose(color);
+    match command {
         Command::Train(arguments) => train::run(&arguments),
         Command::Eval(arguments) => eval::run(&arguments),
         Command::Predict(arguments) => predict::run(&arguments),
@@ -89,8 +104,9 @@ pub fn main() -> ExitCode {
         Command::Explain(arguments) => explain::run(&arguments),
         Command::New(arguments) => new::run(&arguments),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Arguments::command(), "mlx", &mut std::io::stdout());
-            ExitCode::SUCCESS
+            let mut text = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "mlx", &mut text);
+            load::print(&String::from_utf8_lossy(&text)).map_or_else(ExitCode::from, |()| ExitCode::SUCCESS)
         }
         Command::Other(words) => other(&words),
     }

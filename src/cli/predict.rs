@@ -1,13 +1,12 @@
 //! `mlx predict FILE [NAME] --weights W --input F`
 
-use super::load::{Trained, complain, show, trained};
+use super::load::{Trained, complain, print, show, trained};
 use super::{FAILED, MISUSED, WRONG};
 use crate::backend::Tensor;
 use crate::data::write;
 use crate::io;
 use crate::train::dataset::Files;
 use crate::train::predict::{Trouble, predict};
-use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -70,10 +69,7 @@ fn predictions(arguments: &Predict) -> Result<(), u8> {
     })?;
     let text = write::csv(&found.into_iter().flat_map(|(name, tensor)| columns(&name, &tensor)).collect::<Vec<_>>());
     match &arguments.output {
-        None => {
-            let _ = write!(std::io::stdout(), "{text}");
-            Ok(())
-        }
+        None => print(&text),
         Some(path) => io::write(path, text.as_bytes()).map_err(|wrong| {
             show(&wrong, &loaded.sources);
             FAILED

@@ -1,15 +1,15 @@
 //! `mlx repl [FILE]`
 
-use super::load::complain;
-use super::{FAILED, WRONG};
+use super::load::{complain, print};
+use super::{FAILED, WRONG, colour};
+use crate::interrupt;
 use crate::repl::complete::Known;
 use crate::repl::editor::{Editor, Line};
 use crate::repl::session::Session;
 use crate::repl::{Console, Outcome, is_open};
-use std::io::{BufRead, IsTerminal};
+use std::io::{BufRead, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 #[derive(clap::Args)]
 pub struct Repl {
@@ -18,58 +18,70 @@ pub struct Repl {
     file: Option<PathBuf>,
 }
 
-/// Set by Ctrl-C outside of the prompt: what is computed or trained ends.
-static INTERRUPT: AtomicBool = AtomicBool::new(false);
+/// Standard output, and whether results were lost on it.
+#[derive(Default)]
+struct Results {
+    lost: bool,
+}
+
+impl Write for Results {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.lost |= print(&String::from_utf8_lossy(bytes)).is_err();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
 
 pub fn run(arguments: &Repl) -> ExitCode {
-    // What cannot be ended yet is ended with the program, by a second Ctrl-C.
-    let _ = ctrlc::set_handler(|| {
-        if INTERRUPT.swap(true, Ordering::Relaxed) {
-            std::process::exit(i32::from(super::INTERRUPTED));
-        }
-    });
-    let terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
-    let (mut out, mut err) = (std::io::stdout(), std::io::stderr());
-    let colour = err.is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let stop = || INTERRUPT.load(Ordering::Relaxed);
-    let mut console = Console { out: &mut out, err: &mut err, colour, stop: &stop };
+    interrupt::watch();
+    let (mut out, mut err) = (Results::default(), std::io::stderr());
+    let stop = interrupt::asked;
+    let mut console = Console { out: &mut out, err: &mut err, colour: colour::wanted(), live: true, stop: &stop };
+    let status = session(arguments, &mut console);
+    ExitCode::from(if out.lost { FAILED } else { status })
+}
+
+fn session(arguments: &Repl, console: &mut Console) -> u8 {
     let mut session = Session::default();
-    let loaded = arguments.file.as_deref().map_or(Outcome::Fine, |file| session.load(file, &mut console));
-    if terminal {
-        return interactive(&mut session, &mut console);
+    let loaded = arguments.file.as_deref().map_or(Outcome::Fine, |file| session.load(file, console));
+    if std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
+        return interactive(&mut session, console);
     }
     // Whoever reads a script's results wants them all right or a status that says otherwise.
     if loaded == Outcome::Wrong {
-        return ExitCode::from(WRONG);
+        return WRONG;
     }
-    lines(&mut session, &mut console)
+    lines(&mut session, console)
 }
 
-fn interactive(session: &mut Session, console: &mut Console) -> ExitCode {
+fn interactive(session: &mut Session, console: &mut Console) -> u8 {
     let mut editor = match Editor::new() {
         Ok(editor) => editor,
         Err(message) => {
             complain(&message);
-            return ExitCode::from(FAILED);
+            return FAILED;
         }
     };
     console.tell(&format!("mlx {}; `:help` says what may be entered", env!("CARGO_PKG_VERSION")));
     loop {
         match editor.read(Known { names: session.names(), trains: session.trains() }) {
             Line::Entry(entry) => {
-                INTERRUPT.store(false, Ordering::Relaxed);
+                interrupt::watch();
                 if session.enter(&entry, console) == Outcome::Quit {
-                    return ExitCode::SUCCESS;
+                    return 0;
                 }
             }
             Line::Cleared => {}
-            Line::End => return ExitCode::SUCCESS,
+            Line::End => return 0,
         }
     }
 }
 
 /// Entries from a pipe or a file.
-fn lines(session: &mut Session, console: &mut Console) -> ExitCode {
+fn lines(session: &mut Session, console: &mut Console) -> u8 {
     let mut wrong = false;
     let mut entry = String::new();
     let mut all = std::io::stdin().lock().lines();
@@ -78,7 +90,7 @@ fn lines(session: &mut Session, console: &mut Console) -> ExitCode {
             Some(Ok(line)) => Some(line),
             Some(Err(_)) => {
                 complain("standard input is not UTF-8 text");
-                return ExitCode::from(WRONG);
+                return WRONG;
             }
             None => None,
         };
@@ -95,12 +107,12 @@ fn lines(session: &mut Session, console: &mut Console) -> ExitCode {
             Outcome::Wrong => wrong = true,
             Outcome::Quit => break,
         }
-        if ended || INTERRUPT.load(Ordering::Relaxed) {
+        if ended || interrupt::asked() {
             break;
         }
     }
-    if INTERRUPT.load(Ordering::Relaxed) {
-        return ExitCode::from(super::INTERRUPTED);
+    if interrupt::asked() {
+        return interrupt::STATUS;
     }
-    if wrong { ExitCode::from(WRONG) } else { ExitCode::SUCCESS }
+    if wrong { WRONG } else { 0 }
 }

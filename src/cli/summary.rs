@@ -1,12 +1,11 @@
 //! `mlx summary FILE [NAME]`
 
-use super::load::{complain, load, program};
-use super::train::{lowered, parameters};
+use super::load::{complain, load, lowered, print, program};
 use super::{FAILED, WRONG};
 use crate::ir::flops;
 use crate::train::run::steps_of;
 use serde_json::json;
-use std::io::Write;
+use std::fmt::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use unicode_width::UnicodeWidthStr;
@@ -54,21 +53,19 @@ fn summarize(arguments: &Summary) -> Result<(), u8> {
     let rows = program.plan.batch.map_or(data.splits[0].len(), |batch| batch as usize);
     let graph = lowered.graph.settle(&[(lowered.rows.clone(), rows as i64)]);
     let plan = steps_of(&lowered, &graph).map_err(|trouble| {
-        complain(&trouble.message);
+        complain(trouble.message());
         FAILED
     })?;
-    let out = &mut std::io::stdout();
     if let Some(stage) = arguments.dump {
-        let _ = match stage {
-            Stage::Graph => write!(out, "{graph}"),
-            Stage::Plan => write!(out, "{plan}"),
+        return match stage {
+            Stage::Graph => print(&graph.to_string()),
+            Stage::Plan => print(&plan.to_string()),
         };
-        return Ok(());
     }
     let nexts = lowered.params.iter().map(|param| param.next).chain(lowered.states.iter().map(|state| state.next));
     let flops = flops(&graph, &std::iter::once(lowered.loss).chain(nexts).collect::<Vec<_>>());
     let arena = plan.arena * 4;
-    let parameters = parameters(&lowered);
+    let parameters = lowered.parameters();
     if arguments.json {
         let tensors: Vec<_> = lowered
             .params
@@ -77,9 +74,9 @@ fn summarize(arguments: &Summary) -> Result<(), u8> {
             .collect();
         let summary =
             json!({ "parameters": parameters, "tensors": tensors, "flops_per_step": flops, "arena_bytes": arena });
-        let _ = writeln!(out, "{summary}");
-        return Ok(());
+        return print(&format!("{summary}\n"));
     }
+    let out = &mut String::new();
     let width = lowered.params.iter().map(|param| param.path.width()).max().unwrap_or(0);
     for param in &lowered.params {
         let count: usize = param.shape.iter().product();
@@ -89,5 +86,5 @@ fn summarize(arguments: &Summary) -> Result<(), u8> {
     let _ = writeln!(out, "parameters       {parameters}");
     let _ = writeln!(out, "flops a step     {flops}");
     let _ = writeln!(out, "memory of a step {arena} bytes");
-    Ok(())
+    print(out)
 }

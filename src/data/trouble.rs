@@ -100,13 +100,18 @@ impl Trouble<'_> {
             .skip(1)
             .fold(first, |error, (span, cells)| error.label(*span, format!("{} here", cells_phrase(*cells))))
             .label(self.call, "read here")
+            .help(if rows.iter().all(|(_, cells)| *cells > columns) {
+                "a cell that holds the separator stands in quotes"
+            } else {
+                "a row has a cell for each name of the header"
+            })
     }
 
     /// A mistake that several cells share; the first few are shown.
     pub fn cells(&self, code: &'static str, message: String, places: &[Span], what: &str) -> Diagnostic {
         let error = Diagnostic::error(code, message, places[0], what);
         let error = places[1..].iter().fold(error, |error, place| error.label(*place, what));
-        error.label(self.call, "read here")
+        error.label(self.call, "read here").help("mend it or leave the row out")
     }
 
     pub fn open_quote(&self, at: usize) -> Diagnostic {

@@ -1,8 +1,9 @@
 //! Draws a diagnostic over its source text, by ariadne, which nothing else here uses.
 
 use super::{Diagnostic, Severity};
-use crate::source::{Sources, Span};
+use crate::source::{SourceId, Sources, Span};
 use ariadne::{Color, Config, IndexType, Label, Report, ReportKind};
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 /// Lines are drawn at most this long: ariadne copies whole lines.
@@ -10,6 +11,11 @@ const MAX_LINE: usize = 400;
 
 /// The drawing, with its code, message, every labelled place and what to do.
 pub fn draw(diagnostic: &Diagnostic, sources: &Sources, colour: bool) -> String {
+    let mut diagnostic = diagnostic.clone();
+    diagnostic.message = harmless(&diagnostic.message);
+    diagnostic.labels.iter_mut().for_each(|label| label.text = harmless(&label.text));
+    diagnostic.help = diagnostic.help.as_deref().map(harmless);
+    let diagnostic = &diagnostic;
     if diagnostic.labels.iter().any(|label| has_long_line(sources, label.span)) {
         return plain(diagnostic, sources);
     }
@@ -33,15 +39,26 @@ pub fn draw(diagnostic: &Diagnostic, sources: &Sources, colour: bool) -> String 
     if let Some(help) = &diagnostic.help {
         report = report.with_help(help);
     }
-    let texts = diagnostic.labels.iter().map(|label| {
-        let source = sources.get(label.span.source);
-        (source.name.clone(), source.text.to_string())
-    });
+    // A table may be large: each text is copied once.
+    let shown: BTreeSet<SourceId> = diagnostic.labels.iter().map(|label| label.span.source).collect();
+    let texts = shown.into_iter().map(|id| (sources.get(id).name.clone(), harmless(&sources.get(id).text)));
     let mut drawing = Vec::new();
     match report.finish().write(ariadne::sources(texts), &mut drawing) {
         Ok(()) => String::from_utf8_lossy(&drawing).into_owned(),
         Err(_) => plain(diagnostic, sources),
     }
+}
+
+/// A text without what a terminal obeys or what turns its order around, byte for byte as long: data may hold anything.
+pub fn harmless(text: &str) -> String {
+    let sign = |sign: char| match sign {
+        '\n' | '\t' | '\r' => sign,
+        '\0'..='\x1f' | '\x7f' => '?',
+        '\u{80}'..='\u{9f}' => '¿',
+        '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
+        _ => sign,
+    };
+    text.chars().map(sign).collect()
 }
 
 fn place(sources: &Sources, span: Span) -> (String, Range<usize>) {

@@ -83,3 +83,10 @@ pub struct State {
     pub initial: NodeId,
     pub next: NodeId,
 }
+
+impl Program {
+    /// How many numbers are trained or given.
+    pub fn parameters(&self) -> u64 {
+        self.params.iter().map(|param| param.shape.iter().product::<usize>() as u64).sum()
+    }
+}

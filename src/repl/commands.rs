@@ -3,8 +3,8 @@
 use super::session::Session;
 use super::{Console, Outcome, show};
 use crate::check::elaborate::nearest;
+use crate::progress::columns;
 use crate::syntax::tree::Item;
-use crate::train::table::columns;
 use std::path::PathBuf;
 use std::rc::Rc;
 

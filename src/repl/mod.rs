@@ -18,7 +18,7 @@ pub mod show;
 mod training;
 mod value;
 
-use crate::diagnostic::{Diagnostic, draw};
+use crate::diagnostic::{Diagnostic, draw, harmless};
 use crate::source::Sources;
 use crate::syntax::{self, Open};
 use std::io::Write;
@@ -30,6 +30,8 @@ pub struct Console<'a> {
     /// Everything else.
     pub err: &'a mut dyn Write,
     pub colour: bool,
+    /// Whether progress is drawn on standard error, live where that is a terminal; else it is said like everything else.
+    pub live: bool,
     /// Whether a computation or a training is to end.
     pub stop: &'a dyn Fn() -> bool,
 }
@@ -60,7 +62,7 @@ pub enum Outcome {
 impl Console<'_> {
     /// A result, with its line break if it has text.
     pub fn tell(&mut self, text: &str) {
-        let _ = self.out.write_all(text.as_bytes());
+        let _ = self.out.write_all(harmless(text).as_bytes());
         if !text.is_empty() && !text.ends_with('\n') {
             let _ = self.out.write_all(b"\n");
         }

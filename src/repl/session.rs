@@ -13,7 +13,7 @@ use crate::source::{SourceId, Sources};
 use crate::syntax::tree::{Block, File, Item, ItemKind, Let, Statement, StatementKind, Target};
 use crate::syntax::{self, Part};
 use crate::train::dataset::Files;
-use crate::train::run::Schedule;
+use crate::train::schedule::Schedule;
 use crate::train::weights::Tensor;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -6,27 +6,15 @@ use super::{Console, Outcome};
 use crate::check::elaborate::nearest;
 use crate::check::program::{Length, Program};
 use crate::compile;
-use crate::diagnostic::Diagnostic;
 use crate::lower::program::Program as Lowered;
-use crate::train::events::Event;
+use crate::progress::{Progress, line, shown, table as numbers};
+use crate::train::driver::{self, Failure};
+use crate::train::events::{Event, Reason};
 use crate::train::memory;
-use crate::train::run::{Run, Schedule, Trouble};
-use crate::train::schedule;
-use crate::train::table::{shown, table as numbers};
+use crate::train::run::Run;
+use crate::train::schedule::Schedule;
 use crate::train::weights::Tensor;
 use std::collections::BTreeMap;
-
-/// Why nothing was trained.
-enum Failure {
-    Words(String),
-    Drawn(Box<Diagnostic>),
-}
-
-impl From<String> for Failure {
-    fn from(words: String) -> Failure {
-        Failure::Words(words)
-    }
-}
 
 /// What `:train` is given.
 struct Asked<'t> {
@@ -70,7 +58,7 @@ impl Session {
                     name
                 }
                 Err(Failure::Words(message)) => return console.complain(&message),
-                Err(Failure::Drawn(wrong)) => return console.draw(&[*wrong], &self.sources),
+                Err(Failure::Told(wrong)) => return console.draw(&[wrong], &self.sources),
             },
             Err(message) => return console.complain(&message),
         };
@@ -98,30 +86,25 @@ impl Session {
     }
 
     fn train_block(&self, name: &str, length: Option<Length>, console: &mut Console) -> Result<Trained, Failure> {
-        let Some(program) = self.programs.iter().find(|program| program.name == name) else {
-            return Err(format!("no `train` block is called `{name}`").into());
+        let words = |message: &str| Failure::Words(message.to_string());
+        let program = self.programs.iter().find(|program| program.name == name);
+        let program = program.ok_or_else(|| words("the block is gone"))?;
+        let lowered = lowered(program).map_err(Failure::Words)?;
+        let data = self.files.open(&program.data).ok_or_else(|| words("the data could not be read"))?;
+        let schedule = Schedule::of(program, length.unwrap_or(program.plan.length));
+        let epochs = (schedule.batch < program.data.rows[0]).then_some(schedule.epochs);
+        let mut progress = console.live.then(|| Progress::new(schedule.steps, epochs));
+        let stop = console.stop;
+        let mut tell = |event: &Event| match &mut progress {
+            Some(progress) => progress.tell(event),
+            None => line(event, schedule.steps).iter().for_each(|line| console.note(line)),
         };
-        let lowered = lowered(program)?;
-        let data = self.files.open(&program.data).ok_or_else(|| "the data could not be read".to_string())?;
-        let schedule = schedule::planned(program, length.unwrap_or(program.plan.length));
-        let mut run = Run::new(&lowered, schedule, &data).map_err(|trouble| trouble.message)?;
-        let failed = |trouble: Trouble| match trouble.drawn(&lowered, program) {
-            Some(wrong) => Failure::Drawn(Box::new(wrong)),
-            None => Failure::Words(trouble.message),
-        };
-        while run.step < schedule.steps && !(console.stop)() {
-            let Event::Step { step, loss, .. } = run.take_step().map_err(failed)? else { continue };
-            // Ten lines, the first and the last step among them.
-            if step == 1 || step % schedule.steps.div_ceil(10) == 0 || step == schedule.steps {
-                console.note(&format!("step {step}/{}  loss {}", schedule.steps, shown(loss)));
-            }
-        }
-        if run.step < schedule.steps {
+        let trained = driver::in_memory(program, &lowered, &data, schedule, stop, &mut tell);
+        // A bar goes away with it.
+        drop(progress);
+        let (run, finals, reason) = trained?;
+        if reason == Reason::Interrupted {
             console.note(&format!("interrupted after step {}; the weights are kept", run.step));
-        }
-        let mut finals = Vec::new();
-        for (split, _) in run.rows() {
-            finals.extend(run.evaluate(split).map_err(|trouble| trouble.message)?);
         }
         console.tell(&numbers(&finals));
         let epoch = run.step / Schedule::steps_of(program.data.rows[0], schedule.batch, 1).max(1);
@@ -150,8 +133,8 @@ impl Session {
     fn starts(&self, program: &Program) -> Result<BTreeMap<String, Tensor>, String> {
         let lowered = lowered(program)?;
         let data = self.files.open(&program.data).ok_or("the data could not be read")?;
-        let schedule = schedule::planned(program, program.plan.length);
-        Ok(Run::new(&lowered, schedule, &data).map_err(|trouble| trouble.message)?.weights())
+        let schedule = Schedule::of(program, program.plan.length);
+        Ok(Run::new(&lowered, schedule, &data).map_err(|trouble| trouble.message().to_string())?.weights())
     }
 }
 
@@ -159,7 +142,7 @@ impl Session {
 fn lowered(program: &Program) -> Result<Lowered, String> {
     let lowered = compile::lower(program)
         .map_err(|broken| format!("this is a mistake of mlx itself, please report it: {broken}"))?;
-    memory::refuse(&lowered, program.data.rows.iter().max().copied().unwrap_or(0))?;
+    memory::refuse(&lowered, program.data.rows)?;
     Ok(lowered)
 }
 

@@ -10,8 +10,7 @@ use crate::source::Span;
 use crate::syntax::tree::{Statement, StatementKind};
 use crate::syntax::{self, Part};
 use crate::train::dataset::Opened;
-use crate::train::run::Schedule;
-use crate::train::schedule;
+use crate::train::schedule::Schedule;
 use crate::train::value::{Present, value};
 use std::collections::BTreeMap;
 
@@ -47,7 +46,7 @@ impl Session {
         let nothing = BTreeMap::new();
         let trained = program.and_then(|program| self.trained.get(&program.name));
         let none = Schedule { steps: 0, epochs: 0, batch: 1, seed: 0, threads: 1 };
-        let planned = program.map(|program| schedule::planned(program, program.plan.length));
+        let planned = program.map(|program| Schedule::of(program, program.plan.length));
         let present = Present {
             data,
             weights: trained.map_or(&nothing, |trained| &trained.weights),

@@ -1,37 +1,38 @@
 //! What does not fit into the machine is refused before anything is computed.
 
 use crate::io;
-use crate::ir::{Graph, NodeId, Op, held, largest};
+use crate::ir::{Graph, NodeId, Op, elements, held, largest};
 use crate::lower::program::Program;
 
 /// Where the system does not say how much there is.
 const UNKNOWN: u64 = 1 << 42;
 
-/// How many of the largest tensors a refusal names.
+/// How many of the largest contributors a refusal names.
 const NAMED: usize = 3;
 
-/// Refuses a program one of whose tensors alone is larger than the memory of the machine, on so many rows. Views take none.
-pub fn refuse(program: &Program, rows: usize) -> Result<(), String> {
-    let graph = program.graph.settle(&[(program.rows.clone(), rows as i64)]);
-    let starts = program.params.iter().flat_map(|param| [param.initial, param.next]);
-    let columns = program.columns.iter().map(|column| column.value);
-    let roots: Vec<NodeId> = std::iter::once(program.loss).chain(starts).chain(columns).collect();
+/// Something that lies in memory for the whole of a run.
+struct Part {
+    name: String,
+    bytes: u64,
+}
+
+/// Refuses a program that needs more than the memory of the machine, on so many rows of train, valid and test. Counted is
+/// the least that it needs: its data, its parameters with their gradients and states, and its largest tensor.
+pub fn refuse(program: &Program, rows: [usize; 3]) -> Result<(), String> {
+    let mut parts = data(program, rows.iter().sum());
+    parts.extend(parameters(program));
+    parts.extend(largest_tensor(program, rows.into_iter().max().unwrap_or(0)));
     let memory = io::memory().unwrap_or(UNKNOWN);
-    let bytes = |count: u64| count.saturating_mul(4);
-    let made: Vec<(NodeId, u64)> =
-        largest(&graph, &roots).into_iter().filter(|(id, _)| takes_room(&graph, *id)).collect();
-    let over: Vec<String> = made
-        .iter()
-        .take_while(|(_, count)| bytes(*count) > memory)
-        .take(NAMED)
-        .map(|(id, count)| {
-            format!("{} is {}, {} bytes", name(program, &graph, *id), graph.node(*id).shaped, bytes(*count))
-        })
-        .collect();
-    if over.is_empty() {
+    let needed = parts.iter().fold(0u64, |sum, part| sum.saturating_add(part.bytes));
+    if needed <= memory {
         return Ok(());
     }
-    Err(format!("this does not fit into the {memory} bytes of this machine: {}", over.join("; ")))
+    parts.sort_by_key(|part| std::cmp::Reverse(part.bytes));
+    let counts = |part: &&Part| part.bytes >= needed / 100;
+    let most: Vec<String> =
+        parts.iter().filter(counts).take(NAMED).map(|part| format!("{} for {}", size(part.bytes), part.name)).collect();
+    let (needed, memory) = (size(needed), size(memory));
+    Err(format!("this does not fit into the {memory} of this machine; it needs at least {needed}: {}", most.join("; ")))
 }
 
 /// Refuses values that the reference executor could not hold, all in 64 bits.
@@ -41,28 +42,68 @@ pub fn refuse_value(graph: &Graph, roots: &[NodeId]) -> Result<(), String> {
     if bytes <= memory {
         return Ok(());
     }
-    let (id, _) = largest(graph, roots).first().copied().unwrap_or((NodeId(0), 0));
-    let shaped = &graph.node(id).shaped;
-    Err(format!(
-        "this does not fit into the {memory} bytes of this machine: {bytes} bytes, the largest part is {shaped}"
-    ))
+    let most = largest(graph, roots).first().map(|(id, count)| (graph.node(*id), size(count.saturating_mul(8))));
+    let most = most.map_or(String::new(), |(node, most)| format!(": {most} for {} {}", node.op, node.shaped));
+    Err(format!("this does not fit into the {} of this machine; it needs {}{most}", size(memory), size(bytes)))
 }
 
-fn takes_room(graph: &Graph, id: NodeId) -> bool {
-    !matches!(
-        graph.node(id).op,
-        Op::Broadcast { .. } | Op::Permute(_) | Op::Reshape(_) | Op::Slice { .. } | Op::Iota { .. }
-    )
+/// The columns of the source as they were read, in 64 bits; those made of them, for steps and for evaluation.
+fn data(program: &Program, rows: usize) -> Vec<Part> {
+    let graph = program.graph.settle(&[(program.rows.clone(), rows as i64)]);
+    let columns: Vec<usize> = program.columns.iter().map(|column| column.input).collect();
+    let part = |(id, node): (NodeId, &crate::ir::Node)| {
+        let Op::Input { number, .. } = node.op else { return None };
+        let column = columns.iter().position(|input| *input == number as usize);
+        let name = match column {
+            Some(at) => format!("the column `{}`", program.columns[at].name),
+            None if program.raw.contains(&(number as usize)) => "a column of the source".to_string(),
+            None => return None,
+        };
+        Some(Part { name: format!("{name} {}", node.shaped), bytes: count(&graph, id).saturating_mul(8) })
+    };
+    graph.nodes().filter_map(part).collect()
 }
 
-/// A parameter by its path; anything else by its operation.
-fn name(program: &Program, graph: &Graph, id: NodeId) -> String {
+/// Each with its gradient, its next value's place and the states of its optimizer, which have its shape.
+fn parameters(program: &Program) -> Vec<Part> {
+    let states = program.states.len() / program.params.len().max(1);
+    let part = |param: &crate::lower::program::Param| {
+        let count = param.shape.iter().fold(1u64, |product, size| product.saturating_mul(*size as u64));
+        let name = format!("the parameter `{}` {:?} and what its optimizer keeps", param.path, param.shape);
+        Part { name, bytes: count.saturating_mul(4 * (2 + states as u64)) }
+    };
+    program.params.iter().map(part).collect()
+}
+
+/// The largest thing that a step or an evaluation makes. Views take no room.
+fn largest_tensor(program: &Program, rows: usize) -> Option<Part> {
+    let graph = program.graph.settle(&[(program.rows.clone(), rows as i64)]);
+    let takes_room = |id: &NodeId| {
+        !matches!(
+            graph.node(*id).op,
+            Op::Input { .. }
+                | Op::Broadcast { .. }
+                | Op::Permute(_)
+                | Op::Reshape(_)
+                | Op::Slice { .. }
+                | Op::Iota { .. }
+        )
+    };
+    let (id, count) = largest(&graph, &[program.loss]).into_iter().find(|(id, _)| takes_room(id))?;
     let node = graph.node(id);
-    match &node.op {
-        Op::Input { number, .. } => match program.params.iter().find(|param| param.input == *number as usize) {
-            Some(param) => format!("`{}`", param.path),
-            None => "an input".to_string(),
-        },
-        op => format!("a result of {op}"),
+    Some(Part { name: format!("a result of {} {}", node.op, node.shaped), bytes: count.saturating_mul(4) })
+}
+
+fn count(graph: &Graph, id: NodeId) -> u64 {
+    elements(graph.shape(id)).settled().unwrap_or(0).max(0) as u64
+}
+
+/// `1.5 GiB`
+fn size(bytes: u64) -> String {
+    let units = ["bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+    let unit = (bytes.max(1).ilog2() / 10) as usize;
+    match unit {
+        0 => format!("{bytes} bytes"),
+        _ => format!("{:.1} {}", bytes as f64 / 1024f64.powi(unit as i32), units[unit]),
     }
 }

@@ -6,16 +6,17 @@
 //! | `memory` | what does not fit into the machine |
 //! | `predict` | the model on new rows |
 //! | `identity` | what stands beside the weights |
-//! | `run` | the loop: fitted values, steps, evaluation |
+//! | `schedule` | how many steps, on how many rows |
+//! | `run` | fitted values, one step, evaluation |
+//! | `driver` | a whole training, from the first step to the folder |
 //! | `weights` | weight files: named tensors and one key of metadata |
 //! | `record` | the folder of a run and its `run.yaml` |
 //! | `yaml` | YAML that every reader takes alike |
 //! | `value` | one value of a session |
-//! | `schedule` | how long |
-//! | `table` | numbers as people read them |
 //! | `events` | what happens in a run, one line of JSON each |
 
 pub mod dataset;
+pub mod driver;
 pub mod events;
 pub mod identity;
 pub mod memory;
@@ -23,7 +24,6 @@ pub mod predict;
 pub mod record;
 pub mod run;
 pub mod schedule;
-pub mod table;
 pub mod value;
 pub mod weights;
 mod yaml;

@@ -90,7 +90,7 @@ pub struct Metrics(Log);
 
 impl Metrics {
     pub fn open(folder: &Path) -> Result<Metrics, Diagnostic> {
-        Log::open(&folder.join("metrics.jsonl")).map(Metrics)
+        Log::new(&folder.join("metrics.jsonl")).map(Metrics)
     }
 
     pub fn add(&mut self, event: &Event) -> Result<(), Diagnostic> {

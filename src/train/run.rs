@@ -1,16 +1,15 @@
-//! The loop of a run: data and fitted values first, then steps, then what is reported.
+//! A run as it goes: data and fitted values first, then one step after the other, and what is reported.
 
 use crate::backend::cpu::{Cpu, pool::Pool};
 use crate::backend::{Tensor, reference};
-use crate::check::program::Program as Checked;
 use crate::check::terms::Host;
 use crate::data::shuffle;
-use crate::diagnostic::Diagnostic;
 use crate::ir::{Graph, NodeId, Op};
 use crate::lower::program::Program;
 use crate::plan::{Plan, Request, plan};
 use crate::train::dataset::Opened;
 use crate::train::events::{Event, Named};
+use crate::train::schedule::Schedule;
 use crate::train::weights::{self, Weights};
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -19,48 +18,26 @@ use std::sync::Arc;
 /// The splits by name, in the order of [`Opened::splits`].
 pub const SPLITS: [&str; 3] = ["train", "valid", "test"];
 
-/// How long, in what portions, and from where.
-#[derive(Clone, Copy, Debug)]
-pub struct Schedule {
-    pub steps: u64,
-    pub epochs: u64,
-    /// Rows of a step.
-    pub batch: usize,
-    pub seed: u64,
-    pub threads: usize,
-}
-
-impl Schedule {
-    /// Steps for `epochs` epochs over `rows` rows, the last one of each epoch with what is left.
-    pub fn steps_of(rows: usize, batch: usize, epochs: u64) -> u64 {
-        epochs.saturating_mul(rows.div_ceil(batch.max(1)) as u64)
-    }
-}
-
-/// A failure of a run: what the person is told before status 3.
+/// A failure of a run.
 #[derive(Clone, Debug)]
-pub struct Trouble {
-    pub message: String,
-    /// The node that made the first number that is not finite.
-    pub origin: Option<NodeId>,
+pub enum Trouble {
+    /// A number is not finite, and the node that made the first such, if the reference finds one as well.
+    NotFinite { message: String, origin: Option<NodeId> },
+    /// What cannot be computed at all.
+    Broken(String),
 }
 
 impl Trouble {
-    /// A number that is not finite, as a diagnostic where it was made; `None` where that is not known.
-    pub fn drawn(&self, lowered: &Program, program: &Checked) -> Option<Diagnostic> {
-        let node = self.origin?;
-        let place = *lowered.places.get(&node)?;
-        let made = format!("{} gives a number that is not finite", lowered.graph.node(node).op);
-        // The user's own text first: the place may be in the standard library.
-        let wrong = Diagnostic::error("E0401", self.message.clone(), program.loss.span, "this loss");
-        let help = "is the learning rate too large, or an argument out of the function's range?";
-        Some(wrong.label(place, made).help(help))
+    pub fn message(&self) -> &str {
+        match self {
+            Trouble::NotFinite { message, .. } | Trouble::Broken(message) => message,
+        }
     }
 }
 
 impl From<String> for Trouble {
     fn from(message: String) -> Trouble {
-        Trouble { message, origin: None }
+        Trouble::Broken(message)
     }
 }
 
@@ -212,21 +189,26 @@ impl<'p> Run<'p> {
         let loss = cpu.scalar(0);
         if !loss.is_finite() {
             let message = format!("the loss of step {number} is {loss}");
-            let (graph, feed) = self.for_reference()?;
-            let origin = reference::source_of_trouble(&graph, self.program.loss, &feed)?;
-            return Err(Trouble { message, origin });
+            let origin = self.origin(self.program.loss)?;
+            return Err(Trouble::NotFinite { message, origin });
         }
         for (at, param) in self.program.params.iter().filter(|param| param.trainable).enumerate() {
-            // A sum that is not finite has a part that is not, or is too large to be of use.
-            let sum: f32 = cpu.output(1 + at).iter().map(|x| x.abs()).sum();
-            if !sum.is_finite() {
-                return Err(format!("the gradient of `{}` in step {number} is not finite", param.path).into());
+            if !cpu.is_finite(1 + at) {
+                let message = format!("the gradient of `{}` in step {number} is not finite", param.path);
+                let origin = self.origin(self.program.gradients[at])?;
+                return Err(Trouble::NotFinite { message, origin });
             }
         }
         let lr = self.program.lr.map_or(f64::NAN, |_| cpu.scalar(1 + self.program.gradients.len()));
         cpu.run_stage(1)?;
         self.step = number;
         Ok(Event::Step { step: number, epoch: epoch + 1, loss, lr, terms: Vec::new() })
+    }
+
+    /// The present step again, on the reference: the node below `root` where numbers stop being finite.
+    fn origin(&self, root: NodeId) -> Result<Option<NodeId>, Trouble> {
+        let (graph, feed) = self.for_reference()?;
+        Ok(reference::source_of_trouble(&graph, root, &feed)?)
     }
 
     /// Where in the order of the epoch the rows of the present step stand.

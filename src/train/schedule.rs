@@ -1,17 +1,33 @@
-//! How long a run takes, as its file says it.
+//! How long a run is, in what portions, and from where.
 
 use crate::check::program::{Length, Program};
-use crate::train::run::Schedule;
 
-/// The schedule of a program for a length, on all processors.
-pub fn planned(program: &Program, length: Length) -> Schedule {
-    let rows = program.data.rows[0];
-    let batch = program.plan.batch.map_or(rows, |batch| batch as usize);
-    let in_epoch = Schedule::steps_of(rows, batch, 1).max(1);
-    let (steps, epochs) = match length {
-        Length::Epochs(epochs) => (epochs.saturating_mul(in_epoch), epochs),
-        Length::Steps(steps) => (steps, steps.div_ceil(in_epoch)),
-    };
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    Schedule { steps, epochs, batch, seed: program.plan.seed, threads }
+#[derive(Clone, Copy, Debug)]
+pub struct Schedule {
+    pub steps: u64,
+    pub epochs: u64,
+    /// Rows of a step.
+    pub batch: usize,
+    pub seed: u64,
+    pub threads: usize,
+}
+
+impl Schedule {
+    /// What the file says, for a run of some length, on all processors.
+    pub fn of(program: &Program, length: Length) -> Schedule {
+        let rows = program.data.rows[0];
+        let batch = program.plan.batch.map_or(rows, |batch| batch as usize);
+        let in_epoch = Schedule::steps_of(rows, batch, 1).max(1);
+        let (steps, epochs) = match length {
+            Length::Epochs(epochs) => (epochs.saturating_mul(in_epoch), epochs),
+            Length::Steps(steps) => (steps, steps.div_ceil(in_epoch)),
+        };
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        Schedule { steps, epochs, batch, seed: program.plan.seed, threads }
+    }
+
+    /// Steps for `epochs` epochs over `rows` rows, the last one of each epoch with what is left.
+    pub fn steps_of(rows: usize, batch: usize, epochs: u64) -> u64 {
+        epochs.saturating_mul(rows.div_ceil(batch.max(1)) as u64)
+    }
 }

@@ -5,7 +5,8 @@ use crate::ir::{NodeId, Op};
 use crate::lower::program::Value;
 use crate::train::dataset::Opened;
 use crate::train::memory;
-use crate::train::run::{Schedule, counters, host_value};
+use crate::train::run::{counters, host_value};
+use crate::train::schedule::Schedule;
 use crate::train::weights;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -53,7 +54,7 @@ pub fn value(program: &Value, present: &Present, goes_on: &dyn Fn() -> bool) -> 
 
     let mut feed = vec![Tensor::scalar(0.0); program.inputs];
     // Draws are those before the first step: starts are drawn then.
-    let draws = counters(present.schedule.seed, 0).map_err(|trouble| trouble.message)?;
+    let draws = counters(present.schedule.seed, 0).map_err(|trouble| trouble.message().to_string())?;
     feed[program.draws] = Tensor { shape: vec![5], values: draws.to_vec() };
     for (host, input) in &program.hosts {
         feed[*input] = Tensor::scalar(host_value(*host, present.schedule, present.step, present.epoch) as f64);

@@ -47,7 +47,10 @@ pub fn to_bytes(weights: &Weights) -> Result<Vec<u8>, String> {
 /// Reads the bytes of the weight file `name`; `call` is where a program asks for it, if one does. Metadata of other
 /// programs is passed over.
 pub fn from_bytes(name: &str, bytes: &[u8], call: Option<Span>) -> Result<Weights, Diagnostic> {
-    let broken = |what: String| error("E0321", format!("`{name}` is not a whole weight file: {what}"), call);
+    let broken = |what: String| {
+        error("E0321", format!("`{name}` is not a whole weight file: {what}"), call)
+            .help("name the `last.safetensors` or `best.safetensors` of a run; if it is one, copy it again")
+    };
     let (header, data) = header(bytes).map_err(broken)?;
     let mut tensors = BTreeMap::new();
     let mut others = Vec::new();
@@ -115,7 +118,8 @@ pub fn fits(
         return Ok(());
     }
     let message = format!("the weights in `{name}` do not fit the model\n  {}", wrong.join("\n  "));
-    Err(error("E0323", message, call))
+    Err(error("E0323", message, call)
+        .help("does the model stand as it did when they were trained, with the same `--set`?"))
 }
 
 /// An error about a file, at the place that asks for it: none if the command line did.

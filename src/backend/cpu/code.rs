@@ -1,23 +1,37 @@
 //! A loop of the plan, made ready: which instruction writes which slot, and how much is done at a time.
 
+use std::collections::HashMap;
+
 use crate::plan::{BufferId, Instruction, Level, Loop, Register, Target, View};
 
 /// Elements of a tile: a dozen slots of it stay in the first cache.
 const TILE: usize = 512;
 
-/// Rows are dealt in chunks of about so many elements, whatever the number of threads: what is collected over rows is
-/// collected chunk by chunk, in their order.
+/// Rows are dealt in chunks of at most about so many elements, whatever the number of threads: what is collected over rows
+/// is collected chunk by chunk, in their order.
 const CHUNK: usize = 4 * 1024;
 
 /// At most so many chunks, so that collecting them costs little.
 const MAX_CHUNKS: usize = 64;
 
+/// As many chunks as a power of two: usual numbers of threads get equal shares.
+fn rows_of_a_chunk(rows: usize, columns: usize) -> usize {
+    let chunks = (rows * columns.max(1)).div_ceil(CHUNK).next_power_of_two().min(MAX_CHUNKS);
+    rows.div_ceil(chunks).max(1)
+}
+
 /// Where the value of an instruction is read.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Fetch {
     Slot(usize),
-    /// In the buffer itself: a dense view, from this place on, by the number of the buffer among those that are read.
-    Direct(usize, usize),
+    /// In a buffer that is read, by its number among them: the first row from a place on, each further one a step after it.
+    Direct {
+        read: usize,
+        start: usize,
+        step: usize,
+    },
+    /// In the buffer that it is stored in, by its number among those that are written.
+    Written(usize),
     /// An instruction without a value.
     Nothing,
 }
@@ -59,7 +73,7 @@ impl Code {
         // What is written in place is read through what writes it.
         reads.retain(|buffer| !writes.iter().any(|(written, _)| written == buffer));
         let levels = (0..body.instructions.len()).map(|register| body.level(register)).collect();
-        let chunk_rows = (CHUNK / columns.max(1)).max(rows.div_ceil(MAX_CHUNKS)).max(1);
+        let chunk_rows = rows_of_a_chunk(rows, columns);
         let mut code = Code {
             instructions: body.instructions.clone(),
             fetch: Vec::new(),
@@ -93,6 +107,7 @@ impl Code {
         for (at, instruction) in self.instructions.iter().enumerate() {
             instruction.operands().into_iter().for_each(|operand| last[operand] = at);
         }
+        let stores = self.stored_at_once();
         let mut free: Vec<usize> = Vec::new();
         let mut fetch: Vec<Fetch> = Vec::new();
         let mut slots = 0;
@@ -101,15 +116,17 @@ impl Code {
             slots - 1
         };
         for (at, instruction) in self.instructions.iter().enumerate() {
-            let made = match instruction {
-                Instruction::Store(..) | Instruction::Collect(..) => Fetch::Nothing,
-                Instruction::Load(view, _) if self.is_direct(view) => {
-                    let number = self.reads.iter().position(|read| Some(*read) == view.buffer);
-                    Fetch::Direct(number.unwrap_or(0), view.start as usize)
-                }
+            let direct = match instruction {
+                Instruction::Load(view, level) => self.direct(view, *level),
+                _ => None,
+            };
+            let made = match (instruction, direct, stores.get(&at)) {
+                (Instruction::Store(..) | Instruction::Collect(..), ..) => Fetch::Nothing,
+                (_, Some(direct), _) => direct,
                 // Scalars are filled before everything else, and stay: in a slot that nothing else has had.
-                Instruction::Scalar(_) => Fetch::Slot(new_slot()),
-                _ => Fetch::Slot(free.pop().unwrap_or_else(&mut new_slot)),
+                (Instruction::Scalar(_), ..) => Fetch::Slot(new_slot()),
+                (_, None, Some(store)) => Fetch::Written(*store),
+                (_, None, None) => Fetch::Slot(free.pop().unwrap_or_else(&mut new_slot)),
             };
             fetch.push(made);
             let mut ended: Vec<Register> = instruction.operands();
@@ -127,7 +144,41 @@ impl Code {
         self.slots = slots;
     }
 
-    fn is_direct(&self, view: &View) -> bool {
-        view.is_dense() && view.start >= 0 && view.buffer.is_some_and(|buffer| self.reads.contains(&buffer))
+    /// Registers whose value is made where it is stored, and the number of the store. Nothing may read what lies in the
+    /// buffer, the present value of a parameter, between the two.
+    fn stored_at_once(&self) -> HashMap<Register, usize> {
+        let stores = self.instructions.iter().enumerate().filter_map(|(at, instruction)| match instruction {
+            Instruction::Store(from, buffer) => Some((at, *from, *buffer)),
+            _ => None,
+        });
+        let mut found = HashMap::new();
+        for (number, (at, from, buffer)) in stores.enumerate() {
+            let reads = |instruction: &Instruction| match instruction {
+                Instruction::Load(view, _) => view.buffer == Some(buffer),
+                _ => false,
+            };
+            if !self.instructions[from + 1..at].iter().any(reads) {
+                found.entry(from).or_insert(number);
+            }
+        }
+        found
+    }
+
+    /// Where a view can be read without a copy: it lies densely, or its rows do and there is one in a tile.
+    fn direct(&self, view: &View, level: Level) -> Option<Fetch> {
+        let read = self.reads.iter().position(|read| Some(*read) == view.buffer)?;
+        let start = usize::try_from(view.start).ok()?;
+        let width = if level == Level::Full { self.columns } else { 1 };
+        if view.is_dense() {
+            return Some(Fetch::Direct { read, start, step: width });
+        }
+        if self.tile_rows != 1 || level != Level::Full {
+            return None;
+        }
+        let split = self.split.min(view.shape.len());
+        let (_, step) = View::merged(&view.shape[..split], &view.strides[..split])?;
+        let (_, column_step) = View::merged(&view.shape[split..], &view.strides[split..])?;
+        let step = usize::try_from(step).ok()?;
+        (column_step == 1 || self.columns == 1).then_some(Fetch::Direct { read, start, step })
     }
 }

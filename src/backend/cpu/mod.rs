@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `code` | a loop made ready: slots, tiles, chunks |
 //! | `tile` | the interpreter of a loop's code |
+//! | `pass` | a loop's code on its shares, and a product before it |
 //! | `product` | products of matrices, by ndarray |
 //! | `special` | operations that are not fused |
 //! | `math` | functions of 32-bit floats |
@@ -11,6 +12,7 @@
 
 mod code;
 pub mod math;
+mod pass;
 pub mod pool;
 mod product;
 mod special;
@@ -18,10 +20,12 @@ mod tile;
 
 use crate::plan::{self, Body, BufferId, Kernel, Output, Plan};
 use code::Code;
+use pass::Pass;
 use pool::Pool;
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use tile::{Scratch, Share};
+use tile::Scratch;
 
 /// Below so many elements a loop is not worth waking threads for.
 const ALONE: usize = 8 * 1024;
@@ -115,6 +119,23 @@ impl Cpu {
         }
     }
 
+    /// Whether a root has no infinity and no NaN.
+    pub fn is_finite(&self, root: usize) -> bool {
+        let values = self.output(root);
+        if values.len() < ALONE || self.pool.threads() == 1 {
+            return finite(values);
+        }
+        let share = values.len().div_ceil(self.pool.threads());
+        let found = AtomicBool::new(true);
+        self.pool.run(&|thread| {
+            let own = values.chunks(share).nth(thread).unwrap_or_default();
+            if !finite(own) {
+                found.store(false, Ordering::Relaxed);
+            }
+        });
+        found.into_inner()
+    }
+
     /// A root that is one number.
     pub fn scalar(&self, root: usize) -> f64 {
         match &self.plan.outputs[root] {
@@ -164,6 +185,7 @@ impl Cpu {
     /// Runs one kernel, by its number.
     pub fn run_kernel(&mut self, at: usize) -> Result<(), String> {
         let Kernel { body, .. } = &self.plan.kernels[at];
+        let mut joined = None;
         match body {
             Body::Special(special) => {
                 let wanted: Vec<BufferId> = special.operands.iter().map(|(id, _)| *id).chain([special.out]).collect();
@@ -175,96 +197,39 @@ impl Cpu {
                     .map_err(|e| format!("{}: {e}", special.op));
             }
             Body::Product(matrices, _) => {
-                let wanted = [matrices.a.0, matrices.b.0, matrices.out];
-                let mut slices = borrow(&mut self.arena, &self.plan.buffers, &wanted);
-                let out = std::mem::take(&mut slices[2]);
-                let b = if wanted[0] == wanted[1] { &*slices[0] } else { &*slices[1] };
-                product::run(matrices, &*slices[0], b, out, &self.pool);
+                let code = self.codes[at].as_ref().filter(|code| pass::takes_in(code, matrices, self.pool.threads()));
+                match code {
+                    Some(_) => joined = Some(matrices),
+                    None => {
+                        let wanted = [matrices.a.0, matrices.b.0, matrices.out];
+                        let mut slices = borrow(&mut self.arena, &self.plan.buffers, &wanted);
+                        let out = std::mem::take(&mut slices[2]);
+                        let b = if wanted[0] == wanted[1] { &*slices[0] } else { &*slices[1] };
+                        product::run(matrices, &*slices[0], b, out, &self.pool);
+                    }
+                }
             }
             Body::Loop(_) => {}
         }
         if let Some(code) = &self.codes[at] {
-            run_loop(code, &self.plan, &mut self.arena, &self.scalars, &mut self.partials, &self.scratch, &self.pool);
+            Pass {
+                code,
+                buffers: &self.plan.buffers,
+                scalars: &self.scalars,
+                scratch: &self.scratch,
+                pool: &self.pool,
+            }
+            .run(joined, &mut self.arena, &mut self.partials);
         }
         Ok(())
     }
 }
 
-fn run_loop(
-    code: &Code,
-    plan: &Plan,
-    arena: &mut [f32],
-    scalars: &[f64],
-    partials: &mut [f64],
-    scratch: &[Mutex<Scratch>],
-    pool: &Pool,
-) {
-    let chunks = code.chunks();
-    let written = code.writes.iter().map(|(id, _)| *id);
-    let wanted: Vec<BufferId> =
-        code.reads.iter().copied().chain(written).chain(code.collects.iter().map(|(id, _)| *id)).collect();
-    let mut slices = borrow(arena, &plan.buffers, &wanted);
-    let collected = slices.split_off(code.reads.len() + code.writes.len());
-    let outs = slices.split_off(code.reads.len());
-    let reads: Vec<&[f32]> = slices.into_iter().map(|slice| &*slice).collect();
-
-    let mut shares: Vec<Share> = (0..chunks)
-        .map(|chunk| {
-            let first = chunk * code.chunk_rows;
-            let rows = code.chunk_rows.min(code.rows - first);
-            Share { first, rows, writes: Vec::with_capacity(outs.len()), partials: Vec::with_capacity(collected.len()) }
-        })
-        .collect();
-    for (mut rest, (_, level)) in outs.into_iter().zip(&code.writes) {
-        let width = if *level == plan::Level::Full { code.columns } else { 1 };
-        for share in &mut shares {
-            let (own, others) = rest.split_at_mut(share.rows * width);
-            share.writes.push(own);
-            rest = others;
-        }
-    }
-    let reduces: Vec<crate::ir::Reduce> = code
-        .instructions
-        .iter()
-        .filter_map(|instruction| match instruction {
-            plan::Instruction::Collect(reduce, ..) => Some(*reduce),
-            _ => None,
-        })
-        .collect();
-    let mut rest = &mut partials[..];
-    for (out, reduce) in collected.iter().zip(&reduces) {
-        for share in &mut shares {
-            let (own, others) = rest.split_at_mut(out.len());
-            own.fill(tile::start(*reduce));
-            share.partials.push(own);
-            rest = others;
-        }
-    }
-
-    let lock = |thread: usize| scratch[thread].lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    if code.rows * code.columns.max(1) < ALONE || chunks < 2 || pool.threads() == 1 {
-        let mut scratch = lock(0);
-        shares.iter_mut().for_each(|share| tile::run(code, share, &reads, scalars, &mut scratch));
-    } else {
-        let threads = pool.threads();
-        // Neighbouring chunks go to one thread.
-        let per_thread = chunks.div_ceil(threads);
-        let dealt: Vec<Mutex<&mut [Share]>> = shares.chunks_mut(per_thread).map(Mutex::new).collect();
-        pool.run(&|thread| {
-            if let Some(own) = dealt.get(thread) {
-                let mut scratch = lock(thread);
-                let mut own = own.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-                own.iter_mut().for_each(|share| tile::run(code, share, &reads, scalars, &mut scratch));
-            }
-        });
-    }
-    // Chunk after chunk, in their order.
-    for (number, (out, reduce)) in collected.into_iter().zip(&reduces).enumerate() {
-        for (at, cell) in out.iter_mut().enumerate() {
-            let parts = shares.iter().map(|share| share.partials[number][at]);
-            *cell = parts.fold(tile::start(*reduce), |a, b| tile::joined(*reduce, a, b)) as f32;
-        }
-    }
+/// Without a branch for each element, so that it becomes vector instructions.
+fn finite(values: &[f32]) -> bool {
+    const EXPONENT: u32 = 0x7f80_0000;
+    let unbounded = |chunk: &[f32]| chunk.iter().fold(false, |any, x| any | (x.to_bits() & EXPONENT == EXPONENT));
+    !values.chunks(4096).any(unbounded)
 }
 
 /// Buffers of the arena, each its own range. A buffer that is wanted again comes back empty.

@@ -21,6 +21,8 @@ unsafe impl Send for Job {}
 struct Shared {
     job: Mutex<Option<Job>>,
     wake: Condvar,
+    /// Threads that have stopped looking.
+    asleep: AtomicUsize,
     /// Counts jobs; the last is the end of the pool.
     generation: AtomicU64,
     /// Threads that have not finished the present job.
@@ -39,6 +41,7 @@ impl Pool {
         let shared = Arc::new(Shared {
             job: Mutex::new(None),
             wake: Condvar::new(),
+            asleep: AtomicUsize::new(0),
             generation: AtomicU64::new(0),
             busy: AtomicUsize::new(0),
             failed: AtomicUsize::new(0),
@@ -72,7 +75,10 @@ impl Pool {
             }));
             self.shared.generation.fetch_add(1, Ordering::Release);
         }
-        self.shared.wake.notify_all();
+        // Who goes to sleep has looked at the generation since, under the lock.
+        if self.shared.asleep.load(Ordering::SeqCst) > 0 {
+            self.shared.wake.notify_all();
+        }
         let own = catch_unwind(AssertUnwindSafe(|| work(0)));
         while self.shared.busy.load(Ordering::Acquire) > 0 {
             std::hint::spin_loop();
@@ -109,7 +115,9 @@ fn serve(shared: &Shared, number: usize) {
         }
         let mut job = lock(&shared.job);
         while shared.generation.load(Ordering::Acquire) == seen {
+            shared.asleep.fetch_add(1, Ordering::SeqCst);
             job = shared.wake.wait(job).unwrap_or_else(std::sync::PoisonError::into_inner);
+            shared.asleep.fetch_sub(1, Ordering::SeqCst);
         }
         seen += 1;
         let Some(Job(work)) = *job else { return };

@@ -4,7 +4,7 @@
 use super::pool::Pool;
 use crate::plan::Matrices;
 use ndarray::linalg::general_mat_mul;
-use ndarray::{ArrayView3, ArrayViewMut3, Axis, ShapeBuilder};
+use ndarray::{ArrayView2, ArrayView3, ArrayViewMut2, ArrayViewMut3, Axis, ShapeBuilder};
 use std::sync::Mutex;
 
 /// Below so many multiplications a product is not worth waking threads for.
@@ -26,7 +26,7 @@ pub fn run(matrices: &Matrices, a: &[f32], b: &[f32], out: &mut [f32], pool: &Po
     let made = ArrayViewMut3::from_shape((batch, rows, columns), out);
     let (Ok(left), Ok(right), Ok(made)) = (left, right, made) else { return };
     let whole = (left, right, made);
-    if batch * rows * depth * columns < ALONE || pool.threads() == 1 {
+    if is_small(matrices) || pool.threads() == 1 {
         return multiply(whole);
     }
     let parts: Vec<Mutex<Option<Part>>> =
@@ -40,7 +40,7 @@ pub fn run(matrices: &Matrices, a: &[f32], b: &[f32], out: &mut [f32], pool: &Po
 /// Equal shares of the longer of rows and columns.
 fn shared(whole: Part, threads: usize) -> Vec<Part> {
     let (left, right, made) = whole;
-    let by_rows = left.len_of(Axis(1)) >= right.len_of(Axis(2)) / 2;
+    let by_rows = by_rows(left.len_of(Axis(1)), right.len_of(Axis(2)));
     let mut parts = Vec::with_capacity(threads);
     let mut rest = (left, right, made);
     for left_over in (1..=threads).rev() {
@@ -60,6 +60,30 @@ fn shared(whole: Part, threads: usize) -> Vec<Part> {
         }
     }
     parts
+}
+
+/// Whether a product is shared by its rows: what each thread packs anew is less.
+pub fn by_rows(rows: usize, columns: usize) -> bool {
+    rows >= columns / 2
+}
+
+pub fn is_small(matrices: &Matrices) -> bool {
+    matrices.batch * matrices.rows * matrices.depth * matrices.columns < ALONE
+}
+
+/// Some rows of a single product, from the row `first` on, as many as `out` has room for.
+pub fn rows(matrices: &Matrices, first: usize, a: &[f32], b: &[f32], out: &mut [f32]) {
+    let Matrices { depth, columns, .. } = *matrices;
+    let rows = out.len() / columns.max(1);
+    let plain = |[_, x, y]: [isize; 3]| (x.max(0) as usize, y.max(0) as usize);
+    let (_, start_a, strides_a) = matrices.a;
+    let (_, start_b, strides_b) = matrices.b;
+    let start_a = start_a + first * plain(strides_a).0;
+    let left = ArrayView2::from_shape((rows, depth).strides(plain(strides_a)), &a[start_a.min(a.len())..]);
+    let right = ArrayView2::from_shape((depth, columns).strides(plain(strides_b)), &b[start_b.min(b.len())..]);
+    if let (Ok(left), Ok(right), Ok(mut made)) = (left, right, ArrayViewMut2::from_shape((rows, columns), out)) {
+        general_mat_mul(1.0, &left, &right, 0.0, &mut made);
+    }
 }
 
 fn multiply((left, right, mut made): Part) {

@@ -16,6 +16,14 @@ pub struct Share<'a> {
     pub partials: Vec<&'a mut [f64]>,
 }
 
+/// Some elements of a buffer that is read.
+#[derive(Clone, Copy)]
+pub struct Read<'a> {
+    pub values: &'a [f32],
+    /// The place in the buffer of the first of them.
+    pub first: usize,
+}
+
 /// Slots of a thread, made once.
 #[derive(Default)]
 pub struct Scratch {
@@ -34,7 +42,7 @@ impl Scratch {
 }
 
 /// Runs a code on a share.
-pub fn run(code: &Code, share: &mut Share, reads: &[&[f32]], scalars: &[f64], scratch: &mut Scratch) {
+pub fn run(code: &Code, share: &mut Share, reads: &[Read], scalars: &[f64], scratch: &mut Scratch) {
     #[cfg(target_arch = "x86_64")]
     if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
         // SAFETY: the processor has what the function is compiled for.
@@ -49,12 +57,12 @@ pub fn run(code: &Code, share: &mut Share, reads: &[&[f32]], scalars: &[f64], sc
 /// The processor has AVX2 and FMA.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-unsafe fn run_wide(code: &Code, share: &mut Share, reads: &[&[f32]], scalars: &[f64], scratch: &mut Scratch) {
+unsafe fn run_wide(code: &Code, share: &mut Share, reads: &[Read], scalars: &[f64], scratch: &mut Scratch) {
     run_here(code, share, reads, scalars, scratch);
 }
 
 #[inline(always)]
-fn run_here(code: &Code, share: &mut Share, reads: &[&[f32]], scalars: &[f64], scratch: &mut Scratch) {
+fn run_here(code: &Code, share: &mut Share, reads: &[Read], scalars: &[f64], scratch: &mut Scratch) {
     for (register, instruction) in code.instructions.iter().enumerate() {
         if let (Instruction::Scalar(scalar), Fetch::Slot(slot)) = (instruction, code.fetch[register]) {
             scratch.slots[slot].fill(scalars[*scalar] as f32);
@@ -69,22 +77,34 @@ fn run_here(code: &Code, share: &mut Share, reads: &[&[f32]], scalars: &[f64], s
             match instruction {
                 Instruction::Scalar(_) => {}
                 Instruction::Store(from, _) => {
-                    let values = tile.get(*from, scratch);
-                    share.writes[written][done * tile.width(*from)..][..values.len()].copy_from_slice(values);
+                    if code.fetch[*from] != Fetch::Written(written) {
+                        let out = std::mem::take(&mut share.writes[written]);
+                        let values = tile.get(*from, share, scratch);
+                        out[done * tile.width(*from)..][..values.len()].copy_from_slice(values);
+                        share.writes[written] = out;
+                    }
                     written += 1;
                 }
                 Instruction::Collect(reduce, from, target, _) => {
-                    let values = tile.get(*from, scratch);
-                    collect(*reduce, values, *target, code.columns, share.partials[collected]);
+                    let partial = std::mem::take(&mut share.partials[collected]);
+                    collect(*reduce, tile.get(*from, share, scratch), *target, code.columns, partial);
+                    share.partials[collected] = partial;
                     collected += 1;
                 }
-                _ => {
-                    if let Fetch::Slot(slot) = code.fetch[register] {
+                _ => match code.fetch[register] {
+                    Fetch::Slot(slot) => {
                         let mut out = std::mem::take(&mut scratch.slots[slot]);
                         tile.compute(register, instruction, share, scratch, &mut out);
                         scratch.slots[slot] = out;
                     }
-                }
+                    Fetch::Written(number) => {
+                        let out = std::mem::take(&mut share.writes[number]);
+                        let own = &mut out[done * tile.width(register)..];
+                        tile.compute(register, instruction, share, scratch, own);
+                        share.writes[number] = out;
+                    }
+                    Fetch::Direct { .. } | Fetch::Nothing => {}
+                },
             }
         }
         done += rows;
@@ -94,7 +114,7 @@ fn run_here(code: &Code, share: &mut Share, reads: &[&[f32]], scalars: &[f64], s
 /// Some rows of the space, all their columns.
 struct Tile<'a> {
     code: &'a Code,
-    reads: &'a [&'a [f32]],
+    reads: &'a [Read<'a>],
     row: usize,
     /// Rows since the start of the share.
     offset: usize,
@@ -112,11 +132,16 @@ impl Tile<'_> {
     }
 
     #[inline(always)]
-    fn get<'s>(&'s self, register: Register, scratch: &'s Scratch) -> &'s [f32] {
+    fn get<'s>(&'s self, register: Register, share: &'s Share, scratch: &'s Scratch) -> &'s [f32] {
         let width = self.width(register);
+        let len = self.rows * width;
         match self.code.fetch[register] {
-            Fetch::Slot(slot) => &scratch.slots[slot][..self.rows * width],
-            Fetch::Direct(number, start) => &self.reads[number][start + self.row * width..][..self.rows * width],
+            Fetch::Slot(slot) => &scratch.slots[slot][..len],
+            Fetch::Direct { read, start, step } => {
+                let Read { values, first } = self.reads[read];
+                &values[start + self.row * step - first..][..len]
+            }
+            Fetch::Written(number) => &share.writes[number][self.offset * width..][..len],
             Fetch::Nothing => &[],
         }
     }
@@ -132,7 +157,7 @@ impl Tile<'_> {
     ) {
         let out = &mut out[..self.rows * self.width(register)];
         // A scalar's slot is longer than a row's: `zip` ends with the shorter.
-        let get = |register: &Register| self.get(*register, scratch);
+        let get = |register: &Register| self.get(*register, share, scratch);
         let truth = |holds: bool| if holds { 1.0 } else { 0.0 };
         match instruction {
             Instruction::Load(view, level) => self.load(view, *level, share, out),
@@ -175,18 +200,22 @@ impl Tile<'_> {
     #[inline(always)]
     fn load(&self, view: &View, level: Level, share: &Share, out: &mut [f32]) {
         let code = self.code;
-        let source: &[f32] = match view.buffer {
-            None => &[],
+        let source = match view.buffer {
+            None => Read { values: &[], first: 0 },
             Some(buffer) => match code.writes.iter().position(|(written, _)| *written == buffer) {
                 Some(written) => {
                     // In place, hence dense, and the rows of this share.
                     let from = self.offset * (out.len() / self.rows.max(1));
                     return out.copy_from_slice(&share.writes[written][from..][..out.len()]);
                 }
-                None => code.reads.iter().position(|read| *read == buffer).map_or(&[], |number| self.reads[number]),
+                None => match code.reads.iter().position(|read| *read == buffer) {
+                    Some(number) => self.reads[number],
+                    None => Read { values: &[], first: 0 },
+                },
             },
         };
-        let read = |place: isize| if view.buffer.is_none() { place as f32 } else { source[place as usize] };
+        let (source, first) = (source.values, source.first);
+        let read = |place: isize| if view.buffer.is_none() { place as f32 } else { source[place as usize - first] };
         let split = code.split.min(view.shape.len());
         let (row_sizes, column_sizes) = match level {
             Level::Full => (&view.shape[..split], &view.shape[split..]),
@@ -203,7 +232,9 @@ impl Tile<'_> {
             }
             match View::merged(column_sizes, column_strides) {
                 Some((_, 0)) => row.fill(read(start)),
-                Some((_, 1)) if view.buffer.is_some() => row.copy_from_slice(&source[start as usize..][..row.len()]),
+                Some((_, 1)) if view.buffer.is_some() => {
+                    row.copy_from_slice(&source[start as usize - first..][..row.len()])
+                }
                 Some((_, stride)) => {
                     row.iter_mut().enumerate().for_each(|(column, o)| *o = read(start + column as isize * stride));
                 }

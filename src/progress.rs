@@ -1,0 +1,162 @@
+//! What a person sees of a run: a live bar on a terminal, else lines; then a table.
+
+use crate::train::events::Event;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::io::Write;
+use std::time::{Duration, Instant};
+use unicode_width::UnicodeWidthStr;
+
+/// Between two drawings: a step may take 20 µs, and nobody sees more than some 15 a second.
+const APART: Duration = Duration::from_millis(66);
+
+/// Columns of the bar.
+const BAR: u64 = 12;
+
+/// The progress of one run on standard error.
+pub struct Progress {
+    steps: u64,
+    /// How many epochs there are, where a step is less than one.
+    epochs: Option<u64>,
+    /// None where a line cannot be drawn again: a pipe, a file, `TERM=dumb`.
+    bar: Option<Bar>,
+}
+
+struct Bar {
+    line: ProgressBar,
+    began: Instant,
+    drawn: Option<Instant>,
+    /// The last evaluation of each split.
+    evals: Vec<Event>,
+}
+
+impl Progress {
+    pub fn new(steps: u64, epochs: Option<u64>) -> Progress {
+        let target = ProgressDrawTarget::stderr();
+        let bar = (!target.is_hidden()).then(|| Bar {
+            // `wide_msg` is cut to the width that the terminal has at the time.
+            line: ProgressBar::with_draw_target(None, target).with_style(
+                ProgressStyle::with_template("{wide_msg}").unwrap_or_else(|_| ProgressStyle::default_bar()),
+            ),
+            began: Instant::now(),
+            drawn: None,
+            evals: Vec::new(),
+        });
+        Progress { steps, epochs, bar }
+    }
+
+    pub fn tell(&mut self, event: &Event) {
+        match (event, &mut self.bar) {
+            (Event::Start { .. }, Some(bar)) => bar.began = Instant::now(),
+            (Event::Step { step, epoch, loss, .. }, Some(bar)) => {
+                if bar.drawn.is_none_or(|drawn| drawn.elapsed() >= APART) {
+                    bar.drawn = Some(Instant::now());
+                    let of_epochs = self.epochs.map(|epochs| format!("  epoch {epoch}/{epochs}"));
+                    bar.line.set_message(bar.text(*step, self.steps, &of_epochs.unwrap_or_default(), *loss));
+                }
+            }
+            (Event::Eval { .. }, Some(bar)) => bar.keep(event),
+            (Event::End { .. }, Some(bar)) => bar.line.finish_and_clear(),
+            (event, None) => line(event, self.steps).iter().for_each(|line| say(line)),
+        }
+    }
+}
+
+/// What is said of an event where there is no bar: ten lines, the first and the last step among them.
+pub fn line(event: &Event, steps: u64) -> Option<String> {
+    match event {
+        Event::Step { step, loss, .. } if *step == 1 || step % steps.div_ceil(10) == 0 || *step == steps => {
+            Some(format!("step {step}/{steps}  loss {}", shown(*loss)))
+        }
+        Event::Start { .. } | Event::Step { .. } | Event::Eval { .. } | Event::End { .. } => None,
+    }
+}
+
+impl Bar {
+    fn keep(&mut self, event: &Event) {
+        let split = |event: &Event| match event {
+            Event::Eval { split, .. } => Some(split.clone()),
+            Event::Start { .. } | Event::Step { .. } | Event::End { .. } => None,
+        };
+        match self.evals.iter_mut().find(|known| split(known) == split(event)) {
+            Some(known) => known.clone_from(event),
+            None => self.evals.push(event.clone()),
+        }
+    }
+
+    /// The line, with what counts most first: a narrow terminal shows its beginning.
+    fn text(&self, step: u64, steps: u64, of_epochs: &str, loss: f64) -> String {
+        let full = (BAR * step / steps.max(1)).min(BAR) as usize;
+        let bar = "━".repeat(full) + &"─".repeat(BAR as usize - full);
+        let rate = step as f64 / self.began.elapsed().as_secs_f64().max(1e-9);
+        let left = clock((steps.saturating_sub(step) as f64 / rate) as u64);
+        let digits = if rate < 100.0 { 1 } else { 0 };
+        let mut text = format!("{bar} {step}/{steps}  loss {}{of_epochs}  {left} left  ", shown(loss));
+        text += &format!("{rate:.digits$} steps/s");
+        // The loss on the training rows stands there already.
+        for event in self.evals.iter().rev() {
+            let Event::Eval { split, loss, reports, .. } = event else { continue };
+            let loss = (split != "train").then_some(("loss", *loss));
+            let numbers = loss.into_iter().chain(reports.iter().map(|(name, value)| (name.as_str(), *value)));
+            let numbers: Vec<String> = numbers.map(|(name, value)| format!("{name} {}", shown(value))).collect();
+            if !numbers.is_empty() {
+                text += &format!("  {split} {}", numbers.join(" "));
+            }
+        }
+        text
+    }
+}
+
+/// Seconds as `0:07` or `2:03:00`.
+fn clock(seconds: u64) -> String {
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}") } else { format!("{minutes}:{seconds:02}") }
+}
+
+/// One line on standard error. Nobody may be reading; that stops no run.
+pub fn say(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// Loss and reports of each split, side by side; nothing of a run that failed.
+pub fn table(finals: &[Event]) -> String {
+    if finals.is_empty() {
+        return String::new();
+    }
+    let mut rows: Vec<Vec<String>> = vec![vec![String::new()]];
+    for event in finals {
+        let Event::Eval { split, loss, reports, .. } = event else { continue };
+        rows[0].push(split.clone());
+        let numbers =
+            std::iter::once(("loss", *loss)).chain(reports.iter().map(|(name, value)| (name.as_str(), *value)));
+        for (at, (name, value)) in numbers.enumerate() {
+            if rows.len() < at + 2 {
+                rows.push(vec![name.to_string()]);
+            }
+            rows[at + 1].push(shown(value));
+        }
+    }
+    columns(&rows)
+}
+
+/// Rows of cells as aligned lines: the first column to the left, the rest to the right.
+pub fn columns(rows: &[Vec<String>]) -> String {
+    let columns = rows.first().map_or(0, Vec::len);
+    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.width()).max();
+    let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
+    let line = |row: &Vec<String>| -> String {
+        let cells = row.iter().zip(&widths).enumerate().map(|(at, (cell, width))| {
+            let space = " ".repeat(width - cell.width());
+            if at == 0 { format!("{cell}{space}") } else { format!("  {space}{cell}") }
+        });
+        cells.collect::<String>().trim_end().to_string() + "\n"
+    };
+    rows.iter().map(line).collect()
+}
+
+/// A number as people read it: five digits that count.
+pub fn shown(value: f64) -> String {
+    match value.abs() {
+        size if size != 0.0 && !(1e-4..1e6).contains(&size) => format!("{value:.4e}"),
+        size => format!("{value:.*}", 4usize.saturating_sub(size.max(1.0).log10() as usize)),
+    }
+}

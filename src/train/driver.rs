@@ -1,0 +1,250 @@
+//! A training from its first step to its folder. It prints nothing: each event is handed on as it happens.
+
+use crate::backend::Tensor;
+use crate::check::program::Program;
+use crate::diagnostic::Diagnostic;
+use crate::io;
+use crate::ir::{NodeId, Op};
+use crate::lower::program::Program as Lowered;
+use crate::source::Span;
+use crate::train::dataset::Opened;
+use crate::train::events::{Event, Reason};
+use crate::train::identity::{self, Identity};
+use crate::train::record::{self, Metrics, Record};
+use crate::train::run::{Run, Trouble};
+use crate::train::schedule::Schedule;
+use crate::train::weights::{self, Weights};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// What is trained, and where it leaves what comes of it.
+pub struct Training<'p> {
+    pub program: &'p Program,
+    pub lowered: &'p Lowered,
+    pub data: &'p Opened<'p>,
+    pub schedule: Schedule,
+    /// Weights to start from, with the paths and shapes of the program.
+    pub start: Option<&'p Weights>,
+    /// The program's file as it was named, and the SHA-256 of its text.
+    pub file: &'p Path,
+    pub source: &'p str,
+    /// The folder of the run; else the next one under `runs`.
+    pub out: Option<&'p Path>,
+}
+
+/// How a run ended.
+pub struct Outcome {
+    /// Where the last weights are, if they could be written.
+    pub weights: Option<PathBuf>,
+    pub reason: Reason,
+    /// Loss and reports of every split by the last weights; none of a run that failed.
+    pub finals: Vec<Event>,
+    /// The first thing that went wrong.
+    pub failure: Option<Failure>,
+}
+
+/// Why a run could not begin or go on.
+pub enum Failure {
+    /// A number that is not finite, or a file that cannot be written.
+    Told(Diagnostic),
+    /// What is no mistake of the program's or the system's.
+    Words(String),
+}
+
+/// Trains until the schedule is done, `stop` says so, or something fails. Whatever ends it, the last weights, the record
+/// and an `end` are tried after that. An error is a run that did not begin.
+pub fn train(training: &Training, stop: impl Fn() -> bool, tell: &mut dyn FnMut(&Event)) -> Result<Outcome, Failure> {
+    let started = Instant::now();
+    let Training { program, lowered, data, schedule, .. } = *training;
+    let mut run = Run::new(lowered, schedule, data).map_err(|trouble| told(trouble, program, lowered))?;
+    if let Some(weights) = training.start {
+        run.start_from(weights);
+    }
+    let folder = match training.out {
+        Some(folder) => io::create_folder(folder).map(|()| folder.to_path_buf()),
+        None => record::new_folder(Path::new("runs"), training.file, &program.name),
+    };
+    let folder = folder.map_err(Failure::Told)?;
+    let metrics = Metrics::open(&folder).map_err(Failure::Told)?;
+    let mut teller = Teller { metrics: Some(metrics), tell, failure: None };
+
+    let arena_bytes = run.plan().arena as u64 * 4;
+    let parameters = lowered.parameters();
+    teller.tell(&Event::Start { parameters, arena_bytes, steps: schedule.steps, device: "cpu".into() });
+    let mut finals = Vec::new();
+    let mut ended = Reason::Done;
+    let trained = steps(&mut run, schedule, stop, &mut teller).and_then(|reason| {
+        ended = reason;
+        if reason != Reason::Failed {
+            finals = every_split(&mut run, &mut teller)?;
+        }
+        Ok(())
+    });
+    if let Err(trouble) = trained {
+        teller.fail(told(trouble, program, lowered));
+    }
+    let identity = Identity {
+        train: program.name.clone(),
+        source: training.source.to_string(),
+        settings: identity::settings(program),
+        seed: schedule.seed,
+        steps: run.step,
+        fits: run.fits().into_iter().map(|(name, tensor)| (name, Tensor::clone(tensor))).collect(),
+        classes: data.classes.clone(),
+    };
+    let weights = Weights { tensors: run.weights(), meta: identity.to_json() };
+    let saved = save(&folder, &weights).map_err(|wrong| teller.fail(Failure::Told(wrong))).ok();
+    let seconds = started.elapsed().as_secs_f64();
+    let reason = teller.reason(ended);
+    teller.tell(&Event::End { step: run.step, reason, seconds, peak_rss_bytes: io::peak_memory() });
+    let reason = teller.reason(ended);
+    let record = Record {
+        file: training.file.display().to_string(),
+        train: program.name.clone(),
+        source: training.source.to_string(),
+        hyperparameters: identity.settings,
+        seed: schedule.seed,
+        device: "cpu".into(),
+        versions: BTreeMap::from([("mlx".to_string(), env!("CARGO_PKG_VERSION").to_string())]),
+        data: data.file.into_iter().cloned().collect(),
+        parameters,
+        peak_memory: io::peak_memory(),
+        wall_seconds: seconds,
+        steps: run.step,
+        metrics: finals.iter().filter_map(named).collect(),
+        reason: reason.name().to_string(),
+    };
+    if let Err(wrong) = record::write(&folder, &record) {
+        teller.fail(Failure::Told(wrong));
+    }
+    Ok(Outcome { weights: saved, reason: teller.reason(ended), finals, failure: teller.failure })
+}
+
+/// Trains and leaves nothing behind: the run after its last step, loss and reports of every split, and why it ended.
+pub fn in_memory<'p>(
+    program: &Program,
+    lowered: &'p Lowered,
+    data: &Opened,
+    schedule: Schedule,
+    stop: impl Fn() -> bool,
+    tell: &mut dyn FnMut(&Event),
+) -> Result<(Run<'p>, Vec<Event>, Reason), Failure> {
+    let told = |trouble| told(trouble, program, lowered);
+    let mut run = Run::new(lowered, schedule, data).map_err(told)?;
+    let mut teller = Teller { metrics: None, tell, failure: None };
+    let reason = steps(&mut run, schedule, stop, &mut teller).map_err(told)?;
+    let finals = every_split(&mut run, &mut teller).map_err(told)?;
+    Ok((run, finals, reason))
+}
+
+/// Takes the steps; why they ended.
+fn steps(run: &mut Run, schedule: Schedule, stop: impl Fn() -> bool, teller: &mut Teller) -> Result<Reason, Trouble> {
+    while run.step < schedule.steps {
+        if stop() {
+            return Ok(Reason::Interrupted);
+        }
+        teller.tell(&run.take_step()?);
+        // After the last step all splits are evaluated.
+        let due = if run.ends_epoch() && run.step < schedule.steps { &["train", "valid"][..] } else { &[] };
+        for split in due {
+            run.evaluate(split)?.iter().for_each(|event| teller.tell(event));
+        }
+        if teller.failure.is_some() {
+            return Ok(Reason::Failed);
+        }
+    }
+    Ok(Reason::Done)
+}
+
+/// Loss and reports of every split by the last weights.
+fn every_split(run: &mut Run, teller: &mut Teller) -> Result<Vec<Event>, Trouble> {
+    let mut events = Vec::new();
+    for (split, _) in run.rows() {
+        events.extend(run.evaluate(split)?);
+    }
+    events.iter().for_each(|event| teller.tell(event));
+    Ok(events)
+}
+
+fn save(folder: &Path, weights: &Weights) -> Result<PathBuf, Diagnostic> {
+    let last = folder.join("last.safetensors");
+    let bytes = weights::to_bytes(weights)
+        .map_err(|error| io::failure(io::UNWRITABLE, "write", &last, &std::io::Error::other(error)))?;
+    io::write(&last, &bytes)?;
+    // Until a file says what to keep, the best weights are the last.
+    io::write(&folder.join("best.safetensors"), &bytes)?;
+    Ok(last)
+}
+
+/// A trouble of the run for its reader: a number that is not finite is shown where it was made.
+fn told(trouble: Trouble, program: &Program, lowered: &Lowered) -> Failure {
+    let (message, origin) = match trouble {
+        Trouble::Broken(message) => return Failure::Words(message),
+        Trouble::NotFinite { message, origin } => (message, origin),
+    };
+    // The user's own text first: the place may be in the standard library.
+    let mut wrong = Diagnostic::error("E0401", message, program.loss.span, "this loss");
+    if let Some((place, made)) = origin.and_then(|origin| made(lowered, origin)) {
+        wrong = wrong.label(place, made);
+    }
+    Failure::Told(wrong.help("is the learning rate too large, or an argument out of the function's range?"))
+}
+
+/// Where a node comes from, and what it made. What the gradient adds has no place of its own: it is the slope of
+/// something that it reads.
+fn made(lowered: &Lowered, origin: NodeId) -> Option<(Span, String)> {
+    if let Some(place) = lowered.places.get(&origin) {
+        let made = match &lowered.graph.node(origin).op {
+            Op::Input { .. } => "this holds a number that is not finite".to_string(),
+            op => format!("{op} gives a number that is not finite"),
+        };
+        return Some((*place, made));
+    }
+    let mut nodes = vec![origin];
+    while !nodes.is_empty() {
+        nodes = nodes.iter().flat_map(|node| &lowered.graph.node(*node).inputs).copied().collect();
+        if let Some(place) = nodes.iter().find_map(|node| lowered.places.get(node)) {
+            return Some((*place, "the slope of this is not finite".to_string()));
+        }
+    }
+    None
+}
+
+/// Events to `metrics.jsonl` and to whoever listens.
+struct Teller<'t> {
+    /// None once it could not be written, so that a line cut short is its last.
+    metrics: Option<Metrics>,
+    tell: &'t mut dyn FnMut(&Event),
+    /// The first thing that went wrong.
+    failure: Option<Failure>,
+}
+
+impl Teller<'_> {
+    fn tell(&mut self, event: &Event) {
+        if let Some(Err(wrong)) = self.metrics.as_mut().map(|metrics| metrics.add(event)) {
+            self.metrics = None;
+            self.fail(Failure::Told(wrong));
+        }
+        (self.tell)(event);
+    }
+
+    fn fail(&mut self, failure: Failure) {
+        self.failure.get_or_insert(failure);
+    }
+
+    fn reason(&self, ended: Reason) -> Reason {
+        if self.failure.is_some() { Reason::Failed } else { ended }
+    }
+}
+
+/// Numbers of an evaluation by name, for `run.yaml`.
+fn named(event: &Event) -> Option<(String, BTreeMap<String, f64>)> {
+    match event {
+        Event::Eval { split, loss, reports, .. } => {
+            let loss = std::iter::once(("loss".to_string(), *loss));
+            Some((split.clone(), loss.chain(reports.iter().cloned()).collect()))
+        }
+        Event::Start { .. } | Event::Step { .. } | Event::End { .. } => None,
+    }
+}
