@@ -5,6 +5,8 @@ whole   to its end
 stop    once it has drawn an evaluation, the program gets a Ctrl-C
 narrow  once it has drawn, the terminal gets 40 columns; a line `===` stands before what is drawn then, and after a
         while the program gets a Ctrl-C
+type    each line of standard input is typed, `\\r` and `\\x03` in it being the keys, once nothing more is drawn for a
+        while; then the program is left to end
 close   once it has drawn, the terminal is gone
 """
 
@@ -51,7 +53,16 @@ def show(part):
 
 
 ended = False
-if how != "whole":
+if how == "type":
+    for line in [b""] + sys.stdin.buffer.read().splitlines():
+        os.write(terminal, line.decode("unicode_escape").encode("latin-1"))
+        # What draws without end is typed into as well.
+        for _ in range(8):
+            part, ended = read(0.25)
+            show(part)
+            if not part or ended:
+                break
+elif how != "whole":
     drawn = b""
     wanted = b"valid loss" if how == "stop" else b"loss"
     while wanted not in drawn and not ended:

@@ -6,6 +6,7 @@ use libtest_mimic::Trial;
 use mlx::train::weights;
 use serde_json::Value;
 use std::fs;
+use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use unicode_width::UnicodeWidthStr;
@@ -22,6 +23,7 @@ pub fn trials() -> Vec<Trial> {
             trial("terminal::a_terminal_that_is_gone_ends_the_run", a_terminal_that_is_gone_ends_the_run),
             trial("terminal::nohup_outlives_its_terminal", nohup_outlives_its_terminal),
             trial("terminal::nobody_reads", nobody_reads),
+            trial("terminal::a_session_is_typed", a_session_is_typed),
             trial("terminal::results_that_are_lost_are_a_failure", results_that_are_lost_are_a_failure),
             trial("terminal::a_second_interrupt_ends_at_once", a_second_interrupt_ends_at_once),
         ]);
@@ -102,6 +104,35 @@ fn the_bar_shows_how_far_it_is() {
     let (_, table) = shown.rsplit_once("\u{1b}[2K").expect("the bar is cleared");
     let heads: Vec<&str> = table.lines().next().unwrap_or_default().split_whitespace().collect();
     assert_eq!(heads, ["train", "valid", "test"], "{table}");
+}
+
+/// Completion, an entry over two lines, Ctrl-C at the prompt and in a training, history.
+fn a_session_is_typed() {
+    let folder = folder(LONG);
+    let keys = r"sigm\t(0)\r
+mean([1,\r2])\r
+not an entry\x03
+:lo\tnet\t\r
+:train\r
+\x03
+step > 0\r
+sigm\x12mean\r
+\x04
+";
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/terminal.py");
+    let mut command = Command::new("python3");
+    command.args([script, "type", "80", env!("CARGO_BIN_EXE_mlx"), "repl"]).current_dir(folder.path());
+    command.env("TERM", "xterm").env("XDG_STATE_HOME", folder.path().join("state"));
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("python3");
+    child.stdin.take().expect("a pipe").write_all(keys.as_bytes()).expect("written");
+    let shown = String::from_utf8_lossy(&child.wait_with_output().expect("it ends").stdout).into_owned();
+    let lines: Vec<&str> = shown.lines().map(str::trim_end).collect();
+    let count = |line: &str| lines.iter().filter(|shown| **shown == line).count();
+    assert_eq!((count("0.5"), count("1.5"), count("true")), (1, 2, 1), "{shown}");
+    assert!(shown.contains("the weights are kept") && shown.ends_with("status 0\n"), "{shown}");
+    assert!(!shown.contains("rror"), "{shown}");
+    let history = fs::read_to_string(folder.path().join("state/mlx/history")).expect("a history");
+    assert!(history.contains("sigmoid(0)\n") && history.contains(":load net.mlx\n"), "{history}");
 }
 
 fn the_bar_fits() {

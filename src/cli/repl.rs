@@ -67,7 +67,10 @@ fn interactive(session: &mut Session, console: &mut Console) -> u8 {
     };
     console.tell(&format!("mlx {}; `:help` says what may be entered", env!("CARGO_PKG_VERSION")));
     loop {
-        match editor.read(Known { names: session.names(), trains: session.trains() }) {
+        interrupt::waits(true);
+        let line = editor.read(Known { names: session.names(), trains: session.trains() });
+        interrupt::waits(false);
+        match line {
             Line::Entry(entry) => {
                 interrupt::watch();
                 if session.enter(&entry, console) == Outcome::Quit {
