@@ -4,15 +4,17 @@
 use crate::check::elaborate::{Elaborator, nearest};
 use crate::check::library::{Library, stdlib_names};
 use crate::check::number::Number;
-use crate::check::program::Program;
+use crate::check::program::{Explored, Program};
+use crate::check::terms::TermId;
 use crate::check::value::Value;
 use crate::check::{chains, later, names};
-use crate::diagnostic::Diagnostic;
-use crate::lower::{self, program::Program as Lowered};
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::lower::{self, program::Program as Lowered, program::Value as LoweredValue};
 use crate::source::{SourceId, Sources, Span};
 use crate::syntax;
-use crate::syntax::tree::{Data, Expr, ExprKind, File, ItemKind};
+use crate::syntax::tree::{Block, Data, Expr, ExprKind, File, Item, ItemKind, Statement};
 
+pub use crate::check::elaborate::Place;
 pub use crate::check::schema::Schemas;
 
 /// A checked file: a program for each `train` block in which nothing is wrong, and all that is wrong.
@@ -31,38 +33,93 @@ pub fn check(
     schemas: &mut dyn Schemas,
     sets: &[String],
 ) -> Result<Checked, String> {
-    let (file, mut found) = syntax::parse(sources, source);
+    let (file, found) = syntax::parse(sources, source);
+    let overrides = sets.iter().map(|set| setting(&file, set)).collect::<Result<Vec<_>, _>>()?;
+    Ok(check_file(sources, &file, found, schemas, &mut Library::new(&file), &overrides))
+}
+
+/// A syntax tree, with what could not be read of it → programs. The library has the file's items open.
+pub fn check_file(
+    sources: &mut Sources,
+    file: &File,
+    mut found: Vec<Diagnostic>,
+    schemas: &mut dyn Schemas,
+    library: &mut Library,
+    overrides: &[(String, Value)],
+) -> Checked {
     let unread = found.len();
     let stdlib: Vec<&str> = stdlib_names().into_iter().map(|(name, _)| name).collect();
-    found.extend(names::check(&file, &stdlib));
-    found.extend(chains::find(sources, &file));
-    found.extend(later::find(&file));
+    found.extend(names::check(file, &stdlib));
+    found.extend(chains::find(sources, file));
+    found.extend(later::find(file));
     let textual = found.len();
-    let overrides = sets.iter().map(|set| setting(&file, set)).collect::<Result<Vec<_>, _>>()?;
-    let mut library = Library::new(&file);
     let (mut programs, mut trains) = (Vec::new(), Vec::new());
     for item in &file.items {
         if let ItemKind::Train(block) = &item.kind {
-            let mut elaborator = Elaborator::new(sources, schemas, &mut library, &overrides);
+            let mut elaborator = Elaborator::new(sources, schemas, library, overrides);
             programs.extend(elaborator.train(block));
             trains.push(block.name.as_ref().map_or("train", |name| &name.text).to_string());
             found.extend(elaborator.found);
         }
     }
-    let mut elaborator = Elaborator::new(sources, schemas, &mut library, &overrides);
-    elaborator.lets_alone(&lets(&file));
-    unused_data(&file).into_iter().for_each(|data| elaborator.data_alone(data));
+    let mut elaborator = Elaborator::new(sources, schemas, library, overrides);
+    elaborator.lets_alone(&lets(file));
+    unused_data(file).into_iter().for_each(|data| elaborator.data_alone(data));
     found.extend(elaborator.found);
     let unread: Vec<Span> = found[..unread].iter().filter_map(|found| Some(found.labels.first()?.span)).collect();
     let mut found = in_order(found, textual);
-    found.retain(|found| unread.is_empty() || !lost(found, &unread, &file, sources));
-    Ok(Checked { programs, trains, found })
+    found.retain(|found| unread.is_empty() || !lost(found, &unread, file, sources));
+    Checked { programs, trains, found }
+}
+
+/// A statement of a session, where it stands → what it says, or what is wrong with it. The library has the session's items
+/// open.
+pub fn explore(
+    sources: &mut Sources,
+    schemas: &mut dyn Schemas,
+    library: &mut Library,
+    place: Place,
+    asked: &Statement,
+) -> Result<Explored, Vec<Diagnostic>> {
+    // The passes that see the text alone take it as the body of a block.
+    let block = Block { name: None, word: asked.span, body: vec![asked.clone()] };
+    let item = Item { doc: None, span: asked.span, kind: ItemKind::Train(block) };
+    let file = File { source: asked.span.source, items: vec![item] };
+    let mut found = chains::find(sources, &file);
+    found.extend(later::find(&file));
+    let textual = found.len();
+    let mut elaborator = Elaborator::new(sources, schemas, library, &[]);
+    let explored = elaborator.explore(place, asked);
+    found.extend(elaborator.found);
+    let mut found = in_order(found, textual);
+    found.retain(|found| found.severity == Severity::Error);
+    match explored {
+        Some(explored) if found.is_empty() => Ok(explored),
+        _ => Err(found),
+    }
 }
 
 /// A checked program → the graph of its run, with gradients and updates. What breaks a rule of the graph here is a
 /// mistake of this compiler, told in words.
 pub fn lower(program: &Program) -> Result<Lowered, String> {
     let lowered = lower::lower(program, Elaborator::rows());
+    lowered.graph.verify()?;
+    Ok(lowered)
+}
+
+/// The names that a statement of a session may read besides those of items.
+pub fn names_around(
+    sources: &mut Sources,
+    schemas: &mut dyn Schemas,
+    library: &mut Library,
+    place: Place,
+) -> Vec<String> {
+    Elaborator::new(sources, schemas, library, &[]).names_around(place)
+}
+
+/// The graph of an explored value, which is `term`.
+pub fn lower_value(explored: &Explored, term: TermId) -> Result<LoweredValue, String> {
+    let lowered = lower::value(explored, term, Elaborator::rows());
     lowered.graph.verify()?;
     Ok(lowered)
 }

@@ -6,6 +6,7 @@ use std::io::{Error, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use crate::diagnostic::{Diagnostic, Severity};
+use crate::source::{SourceId, Sources, Span};
 
 /// The code of a file or folder that cannot be read: the program asks for what is wrong or missing.
 pub const UNREADABLE: &str = "E0331";
@@ -31,6 +32,18 @@ pub fn failure(code: &'static str, attempt: &str, path: &Path, cause: &Error) ->
 /// The whole of a file.
 pub fn read(path: &Path) -> Result<Vec<u8>, Diagnostic> {
     fs::read(path).map_err(|cause| failure(UNREADABLE, "read", path, &cause))
+}
+
+/// A file as a source text. What is no text is drawn where it ends.
+pub fn read_text(sources: &mut Sources, path: &Path) -> Result<SourceId, Diagnostic> {
+    let name = path.display().to_string();
+    String::from_utf8(read(path)?).map(|text| sources.add(name.clone(), text)).map_err(|error| {
+        let valid = error.utf8_error().valid_up_to();
+        let text = String::from_utf8_lossy(&error.as_bytes()[..valid]).into_owned();
+        let span = Span::new(sources.add(name, text), valid, valid);
+        let wrong = Diagnostic::error("E0106", "the file is not UTF-8 text", span, "what follows is no character");
+        wrong.help("save it as UTF-8")
+    })
 }
 
 /// Whether there is something at a path.
@@ -112,6 +125,14 @@ impl Log {
         let line = format!("{text}\n");
         put(&mut self.file, line.as_bytes()).map_err(|cause| failure(UNWRITABLE, "write", &self.path, &cause))
     }
+}
+
+/// The folder for what this program keeps between its runs, created where it is not there. `None` where it cannot be.
+pub fn state_folder() -> Option<PathBuf> {
+    let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let state = absolute("XDG_STATE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".local/state")))?;
+    let folder = state.join("mlx");
+    create_folder(&folder).ok().map(|()| folder)
 }
 
 /// The most memory that this process has held, in bytes; 0 where the system does not say.

@@ -17,7 +17,8 @@
 //!    threads. [`backend::reference`] runs the graph itself, in f64, one operation at a time: it is the definition.
 //! 6. [`data`] reads tables and splits them; [`train`] takes the steps of a [run](train::run::Run), and its
 //!    [driver](train::driver::train) those of a whole one, with what it leaves behind.
-//! 7. [`cli`] has a file for each command, [`progress`] is what a person sees of a run, [`interrupt`] knows the signals
+//! 7. [`repl`] is a session over all of that, an entry at a time.
+//! 8. [`cli`] has a file for each command, [`progress`] is what a person sees of a run, [`interrupt`] knows the signals
 //!    that end one; [`io`] is the one door to the disk.
 //!
 //! Who may use whom is a table in `tests/rooms.rs`, which is tested; `docs/architecture.md` says why.
@@ -35,6 +36,7 @@ pub mod ir;
 pub mod lower;
 pub mod plan;
 pub mod progress;
+pub mod repl;
 pub mod source;
 pub mod syntax;
 pub mod train;

@@ -56,14 +56,18 @@ impl Progress {
             }
             (Event::Eval { .. }, Some(bar)) => bar.keep(event),
             (Event::End { .. }, Some(bar)) => bar.line.finish_and_clear(),
-            (Event::Step { step, loss, .. }, None) => {
-                // Ten lines, the first and the last step among them.
-                if *step == 1 || step % self.steps.div_ceil(10) == 0 || *step == self.steps {
-                    say(&format!("step {step}/{}  loss {}", self.steps, shown(*loss)));
-                }
-            }
-            (Event::Start { .. } | Event::Eval { .. } | Event::End { .. }, None) => {}
+            (event, None) => line(event, self.steps).iter().for_each(|line| say(line)),
         }
+    }
+}
+
+/// What is said of an event where there is no bar: ten lines, the first and the last step among them.
+pub fn line(event: &Event, steps: u64) -> Option<String> {
+    match event {
+        Event::Step { step, loss, .. } if *step == 1 || step % steps.div_ceil(10) == 0 || *step == steps => {
+            Some(format!("step {step}/{steps}  loss {}", shown(*loss)))
+        }
+        Event::Start { .. } | Event::Step { .. } | Event::Eval { .. } | Event::End { .. } => None,
     }
 }
 
@@ -131,7 +135,12 @@ pub fn table(finals: &[Event]) -> String {
             rows[at + 1].push(shown(value));
         }
     }
-    let columns = rows[0].len();
+    columns(&rows)
+}
+
+/// Rows of cells as aligned lines: the first column to the left, the rest to the right.
+pub fn columns(rows: &[Vec<String>]) -> String {
+    let columns = rows.first().map_or(0, Vec::len);
     let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.width()).max();
     let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
     let line = |row: &Vec<String>| -> String {

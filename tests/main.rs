@@ -16,6 +16,7 @@ mod models;
 mod number;
 mod ops;
 mod record;
+mod repl;
 mod rooms;
 mod shapes;
 mod size;
@@ -42,6 +43,7 @@ fn main() {
     trials.extend(number::trials());
     trials.extend(ops::trials());
     trials.extend(record::trials());
+    trials.extend(repl::trials());
     trials.extend(rooms::trials());
     trials.extend(shapes::trials());
     trials.extend(size::trials());

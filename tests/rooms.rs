@@ -40,7 +40,10 @@ const ROOMS: &[Room] = &[
     room("report", &["io", "source", "diagnostic", "train"]),
     room("ide", &["source", "diagnostic", "syntax", "check"]),
     room("lsp", &["io", "source", "diagnostic", "syntax", "check", "ide"]),
-    room("repl", &["io", "source", "diagnostic", "compile", "ide"]),
+    room(
+        "repl",
+        &["io", "source", "diagnostic", "syntax", "ir", "check", "compile", "lower", "backend", "train", "progress"],
+    ),
 ];
 
 /// An outside crate and the only places that may name it (each a start of a path under `src/`).

@@ -35,13 +35,20 @@ pub struct Library {
 
 impl Library {
     pub fn new(file: &File) -> Library {
-        let named = |item: &Item| item.kind.name().map(|name| (name.text.clone(), Rc::new(item.clone())));
-        Library {
-            own: file.items.iter().rev().filter_map(named).collect(),
+        let mut library = Library {
+            own: HashMap::new(),
             shelf: stdlib_names().into_iter().collect(),
             read: HashMap::new(),
             files: HashMap::new(),
-        }
+        };
+        library.open(file);
+        library
+    }
+
+    /// Takes a file's items in place of the present ones; what was read of the standard library stays.
+    pub fn open(&mut self, file: &File) {
+        let named = |item: &Item| item.kind.name().map(|name| (name.text.clone(), Rc::new(item.clone())));
+        self.own = file.items.iter().rev().filter_map(named).collect();
     }
 
     pub fn own(&self, name: &str) -> Option<Rc<Item>> {

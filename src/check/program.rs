@@ -4,7 +4,7 @@ use super::number::Number;
 use super::schema::{Source, Split};
 use super::terms::{Leaf, ParamId, Start, TermId, Terms};
 use super::types::Type;
-use super::value::Distribution;
+use super::value::{Distribution, Value};
 use crate::source::Span;
 use std::collections::BTreeMap;
 
@@ -24,6 +24,20 @@ pub struct Program {
     pub plan: Plan,
     /// The `let` items of the file that were read, with the values that they had.
     pub settings: BTreeMap<String, Setting>,
+}
+
+/// What a session's statement says, where it stands.
+pub struct Explored {
+    pub terms: Terms,
+    /// The data of the `train` block that it stands in, if it does.
+    pub data: Option<Data>,
+    pub params: Vec<Param>,
+    /// What it gives: a `let` to its name.
+    pub value: Value,
+    /// The value as a tensor, if it is one.
+    pub term: Option<TermId>,
+    /// Whether it is a `let` that may stand among the items: what it reads does.
+    pub among_items: bool,
 }
 
 /// A settled value of a `let` item.

@@ -6,7 +6,7 @@ use crate::compile::{self, Checked};
 use crate::diagnostic::{Diagnostic, Severity, draw};
 use crate::io;
 use crate::lower::program::Program as Lowered;
-use crate::source::{Sources, Span};
+use crate::source::Sources;
 use crate::train::dataset::Files;
 use crate::train::identity::Identity;
 use crate::train::memory;
@@ -32,29 +32,14 @@ pub fn load(path: &Path, sets: &[String]) -> Result<Loaded, u8> {
     let mut sources = Sources::default();
     let mut files = Files::beside(path);
     let name = path.display().to_string();
-    let nothing = |found| Checked { programs: Vec::new(), trains: Vec::new(), found: vec![found] };
-    let (checked, hash) = match io::read(path) {
-        Err(failure) => (nothing(failure), String::new()),
-        Ok(bytes) => {
-            let hash = checksum(&bytes);
-            let checked = match String::from_utf8(bytes) {
-                Ok(text) => {
-                    let source = sources.add(name.clone(), text);
-                    compile::check(&mut sources, source, &mut files, sets).map_err(|message| {
-                        complain(&message);
-                        MISUSED
-                    })?
-                }
-                Err(error) => {
-                    let valid = error.utf8_error().valid_up_to();
-                    let text = String::from_utf8_lossy(&error.as_bytes()[..valid]).into_owned();
-                    let span = Span::new(sources.add(name.clone(), text), valid, valid);
-                    let wrong =
-                        Diagnostic::error("E0106", "the file is not UTF-8 text", span, "what follows is no character");
-                    nothing(wrong.help("save it as UTF-8"))
-                }
-            };
-            (checked, hash)
+    let (checked, hash) = match io::read_text(&mut sources, path) {
+        Err(wrong) => (Checked { programs: Vec::new(), trains: Vec::new(), found: vec![wrong] }, String::new()),
+        Ok(source) => {
+            let checked = compile::check(&mut sources, source, &mut files, sets).map_err(|message| {
+                complain(&message);
+                MISUSED
+            })?;
+            (checked, checksum(sources.get(source).text.as_bytes()))
         }
     };
     Ok(Loaded { sources, files, checked, name, hash })

@@ -8,6 +8,7 @@ mod explain;
 mod load;
 mod new;
 mod predict;
+mod repl;
 mod summary;
 mod train;
 
@@ -53,6 +54,8 @@ enum Command {
     Summary(summary::Summary),
     /// Measure a step, whole and by kernel
     Bench(bench::Bench),
+    /// Try the language, a model or its data, an entry at a time
+    Repl(repl::Repl),
     /// Explain the code of a diagnostic
     Explain(explain::Explain),
     /// Write a file to begin with
@@ -65,8 +68,7 @@ enum Command {
 }
 
 /// Commands that are planned. Each answers so in one line.
-const LATER: [&str; 11] =
-    ["generate", "graph", "sweep", "plot", "report", "export", "repl", "fmt", "lsp", "doc", "devices"];
+const LATER: [&str; 10] = ["generate", "graph", "sweep", "plot", "report", "export", "fmt", "lsp", "doc", "devices"];
 
 fn other(words: &[String]) -> ExitCode {
     let word = words.first().map_or("", String::as_str);
@@ -98,6 +100,7 @@ pub fn main() -> ExitCode {
         Command::Check(arguments) => check::run(&arguments),
         Command::Summary(arguments) => summary::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments, started),
+        Command::Repl(arguments) => repl::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::New(arguments) => new::run(&arguments),
         Command::Completions { shell } => {

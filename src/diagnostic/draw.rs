@@ -50,7 +50,7 @@ pub fn draw(diagnostic: &Diagnostic, sources: &Sources, colour: bool) -> String 
 }
 
 /// A text without what a terminal obeys or what turns its order around, byte for byte as long: data may hold anything.
-fn harmless(text: &str) -> String {
+pub fn harmless(text: &str) -> String {
     let sign = |sign: char| match sign {
         '\n' | '\t' | '\r' => sign,
         '\0'..='\x1f' | '\x7f' => '?',

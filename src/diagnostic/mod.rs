@@ -6,7 +6,7 @@ pub mod codes;
 mod draw;
 mod json;
 
-pub use draw::draw;
+pub use draw::{draw, harmless};
 pub use json::json;
 
 use crate::source::Span;

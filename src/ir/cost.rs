@@ -3,6 +3,7 @@
 use super::graph::{Graph, NodeId};
 use super::op::Op;
 use super::shape::elements;
+use std::collections::HashMap;
 
 /// Floating-point operations: two for each term of a product, one for each element of the rest; views cost none.
 pub fn flops(graph: &Graph, roots: &[NodeId]) -> u64 {
@@ -54,6 +55,30 @@ pub fn largest(graph: &Graph, roots: &[NodeId]) -> Vec<(NodeId, u64)> {
     let mut all: Vec<(NodeId, u64)> = graph.needed(roots).into_iter().map(|id| (id, count(graph, id))).collect();
     all.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     all
+}
+
+/// The most elements that are held at once where nodes are computed one after another, views included, and each is kept
+/// until all that reads it is computed.
+pub fn held(graph: &Graph, roots: &[NodeId]) -> u64 {
+    let needed = graph.needed(roots);
+    let mut readers: HashMap<NodeId, usize> = HashMap::new();
+    for read in needed.iter().flat_map(|id| &graph.node(*id).inputs).chain(roots) {
+        *readers.entry(*read).or_default() += 1;
+    }
+    let (mut now, mut most) = (0u64, 0);
+    for id in needed {
+        now = now.saturating_add(count(graph, id));
+        most = most.max(now);
+        for input in &graph.node(id).inputs {
+            if let Some(left) = readers.get_mut(input) {
+                *left -= 1;
+                if *left == 0 {
+                    now = now.saturating_sub(count(graph, *input));
+                }
+            }
+        }
+    }
+    most
 }
 
 fn count(graph: &Graph, id: NodeId) -> u64 {

@@ -11,28 +11,14 @@ use crate::check::program as checked;
 use crate::check::terms::{Host, Leaf, ParamId, Start, TermId};
 use crate::check::types::{Elem, Type};
 use crate::ir::{Binary, DType, NodeId, Size, Symbol, philox};
-use program::{Param, Program, Slot, State};
+use program::{Given, Param, Program, Slot, State, Value};
 use std::collections::HashMap;
 use term::Lowering;
 
 /// The program of a run.
 pub fn lower(program: &checked::Program, rows: Symbol) -> Program {
     let mut this = Lowering::new(&program.terms);
-    let draws = this.new_input(DType::Int, vec![Size::from(5)]);
-    let data = &program.data;
-    let raw: Vec<usize> = data.raw.iter().enumerate().map(|(at, raw)| this.input(Leaf::Raw(at), &raw.ty)).collect();
-    let fits = data.fits.iter().enumerate().map(|(at, fit)| this.slot(&fit.name, fit.value, Leaf::Fit(at))).collect();
-    let columns: Vec<Slot> = data
-        .columns
-        .iter()
-        .enumerate()
-        .map(|(at, column)| this.slot(&column.name, column.value, Leaf::Column(at)))
-        .collect();
-    let host = Type::scalar(Elem::Int);
-    let hosts: Vec<(Host, usize)> = [Host::Step, Host::Steps, Host::Epoch, Host::Epochs, Host::Updates]
-        .into_iter()
-        .map(|host_number| (host_number, this.input(Leaf::Host(host_number), &host)))
-        .collect();
+    let Fed { draws, raw, fits, columns, hosts } = feed(&mut this, Some(&program.data));
     let used: Vec<(ParamId, usize)> =
         program.used.iter().map(|id| (*id, this.input(Leaf::Param(*id), &program.params[id.0 as usize].ty))).collect();
 
@@ -67,11 +53,10 @@ pub fn lower(program: &checked::Program, rows: Symbol) -> Program {
         .map(|(id, input)| {
             let param = &program.params[id.0 as usize];
             let initial = start(&mut this, param, draws);
-            let shape = param.ty.sizes().iter().map(|size| size.settled().unwrap_or(0).max(0) as usize).collect();
             let next = nexts.get(&id).copied();
             let own = this.leaves[&Leaf::Param(id)];
             let (path, trainable) = (param.path.clone(), next.is_some());
-            Param { path, shape, input, initial, next: next.unwrap_or(own), trainable }
+            Param { path, shape: shape(param), input, initial, next: next.unwrap_or(own), trainable }
         })
         .collect();
     let inputs = this.inputs;
@@ -93,6 +78,50 @@ pub fn lower(program: &checked::Program, rows: Symbol) -> Program {
         predictions,
         places,
     }
+}
+
+/// One value of a session.
+pub fn value(explored: &checked::Explored, term: TermId, rows: Symbol) -> Value {
+    let mut this = Lowering::new(&explored.terms);
+    let Fed { draws, raw, fits, columns, hosts } = feed(&mut this, explored.data.as_ref());
+    let mut params = Vec::new();
+    for id in checked::Program::used(&explored.terms, &[term]) {
+        let param = &explored.params[id.0 as usize];
+        let input = this.input(Leaf::Param(id), &param.ty);
+        let initial = start(&mut this, param, draws);
+        params.push(Given { path: param.path.clone(), shape: shape(param), input, initial });
+    }
+    let root = this.whole(term);
+    Value { graph: this.graph, rows, inputs: this.inputs, draws, hosts, raw, fits, columns, params, root }
+}
+
+/// The inputs of every program.
+struct Fed {
+    draws: usize,
+    raw: Vec<usize>,
+    fits: Vec<Slot>,
+    columns: Vec<Slot>,
+    hosts: Vec<(Host, usize)>,
+}
+
+fn feed(this: &mut Lowering, data: Option<&checked::Data>) -> Fed {
+    let draws = this.new_input(DType::Int, vec![Size::from(5)]);
+    let raw = data.iter().flat_map(|data| &data.raw).enumerate();
+    let raw = raw.map(|(at, raw)| this.input(Leaf::Raw(at), &raw.ty)).collect();
+    let fits = data.iter().flat_map(|data| &data.fits).enumerate();
+    let fits = fits.map(|(at, fit)| this.slot(&fit.name, fit.value, Leaf::Fit(at))).collect();
+    let columns = data.iter().flat_map(|data| &data.columns).enumerate();
+    let columns = columns.map(|(at, column)| this.slot(&column.name, column.value, Leaf::Column(at))).collect();
+    let host = Type::scalar(Elem::Int);
+    let hosts = [Host::Step, Host::Steps, Host::Epoch, Host::Epochs, Host::Updates]
+        .into_iter()
+        .map(|host_number| (host_number, this.input(Leaf::Host(host_number), &host)))
+        .collect();
+    Fed { draws, raw, fits, columns, hosts }
+}
+
+fn shape(param: &checked::Param) -> Vec<usize> {
+    param.ty.sizes().iter().map(|size| size.settled().unwrap_or(0).max(0) as usize).collect()
 }
 
 /// The value that a parameter starts from: a number or a draw counted by the parameter's path.

@@ -55,6 +55,29 @@ pub struct Param {
     pub trainable: bool,
 }
 
+/// One value of a session: what it reads is fed as to a run.
+pub struct Value {
+    pub graph: Graph,
+    pub rows: Symbol,
+    pub inputs: usize,
+    pub draws: usize,
+    pub hosts: Vec<(Host, usize)>,
+    pub raw: Vec<usize>,
+    pub fits: Vec<Slot>,
+    pub columns: Vec<Slot>,
+    pub params: Vec<Given>,
+    pub root: NodeId,
+}
+
+/// A parameter that a value reads.
+pub struct Given {
+    pub path: String,
+    pub shape: Vec<usize>,
+    pub input: usize,
+    /// The value before the first step.
+    pub initial: NodeId,
+}
+
 pub struct State {
     pub input: usize,
     pub initial: NodeId,

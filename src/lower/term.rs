@@ -47,6 +47,12 @@ impl<'a> Lowering<'a> {
         self.operand(id, &ty, DType::Float)
     }
 
+    /// A term as what it is, of its own shape.
+    pub fn whole(&mut self, id: TermId) -> NodeId {
+        let ty = self.terms.get(id).ty.clone();
+        self.operand(id, &ty, dtype(&ty.elem))
+    }
+
     /// A term as floats that fill a shape.
     pub fn fill(&mut self, id: TermId, ty: &Type) -> NodeId {
         self.node(id);

@@ -5,4 +5,4 @@ mod parse;
 pub mod tree;
 pub mod walk;
 
-pub use parse::parse;
+pub use parse::{Open, Part, entry, open, parse};

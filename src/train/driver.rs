@@ -57,7 +57,7 @@ pub enum Failure {
 pub fn train(training: &Training, stop: impl Fn() -> bool, tell: &mut dyn FnMut(&Event)) -> Result<Outcome, Failure> {
     let started = Instant::now();
     let Training { program, lowered, data, schedule, .. } = *training;
-    let mut run = Run::new(lowered, schedule, data).map_err(|trouble| told(trouble, training))?;
+    let mut run = Run::new(lowered, schedule, data).map_err(|trouble| told(trouble, program, lowered))?;
     if let Some(weights) = training.start {
         run.start_from(weights);
     }
@@ -82,7 +82,7 @@ pub fn train(training: &Training, stop: impl Fn() -> bool, tell: &mut dyn FnMut(
         Ok(())
     });
     if let Err(trouble) = trained {
-        teller.fail(told(trouble, training));
+        teller.fail(told(trouble, program, lowered));
     }
     let identity = Identity {
         train: program.name.clone(),
@@ -119,6 +119,23 @@ pub fn train(training: &Training, stop: impl Fn() -> bool, tell: &mut dyn FnMut(
         teller.fail(Failure::Told(wrong));
     }
     Ok(Outcome { weights: saved, reason: teller.reason(ended), finals, failure: teller.failure })
+}
+
+/// Trains and leaves nothing behind: the run after its last step, loss and reports of every split, and why it ended.
+pub fn in_memory<'p>(
+    program: &Program,
+    lowered: &'p Lowered,
+    data: &Opened,
+    schedule: Schedule,
+    stop: impl Fn() -> bool,
+    tell: &mut dyn FnMut(&Event),
+) -> Result<(Run<'p>, Vec<Event>, Reason), Failure> {
+    let told = |trouble| told(trouble, program, lowered);
+    let mut run = Run::new(lowered, schedule, data).map_err(told)?;
+    let mut teller = Teller { metrics: None, tell, failure: None };
+    let reason = steps(&mut run, schedule, stop, &mut teller).map_err(told)?;
+    let finals = every_split(&mut run, &mut teller).map_err(told)?;
+    Ok((run, finals, reason))
 }
 
 /// Takes the steps; why they ended.
@@ -161,14 +178,14 @@ fn save(folder: &Path, weights: &Weights) -> Result<PathBuf, Diagnostic> {
 }
 
 /// A trouble of the run for its reader: a number that is not finite is shown where it was made.
-fn told(trouble: Trouble, training: &Training) -> Failure {
+fn told(trouble: Trouble, program: &Program, lowered: &Lowered) -> Failure {
     let (message, origin) = match trouble {
         Trouble::Broken(message) => return Failure::Words(message),
         Trouble::NotFinite { message, origin } => (message, origin),
     };
     // The user's own text first: the place may be in the standard library.
-    let mut wrong = Diagnostic::error("E0401", message, training.program.loss.span, "this loss");
-    if let Some((place, made)) = origin.and_then(|origin| made(training.lowered, origin)) {
+    let mut wrong = Diagnostic::error("E0401", message, program.loss.span, "this loss");
+    if let Some((place, made)) = origin.and_then(|origin| made(lowered, origin)) {
         wrong = wrong.label(place, made);
     }
     Failure::Told(wrong.help("is the learning rate too large, or an argument out of the function's range?"))

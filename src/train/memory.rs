@@ -1,7 +1,7 @@
 //! What does not fit into the machine is refused before anything is computed.
 
 use crate::io;
-use crate::ir::{Graph, NodeId, Op, elements, largest};
+use crate::ir::{Graph, NodeId, Op, elements, held, largest};
 use crate::lower::program::Program;
 
 /// Where the system does not say how much there is.
@@ -33,6 +33,18 @@ pub fn refuse(program: &Program, rows: [usize; 3]) -> Result<(), String> {
         parts.iter().filter(counts).take(NAMED).map(|part| format!("{} for {}", size(part.bytes), part.name)).collect();
     let (needed, memory) = (size(needed), size(memory));
     Err(format!("this does not fit into the {memory} of this machine; it needs at least {needed}: {}", most.join("; ")))
+}
+
+/// Refuses values that the reference executor could not hold, all in 64 bits.
+pub fn refuse_value(graph: &Graph, roots: &[NodeId]) -> Result<(), String> {
+    let memory = io::memory().unwrap_or(UNKNOWN);
+    let bytes = held(graph, roots).saturating_mul(8);
+    if bytes <= memory {
+        return Ok(());
+    }
+    let most = largest(graph, roots).first().map(|(id, count)| (graph.node(*id), size(count.saturating_mul(8))));
+    let most = most.map_or(String::new(), |(node, most)| format!(": {most} for {} {}", node.op, node.shaped));
+    Err(format!("this does not fit into the {} of this machine; it needs {}{most}", size(memory), size(bytes)))
 }
 
 /// The columns of the source as they were read, in 64 bits; those made of them, for steps and for evaluation.

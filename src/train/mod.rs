@@ -12,6 +12,7 @@
 //! | `weights` | weight files: named tensors and one key of metadata |
 //! | `record` | the folder of a run and its `run.yaml` |
 //! | `yaml` | YAML that every reader takes alike |
+//! | `value` | one value of a session |
 //! | `events` | what happens in a run, one line of JSON each |
 
 pub mod dataset;
@@ -23,5 +24,6 @@ pub mod predict;
 pub mod record;
 pub mod run;
 pub mod schedule;
+pub mod value;
 pub mod weights;
 mod yaml;

@@ -324,7 +324,8 @@ fn feed_host(program: &Program, schedule: Schedule, step: u64, epoch: u64, cpu: 
     Ok(())
 }
 
-fn host_value(host: Host, schedule: Schedule, step: u64, epoch: u64) -> u64 {
+/// What the host gives for a number of its own.
+pub fn host_value(host: Host, schedule: Schedule, step: u64, epoch: u64) -> u64 {
     match host {
         Host::Step => step,
         Host::Epoch => epoch,
@@ -335,7 +336,7 @@ fn host_value(host: Host, schedule: Schedule, step: u64, epoch: u64) -> u64 {
 }
 
 /// What draws are counted by: seed (low, high), step, repetition, first row.
-fn counters(seed: u64, step: u64) -> Result<[f64; 5], Trouble> {
+pub fn counters(seed: u64, step: u64) -> Result<[f64; 5], Trouble> {
     let step = u32::try_from(step).map_err(|_| "more steps than can be counted".to_string())?;
     Ok([seed as u32, (seed >> 32) as u32, step, 0, 0].map(f64::from))
 }

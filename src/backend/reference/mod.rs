@@ -28,6 +28,16 @@ pub fn source_of_trouble(graph: &Graph, root: NodeId, inputs: &[Tensor]) -> Resu
 /// The values of the roots. Inputs are numbered as the graph's are; its sizes are settled. What cannot be computed (a
 /// place outside of an axis, an input of another shape) is told in words.
 pub fn run(graph: &Graph, roots: &[NodeId], inputs: &[Tensor]) -> Result<Vec<Tensor>, String> {
+    run_while(graph, roots, inputs, &|| true)
+}
+
+/// The same, as long as it shall go on; asked before each node.
+pub fn run_while(
+    graph: &Graph,
+    roots: &[NodeId],
+    inputs: &[Tensor],
+    goes_on: &dyn Fn() -> bool,
+) -> Result<Vec<Tensor>, String> {
     let needed = graph.needed(roots);
     let mut readers: HashMap<NodeId, usize> = HashMap::new();
     for input in needed.iter().flat_map(|id| &graph.node(*id).inputs).chain(roots) {
@@ -35,6 +45,9 @@ pub fn run(graph: &Graph, roots: &[NodeId], inputs: &[Tensor]) -> Result<Vec<Ten
     }
     let mut values: HashMap<NodeId, Rc<Tensor>> = HashMap::new();
     for id in needed {
+        if !goes_on() {
+            return Err("interrupted".to_string());
+        }
         let node = graph.node(id);
         let shape = settled(graph, id)?;
         let value = match &node.op {

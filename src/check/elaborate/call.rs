@@ -126,7 +126,11 @@ impl Elaborator<'_> {
         let site = Site { at: callee.span, name };
         let (input, rest) = (Arg::plain(input?, from.span), rest.transpose()?);
         match (&head, rest) {
-            (Value::Item(item), Some(hyper)) if takes_hyper(item) => {
+            // What is piped to a layer is its input, be it a tensor or a list.
+            (Value::Item(item), hyper)
+                if takes_hyper(item) && (hyper.is_some() || matches!(item.kind, ItemKind::Layer(_))) =>
+            {
+                let hyper = hyper.unwrap_or_default();
                 let layer = match &item.kind {
                     ItemKind::Layer(layer) => Value::Recipe(self.recipe(item, layer, site.at, hyper, stage.span)?),
                     _ => self.apply_function(item, hyper, stage.span)?,

@@ -188,10 +188,16 @@ impl Elaborator<'_> {
         let Some(first) = parts.first() else {
             return Err(self.error("E0211", "a tensor is wanted here, and this list is empty", span, "nothing in it"));
         };
-        let ty = self.ty(*first).clone();
+        let mut ty = self.ty(*first).clone();
         for part in &parts[1..] {
             let other = self.ty(*part);
-            if other.sizes() != ty.sizes() || !same_elem(&ty.elem, &other.elem) || other.along != ty.along {
+            // Whole numbers among others are numbers.
+            let mixed = matches!((&ty.elem, &other.elem), (Elem::Float, Elem::Int) | (Elem::Int, Elem::Float));
+            if mixed {
+                ty.elem = Elem::Float;
+            }
+            let same = mixed || same_elem(&ty.elem, &other.elem);
+            if other.sizes() != ty.sizes() || !same || other.along != ty.along {
                 let message = format!("the parts of a list are to have one type, and these are {ty} and {other}");
                 let (one, two) = (self.terms.get(*first).span, self.terms.get(*part).span);
                 let error = Diagnostic::error("E0205", message, span, "in this list");

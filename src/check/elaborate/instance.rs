@@ -7,7 +7,7 @@ use crate::check::terms::Leaf;
 use crate::check::value::{Bound, Home, Layers, Recipe, Scope, Value};
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
-use crate::syntax::tree::{Expr, ExprKind, Item, ItemKind, Layer, Name, Type, TypeKind, Word};
+use crate::syntax::tree::{Expr, ExprKind, Item, ItemKind, Name, Param, Statement, Type, TypeKind, Word};
 use crate::syntax::walk;
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -80,7 +80,7 @@ impl Elaborator<'_> {
                 scope.insert(name, bound.clone());
             }
             scope.home = Home::Body(path.to_string());
-            this.name_uses(layer);
+            this.name_uses(layer.name.span, &layer.hyper, &layer.body);
             this.bind_inputs(&layer.name, &layer.inputs, given, &mut scope)?;
             let (value, at) = this.body(&layer.body, &mut scope, layer.name.span)?;
             match &layer.result {
@@ -135,12 +135,17 @@ impl Elaborator<'_> {
     }
 
     /// The names of the uses of layers in a body: `dense_1`, `dense_2`, in the order of the text, whether taken or not.
-    fn name_uses(&mut self, layer: &Layer) {
-        if !self.named.insert(layer.name.span) {
+    pub(super) fn name_uses<'s>(
+        &mut self,
+        owner: Span,
+        hyper: &[Param],
+        body: impl IntoIterator<Item = &'s Statement>,
+    ) {
+        if !self.named.insert(owner) {
             return;
         }
         let mut names: Vec<Name> = Vec::new();
-        for statement in &layer.body {
+        for statement in body {
             walk::expressions(statement, &mut |expr| {
                 if let ExprKind::Name(name) = &expr.kind {
                     names.push(Name { text: name.text.clone(), span: expr.span });
@@ -150,7 +155,7 @@ impl Elaborator<'_> {
         names.sort_by_key(|name| name.span.start);
         let mut counts: HashMap<String, usize> = HashMap::new();
         for name in names {
-            let handed_in = layer.hyper.iter().find(|param| param.name.text == name.text);
+            let handed_in = hyper.iter().find(|param| param.name.text == name.text);
             let is_layer = match handed_in {
                 Some(param) => matches!(&param.ty, Some(Type { kind: TypeKind::Word(Word::Layer), .. })),
                 None => {

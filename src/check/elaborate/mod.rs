@@ -15,9 +15,11 @@
 //! | `source` | where rows come from, and how they are split |
 //! | `train` | what is minimized, reported, and for how long |
 //! | `optimizer` | the recurrence of an optimizer, for each parameter |
+//! | `explore` | a statement of a session |
 
 mod call;
 mod data;
+mod explore;
 mod expr;
 mod index;
 mod instance;
@@ -32,6 +34,7 @@ mod source;
 mod train;
 
 pub use data::setting;
+pub use explore::{Place, one_let};
 
 use super::later::Later;
 use super::library::Library;
@@ -90,6 +93,8 @@ pub struct Elaborator<'a> {
     /// The calls that are being entered: where, and of what.
     calls: Vec<(Span, String)>,
     depth: usize,
+    /// Whether they went too deep: then all ends, for what calls itself twice would come to the same end 2ⁿ times.
+    too_deep: bool,
     /// How many calls were entered so far.
     entered: usize,
 }
@@ -121,6 +126,7 @@ impl<'a> Elaborator<'a> {
             settings: BTreeMap::new(),
             calls: Vec::new(),
             depth: 0,
+            too_deep: false,
             entered: 0,
         }
     }
@@ -175,7 +181,11 @@ impl<'a> Elaborator<'a> {
 
     /// Goes one level deeper, unless that is too deep.
     fn deeper<T>(&mut self, span: Span, f: impl FnOnce(&mut Self) -> Out<T>) -> Out<T> {
+        if self.too_deep {
+            return Err(Reported);
+        }
         if self.depth >= MAX_DEPTH {
+            self.too_deep = true;
             let help = "does a layer or function call itself without an `if` that ends it?";
             let message = "calls and expressions nest too deep";
             return Err(self.report(Diagnostic::error("E0215", message, span, "at this point").help(help)));

@@ -2,6 +2,7 @@
 
 use super::expr::same_elem;
 use super::{Elaborator, Out, Reported};
+use crate::check::number::Number;
 use crate::check::shapes::{self, Operand};
 use crate::check::terms::{Kind, TermId};
 use crate::check::types::{Axis, Elem, Type};
@@ -34,6 +35,10 @@ impl Elaborator<'_> {
 
     pub(super) fn binary(&mut self, op: Binary, operator: Span, a: Written, b: Written, span: Span) -> Out<Value> {
         if let Some(settled) = settled(op, &a.0, &b.0) {
+            let zero = |value: &Value| matches!(value, Value::Number(number) if *number == Number::whole(0));
+            if op == Binary::Divide && zero(&b.0) {
+                return Err(self.error("E0218", "a settled number is divided by 0", span, "this has no value"));
+            }
             return Ok(settled);
         }
         let term = match op {

@@ -131,7 +131,7 @@ impl Elaborator<'_> {
     }
 
     /// The names of the block: columns, the model, the numbers of the host.
-    fn train_scope(&mut self, block: &Block) -> Scope {
+    pub(super) fn train_scope(&mut self, block: &Block) -> Scope {
         let mut scope = Scope::default();
         scope.home = Home::Train;
         (self.data, self.blind) = (None, false);

@@ -1,6 +1,7 @@
 //! The parser: items and statements one after another, each read by pest, so that one run finds every mistake.
 
 mod build;
+mod entry;
 mod hints;
 mod statement;
 mod words;
@@ -14,26 +15,39 @@ use pest::error::{ErrorVariant, InputLocation};
 use pest::iterators::Pair;
 use words::{token_at, word_at, words_of};
 
+pub use entry::{Open, Part, entry, open};
+
 #[derive(pest_derive::Parser)]
 #[grammar = "../grammar/mlx.pest"]
 struct Grammar;
 
 /// Reads one text: what could be read of it, and everything that could not.
 pub fn parse(sources: &Sources, source: SourceId) -> (File, Vec<Diagnostic>) {
+    let (items, found) = drive(sources, source, 0, |parser| parser.items());
+    (File { source, items }, found)
+}
+
+/// Reads a text from a byte on, unless it is more than can be read.
+fn drive<T: Default>(
+    sources: &Sources,
+    source: SourceId,
+    at: usize,
+    read: impl FnOnce(&mut Driver) -> T,
+) -> (T, Vec<Diagnostic>) {
     let text = sources.get(source).text.clone();
     if let Some(exceeded) = limits::exceeded(source, &text) {
-        return (File { source, items: Vec::new() }, vec![exceeded]);
+        return (T::default(), vec![exceeded]);
     }
     let builder = Builder { source, base: 0, too_long: None };
-    let mut parser = Driver { text: &text, at: 0, builder, found: Vec::new() };
-    let items = parser.items();
+    let mut parser = Driver { text: &text, at, builder, found: Vec::new() };
+    let whole = read(&mut parser);
     if let Some(at) = parser.builder.too_long {
         let message = format!("a chain of more than {MAX_CHAIN} links");
         parser
             .found
             .push(Diagnostic::error("E0105", message, at, "it goes on here").help("name a part of it with `let`"));
     }
-    (File { source, items }, parser.found)
+    (whole, parser.found)
 }
 
 struct Driver<'t> {
@@ -215,14 +229,18 @@ impl<'t> Driver<'t> {
         })
     }
 
-    /// Whether an item starts in the first column here, which no statement looks like: `model M(…` is none, `model = M`
-    /// is one.
+    /// Whether an item starts in the first column here.
     fn at_head(&self) -> bool {
+        self.text[..self.at].ends_with('\n') && self.names_item()
+    }
+
+    /// Whether an item other than a `let` starts here, which no statement looks like: `model M(…` is none, `model = M` is
+    /// one.
+    fn names_item(&self) -> bool {
         let word = self.word();
-        let first_column = self.text[..self.at].ends_with('\n');
         let next = self.rest()[word.len()..].trim_start_matches([' ', '\t']).chars().next();
         let named = next.is_some_and(|next| next.is_alphabetic() || matches!(next, '_' | '`' | '"' | '{'));
-        first_column && word != "let" && ITEMS.contains(&word) && named
+        word != "let" && ITEMS.contains(&word) && named
     }
 
     /// `let a = 2 *` before `model M…` reads the word as a name. Says so, and goes back to the word.
