@@ -1,8 +1,8 @@
 """The net of mlp.mlx in PyTorch and in JAX: the median and least time of a step in milliseconds, as one JSON line each.
 
-usage: python benches/peers.py [STEPS]        (measures whichever of torch and jax is installed)
+usage: python benches/peers.py [STEPS [torch|jax]]    (measures whichever of the two is installed)
 """
-import json, sys, time
+import json, resource, sys, time
 T0 = time.perf_counter()
 SIZES, ROWS = [784, 265, 265, 265, 265, 10], 128
 STEPS = int(sys.argv[1]) if len(sys.argv) > 1 else 300
@@ -21,7 +21,8 @@ def measure(name, step, imported):
         times.append(1e3 * (time.perf_counter() - start))
     times.sort()
     print(json.dumps({"peer": name, "step_ms_median": round(times[len(times) // 2], 3), "step_ms_min": round(times[0], 3),
-                      "import_s": round(imported, 2), "first_step_s": round(first, 2)}), flush=True)
+                      "import_s": round(imported, 2), "first_step_s": round(first, 2),
+                      "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10}), flush=True)
 
 
 def torch_peer():
@@ -74,7 +75,8 @@ def jax_peer():
     measure("jax " + jax.__version__, step, imported)
 
 
-for peer in (torch_peer, jax_peer):
+PEERS = {"torch": torch_peer, "jax": jax_peer}
+for peer in [PEERS[name] for name in sys.argv[2:] or PEERS]:
     try:
         peer()
     except ImportError as missing:

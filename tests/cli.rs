@@ -24,6 +24,7 @@ pub fn trials() -> Vec<Trial> {
         trial("cli::a_reader_that_goes_away_is_no_failure", a_reader_that_goes_away_is_no_failure),
         trial("cli::eval_gives_what_training_reported", eval_gives_what_training_reported),
         trial("cli::predict_brings_its_transforms_along", predict_brings_its_transforms_along),
+        trial("cli::rows_are_drawn_to_predict_for", rows_are_drawn_to_predict_for),
         trial("cli::a_new_file_trains", a_new_file_trains),
         trial("cli::what_does_not_fit_is_refused", what_does_not_fit_is_refused),
         trial("cli::explain_shows_a_page", explain_shows_a_page),
@@ -286,6 +287,41 @@ fn predict_brings_its_transforms_along() {
     write("lacking.csv", "kind\nred\n");
     assert!(told(&predict("lacking.csv")).contains("has no column `a`"));
     assert_eq!(predict("absent.csv").status.code(), Some(1));
+}
+
+/// Drawn data is predicted for new rows, drawn like its own or from a file.
+fn rows_are_drawn_to_predict_for() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).expect("written");
+    write(
+        "net.mlx",
+        "data d = rows(20, seed = 1) {\n    x: [2] ~ normal(0, 1)\n    y ~ uniform(5, 6)\n    split = holdout(train = 100%)\n}\n\
+         model Net(x: [n, d]) -> [n] {\n    param w: [d] = 1\n    out x @ w\n}\n\
+         train {\n    data = d\n    model = Net\n    minimize mse(model(x), y) using sgd(lr = 0)\n    predict z = model(x)\n    predict own = y\n    steps = 1\n}\n",
+    );
+    train(folder.path(), Path::new("net.mlx"), &[]);
+    let predict = |more: &[&str]| {
+        mlx(folder.path(), &[&["predict", "net.mlx", "--weights", "run/last.safetensors"], more].concat())
+    };
+    let lines = |output: Output| String::from_utf8(output.stdout).expect("text").lines().map(str::to_string).collect();
+    let (five, three): (Vec<String>, Vec<String>) =
+        (lines(predict(&["--rows", "5"])), lines(predict(&["--rows", "3"])));
+    assert_eq!((five.len(), &five[..4]), (6, &three[..]), "a row depends on its place alone");
+    let own: f64 = five[1].split(',').nth(1).and_then(|cell| cell.parse().ok()).expect("a number");
+    assert!((5.0..6.0).contains(&own));
+    write("new.csv", "x.0,x.1,y\n1,2,7\n3,4,8\n");
+    assert_eq!(lines(predict(&["--input", "new.csv"])), ["z,own", "3,7", "7,8"]);
+    write("narrow.csv", "x.0,y\n1,7\n");
+    assert!(told(&predict(&["--input", "narrow.csv"])).contains("has no column `x.1`"));
+    assert_eq!(predict(&[]).status.code(), Some(2));
+    assert_eq!(predict(&["--rows", "5", "--input", "new.csv"]).status.code(), Some(2));
+    let folder = self::folder();
+    train(folder.path(), Path::new("linear.mlx"), &[]);
+    let program = fs::read_to_string(folder.path().join("linear.mlx")).expect("the program");
+    let program = program.replace("    steps = 4", "    predict z = model(x)\n    steps = 4");
+    fs::write(folder.path().join("linear.mlx"), program).expect("written");
+    let output = mlx(folder.path(), &["predict", "linear.mlx", "--weights", "run/last.safetensors", "--rows", "5"]);
+    assert_eq!(output.status.code(), Some(2), "{}", told(&output));
 }
 
 fn a_new_file_trains() {

@@ -1,12 +1,13 @@
-//! `mlx predict FILE [NAME] --weights W --input F`
+//! `mlx predict FILE [NAME] --weights W (--input F | --rows N)`
 
 use super::load::{Trained, complain, print, show, trained};
 use super::{FAILED, MISUSED, WRONG};
 use crate::backend::Tensor;
+use crate::check::schema::From;
 use crate::data::write;
 use crate::io;
 use crate::train::dataset::Files;
-use crate::train::predict::{Trouble, predict};
+use crate::train::predict::{NewRows, Trouble, predict};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -22,7 +23,8 @@ pub struct Predict {
     /// New rows, in a file like that of the data
     #[arg(long, value_name = "F")]
     input: Option<PathBuf>,
-    #[arg(long, hide = true)]
+    /// So many drawn rows, of data whose source is `rows`
+    #[arg(long, value_name = "N", conflicts_with = "input", value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
     rows: Option<u64>,
     /// Where to write the predictions [default: standard output]
     #[arg(long, value_name = "F")]
@@ -40,23 +42,31 @@ pub fn run(arguments: &Predict) -> ExitCode {
 }
 
 fn predictions(arguments: &Predict) -> Result<(), u8> {
-    let Some(input) = arguments.input.as_deref().filter(|_| arguments.rows.is_none()) else {
-        let missing =
-            if arguments.rows.is_some() { "`--rows` is not built yet" } else { "name new rows: `--input FILE`" };
-        complain(missing);
+    if arguments.input.is_none() && arguments.rows.is_none() {
+        complain("name new rows: `--input FILE`, or of drawn data `--rows N`");
         return Err(MISUSED);
-    };
+    }
     let Trained { mut loaded, program, lowered, weights, identity } =
         trained(&arguments.file, arguments.name.as_deref(), &arguments.weights, &arguments.set)?;
     if program.predictions.is_empty() {
         complain("the file does not say what to predict; add `predict z = model(x)` to its `train` block");
         return Err(WRONG);
     }
-    let table = Files::new_rows(&mut loaded.sources, input, &program.data.source).map_err(|wrong| {
-        wrong.iter().for_each(|wrong| show(wrong, &loaded.sources));
-        WRONG
-    })?;
-    let found = predict(&program, &lowered, &weights, &identity, &table, &loaded.sources);
+    if arguments.rows.is_some() && !matches!(program.data.source.from, From::Rows { .. }) {
+        complain("rows are drawn only of data whose source is `rows`; name a file: `--input FILE`");
+        return Err(MISUSED);
+    }
+    let new = match (&arguments.input, arguments.rows) {
+        (Some(input), _) => {
+            let table = Files::new_rows(&mut loaded.sources, input, &program.data.source);
+            NewRows::Table(table.map_err(|wrong| {
+                wrong.iter().for_each(|wrong| show(wrong, &loaded.sources));
+                WRONG
+            })?)
+        }
+        (None, rows) => NewRows::Drawn(rows.map_or(0, |rows| rows as usize)),
+    };
+    let found = predict(&program, &lowered, &weights, &identity, &new, &loaded.sources);
     let found = found.map_err(|trouble| match trouble {
         Trouble::Data(wrong) => {
             wrong.iter().for_each(|wrong| show(wrong, &loaded.sources));

@@ -15,6 +15,7 @@ use crate::ir::philox;
 use crate::source::{Sources, Span};
 use crate::train::record::{DataFile, checksum};
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// The data files of one `.mlx` file, each read once.
@@ -79,7 +80,10 @@ impl Files {
                         Values::Text(_) => return None,
                     },
                     RawKind::Classes => vocabulary(&raw.name)?.1.iter().map(|code| *code as f64).collect(),
-                    RawKind::Drawn(distribution) => drawn(from, &raw.name, *distribution, shape.iter().product()),
+                    RawKind::Drawn(distribution) => {
+                        let From::Rows { count, .. } = from else { return None };
+                        drawn(from, &raw.name, *distribution, shape.iter().product(), 0..*count)
+                    }
                 };
                 Some(RawColumn { shape, values })
             })
@@ -102,11 +106,11 @@ struct RawColumn {
 }
 
 /// Draws of a column, counted by its name, the row and the element: other columns and the number of rows change none.
-fn drawn(from: &From, name: &str, distribution: Distribution, width: usize) -> Vec<f64> {
-    let From::Rows { count, seed } = from else { return Vec::new() };
+pub fn drawn(from: &From, name: &str, distribution: Distribution, width: usize, rows: Range<usize>) -> Vec<f64> {
+    let From::Rows { seed, .. } = from else { return Vec::new() };
     let stream = philox::stream([*seed as u32, (*seed >> 32) as u32], philox::path(name), 0, 0);
     let cell = |row: usize, at: usize| distribution.of(philox::draw(distribution.draw, stream, row as u32, at as u32));
-    (0..*count).flat_map(|row| (0..width).map(move |at| cell(row, at))).collect()
+    rows.flat_map(|row| (0..width).map(move |at| cell(row, at))).collect()
 }
 
 /// The data of one program.

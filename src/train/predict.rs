@@ -2,12 +2,13 @@
 
 use crate::backend::{Tensor, reference};
 use crate::check::program::{Program as Checked, RawKind};
+use crate::check::schema::From;
 use crate::check::terms::{Leaf, TermId};
 use crate::data::table::{Table, Values};
 use crate::diagnostic::Diagnostic;
 use crate::lower::program::Program;
 use crate::source::{Sources, Span};
-use crate::train::dataset::lacking;
+use crate::train::dataset::{drawn, lacking};
 use crate::train::identity::Identity;
 use crate::train::weights::Weights;
 
@@ -17,21 +18,27 @@ pub enum Trouble {
     Run(String),
 }
 
-/// The predictions of a program for every row of a table, by name.
+/// The rows that something is predicted for.
+pub enum NewRows {
+    Table(Table),
+    /// So many of a source that is drawn, those that come after its own.
+    Drawn(usize),
+}
+
+/// The predictions of a program for every new row, by name.
 pub fn predict(
     checked: &Checked,
     program: &Program,
     weights: &Weights,
     identity: &Identity,
-    table: &Table,
+    new: &NewRows,
     sources: &Sources,
 ) -> Result<Vec<(String, Tensor)>, Trouble> {
     let mut feed = vec![Tensor::scalar(0.0); program.inputs];
     feed[program.draws] = Tensor::filled(vec![5], 0.0);
     let columns = read_columns(checked);
     for at in raw_columns(checked, &columns) {
-        feed[program.raw[at]] =
-            raw(checked, at, identity, table, sources).map_err(|wrong| Trouble::Data(vec![wrong]))?;
+        feed[program.raw[at]] = raw(checked, at, identity, new, sources).map_err(|wrong| Trouble::Data(vec![wrong]))?;
     }
     for fit in &program.fits {
         if let Some(fitted) = identity.fits.get(&fit.name) {
@@ -44,7 +51,11 @@ pub fn predict(
             feed[param.input] = Tensor { shape: tensor.shape.clone(), values };
         }
     }
-    let graph = program.graph.settle(&[(program.rows.clone(), table.rows as i64)]);
+    let rows = match new {
+        NewRows::Table(table) => table.rows,
+        NewRows::Drawn(rows) => *rows,
+    };
+    let graph = program.graph.settle(&[(program.rows.clone(), rows as i64)]);
     let values: Vec<_> = columns.iter().map(|at| program.columns[*at].value).collect();
     let made = reference::run(&graph, &values, &feed).map_err(Trouble::Run)?;
     for (at, tensor) in columns.iter().zip(made) {
@@ -80,46 +91,79 @@ fn raw(
     checked: &Checked,
     at: usize,
     identity: &Identity,
-    table: &Table,
+    new: &NewRows,
     sources: &Sources,
 ) -> Result<Tensor, Diagnostic> {
     let raw = &checked.data.raw[at];
-    let Some(place) = table.columns.iter().position(|column| column.name == raw.name) else {
-        let message = format!("`{}` has no column `{}`", table.name, raw.name);
-        return Err(Diagnostic::error("E0220", message, raw.span, "the program reads it"));
+    let inner: Vec<usize> =
+        raw.ty.sizes()[1..].iter().map(|size| size.settled().unwrap_or(0).max(0) as usize).collect();
+    let width: usize = inner.iter().product();
+    let from = &checked.data.source.from;
+    let values = match (new, &raw.kind, from) {
+        (NewRows::Drawn(rows), RawKind::Drawn(distribution), From::Rows { count, .. }) => {
+            drawn(from, &raw.name, *distribution, width, *count..count + rows)
+        }
+        (NewRows::Drawn(_), ..) => {
+            let message = "new rows are drawn only of data whose source is `rows`";
+            return Err(Diagnostic::error("E0220", message, raw.span, "this column is read from a file"));
+        }
+        (NewRows::Table(table), RawKind::Classes, _) => {
+            let classes = identity.classes.get(&raw.name).map_or(&[][..], Vec::as_slice);
+            codes(table, &raw.name, classes, raw.span, sources)?
+        }
+        (NewRows::Table(table), RawKind::Drawn(_), _) if !inner.is_empty() => {
+            // Of several numbers a row, each has a column: `x.0`, `x.1`, as predictions are written.
+            let parts: Vec<Vec<f64>> = (0..width)
+                .map(|at| numbers(table, &format!("{}.{at}", raw.name), false, raw.span, sources))
+                .collect::<Result<_, _>>()?;
+            (0..table.rows).flat_map(|row| parts.iter().map(move |part| part[row])).collect()
+        }
+        (NewRows::Table(table), RawKind::Gappy, _) => numbers(table, &raw.name, true, raw.span, sources)?,
+        (NewRows::Table(table), RawKind::Numbers | RawKind::Drawn(_), _) => {
+            numbers(table, &raw.name, false, raw.span, sources)?
+        }
     };
-    // A drawn column of one element a row is a column of the new rows.
-    let inner = vec![1; raw.ty.axes.len() - 1];
-    let tensor = |values: Vec<f64>| Tensor { shape: [&[values.len()], &inner[..]].concat(), values };
-    let column = &table.columns[place];
-    if let (true, Some(wrong)) =
-        (raw.kind != RawKind::Gappy, lacking(table, sources, place).mistake(&raw.name, raw.span))
-    {
-        return Err(wrong);
+    let shape = [&[values.len() / width.max(1)], &inner[..]].concat();
+    Ok(Tensor { shape, values })
+}
+
+/// The place of a column that has a value in every row, unless it may have gaps; `call` is what reads it.
+fn place(table: &Table, name: &str, gaps: bool, call: Span, sources: &Sources) -> Result<usize, Diagnostic> {
+    let Some(place) = table.columns.iter().position(|column| column.name == name) else {
+        let message = format!("`{}` has no column `{name}`", table.name);
+        return Err(Diagnostic::error("E0220", message, call, "the program reads it"));
+    };
+    match lacking(table, sources, place).mistake(name, call) {
+        Some(wrong) if !gaps => Err(wrong),
+        _ => Ok(place),
     }
-    match (&raw.kind, &column.values) {
-        (RawKind::Numbers | RawKind::Gappy | RawKind::Drawn(_), Values::Numbers(values)) => Ok(tensor(values.clone())),
-        (RawKind::Numbers | RawKind::Gappy | RawKind::Drawn(_), Values::Integers(values)) => {
-            Ok(tensor(values.iter().map(|value| *value as f64).collect()))
-        }
-        (RawKind::Numbers | RawKind::Gappy | RawKind::Drawn(_), Values::Text(_)) => {
-            let message = format!("column `{}` of `{}` holds text, and numbers are wanted", raw.name, table.name);
-            Err(Diagnostic::error("E0211", message, column.span, "this column").label(raw.span, "read here"))
-        }
-        (RawKind::Classes, values) => {
-            let cells: Vec<String> = match values {
-                Values::Text(cells) => cells.clone(),
-                Values::Integers(values) => values.iter().map(i64::to_string).collect(),
-                Values::Numbers(values) => values.iter().map(f64::to_string).collect(),
-            };
-            let classes = identity.classes.get(&raw.name).cloned().unwrap_or_default();
-            let code = |(row, cell): (usize, &String)| match classes.iter().position(|class| class == cell) {
-                Some(code) => Ok(code as f64),
-                None => Err(unseen(&raw.name, cell, table.place(sources, row, place), raw.span)),
-            };
-            cells.iter().enumerate().map(code).collect::<Result<Vec<f64>, _>>().map(tensor)
+}
+
+fn numbers(table: &Table, name: &str, gaps: bool, call: Span, sources: &Sources) -> Result<Vec<f64>, Diagnostic> {
+    let column = &table.columns[place(table, name, gaps, call, sources)?];
+    match &column.values {
+        Values::Numbers(values) => Ok(values.clone()),
+        Values::Integers(values) => Ok(values.iter().map(|value| *value as f64).collect()),
+        Values::Text(_) => {
+            let message = format!("column `{name}` of `{}` holds text, and numbers are wanted", table.name);
+            Err(Diagnostic::error("E0211", message, column.span, "this column").label(call, "read here"))
         }
     }
+}
+
+/// The place of each cell among the classes of the training rows.
+fn codes(table: &Table, name: &str, classes: &[String], call: Span, sources: &Sources) -> Result<Vec<f64>, Diagnostic> {
+    let place = place(table, name, false, call, sources)?;
+    let cells: Vec<String> = match &table.columns[place].values {
+        Values::Text(cells) => cells.clone(),
+        Values::Integers(values) => values.iter().map(i64::to_string).collect(),
+        Values::Numbers(values) => values.iter().map(f64::to_string).collect(),
+    };
+    let code = |(row, cell): (usize, &String)| match classes.iter().position(|class| class == cell) {
+        Some(code) => Ok(code as f64),
+        None => Err(unseen(name, cell, table.place(sources, row, place), call)),
+    };
+    cells.iter().enumerate().map(code).collect()
 }
 
 fn unseen(column: &str, class: &str, cell: Span, call: Span) -> Diagnostic {

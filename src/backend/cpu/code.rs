@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use crate::plan::{BufferId, Instruction, Level, Loop, Register, Target, View};
 
-/// Elements of a tile: a dozen slots of it stay in the first cache.
-const TILE: usize = 512;
+/// Elements of a tile: half a dozen slots of it stay in the first cache.
+const TILE: usize = 1024;
 
 /// Rows are dealt in chunks of at most about so many elements, whatever the number of threads: what is collected over rows
 /// is collected chunk by chunk, in their order.
@@ -32,6 +32,8 @@ pub enum Fetch {
     },
     /// In the buffer that it is stored in, by its number among those that are written.
     Written(usize),
+    /// A scalar of the host, by its number, that arithmetic takes as it is.
+    Number(usize),
     /// An instruction without a value.
     Nothing,
 }
@@ -123,7 +125,8 @@ impl Code {
             let made = match (instruction, direct, stores.get(&at)) {
                 (Instruction::Store(..) | Instruction::Collect(..), ..) => Fetch::Nothing,
                 (_, Some(direct), _) => direct,
-                // Scalars are filled before everything else, and stay: in a slot that nothing else has had.
+                (Instruction::Scalar(scalar), ..) if !self.is_spread(at) => Fetch::Number(*scalar),
+                // Filled before everything else, and stays: in a slot that nothing else has had.
                 (Instruction::Scalar(_), ..) => Fetch::Slot(new_slot()),
                 (_, None, Some(store)) => Fetch::Written(*store),
                 (_, None, None) => Fetch::Slot(free.pop().unwrap_or_else(&mut new_slot)),
@@ -142,6 +145,15 @@ impl Code {
         }
         self.fetch = fetch;
         self.slots = slots;
+    }
+
+    /// Whether something takes a scalar element by element.
+    fn is_spread(&self, scalar: Register) -> bool {
+        self.instructions.iter().any(|instruction| match instruction {
+            Instruction::Binary(..) | Instruction::Compare(..) => false,
+            Instruction::Select(condition, ..) => *condition == scalar,
+            other => other.operands().contains(&scalar),
+        })
     }
 
     /// Registers whose value is made where it is stored, and the number of the store. Nothing may read what lies in the

@@ -62,9 +62,10 @@ fn shared(whole: Part, threads: usize) -> Vec<Part> {
     parts
 }
 
-/// Whether a product is shared by its rows: what each thread packs anew is less.
+/// Whether a product is shared by its rows: the loop that ends it can then follow on the same thread. Of few rows each
+/// thread would pack all columns for little.
 pub fn by_rows(rows: usize, columns: usize) -> bool {
-    rows >= columns / 2
+    rows >= columns / 4
 }
 
 pub fn is_small(matrices: &Matrices) -> bool {

@@ -71,7 +71,7 @@ fn run_here(code: &Code, share: &mut Share, reads: &[Read], scalars: &[f64], scr
     let mut done = 0;
     while done < share.rows {
         let rows = code.tile_rows.min(share.rows - done);
-        let tile = Tile { code, reads, row: share.first + done, offset: done, rows };
+        let tile = Tile { code, reads, scalars, row: share.first + done, offset: done, rows };
         let (mut written, mut collected) = (0, 0);
         for (register, instruction) in code.instructions.iter().enumerate() {
             match instruction {
@@ -103,7 +103,7 @@ fn run_here(code: &Code, share: &mut Share, reads: &[Read], scalars: &[f64], scr
                         tile.compute(register, instruction, share, scratch, own);
                         share.writes[number] = out;
                     }
-                    Fetch::Direct { .. } | Fetch::Nothing => {}
+                    Fetch::Direct { .. } | Fetch::Number(_) | Fetch::Nothing => {}
                 },
             }
         }
@@ -115,6 +115,7 @@ fn run_here(code: &Code, share: &mut Share, reads: &[Read], scalars: &[f64], scr
 struct Tile<'a> {
     code: &'a Code,
     reads: &'a [Read<'a>],
+    scalars: &'a [f64],
     row: usize,
     /// Rows since the start of the share.
     offset: usize,
@@ -142,7 +143,15 @@ impl Tile<'_> {
                 &values[start + self.row * step - first..][..len]
             }
             Fetch::Written(number) => &share.writes[number][self.offset * width..][..len],
-            Fetch::Nothing => &[],
+            Fetch::Number(_) | Fetch::Nothing => &[],
+        }
+    }
+
+    #[inline(always)]
+    fn operand<'s>(&'s self, register: Register, share: &'s Share, scratch: &'s Scratch) -> Operand<'s> {
+        match self.code.fetch[register] {
+            Fetch::Number(scalar) => Operand::Number(self.scalars[scalar] as f32),
+            _ => Operand::Values(self.get(register, share, scratch)),
         }
     }
 
@@ -156,15 +165,15 @@ impl Tile<'_> {
         out: &mut [f32],
     ) {
         let out = &mut out[..self.rows * self.width(register)];
-        // A scalar's slot is longer than a row's: `zip` ends with the shorter.
         let get = |register: &Register| self.get(*register, share, scratch);
+        let operand = |register: &Register| self.operand(*register, share, scratch);
         let truth = |holds: bool| if holds { 1.0 } else { 0.0 };
         match instruction {
             Instruction::Load(view, level) => self.load(view, *level, share, out),
             Instruction::Unary(op, a) => unary(*op, get(a), out),
-            Instruction::Binary(op, a, b) => binary(*op, get(a), get(b), out),
+            Instruction::Binary(op, a, b) => binary(*op, operand(a), operand(b), out),
             Instruction::Compare(op, a, b) => {
-                let (a, b) = (get(a), get(b));
+                let (a, b) = (operand(a), operand(b));
                 match op {
                     Compare::Less => both(a, b, out, |x, y| truth(x < y)),
                     Compare::LessEqual => both(a, b, out, |x, y| truth(x <= y)),
@@ -172,13 +181,10 @@ impl Tile<'_> {
                     Compare::NotEqual => both(a, b, out, |x, y| truth(x != y)),
                 }
             }
-            Instruction::And(a, b) => both(get(a), get(b), out, |x, y| truth(x != 0.0 && y != 0.0)),
-            Instruction::Or(a, b) => both(get(a), get(b), out, |x, y| truth(x != 0.0 || y != 0.0)),
+            Instruction::And(a, b) => both(operand(a), operand(b), out, |x, y| truth(x != 0.0 && y != 0.0)),
+            Instruction::Or(a, b) => both(operand(a), operand(b), out, |x, y| truth(x != 0.0 || y != 0.0)),
             Instruction::Not(a) => each(get(a), out, |x| truth(x == 0.0)),
-            Instruction::Select(c, a, b) => {
-                let chosen = get(c).iter().zip(get(a)).zip(get(b));
-                out.iter_mut().zip(chosen).for_each(|(o, ((c, x), y))| *o = if *c != 0.0 { *x } else { *y });
-            }
+            Instruction::Select(c, a, b) => select(get(c), operand(a), operand(b), out),
             Instruction::Cast(DType::Bool, a) => each(get(a), out, |x| truth(x != 0.0)),
             Instruction::Cast(DType::Int, a) => each(get(a), out, f32::trunc),
             Instruction::Cast(DType::Float, a) => each(get(a), out, |x| x),
@@ -256,9 +262,40 @@ fn each(a: &[f32], out: &mut [f32], f: impl Fn(f32) -> f32) {
     out.iter_mut().zip(a).for_each(|(o, x)| *o = f(*x));
 }
 
+/// What arithmetic takes.
+enum Operand<'s> {
+    Values(&'s [f32]),
+    /// The same for every element.
+    Number(f32),
+}
+
 #[inline(always)]
-fn both(a: &[f32], b: &[f32], out: &mut [f32], f: impl Fn(f32, f32) -> f32) {
-    out.iter_mut().zip(a.iter().zip(b)).for_each(|(o, (x, y))| *o = f(*x, *y));
+fn both(a: Operand, b: Operand, out: &mut [f32], f: impl Fn(f32, f32) -> f32) {
+    match (a, b) {
+        (Operand::Values(a), Operand::Values(b)) => {
+            out.iter_mut().zip(a.iter().zip(b)).for_each(|(o, (x, y))| *o = f(*x, *y));
+        }
+        (Operand::Values(a), Operand::Number(y)) => each(a, out, |x| f(x, y)),
+        (Operand::Number(x), Operand::Values(b)) => each(b, out, |y| f(x, y)),
+        (Operand::Number(x), Operand::Number(y)) => out.fill(f(x, y)),
+    }
+}
+
+#[inline(always)]
+fn select(c: &[f32], a: Operand, b: Operand, out: &mut [f32]) {
+    match (a, b) {
+        (Operand::Values(a), Operand::Values(b)) => {
+            let chosen = c.iter().zip(a).zip(b);
+            out.iter_mut().zip(chosen).for_each(|(o, ((c, x), y))| *o = if *c != 0.0 { *x } else { *y });
+        }
+        (Operand::Values(a), Operand::Number(y)) => {
+            out.iter_mut().zip(c.iter().zip(a)).for_each(|(o, (c, x))| *o = if *c != 0.0 { *x } else { y });
+        }
+        (Operand::Number(x), Operand::Values(b)) => {
+            out.iter_mut().zip(c.iter().zip(b)).for_each(|(o, (c, y))| *o = if *c != 0.0 { x } else { *y });
+        }
+        (Operand::Number(x), Operand::Number(y)) => each(c, out, |c| if c != 0.0 { x } else { y }),
+    }
 }
 
 #[inline(always)]
@@ -278,7 +315,7 @@ fn unary(op: Unary, a: &[f32], out: &mut [f32]) {
 }
 
 #[inline(always)]
-fn binary(op: Binary, a: &[f32], b: &[f32], out: &mut [f32]) {
+fn binary(op: Binary, a: Operand, b: Operand, out: &mut [f32]) {
     match op {
         Binary::Add => both(a, b, out, |x, y| x + y),
         Binary::Subtract => both(a, b, out, |x, y| x - y),
