@@ -45,8 +45,20 @@ impl Elaborator<'_> {
     fn around(&mut self, place: Place, asked: Option<&Statement>) -> Scope {
         let mut scope = place.block.map_or_else(Scope::default, |block| self.train_scope(block));
         for statement in place.block.iter().flat_map(|block| &block.body) {
-            if let StatementKind::Let(target, ty, init) = &statement.kind {
-                self.local(target, ty.as_ref(), init, statement.span, &mut scope);
+            match &statement.kind {
+                StatementKind::Let(target, ty, init) => {
+                    self.local(target, ty.as_ref(), init, statement.span, &mut scope);
+                }
+                // The parameters of the model are known after it was applied.
+                StatementKind::Minimize(minimize) => drop(self.value(&minimize.loss, &mut scope)),
+                StatementKind::Param(..)
+                | StatementKind::State(..)
+                | StatementKind::Out(_)
+                | StatementKind::Emit(..)
+                | StatementKind::Assign(..)
+                | StatementKind::Report(..)
+                | StatementKind::Predict(..)
+                | StatementKind::Calibrate(..) => {}
             }
         }
         for statement in place.before {
