@@ -34,6 +34,7 @@ pub mod interrupt;
 pub mod io;
 pub mod ir;
 pub mod lower;
+pub mod passes;
 pub mod plan;
 pub mod progress;
 pub mod repl;

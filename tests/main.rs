@@ -23,6 +23,7 @@ mod size;
 mod source;
 mod spec;
 mod split;
+mod stream;
 mod syntax;
 mod terminal;
 mod weights;
@@ -48,6 +49,7 @@ fn main() {
     trials.extend(shapes::trials());
     trials.extend(size::trials());
     trials.extend(source::trials());
+    trials.extend(stream::trials());
     trials.extend(syntax::trials());
     trials.extend(spec::trials());
     trials.extend(split::trials());

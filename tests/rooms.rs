@@ -36,7 +36,10 @@ const ROOMS: &[Room] = &[
     room("compile", &["source", "diagnostic", "syntax", "ir", "check", "autodiff", "lower", "passes", "plan"]),
     room("backend", &["ir", "plan"]),
     room("data", &["source", "diagnostic", "ir"]),
-    room("train", &["io", "source", "diagnostic", "ir", "check", "lower", "compile", "plan", "backend", "data"]),
+    room(
+        "train",
+        &["passes", "io", "source", "diagnostic", "ir", "check", "lower", "compile", "plan", "backend", "data"],
+    ),
     room("report", &["io", "source", "diagnostic", "train"]),
     room("ide", &["source", "diagnostic", "syntax", "check"]),
     room("lsp", &["io", "source", "diagnostic", "syntax", "check", "ide"]),

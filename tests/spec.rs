@@ -11,7 +11,8 @@
 use crate::binary::repository;
 use crate::trial;
 use libtest_mimic::Trial;
-use mlx::backend::reference;
+use mlx::backend::cpu::pool::Pool;
+use mlx::backend::{Tensor, reference};
 use mlx::check::{elaborate::primitive, later, library};
 use mlx::compile;
 use mlx::diagnostic::{Severity, codes};
@@ -19,12 +20,15 @@ use mlx::ir::NodeId;
 use mlx::lower::program::Program;
 use mlx::source::{SourceId, Sources, Span};
 use mlx::train::dataset::Files;
+use mlx::train::evaluate::{Evaluator, Present};
 use mlx::train::events::Event;
 use mlx::train::run::Run;
 use mlx::train::schedule::Schedule;
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 pub fn trials() -> Vec<Trial> {
     let mut trials = vec![
@@ -151,6 +155,24 @@ fn said(program: &str) -> String {
     lines
 }
 
+/// Loss and reports on the same rows, two at a time.
+fn in_batches_of_two(program: &Program, feed: &[Tensor]) -> Vec<f64> {
+    let single = |input: usize| feed[input].values.iter().map(|x| *x as f32).collect::<Vec<f32>>();
+    let columns: Vec<Vec<f32>> = program.columns.iter().map(|column| single(column.input)).collect();
+    let params: BTreeMap<u32, Vec<f32>> =
+        program.params.iter().map(|param| (param.input as u32, single(param.input))).collect();
+    let rows = program.columns.iter().map(|column| feed[column.input].shape[0]).max().unwrap_or(1);
+    let present = Present {
+        columns: &columns,
+        rows,
+        hosts: program.hosts.iter().map(|(_, input)| (*input as u32, feed[*input].values[0])).collect(),
+        counters: [0, 1, 2, 3, 4].map(|at| feed[program.draws].values[at]),
+        parameter: &|input| params.get(&input).map(Vec::as_slice),
+    };
+    let mut evaluator = Evaluator::new(program, Arc::new(Pool::new(2)), 2, 2, 0).expect("an evaluator");
+    evaluator.evaluate(present).expect("numbers")
+}
+
 /// Line and column; of another text than the program's its name before, and of the standard library no line.
 fn place(sources: &Sources, span: Span) -> String {
     let (name, start) = (&sources.get(span.source).name, sources.start(span));
@@ -167,14 +189,16 @@ fn agrees_with_the_reference(program: &Program, run: &mut Run) {
     let reported: Vec<NodeId> = program.reports.iter().map(|(_, node)| *node).collect();
     let stepped = [vec![program.loss], program.gradients.clone()].concat();
     let Some(Event::Eval { reports, .. }) = run.evaluate("train").expect("numbers") else { return };
+    let by_batches = in_batches_of_two(program, &feed);
     run.take_step().expect("a step");
     let step = (0..stepped.len()).flat_map(|root| match run.trainer().output(root) {
         // A number of the host, everywhere.
         [] => vec![run.trainer().scalar(root)],
         values => values.iter().map(|x| f64::from(*x)).collect(),
     });
-    let found: Vec<f64> = step.collect::<Vec<f64>>().into_iter().chain(reports.iter().map(|(_, x)| *x)).collect();
-    let roots = [stepped, reported].concat();
+    let step: Vec<f64> = step.collect();
+    let found: Vec<f64> = step.into_iter().chain(reports.iter().map(|(_, x)| *x)).chain(by_batches).collect();
+    let roots = [stepped, reported.clone(), vec![program.loss], reported].concat();
     let defined = reference::run(&graph, &roots, &feed).expect("numbers");
     let defined: Vec<f64> = defined.into_iter().flat_map(|tensor| tensor.values).collect();
     let scale = defined.iter().filter(|x| x.is_finite()).fold(1.0, |most: f64, x| most.max(x.abs()));

@@ -34,6 +34,27 @@ pub enum Reduce {
     Min,
 }
 
+impl Reduce {
+    /// Of no elements.
+    pub fn start(self) -> f64 {
+        match self {
+            Reduce::Sum => 0.0,
+            Reduce::Max => f64::NEG_INFINITY,
+            Reduce::Min => f64::INFINITY,
+        }
+    }
+
+    /// Of two parts; what is no number stays none.
+    pub fn join(self, a: f64, b: f64) -> f64 {
+        match self {
+            Reduce::Sum => a + b,
+            Reduce::Max if b > a || b.is_nan() => b,
+            Reduce::Min if b < a || b.is_nan() => b,
+            Reduce::Max | Reduce::Min => a,
+        }
+    }
+}
+
 /// The two distributions that all others are made from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Draw {

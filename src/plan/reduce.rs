@@ -46,8 +46,7 @@ impl Builder<'_> {
                 let count = add(Scalar::Constant(count as f64));
                 add(Scalar::Binary(Binary::Multiply, scalar, count))
             }
-            Reduce::Max if count == 0 => add(Scalar::Constant(f64::NEG_INFINITY)),
-            Reduce::Min if count == 0 => add(Scalar::Constant(f64::INFINITY)),
+            Reduce::Max | Reduce::Min if count == 0 => add(Scalar::Constant(reduce.start())),
             Reduce::Max | Reduce::Min => scalar,
         })
     }

@@ -9,6 +9,7 @@
 //! | `schedule` | how many steps, on how many rows |
 //! | `run` | fitted values, one step, evaluation |
 //! | `driver` | a whole training, from the first step to the folder |
+//! | `evaluate` | loss and reports on a whole split, batch by batch |
 //! | `weights` | weight files: named tensors and one key of metadata |
 //! | `record` | the folder of a run and its `run.yaml` |
 //! | `yaml` | YAML that every reader takes alike |
@@ -17,6 +18,7 @@
 
 pub mod dataset;
 pub mod driver;
+pub mod evaluate;
 pub mod events;
 pub mod identity;
 pub mod memory;

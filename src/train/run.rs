@@ -8,6 +8,7 @@ use crate::ir::{Graph, NodeId, Op};
 use crate::lower::program::Program;
 use crate::plan::{Plan, Request, plan};
 use crate::train::dataset::Opened;
+use crate::train::evaluate::{Evaluator, Present};
 use crate::train::events::{Event, Named};
 use crate::train::schedule::Schedule;
 use crate::train::weights::{self, Weights};
@@ -46,22 +47,23 @@ pub struct Run<'p> {
     program: &'p Program,
     schedule: Schedule,
     fits: Vec<Tensor>,
+    /// Those that have rows; the first is that of training.
     splits: Vec<Prepared>,
+    evaluator: Evaluator<'p>,
     /// Steps on a batch: its inputs hold the parameters and states.
     trainer: Cpu,
     /// Steps on the last batch of an epoch, where that has fewer rows.
     last: Option<Cpu>,
-    /// The columns of the training rows, and the order in which this epoch sees them.
-    columns: Vec<Vec<f32>>,
+    /// The order in which this epoch sees the training rows.
     order: Vec<usize>,
     pub step: u64,
 }
 
-/// A split: its rows, and the plan that computes loss and reports on them.
+/// A split with its columns.
 struct Prepared {
     name: &'static str,
     rows: usize,
-    evaluator: Cpu,
+    columns: Vec<Vec<f32>>,
 }
 
 impl<'p> Run<'p> {
@@ -97,21 +99,14 @@ impl<'p> Run<'p> {
         };
         let mut trainer = cpu(batch)?;
         let last = if rows.is_multiple_of(batch) { None } else { Some(cpu(rows % batch)?) };
-        let mut training: Vec<Vec<f32>> = Vec::new();
         let mut splits = Vec::new();
         for (name, rows) in SPLITS.into_iter().zip(data.splits).filter(|(_, rows)| !rows.is_empty()) {
             feed_raw(program, &mut feed, data, rows);
             let graph = settle(program, rows.len());
             let values: Vec<NodeId> = program.columns.iter().map(|column| column.value).collect();
-            let columns = reference::run(&graph, &values, &feed)?;
-            let mut evaluator = Cpu::new(evaluation_of(program, &graph)?, Arc::clone(&pool));
-            for (column, tensor) in program.columns.iter().zip(&columns) {
-                fill(&mut evaluator, column.input, &tensor.values);
-                if name == "train" {
-                    training.push(tensor.values.iter().map(|value| *value as f32).collect());
-                }
-            }
-            splits.push(Prepared { name, rows: rows.len(), evaluator });
+            let columns = reference::run(&graph, &values, &feed)?.into_iter();
+            let columns = columns.map(|tensor| tensor.values.into_iter().map(|value| value as f32).collect()).collect();
+            splits.push(Prepared { name, rows: rows.len(), columns });
         }
         let params = program.params.iter().map(|param| (param.input, param.initial));
         let states = program.states.iter().map(|state| (state.input, state.initial));
@@ -119,10 +114,12 @@ impl<'p> Run<'p> {
             fill(&mut trainer, input, &one(&train, initial, &feed)?.values);
         }
         let order = (0..rows).collect();
-        let mut run = Run { program, schedule, fits, splits, trainer, last, columns: training, order, step: 0 };
+        let most = splits.iter().map(|split| split.rows).max().unwrap_or(0);
+        let evaluator = Evaluator::new(program, pool, most, batch, trainer.plan().arena * 4)?;
+        let mut run = Run { program, schedule, fits, splits, evaluator, trainer, last, order, step: 0 };
         if batch == rows {
             // The only batch is fed once.
-            feed_rows(program, &run.columns, &run.order, &mut run.trainer);
+            feed_rows(program, &run.splits[0].columns, &run.order, &mut run.trainer);
         }
         Ok(run)
     }
@@ -162,7 +159,7 @@ impl<'p> Run<'p> {
         let own = self.present_rows();
         match &mut self.last {
             Some(last) if own.len() < batch => {
-                feed_rows(self.program, &self.columns, &self.order[own], last);
+                feed_rows(self.program, &self.splits[0].columns, &self.order[own], last);
                 copy_state(self.program, &self.trainer, last);
                 let event = self.step_on(epoch, true)?;
                 if let Some(last) = &self.last {
@@ -171,7 +168,7 @@ impl<'p> Run<'p> {
                 Ok(event)
             }
             _ => {
-                feed_rows(self.program, &self.columns, &self.order[own], &mut self.trainer);
+                feed_rows(self.program, &self.splits[0].columns, &self.order[own], &mut self.trainer);
                 self.step_on(epoch, false)
             }
         }
@@ -227,7 +224,7 @@ impl<'p> Run<'p> {
             let Op::Input { number, shape, .. } = &node.op else { continue };
             let column = self.program.columns.iter().position(|column| column.input == *number as usize);
             let values = match column {
-                Some(column) => some_rows(&self.columns[column], self.order.len(), rows),
+                Some(column) => some_rows(&self.splits[0].columns[column], self.order.len(), rows),
                 None => cpu.fed(*number).map_or(Vec::new(), <[f32]>::to_vec),
             };
             let shape = shape.iter().map(|size| size.settled().unwrap_or(0).max(0) as usize).collect();
@@ -243,21 +240,21 @@ impl<'p> Run<'p> {
 
     /// Loss and reports on a whole split, by the present weights. `None` if it has no rows.
     pub fn evaluate(&mut self, split: &str) -> Result<Option<Event>, Trouble> {
-        let Some(split) = self.splits.iter_mut().find(|prepared| prepared.name == split) else { return Ok(None) };
-        let evaluator = &mut split.evaluator;
-        for param in &self.program.params {
-            if let (Some(from), Some(to)) = (self.trainer.fed(param.input as u32), evaluator.input(param.input as u32))
-            {
-                to.copy_from_slice(from);
-            }
-        }
-        let epoch = self.step / Schedule::steps_of(self.order.len(), self.schedule.batch, 1).max(1);
-        feed_host(self.program, self.schedule, self.step, epoch, evaluator)?;
-        evaluator.run()?;
-        let loss = evaluator.scalar(0);
-        let report = |(at, (name, _)): (usize, &(String, NodeId))| (name.clone(), evaluator.scalar(1 + at));
-        let reports: Named = self.program.reports.iter().enumerate().map(report).collect();
-        Ok(Some(Event::Eval { step: self.step, split: split.name.to_string(), loss, reports }))
+        let Some(split) = self.splits.iter().find(|prepared| prepared.name == split) else { return Ok(None) };
+        let epoch = self.step / self.steps_in_epoch();
+        let host =
+            |(host, input): &(Host, usize)| (*input as u32, host_value(*host, self.schedule, self.step, epoch) as f64);
+        let hosts: Vec<(u32, f64)> = self.program.hosts.iter().map(host).collect();
+        let values = self.evaluator.evaluate(Present {
+            columns: &split.columns,
+            rows: split.rows,
+            hosts,
+            counters: counters(self.schedule.seed, self.step)?,
+            parameter: &|input| self.trainer.fed(input),
+        })?;
+        let names = self.program.reports.iter().map(|(name, _)| name.clone());
+        let reports: Named = names.zip(values[1..].iter().copied()).collect();
+        Ok(Some(Event::Eval { step: self.step, split: split.name.to_string(), loss: values[0], reports }))
     }
 
     /// Rows of each split that has any.
@@ -307,12 +304,6 @@ pub fn steps_of(program: &Program, graph: &Graph) -> Result<Plan, Trouble> {
         counters: program.draws as u32,
         updates: &updates,
     })?)
-}
-
-fn evaluation_of(program: &Program, graph: &Graph) -> Result<Plan, Trouble> {
-    let roots = std::iter::once(program.loss).chain(program.reports.iter().map(|(_, node)| *node)).collect();
-    let hosts: Vec<u32> = program.hosts.iter().map(|(_, input)| *input as u32).collect();
-    Ok(plan(&Request { graph, stages: &[roots], hosts: &hosts, counters: program.draws as u32, updates: &[] })?)
 }
 
 /// Numbers of the host for the next step.

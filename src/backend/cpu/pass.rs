@@ -71,7 +71,7 @@ impl Pass<'_> {
         for (out, reduce) in collected.iter().zip(&reduces) {
             for share in &mut shares {
                 let (own, others) = rest.split_at_mut(out.len());
-                own.fill(tile::start(*reduce));
+                own.fill(reduce.start());
                 share.partials.push(own);
                 rest = others;
             }
@@ -144,7 +144,7 @@ impl Pass<'_> {
 /// What is collected over rows: chunk after chunk, in their order.
 fn join(shares: &mut [Share], number: usize, reduce: Reduce, out: &mut [f32]) {
     let Some((first, rest)) = shares.split_first_mut() else {
-        return out.fill(tile::start(reduce) as f32);
+        return out.fill(reduce.start() as f32);
     };
     let sums = &mut first.partials[number];
     for share in rest {
@@ -152,7 +152,7 @@ fn join(shares: &mut [Share], number: usize, reduce: Reduce, out: &mut [f32]) {
         match reduce {
             Reduce::Sum => sums.iter_mut().zip(parts).for_each(|(sum, part)| *sum += part),
             Reduce::Max | Reduce::Min => {
-                sums.iter_mut().zip(parts).for_each(|(most, part)| *most = tile::joined(reduce, *most, *part));
+                sums.iter_mut().zip(parts).for_each(|(most, part)| *most = reduce.join(*most, *part));
             }
         }
     }

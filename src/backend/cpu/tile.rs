@@ -365,29 +365,10 @@ fn collect(reduce: Reduce, values: &[f32], target: Target, columns: usize, parti
                 let cells = partial.iter_mut().zip(row);
                 match reduce {
                     Reduce::Sum => cells.for_each(|(sum, x)| *sum += f64::from(*x)),
-                    Reduce::Max | Reduce::Min => cells.for_each(|(m, x)| *m = joined(reduce, *m, f64::from(*x))),
+                    Reduce::Max | Reduce::Min => cells.for_each(|(m, x)| *m = reduce.join(*m, f64::from(*x))),
                 }
             }
         }
-        Target::All => partial[0] = joined(reduce, partial[0], f64::from(fold(reduce, values))),
-    }
-}
-
-/// Two parts of what is collected.
-pub fn joined(reduce: Reduce, a: f64, b: f64) -> f64 {
-    match reduce {
-        Reduce::Sum => a + b,
-        Reduce::Max if b > a || b.is_nan() => b,
-        Reduce::Min if b < a || b.is_nan() => b,
-        Reduce::Max | Reduce::Min => a,
-    }
-}
-
-/// What collecting starts from.
-pub fn start(reduce: Reduce) -> f64 {
-    match reduce {
-        Reduce::Sum => 0.0,
-        Reduce::Max => f64::NEG_INFINITY,
-        Reduce::Min => f64::INFINITY,
+        Target::All => partial[0] = reduce.join(partial[0], f64::from(fold(reduce, values))),
     }
 }

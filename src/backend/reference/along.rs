@@ -7,24 +7,14 @@ use crate::ir::Reduce;
 
 /// Every element goes to the place of the result that it belongs to.
 pub(super) fn reduce(reduce: Reduce, axes: &[usize], a: &Tensor, shape: &[usize]) -> Vec<f64> {
-    let start = match reduce {
-        Reduce::Sum => 0.0,
-        Reduce::Max => f64::NEG_INFINITY,
-        Reduce::Min => f64::INFINITY,
-    };
+    let start = reduce.start();
     let mut own = strides(shape).into_iter();
     let to: Vec<isize> =
         (0..a.shape.len()).map(|axis| if axes.contains(&axis) { 0 } else { own.next().unwrap_or(0) }).collect();
     let mut values = vec![start; shape.iter().product()];
     let mut from = a.values.iter().copied();
     places(&a.shape, &to, 0, |place| {
-        let (sum, x) = (values[place], from.next().unwrap_or(start));
-        values[place] = match reduce {
-            Reduce::Sum => sum + x,
-            Reduce::Max if x > sum || x.is_nan() => x,
-            Reduce::Min if x < sum || x.is_nan() => x,
-            Reduce::Max | Reduce::Min => sum,
-        };
+        values[place] = reduce.join(values[place], from.next().unwrap_or(start));
     });
     values
 }

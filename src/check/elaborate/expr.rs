@@ -5,12 +5,13 @@ use super::{Elaborator, Out, Reported, nearest};
 use crate::check::later::{FUNCTIONS, Later};
 use crate::check::number::Number;
 use crate::check::terms::{Kind, Leaf, TermId};
-use crate::check::types::{Axis, Elem, Type};
+use crate::check::types::{Axis, Elem, IndexId, Type};
 use crate::check::value::{Bound, Scope, Value};
 use crate::diagnostic::Diagnostic;
 use crate::ir::Size;
 use crate::source::Span;
 use crate::syntax::tree::{Expr, ExprKind, ItemKind, Name};
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 impl Elaborator<'_> {
@@ -183,30 +184,35 @@ impl Elaborator<'_> {
         }
     }
 
-    /// Tensors of one shape side by side along a new last axis.
+    /// Tensors of one shape side by side along a new last axis; a number among them stands for as many.
     fn stack(&mut self, parts: Vec<TermId>, span: Span) -> Out<TermId> {
-        let Some(first) = parts.first() else {
+        let Some(first) = parts.iter().max_by_key(|part| self.ty(**part).axes.len()) else {
             return Err(self.error("E0211", "a tensor is wanted here, and this list is empty", span, "nothing in it"));
         };
         let mut ty = self.ty(*first).clone();
-        for part in &parts[1..] {
+        for part in &parts {
             let other = self.ty(*part);
-            // Whole numbers among others are numbers.
-            let mixed = matches!((&ty.elem, &other.elem), (Elem::Float, Elem::Int) | (Elem::Int, Elem::Float));
-            if mixed {
-                ty.elem = Elem::Float;
-            }
-            let same = mixed || same_elem(&ty.elem, &other.elem);
-            if other.sizes() != ty.sizes() || !same || other.along != ty.along {
-                let message = format!("the parts of a list are to have one type, and these are {ty} and {other}");
-                let (one, two) = (self.terms.get(*first).span, self.terms.get(*part).span);
-                let error = Diagnostic::error("E0205", message, span, "in this list");
-                return Err(self.report(error.label(one, format!("{ty}")).label(two, format!("{}", self.ty(*part)))));
+            let elem = match (&ty.elem, &other.elem) {
+                (Elem::Float, Elem::Int) | (Elem::Int, Elem::Float) => Some(Elem::Float),
+                (one, two) => same_elem(one, two).then(|| one.clone()),
+            };
+            match elem {
+                Some(elem) if other.axes.is_empty() || other.sizes() == ty.sizes() => ty.elem = elem,
+                _ => {
+                    let message = format!("the parts of a list are to have one type, and these are {ty} and {other}");
+                    let (one, two) = (self.terms.get(*first).span, self.terms.get(*part).span);
+                    let error = Diagnostic::error("E0205", message, span, "in this list");
+                    return Err(
+                        self.report(error.label(one, format!("{ty}")).label(two, format!("{}", self.ty(*part))))
+                    );
+                }
             }
         }
         let axis = Axis::new(Size::from(parts.len() as i64), span, "parts are listed here");
         let axes = [&ty.axes[..], &[axis]].concat();
-        Ok(self.term(Kind::Stack(parts), Type { axes, ..ty }, span))
+        let along = parts.iter().fold(Vec::new(), |along, part| [&along[..], &self.ty(*part).along].concat());
+        let along: Vec<IndexId> = BTreeSet::from_iter(along).into_iter().collect();
+        Ok(self.term(Kind::Stack(parts), Type { axes, along, ..ty }, span))
     }
 
     pub(super) fn leaf(&mut self, leaf: Leaf, ty: Type, span: Span) -> TermId {

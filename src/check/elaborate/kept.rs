@@ -4,7 +4,6 @@
 use super::Elaborator;
 use crate::check::terms::{Kind, TermId};
 use crate::check::types::{Elem, Type};
-use crate::ir::Reduce;
 use crate::source::Span;
 
 impl Elaborator<'_> {
@@ -38,14 +37,7 @@ impl Elaborator<'_> {
     /// What joins elements sees, where one is left out, a number that changes nothing.
     fn of_the_kept(&mut self, kind: Kind, span: Span) -> Kind {
         match kind {
-            Kind::Fold(reduce, a) => {
-                let nothing = match reduce {
-                    Reduce::Sum => 0.0,
-                    Reduce::Max => f64::NEG_INFINITY,
-                    Reduce::Min => f64::INFINITY,
-                };
-                Kind::Fold(reduce, self.filled(a, nothing, span))
-            }
+            Kind::Fold(reduce, a) => Kind::Fold(reduce, self.filled(a, reduce.start(), span)),
             Kind::ArgMax(a) => Kind::ArgMax(self.filled(a, f64::NEG_INFINITY, span)),
             Kind::Product(a, b) => Kind::Product(self.filled(a, 0.0, span), self.filled(b, 0.0, span)),
             Kind::Pick(from, at) => Kind::Pick(self.filled(from, 0.0, span), at),

@@ -1,0 +1,128 @@
+//! Values over all rows, taken apart so that only a batch of rows is in memory: what is done row by row is computed of each
+//! batch; a reduction over rows is joined from those of the batches; the rest reads what was joined. A reduction that reads
+//! another one, as a variance reads a mean, takes a further pass over the rows.
+
+use crate::ir::{Graph, Node, NodeId, Op, Reduce, Size, Symbol};
+use std::collections::HashMap;
+
+pub struct Streamed {
+    /// The graph with an input in the place of each join, and of each number of rows.
+    pub graph: Graph,
+    pub joins: Vec<Join>,
+    /// Inputs that are fed numbers of all rows.
+    pub sizes: Vec<(u32, Size)>,
+    /// What was asked for, of what joins give.
+    pub roots: Vec<NodeId>,
+}
+
+/// A reduction over rows.
+pub struct Join {
+    /// Its value of a batch.
+    pub of_batch: NodeId,
+    /// The input where that of all rows is read.
+    pub input: u32,
+    pub how: Reduce,
+    /// The pass over the rows that computes it, from 0; what it reads is joined in passes before.
+    pub pass: usize,
+}
+
+/// Takes roots without rows apart; new inputs are numbered from `inputs` on. `None` where rows meet each other otherwise
+/// than in a sum or an extreme, as in a sort or a product of rows with rows.
+pub fn streamed(graph: &Graph, rows: &Symbol, roots: &[NodeId], inputs: usize) -> Option<Streamed> {
+    let row = Size::symbol(rows.clone());
+    let mut this = Streamed { graph: Graph::default(), joins: Vec::new(), sizes: Vec::new(), roots: Vec::new() };
+    let mut next = inputs as u32..;
+    // Of each node: what stands for it, its axis of rows, and the first pass in which it is known.
+    let mut known: HashMap<NodeId, (NodeId, Option<usize>, usize)> = HashMap::new();
+    for id in graph.needed(roots) {
+        let node = graph.node(id);
+        let axis = axis_of_rows(&node.shaped.shape, &row)?;
+        let operands: Vec<(NodeId, Option<usize>, usize)> = node.inputs.iter().map(|input| known[input]).collect();
+        let operand_nodes: Vec<NodeId> = operands.iter().map(|(node, ..)| *node).collect();
+        let axes: Vec<Option<usize>> = operands.iter().map(|(_, axis, _)| *axis).collect();
+        let pass = operands.iter().map(|(.., pass)| *pass).max().unwrap_or(0);
+        let (dtype, shape) = (node.shaped.dtype, node.shaped.shape.clone());
+        let made = match (&node.op, axis) {
+            (Op::SizeOf(size), _) if size.settled().is_none() => {
+                let number = next.next()?;
+                this.sizes.push((number, size.clone()));
+                (this.graph.input(number, dtype, shape), None, pass)
+            }
+            (op, None) if axes.iter().any(Option::is_some) => {
+                let (how, number) = (joined(op, &axes)?, next.next()?);
+                let of_batch = this.graph.add(op.clone(), operand_nodes);
+                this.joins.push(Join { of_batch, input: number, how, pass });
+                (this.graph.input(number, dtype, shape), None, pass + 1)
+            }
+            (_, Some(axis)) if !is_row_wise(graph, node, axis, &axes) => return None,
+            (op, axis) => (this.graph.add(op.clone(), operand_nodes), axis, pass),
+        };
+        known.insert(id, made);
+    }
+    this.roots = roots.iter().map(|root| known[root].0).collect();
+    Some(this)
+}
+
+/// The axis whose size is the rows. `None` outside: rows are in the shape in another way.
+fn axis_of_rows(shape: &[Size], row: &Size) -> Option<Option<usize>> {
+    let mut axis = None;
+    for (at, size) in shape.iter().enumerate().filter(|(_, size)| size.settled().is_none()) {
+        if size != row || axis.is_some() {
+            return None;
+        }
+        axis = Some(at);
+    }
+    Some(axis)
+}
+
+/// How an operation whose operands have rows, and whose result has none, is joined from batches.
+fn joined(op: &Op, axes: &[Option<usize>]) -> Option<Reduce> {
+    match (op, axes) {
+        (Op::Reduce(reduce, _), _) => Some(*reduce),
+        (Op::Dot { contracted, .. }, [Some(a), Some(b)]) if contracted.contains(&(*a, *b)) => Some(Reduce::Sum),
+        _ => None,
+    }
+}
+
+/// Whether each row of the result is of that row of the operands alone.
+fn is_row_wise(graph: &Graph, node: &Node, axis: usize, axes: &[Option<usize>]) -> bool {
+    let first = axes.first().copied().flatten();
+    match &node.op {
+        Op::Input { .. } => axis == 0,
+        Op::Iota { axis: along, .. } => *along != axis,
+        Op::Random { rows, .. } => *rows == Some(axis),
+        Op::Constant(_)
+        | Op::SizeOf(_)
+        | Op::Unary(_)
+        | Op::Binary(_)
+        | Op::Compare(_)
+        | Op::And
+        | Op::Or
+        | Op::Not
+        | Op::Select
+        | Op::Cast(_)
+        | Op::StopGradient
+        | Op::Reduce(..)
+        | Op::Permute(_) => true,
+        Op::ArgMax(along)
+        | Op::CumSum { axis: along, .. }
+        | Op::ArgSort(along)
+        | Op::Slice { axis: along, .. }
+        | Op::Pad { axis: along, .. }
+        | Op::Window { axis: along, .. }
+        | Op::Fold { axis: along, .. }
+        | Op::Concat(along) => first != Some(*along),
+        Op::Reshape(shape) => {
+            // What stands before the rows stays as it is.
+            let from = graph.shape(node.inputs[0]);
+            first == Some(axis) && from[..axis] == shape[..axis]
+        }
+        Op::Broadcast { kept, .. } => first.is_none_or(|first| kept[first] == axis),
+        Op::Dot { batch, .. } => match axes {
+            [Some(a), Some(b)] => batch.contains(&(*a, *b)),
+            _ => true,
+        },
+        Op::Gather { batch } => first.is_none_or(|first| first < *batch),
+        Op::ScatterAdd { batch, .. } => axes.iter().flatten().all(|axis| axis < batch),
+    }
+}
