@@ -8,12 +8,14 @@ use mlx::source::{SourceId, Span};
 use mlx::train::weights;
 use serde_json::Value;
 use std::fs;
+use std::path::Path;
 
 pub fn trials() -> Vec<Trial> {
     let mut trials = vec![
         trial("learning::linear_regression_is_least_squares", linear_regression_is_least_squares),
         trial("learning::the_same_seed_gives_the_same_bits", the_same_seed_gives_the_same_bits),
         trial("learning::any_number_of_threads_gives_the_same_bits", any_number_of_threads),
+        trial("learning::many_rows_are_prepared_and_evaluated_in_parts", many_rows),
         trial("learning::batches_see_every_row_once_an_epoch", batches_see_every_row),
         trial("learning::a_batch_of_all_rows_is_the_full_batch", a_batch_of_all_rows),
         trial("learning::an_instance_that_is_used_twice_has_one_set_of_parameters", tied_instances),
@@ -222,6 +224,28 @@ fn any_number_of_threads() {
     assert_eq!(one, weights("2"));
     assert_eq!(one, weights("3"));
     assert_eq!(one, weights("1"), "and again");
+}
+
+/// More rows than a chunk or a batch of the evaluation has: any number of threads gives the same, and fitted values are those
+/// of all training rows.
+fn many_rows() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let program = "data d = rows(9_001, seed = 1) {\n    x: [9] ~ uniform(3, 5)\n    z = standardize(x)\n    y ~ normal(0, 1)\n    split = holdout(train = 90%, test = 10%)\n}\n\
+         model Net(x: [n, d]) -> [n, 1] {\n    out x |> dense(5) |> tanh |> dense(1)\n}\n\
+         train {\n    data = d\n    model = Net\n    minimize mse(model(z), [y]) using adam\n    report r2(model(z), [y])\n    report mean(z)\n    \
+         report spread = variance(z)\n    batch = 100\n    steps = 3\n}\n";
+    fs::write(folder.path().join("net.mlx"), program).expect("written");
+    let run = |threads: &str| {
+        let events = train(folder.path(), Path::new("net.mlx"), &["--threads", threads]);
+        let evals: Vec<Value> = events.into_iter().filter(|event| event["event"] == "eval").collect();
+        (evals, fs::read(folder.path().join("run/last.safetensors")).expect("weights"))
+    };
+    let one = run("1");
+    assert_eq!(one, run("2"));
+    assert_eq!(one, run("3"));
+    let numbers = |name: &str| one.0.iter().map(|eval| eval[name].as_f64().expect("a number")).collect::<Vec<f64>>();
+    assert!(numbers("mean")[0].abs() < 1e-6 && (numbers("spread")[0] - 1.0).abs() < 1e-6, "{:?}", one.0);
+    assert!((numbers("spread")[1] - 1.0).abs() > 1e-6, "the test rows have their own");
 }
 
 /// A table of `rows` rows, y = 2 a, and a program that learns it in batches.

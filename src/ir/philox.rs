@@ -32,14 +32,30 @@ pub fn draw(draw: Draw, stream: [u32; 4], row: u32, element: u32) -> f64 {
     let lane = (element % 4) as usize;
     match draw {
         Draw::Uniform => unit(words[lane]),
-        Draw::Normal => {
-            // Box and Muller (1958), on the pair of lanes: one minus a draw below 1 has a logarithm.
-            let (first, second) = (unit(words[lane & 2]), unit(words[(lane & 2) + 1]));
-            let radius = (-2.0 * libm::log(1.0 - first)).sqrt();
-            let angle = 2.0 * std::f64::consts::PI * second;
-            radius * if lane.is_multiple_of(2) { libm::cos(angle) } else { libm::sin(angle) }
-        }
+        Draw::Normal => pair(words[lane & 2], words[(lane & 2) + 1])[lane % 2],
     }
+}
+
+/// The draws of the first elements of a row, the same as [`draw`] gives one by one.
+pub fn draw_row(draw: Draw, stream: [u32; 4], row: u32, out: &mut [f64]) {
+    for (group, cells) in out.chunks_mut(4).enumerate() {
+        let words = philox([group as u32, row, stream[2], stream[3]], [stream[0], stream[1]]);
+        let lanes = match draw {
+            Draw::Uniform => words.map(unit),
+            Draw::Normal => {
+                let ([a, b], [c, d]) = (pair(words[0], words[1]), pair(words[2], words[3]));
+                [a, b, c, d]
+            }
+        };
+        cells.iter_mut().zip(lanes).for_each(|(cell, lane)| *cell = lane);
+    }
+}
+
+/// Two independent normal draws of two words (Box and Muller 1958): one minus a draw below 1 has a logarithm.
+fn pair(first: u32, second: u32) -> [f64; 2] {
+    let radius = (-2.0 * libm::log(1.0 - unit(first))).sqrt();
+    let angle = 2.0 * std::f64::consts::PI * unit(second);
+    [radius * libm::cos(angle), radius * libm::sin(angle)]
 }
 
 /// On `[0, 1)`, of 24 bits, which a 32-bit float holds exactly.

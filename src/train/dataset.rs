@@ -2,7 +2,7 @@
 
 use crate::backend::Tensor;
 use crate::check::number::Number;
-use crate::check::program::{Data, RawKind};
+use crate::check::program::{Data, Raw, RawKind};
 use crate::check::schema::{Column, From, Holds, Lacking, Schemas, Source, Spanned, Split as Wanted};
 use crate::check::value::Distribution;
 use crate::data;
@@ -17,6 +17,7 @@ use crate::train::record::{DataFile, checksum};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 /// The data files of one `.mlx` file, each read once.
 pub struct Files {
@@ -62,7 +63,7 @@ impl Files {
     }
 
     /// What a run of the data reads: rows of each split, numbers, classes.
-    pub fn open(&self, data: &Data) -> Option<Opened<'_>> {
+    pub fn open<'f>(&'f self, data: &'f Data) -> Option<Opened<'f>> {
         let from = &data.source.from;
         let split = self.splits.get(from)?;
         let vocabulary = |name: &str| self.vocabularies.get(&(from.clone(), name.to_string()));
@@ -73,24 +74,23 @@ impl Files {
                 let shape: Option<Vec<usize>> =
                     raw.ty.sizes()[1..].iter().map(|size| usize::try_from(size.settled()?).ok()).collect();
                 let shape = shape?;
+                let lying = |values: Vec<f64>| OnceLock::from(values);
                 let values = match &raw.kind {
                     RawKind::Numbers | RawKind::Gappy => match &self.table(&data.source)?.column(&raw.name)?.values {
-                        Values::Numbers(numbers) => numbers.clone(),
-                        Values::Integers(whole) => whole.iter().map(|number| *number as f64).collect(),
+                        Values::Numbers(numbers) => lying(numbers.clone()),
+                        Values::Integers(whole) => lying(whole.iter().map(|number| *number as f64).collect()),
                         Values::Text(_) => return None,
                     },
-                    RawKind::Classes => vocabulary(&raw.name)?.1.iter().map(|code| *code as f64).collect(),
-                    RawKind::Drawn(distribution) => {
-                        let From::Rows { count, .. } = from else { return None };
-                        drawn(from, &raw.name, *distribution, shape.iter().product(), 0..*count)
-                    }
+                    RawKind::Classes => lying(vocabulary(&raw.name)?.1.iter().map(|code| *code as f64).collect()),
+                    RawKind::Drawn(_) => OnceLock::new(),
                 };
-                Some(RawColumn { shape, values })
+                Some(RawColumn { raw, shape, values })
             })
             .collect();
         let classes = data.raw.iter().filter(|raw| raw.kind == RawKind::Classes);
         let classes = classes.filter_map(|raw| Some((raw.name.clone(), vocabulary(&raw.name)?.0.classes.clone())));
         Some(Opened {
+            from,
             file: self.tables.get(from).map(|(_, file)| file),
             splits: [&split.train, &split.valid, &split.test],
             columns: columns?,
@@ -99,37 +99,68 @@ impl Files {
     }
 }
 
-/// A source column: its values for all rows, and the shape of one.
-struct RawColumn {
+/// A source column: the shape of a row, and the values of all rows; draws once they are asked for.
+struct RawColumn<'f> {
+    raw: &'f Raw,
     shape: Vec<usize>,
-    values: Vec<f64>,
+    values: OnceLock<Vec<f64>>,
 }
+
+/// Below so many draws no threads are started.
+const ALONE: usize = 64 * 1024;
 
 /// Draws of a column, counted by its name, the row and the element: other columns and the number of rows change none.
 pub fn drawn(from: &From, name: &str, distribution: Distribution, width: usize, rows: Range<usize>) -> Vec<f64> {
     let From::Rows { seed, .. } = from else { return Vec::new() };
     let stream = philox::stream([*seed as u32, (*seed >> 32) as u32], philox::path(name), 0, 0);
-    let cell = |row: usize, at: usize| distribution.of(philox::draw(distribution.draw, stream, row as u32, at as u32));
-    rows.flat_map(|row| (0..width).map(move |at| cell(row, at))).collect()
+    let mut values = vec![0.0; rows.len() * width];
+    let draw = |first: usize, cells: &mut [f64]| {
+        for (row, cells) in cells.chunks_mut(width.max(1)).enumerate() {
+            philox::draw_row(distribution.draw, stream, (first + row) as u32, cells);
+            cells.iter_mut().for_each(|cell| *cell = distribution.of(*cell));
+        }
+    };
+    let threads = if values.len() < ALONE { 1 } else { std::thread::available_parallelism().map_or(1, usize::from) };
+    let share = rows.len().div_ceil(threads).max(1);
+    std::thread::scope(|scope| {
+        let draw = &draw;
+        let mut shares = values.chunks_mut((share * width).max(1)).enumerate();
+        let own = shares.next();
+        shares.for_each(|(at, cells)| drop(scope.spawn(move || draw(rows.start + at * share, cells))));
+        own.into_iter().for_each(|(_, cells)| draw(rows.start, cells));
+    });
+    values
 }
 
 /// The data of one program.
 pub struct Opened<'f> {
+    from: &'f From,
     /// None where rows are drawn.
     pub file: Option<&'f DataFile>,
     /// The rows of train, valid and test.
     pub splits: [&'f [usize]; 3],
     /// The source columns that the program reads, all rows.
-    columns: Vec<RawColumn>,
+    columns: Vec<RawColumn<'f>>,
     /// The classes of each category column.
     pub classes: BTreeMap<String, Vec<String>>,
 }
 
 impl Opened<'_> {
+    /// The most elements that a row of a source column has.
+    pub fn widest(&self) -> usize {
+        self.columns.iter().map(|column| column.shape.iter().product()).max().unwrap_or(0)
+    }
+
     /// A source column on some rows: `[rows, …]`.
     pub fn column(&self, at: usize, rows: &[usize]) -> Tensor {
-        let RawColumn { shape, values } = &self.columns[at];
+        let RawColumn { raw, shape, values } = &self.columns[at];
         let width: usize = shape.iter().product();
+        let values = values.get_or_init(|| match (&raw.kind, self.from) {
+            (RawKind::Drawn(distribution), From::Rows { count, .. }) => {
+                drawn(self.from, &raw.name, *distribution, width, 0..*count)
+            }
+            _ => Vec::new(),
+        });
         let values = rows.iter().flat_map(|row| &values[row * width..(row + 1) * width]).copied().collect();
         Tensor { shape: [&[rows.len()], &shape[..]].concat(), values }
     }

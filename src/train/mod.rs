@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `dataset` | the files behind a program's data |
 //! | `memory` | what does not fit into the machine |
+//! | `prepare` | fitted values and columns |
 //! | `predict` | the model on new rows |
 //! | `identity` | what stands beside the weights |
 //! | `schedule` | how many steps, on how many rows |
@@ -23,6 +24,7 @@ pub mod events;
 pub mod identity;
 pub mod memory;
 pub mod predict;
+mod prepare;
 pub mod record;
 pub mod run;
 pub mod schedule;

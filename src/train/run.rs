@@ -10,6 +10,7 @@ use crate::plan::{Plan, Request, plan};
 use crate::train::dataset::Opened;
 use crate::train::evaluate::{Evaluator, Present};
 use crate::train::events::{Event, Named};
+use crate::train::prepare::Preparation;
 use crate::train::schedule::Schedule;
 use crate::train::weights::{self, Weights};
 use std::collections::BTreeMap;
@@ -82,15 +83,8 @@ impl<'p> Run<'p> {
         let pool = Arc::new(Pool::new(schedule.threads));
         let mut feed = vec![Tensor::scalar(0.0); program.inputs];
         feed[program.draws] = Tensor { shape: vec![5], values: counters(schedule.seed, 0)?.to_vec() };
-        let train = settle(program, data.splits[0].len());
-        feed_raw(program, &mut feed, data, data.splits[0]);
-        for fit in &program.fits {
-            feed[fit.input] = match known.get(&fit.name) {
-                Some(fitted) => fitted.clone(),
-                None => one(&train, fit.value, &feed)?,
-            };
-        }
-        let fits = program.fits.iter().map(|fit| feed[fit.input].clone()).collect();
+        let preparation = Preparation { program, data, threads: schedule.threads };
+        let fits = preparation.fit(known, &mut feed)?;
         let rows = data.splits[0].len();
         let batch = schedule.batch.clamp(1, rows.max(1));
         let schedule = Schedule { batch, ..schedule };
@@ -101,17 +95,14 @@ impl<'p> Run<'p> {
         let last = if rows.is_multiple_of(batch) { None } else { Some(cpu(rows % batch)?) };
         let mut splits = Vec::new();
         for (name, rows) in SPLITS.into_iter().zip(data.splits).filter(|(_, rows)| !rows.is_empty()) {
-            feed_raw(program, &mut feed, data, rows);
-            let graph = settle(program, rows.len());
-            let values: Vec<NodeId> = program.columns.iter().map(|column| column.value).collect();
-            let columns = reference::run(&graph, &values, &feed)?.into_iter();
-            let columns = columns.map(|tensor| tensor.values.into_iter().map(|value| value as f32).collect()).collect();
+            let columns = preparation.columns(rows, &feed)?;
             splits.push(Prepared { name, rows: rows.len(), columns });
         }
         let params = program.params.iter().map(|param| (param.input, param.initial));
         let states = program.states.iter().map(|state| (state.input, state.initial));
+        let starts = settle(program, rows);
         for (input, initial) in params.chain(states) {
-            fill(&mut trainer, input, &one(&train, initial, &feed)?.values);
+            fill(&mut trainer, input, &one(&starts, initial, &feed)?.values);
         }
         let order = (0..rows).collect();
         let most = splits.iter().map(|split| split.rows).max().unwrap_or(0);
@@ -362,12 +353,6 @@ fn copy_state(program: &Program, from: &Cpu, to: &mut Cpu) {
 fn fill(cpu: &mut Cpu, input: usize, values: &[f64]) {
     if let Some(buffer) = cpu.input(input as u32) {
         buffer.iter_mut().zip(values).for_each(|(cell, value)| *cell = *value as f32);
-    }
-}
-
-fn feed_raw(program: &Program, feed: &mut [Tensor], data: &Opened, rows: &[usize]) {
-    for (at, input) in program.raw.iter().enumerate() {
-        feed[*input] = data.column(at, rows);
     }
 }
 
