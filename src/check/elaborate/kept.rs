@@ -19,7 +19,10 @@ impl Elaborator<'_> {
         let known = self.terms.get(term).clone();
         let all: Vec<TermId> = known.ty.kept.into_iter().chain([condition]).collect();
         let kept = self.every(&all, &known.ty, span);
-        self.terms.add(known.kind, Type { kept, ..known.ty }, known.span)
+        // The condition may run along indices that the term does not: `sum(j where j <= i: x[j])`.
+        let along = self.along(term, condition);
+        let kind = if along == known.ty.along { known.kind } else { Kind::Cast(term) };
+        self.terms.add(kind, Type { kept, along, ..known.ty }, known.span)
     }
 
     /// A term with a number in place of what is left out; truth values are false there.
