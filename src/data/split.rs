@@ -71,7 +71,8 @@ fn counts(rows: usize, parts: &[Option<Part>; 3], call: Span) -> Result<[usize; 
         let Some(Part { share: (over, under), span }) = *part else { continue };
         if under <= 0 || over < 0 || over > under {
             let message = format!("the share `{name}` is not between 0 and 1");
-            return Err(Diagnostic::error("E0312", message, span, shown((over, under))));
+            let error = Diagnostic::error("E0312", message, span, shown((over, under)));
+            return Err(error.help("a share of the rows is written `80%` or `0.8`"));
         }
         sum = add(sum, (over, under)).ok_or_else(fine)?;
     }

@@ -3,7 +3,7 @@
 use super::call::{Arg, Site};
 use super::{Elaborator, MAX_CALLS, Out, Reported, nearest};
 use crate::check::later::Later;
-use crate::check::terms::Leaf;
+use crate::check::terms::{Leaf, TermId};
 use crate::check::value::{Bound, Home, Layers, Recipe, Scope, Value};
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
@@ -188,8 +188,10 @@ impl Elaborator<'_> {
         while let ExprKind::Field(inner, name) = &base.kind {
             (base, segments) = (inner, format!("{}.{segments}", name.text));
         }
-        let Value::Instance(_, own) = self.value(base, scope)? else {
-            return Err(self.later(Later::Part, span));
+        let own = match self.value(base, scope)? {
+            Value::Instance(_, own) => own,
+            Value::Tensor(term) => return Err(self.no_part(term, base, &segments, part)),
+            _ => return Err(self.later(Later::Part, span)),
         };
         if let Some(id) = self.param_of.get(&joined(&own, &segments)) {
             let ty = self.params[id.0 as usize].ty.clone();
@@ -206,6 +208,25 @@ impl Elaborator<'_> {
             None => format!("it has {}", known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")),
         };
         Err(self.report(error.help(help)))
+    }
+}
+
+impl Elaborator<'_> {
+    /// Tensors have no methods and no attributes.
+    fn no_part(&mut self, term: TermId, base: &Expr, part: &str, at: &Name) -> Reported {
+        let ty = self.ty(term).clone();
+        let shown = self.sources.text(base.span).to_string();
+        let known = self.library.find(part, self.sources, &mut self.found).is_some();
+        let error = Diagnostic::error("E0211", format!("a tensor has no part `{part}`"), at.span, "unknown")
+            .label(base.span, format!("this is {ty}"));
+        self.report(match part {
+            "shape" | "size" | "len" => error.help("a signature names sizes: `x: [n, d]`"),
+            "T" => error.help(format!("write `transpose({shown})`")),
+            _ if known => {
+                error.help(format!("what is applied stands before its input: `{part}({shown})` or `{shown} |> {part}`"))
+            }
+            _ => error,
+        })
     }
 }
 

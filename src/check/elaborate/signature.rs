@@ -210,8 +210,15 @@ impl Elaborator<'_> {
         };
         let message = format!("{} is to be {shown}{known} and here is {ty}", meeting.what);
         let code = if meeting.code == "E0203" { "E0205" } else { meeting.code };
-        let error = Diagnostic::error(code, message, meeting.at, format!("this is {ty}"));
-        self.report(error.label(meeting.written.span, "this is asked for"))
+        let classes = matches!(ty.elem, types::Elem::Class(_));
+        let floats = matches!(&meeting.written.kind, TypeKind::Tensor(Elem::Float, _));
+        let error = Diagnostic::error(code, message, meeting.at, format!("this is {ty}"))
+            .label(meeting.written.span, "this is asked for");
+        self.report(if classes && floats {
+            error.help("these are classes: `cross_entropy` takes them, and `one_hot` makes numbers of them")
+        } else {
+            error
+        })
     }
 
     fn meet_elem(&mut self, meeting: &Meeting, elem: &Elem, scope: &mut Scope) -> Out<TermId> {

@@ -43,11 +43,24 @@ pub fn add(diagnostic: Diagnostic, text: &str, start: usize, place: usize, expec
         return diagnostic.help(format!("`{token}` is a word of the language; a name like it stands in backquotes"));
     }
     let span = diagnostic.labels.first().map(|label| label.span);
-    if let (Some(open), Some(span)) = (unclosed(&text[start..place], token), span) {
+    if let (Some(open), Some(span)) = (innermost(&text[start..place]), span) {
         let bracket = &text[start + open..=start + open];
-        return diagnostic
-            .label(Span::new(span.source, start + open, start + open + 1), format!("this `{bracket}` is still open"))
-            .help(format!("close it with `{}`", closing(bracket)));
+        let marked = |diagnostic: Diagnostic| {
+            let open = Span::new(span.source, start + open, start + open + 1);
+            diagnostic.label(open, format!("this `{bracket}` is still open"))
+        };
+        if cannot_be_inside(bracket, token) {
+            return marked(diagnostic).help(format!("close it with `{}`", closing(bracket)));
+        }
+        if expected.contains("an operator") && starts_a_part(token) {
+            let after = text[place + token.len()..].trim_start();
+            let next_line = text[start..place].rsplit('\n').next().is_some_and(|line| line.trim().is_empty());
+            return match (after.starts_with('='), next_line) {
+                (true, true) => marked(diagnostic)
+                    .help(format!("close it with `{}`, or put a comma before `{token}`", closing(bracket))),
+                _ => diagnostic.help(format!("a comma stands between two parts: `, {token}`")),
+            };
+        }
     }
     match help(&text[start..], &text[place..], &text[start..place], token, expected) {
         Some(help) => diagnostic.help(help),
@@ -89,16 +102,22 @@ fn is_reserved(word: &str) -> bool {
     STATEMENTS.contains(&word) || INSIDE.contains(&word)
 }
 
-/// The innermost bracket that is open where a token stands that cannot be inside of it.
-fn unclosed(before: &str, token: &str) -> Option<usize> {
-    let mut open: Vec<(usize, char)> = Vec::new();
+/// Whether a token starts a value: a name, a number, a text, a bracket.
+fn starts_a_part(token: &str) -> bool {
+    let first = token.chars().next();
+    !is_reserved(token) && first.is_some_and(|sign| sign.is_alphanumeric() || "_`\"([".contains(sign))
+}
+
+/// The innermost bracket that is open at the end of a text.
+fn innermost(before: &str) -> Option<usize> {
+    let mut open: Vec<usize> = Vec::new();
     let mut at = 0;
     while let Some(letter) = before[at..].chars().next() {
         at += match letter {
             '/' if before[at..].starts_with("//") => before[at..].find('\n').unwrap_or(before.len() - at),
             '"' => before[at + 1..].find(['"', '\n']).map_or(before.len() - at, |end| end + 2),
             '(' | '[' => {
-                open.push((at, letter));
+                open.push(at);
                 1
             }
             ')' | ']' => {
@@ -108,16 +127,19 @@ fn unclosed(before: &str, token: &str) -> Option<usize> {
             other => other.len_utf8(),
         };
     }
-    let (place, bracket) = open.pop()?;
-    let ends = match token {
+    open.pop()
+}
+
+/// Whether a token cannot stand inside of a bracket, so that this was to be closed before.
+fn cannot_be_inside(bracket: &str, token: &str) -> bool {
+    match token {
         "" | "}" | "{" => true,
-        ")" => bracket == '[',
-        "]" => bracket == '(',
+        ")" => bracket == "[",
+        "]" => bracket == "(",
         // A size is no place for a value: `[d = 0`.
-        "=" => bracket == '[',
+        "=" => bracket == "[",
         word => ITEMS.contains(&word) || STATEMENTS.contains(&word),
-    };
-    ends.then_some(place)
+    }
 }
 
 fn closing(bracket: &str) -> &'static str {
