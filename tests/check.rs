@@ -10,6 +10,7 @@ pub fn trials() -> Vec<Trial> {
         trial("check::a_good_file_is_silent", a_good_file_is_silent),
         trial("check::mistakes_are_drawn_and_counted", mistakes_are_drawn_and_counted),
         trial("check::one_run_finds_mistakes_of_every_stage", one_run_finds_mistakes_of_every_stage),
+        trial("check::places_count_in_signs", places_count_in_signs),
         trial("check::no_text_is_too_much", no_text_is_too_much),
         trial("check::files_that_are_no_text", files_that_are_no_text),
     ]
@@ -45,6 +46,19 @@ fn mistakes_are_drawn_and_counted() {
         })
         .collect();
     assert_eq!(places, [(1, 10), (2, 9)]);
+}
+
+/// In the file of the mistake, and in the other that contributes, whatever stands before.
+fn places_count_in_signs() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("表.csv"), "年齢,体重\n二十,三十\n1,2\n1,2\n1,2\n1,2\n").expect("written");
+    let program = "/// 学習に使う行。\n/// 年齢と体重。\ndata 人 = csv(\"表.csv\") {\n    x = [年齢, 体重]\n    split = holdout(train = 100%)\n}\n";
+    std::fs::write(folder.path().join("人.mlx"), program).expect("written");
+    let output = crate::binary::mlx(folder.path(), &["check", "人.mlx"]);
+    let drawn = String::from_utf8_lossy(&output.stderr).into_owned();
+    for place in ["表.csv:2:1 ]", "表.csv:2:4 ]", "人.mlx:3:14 ]"] {
+        assert!(drawn.contains(place), "{place} is not in\n{drawn}");
+    }
 }
 
 fn files_that_are_no_text() {

@@ -25,7 +25,7 @@ pub fn draw(diagnostic: &Diagnostic, sources: &Sources, colour: bool) -> String 
     };
     let Some(first) = diagnostic.labels.first() else { return plain(diagnostic, sources) };
     let mut report = Report::build(kind, place(sources, first.span))
-        .with_config(Config::default().with_color(colour).with_index_type(IndexType::Byte))
+        .with_config(Config::default().with_color(colour).with_index_type(IndexType::Char))
         .with_code(diagnostic.code)
         .with_message(&diagnostic.message);
     // From top to bottom, the file of the mistake first: out of order, ariadne repeats the file's name.
@@ -49,7 +49,7 @@ pub fn draw(diagnostic: &Diagnostic, sources: &Sources, colour: bool) -> String 
     }
 }
 
-/// A text without what a terminal obeys or what turns its order around, byte for byte as long: data may hold anything.
+/// A text without what a terminal obeys or what turns its order around, sign for sign: data may hold anything.
 pub fn harmless(text: &str) -> String {
     let sign = |sign: char| match sign {
         '\n' | '\t' | '\r' => sign,
@@ -61,8 +61,12 @@ pub fn harmless(text: &str) -> String {
     text.chars().map(sign).collect()
 }
 
+/// A span in characters: counting in bytes, ariadne takes those of a second text for characters.
 fn place(sources: &Sources, span: Span) -> (String, Range<usize>) {
-    (sources.get(span.source).name.clone(), span.start as usize..span.end.max(span.start) as usize)
+    let source = sources.get(span.source);
+    let count = |bytes: Range<u32>| source.text[bytes.start as usize..bytes.end as usize].chars().count();
+    let start = count(0..span.start);
+    (source.name.clone(), start..start + count(span.start..span.end.max(span.start)))
 }
 
 fn has_long_line(sources: &Sources, span: Span) -> bool {
