@@ -224,12 +224,14 @@ fn setting(file: &File, set: &str) -> Result<(String, Value), String> {
         let near = nearest(name, names.iter().map(String::as_str)).map(|near| format!("; did you mean `{near}`?"));
         return Err(format!("`--set {set}`: the file has no `let {name}`{}", near.unwrap_or_default()));
     };
+    let wanted = wanted(&declared.value);
     let value = match text {
+        _ if wanted == Some("a text") => Value::Text(text.to_string()),
         "true" => Value::Truth(true),
         "false" => Value::Truth(false),
         _ => number(text).map_or(Value::Text(text.to_string()), Value::Number),
     };
-    match wanted(&declared.value) {
+    match wanted {
         Some(noun) if noun != value.noun() => {
             Err(format!("`--set {set}`: `{name}` is {noun} in the file, and `{text}` is {}", value.noun()))
         }

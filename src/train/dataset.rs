@@ -1,6 +1,7 @@
 //! The files behind a program's data: asked by the checker for columns, rows and classes, and by a run for the numbers.
 
 use crate::backend::Tensor;
+use crate::check::elaborate::nearest;
 use crate::check::number::Number;
 use crate::check::program::{Data, Raw, RawKind};
 use crate::check::schema::{Column, From, Holds, Lacking, Schemas, Source, Spanned, Split as Wanted};
@@ -191,7 +192,12 @@ impl Schemas for Files {
                 let strata = wanted.stratify.as_ref().map(|(name, span)| {
                     let at = table.and_then(|table| table.columns.iter().position(|column| column.name == *name));
                     table.zip(at).map(|(table, at)| fit::strata(table, at)).ok_or_else(|| {
-                        Diagnostic::error("E0220", format!("no column is called `{name}`"), *span, "unknown")
+                        let error = Diagnostic::error("E0220", format!("no column is called `{name}`"), *span, "unknown");
+                        let names = table.iter().flat_map(|table| &table.columns).map(|column| column.name.as_str());
+                        match nearest(name, names) {
+                            Some(near) => error.help(format!("did you mean `{near}`?")),
+                            None => error.help("a split is stratified by a column of the source"),
+                        }
                     })
                 });
                 split::holdout(count, &holdout(wanted)?, strata.transpose()?.as_deref(), wanted.span)?

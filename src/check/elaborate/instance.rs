@@ -58,10 +58,14 @@ impl Elaborator<'_> {
     }
 
     pub(super) fn apply_instance(&mut self, recipe: &Recipe, path: &str, given: Vec<Arg>, span: Span) -> Out<Value> {
-        match &recipe.layers {
+        let made = match &recipe.layers {
             Layers::One { item, hyper } => self.apply_layer(item, hyper, path, given, span),
             Layers::Repeat { times, of } => self.apply_repeated(*times, of, path, given, span),
+        };
+        if made.is_err() {
+            self.broken.insert(path.to_string());
         }
+        made
     }
 
     fn apply_layer(
@@ -196,6 +200,10 @@ impl Elaborator<'_> {
         if let Some(id) = self.param_of.get(&joined(&own, &segments)) {
             let ty = self.params[id.0 as usize].ty.clone();
             return Ok(Value::Tensor(self.leaf(Leaf::Param(*id), ty, span)));
+        }
+        // What it lacks, it may lack because it could not be applied.
+        if self.broken.contains(&own) {
+            return Err(Reported);
         }
         let prefix = joined(&own, "");
         let known: Vec<String> =

@@ -77,6 +77,8 @@ pub struct Elaborator<'a> {
     param_of: HashMap<String, ParamId>,
     /// Where each layer with parameters was made, by path.
     made: HashMap<String, Span>,
+    /// The paths of layers in which something is wrong.
+    broken: HashSet<String>,
     /// What a layer that is used at a place is called there, `dense_2`; and the layers whose bodies were looked through.
     segments: HashMap<Span, String>,
     named: HashSet<Span>,
@@ -116,6 +118,7 @@ impl<'a> Elaborator<'a> {
             params: Vec::new(),
             param_of: HashMap::new(),
             made: HashMap::new(),
+            broken: HashSet::new(),
             segments: HashMap::new(),
             named: HashSet::new(),
             data: None,
