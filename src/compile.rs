@@ -34,7 +34,7 @@ pub fn check(
     sets: &[String],
 ) -> Result<Checked, String> {
     let (file, found) = syntax::parse(sources, source);
-    let overrides = sets.iter().map(|set| setting(&file, set)).collect::<Result<Vec<_>, _>>()?;
+    let overrides = sets.iter().map(|set| setting(&file.items, set)).collect::<Result<Vec<_>, _>>()?;
     Ok(check_file(sources, &file, found, schemas, &mut Library::new(&file), &overrides))
 }
 
@@ -63,7 +63,7 @@ pub fn check_file(
         }
     }
     let mut elaborator = Elaborator::new(sources, schemas, library, overrides);
-    elaborator.lets_alone(&lets(file));
+    elaborator.lets_alone(&lets(&file.items));
     unused_data(file).into_iter().for_each(|data| elaborator.data_alone(data));
     found.extend(elaborator.found);
     let unread: Vec<Span> = found[..unread].iter().filter_map(|found| Some(found.labels.first()?.span)).collect();
@@ -124,8 +124,8 @@ pub fn lower_value(explored: &Explored, term: TermId) -> Result<LoweredValue, St
     Ok(lowered)
 }
 
-fn lets(file: &File) -> Vec<String> {
-    let named = file.items.iter().filter_map(|item| match &item.kind {
+fn lets(items: &[Item]) -> Vec<String> {
+    let named = items.iter().filter_map(|item| match &item.kind {
         ItemKind::Let(declared) => Some(declared.name.text.clone()),
         _ => None,
     });
@@ -210,17 +210,17 @@ fn says_as_much(known: &Diagnostic, other: &Diagnostic) -> bool {
 }
 
 /// `name=value`: a number, `true`, `false` or text, of the kind that the file's `let` has.
-fn setting(file: &File, set: &str) -> Result<(String, Value), String> {
+pub fn setting(items: &[Item], set: &str) -> Result<(String, Value), String> {
     let Some((name, text)) = set.split_once('=') else {
         return Err(format!("`--set {set}` is not `name=value`"));
     };
     let (name, text) = (name.trim(), text.trim());
-    let declared = file.items.iter().find_map(|item| match &item.kind {
+    let declared = items.iter().find_map(|item| match &item.kind {
         ItemKind::Let(declared) if declared.name.text == name => Some(declared),
         _ => None,
     });
     let Some(declared) = declared else {
-        let names = lets(file);
+        let names = lets(items);
         let near = nearest(name, names.iter().map(String::as_str)).map(|near| format!("; did you mean `{near}`?"));
         return Err(format!("`--set {set}`: the file has no `let {name}`{}", near.unwrap_or_default()));
     };

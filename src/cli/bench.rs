@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 #[derive(clap::Args)]
 pub struct Bench {
+    /// The `.mlx` file
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// The `train` block, where the file has several

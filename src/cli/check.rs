@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 #[derive(clap::Args)]
 pub struct Check {
+    /// The `.mlx` files
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Print each diagnostic as a JSON object on standard output

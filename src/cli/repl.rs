@@ -1,7 +1,7 @@
 //! `mlx repl [FILE]`
 
 use super::load::{complain, print};
-use super::{FAILED, WRONG, colour};
+use super::{FAILED, MISUSED, WRONG, colour};
 use crate::interrupt;
 use crate::repl::complete::Known;
 use crate::repl::editor::{Editor, Line};
@@ -16,6 +16,9 @@ pub struct Repl {
     /// A file to begin with
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
+    /// Give a `let` of the file another value
+    #[arg(long, value_name = "NAME=VALUE", requires = "file")]
+    set: Vec<String>,
 }
 
 /// Standard output, and whether results were lost on it.
@@ -46,7 +49,17 @@ pub fn run(arguments: &Repl) -> ExitCode {
 
 fn session(arguments: &Repl, console: &mut Console) -> u8 {
     let mut session = Session::default();
-    let loaded = arguments.file.as_deref().map_or(Outcome::Fine, |file| session.load(file, console));
+    let mut loaded = arguments.file.as_deref().map_or(Outcome::Fine, |file| session.load(file, console));
+    for set in &arguments.set {
+        match session.set(set, console) {
+            Ok(Outcome::Wrong) => loaded = Outcome::Wrong,
+            Ok(Outcome::Fine | Outcome::Quit) => {}
+            Err(message) => {
+                complain(&message);
+                return MISUSED;
+            }
+        }
+    }
     if std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
         return interactive(&mut session, console);
     }

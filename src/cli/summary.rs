@@ -12,6 +12,7 @@ use unicode_width::UnicodeWidthStr;
 
 #[derive(clap::Args)]
 pub struct Summary {
+    /// The `.mlx` file
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// The `train` block, where the file has several

@@ -19,6 +19,7 @@ use std::process::ExitCode;
 
 #[derive(clap::Args)]
 pub struct Train {
+    /// The `.mlx` file
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// The `train` block, where the file has several

@@ -5,6 +5,7 @@ use crate::check::elaborate::one_let;
 use crate::check::library::{Library, stdlib_names};
 use crate::check::program::{Explored, Program};
 use crate::check::terms::ParamId;
+use crate::check::value::Value;
 use crate::compile::{self, Place};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::io;
@@ -101,6 +102,17 @@ impl Session {
             *self = fresh;
         }
         outcome
+    }
+
+    /// `name=value` of the command line, as if it were entered; what is wrong with it is told in words.
+    pub fn set(&mut self, set: &str, console: &mut Console) -> Result<Outcome, String> {
+        let (name, value) = compile::setting(&self.items, set)?;
+        let value = match value {
+            Value::Text(text) => format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"")),
+            Value::Number(_) => set.split_once('=').map_or(String::new(), |(_, text)| text.trim().to_string()),
+            _ => set.ends_with("true").to_string(),
+        };
+        Ok(self.enter(&format!("let `{name}` = {value}"), console))
     }
 
     /// A source of an entry's text.

@@ -192,7 +192,8 @@ impl Schemas for Files {
                 let strata = wanted.stratify.as_ref().map(|(name, span)| {
                     let at = table.and_then(|table| table.columns.iter().position(|column| column.name == *name));
                     table.zip(at).map(|(table, at)| fit::strata(table, at)).ok_or_else(|| {
-                        let error = Diagnostic::error("E0220", format!("no column is called `{name}`"), *span, "unknown");
+                        let error =
+                            Diagnostic::error("E0220", format!("no column is called `{name}`"), *span, "unknown");
                         let names = table.iter().flat_map(|table| &table.columns).map(|column| column.name.as_str());
                         match nearest(name, names) {
                             Some(near) => error.help(format!("did you mean `{near}`?")),
