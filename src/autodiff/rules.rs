@@ -3,6 +3,7 @@
 
 use super::structure;
 use crate::ir::{Binary, Compare, DType, Graph, NodeId, Op, Reduce, Unary};
+use std::collections::HashSet;
 
 /// What each operand of a node gets of the gradient by its value.
 pub fn contributions(graph: &mut Graph, id: NodeId, g: NodeId) -> Vec<Option<NodeId>> {
@@ -118,7 +119,7 @@ fn binary(graph: &mut Graph, op: Binary, a: NodeId, b: NodeId, y: NodeId, g: Nod
     match op {
         Binary::Add => [g, g],
         Binary::Subtract => [g, graph.unary(Unary::Negate, g)],
-        Binary::Multiply => [graph.binary(Binary::Multiply, g, b), graph.binary(Binary::Multiply, g, a)],
+        Binary::Multiply => [times(graph, g, b), times(graph, g, a)],
         // 1 / b, and -y / b
         Binary::Divide => {
             let one = like(graph, 1.0, b);
@@ -165,6 +166,68 @@ fn sloped(graph: &mut Graph, g: NodeId, slope: NodeId) -> NodeId {
     let skipped = graph.add(Op::And, vec![unwanted, infinite]);
     let slope = graph.select(skipped, zero, slope);
     graph.binary(Binary::Multiply, g, slope)
+}
+
+/// `g` times a factor, which may itself have a pole or overflow: `if x > 0 then a * log(x) else 0`.
+fn times(graph: &mut Graph, g: NodeId, factor: NodeId) -> NodeId {
+    if may_be_infinite(graph, factor) { sloped(graph, g, factor) } else { graph.binary(Binary::Multiply, g, factor) }
+}
+
+/// Whether a node is made, element by element, with something that can leave the finite numbers. What goes through a
+/// product of matrices or a reduction is looked at no further: there one element spoils others anyway.
+fn may_be_infinite(graph: &Graph, node: NodeId) -> bool {
+    let mut open = vec![node];
+    let mut seen = HashSet::new();
+    while let Some(id) = open.pop() {
+        if !seen.insert(id) {
+            continue;
+        }
+        let node = graph.node(id);
+        match &node.op {
+            Op::Unary(Unary::Exp | Unary::Log | Unary::SquareRoot) => return true,
+            Op::Binary(Binary::Divide | Binary::Power) if !is_constant(graph, node.inputs[1]) => return true,
+            Op::Unary(_)
+            | Op::Binary(_)
+            | Op::Select
+            | Op::StopGradient
+            | Op::Reshape(_)
+            | Op::Permute(_)
+            | Op::Broadcast { .. }
+            | Op::Slice { .. }
+            | Op::Concat(_)
+            | Op::Gather { .. } => open.extend(&node.inputs),
+            Op::Input { .. }
+            | Op::Constant(_)
+            | Op::SizeOf(_)
+            | Op::Iota { .. }
+            | Op::Random { .. }
+            | Op::Compare(_)
+            | Op::And
+            | Op::Or
+            | Op::Not
+            | Op::Cast(_)
+            | Op::Reduce(..)
+            | Op::ArgMax(_)
+            | Op::CumSum { .. }
+            | Op::ArgSort(_)
+            | Op::Dot { .. }
+            | Op::Pad { .. }
+            | Op::Window { .. }
+            | Op::Fold { .. }
+            | Op::ScatterAdd { .. } => {}
+        }
+    }
+    false
+}
+
+/// A number that the program writes, or that of some rows, everywhere.
+fn is_constant(graph: &Graph, node: NodeId) -> bool {
+    let node = graph.node(node);
+    match &node.op {
+        Op::Constant(_) | Op::SizeOf(_) => true,
+        Op::Broadcast { .. } | Op::Cast(_) => is_constant(graph, node.inputs[0]),
+        _ => false,
+    }
 }
 
 /// To the operand that was chosen; equal ones share.

@@ -66,15 +66,21 @@ fn check(seed: u64, covered: &mut BTreeSet<String>) -> Result<(), String> {
         run(by, &point)?[0].values.iter().zip(&direction.values).map(|(gradient, step)| gradient * step).sum();
     // A kink may lie within one step, hardly within a hundredth of it.
     let mut last = f64::NAN;
+    let mut rises = Vec::new();
     for h in [1e-4, 1e-5, 1e-6] {
         let moved = |h: f64| {
             let values = point.values.iter().zip(&direction.values).map(|(x, step)| x + h * step).collect();
             run(loss, &Tensor { shape: shape.clone(), values }).map(|values| values[0].values[0])
         };
+        rises.push((moved(h)? - moved(-h)?).abs());
         last = (moved(h)? - moved(-h)?) / (2.0 * h);
         if (last - slope).abs() <= 1e-4 * (1.0 + slope.abs()) {
             return Ok(());
         }
+    }
+    // At a jump (a tie in a sort, a number that is cut) the rise stays as the step shrinks; anywhere else it shrinks alike.
+    if rises[2] > 0.5 * rises[0] && rises[2] > 1e-3 {
+        return Ok(());
     }
     Err(format!("the slope is {slope}, and differences give {last}\n{graph}"))
 }
