@@ -3,7 +3,7 @@
 use crate::diagnostic::Diagnostic;
 use crate::source::{SourceId, Sources};
 use crate::syntax::parse;
-use crate::syntax::tree::{File, Item, ItemKind};
+use crate::syntax::tree::{File, Item, ItemKind, Name};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::rc::Rc;
@@ -57,9 +57,21 @@ impl Library {
 
     /// The item of a name. What is wrong in the library itself goes to `found`.
     pub fn find(&mut self, name: &str, sources: &mut Sources, found: &mut Vec<Diagnostic>) -> Option<Rc<Item>> {
-        if let Some(own) = self.own.get(name) {
-            return Some(own.clone());
+        match self.own.get(name) {
+            Some(own) => Some(own.clone()),
+            None => self.on_the_shelf(name, sources, found),
         }
+    }
+
+    /// The item of a name where it is written: the standard library means its own, whatever a file calls so.
+    pub fn find_for(&mut self, name: &Name, sources: &mut Sources, found: &mut Vec<Diagnostic>) -> Option<Rc<Item>> {
+        if self.is_stdlib(name.span.source) {
+            return self.on_the_shelf(&name.text, sources, found);
+        }
+        self.find(&name.text, sources, found)
+    }
+
+    fn on_the_shelf(&mut self, name: &str, sources: &mut Sources, found: &mut Vec<Diagnostic>) -> Option<Rc<Item>> {
         let at = *self.shelf.get(name)?;
         if let Entry::Vacant(unread) = self.files.entry(at) {
             let (file, text) = STDLIB[at];
@@ -85,7 +97,7 @@ impl Library {
 
 impl ItemKind {
     /// The name that the item declares.
-    pub fn name(&self) -> Option<&crate::syntax::tree::Name> {
+    pub fn name(&self) -> Option<&Name> {
         match self {
             ItemKind::Use(_) => None,
             ItemKind::Let(item) => Some(&item.name),

@@ -81,7 +81,7 @@ impl Elaborator<'_> {
                 _ => Ok(bound.clone()),
             };
         }
-        match self.library.find(&name.text, self.sources, &mut self.found) {
+        match self.library.find_for(name, self.sources, &mut self.found) {
             Some(item) => match &item.kind {
                 ItemKind::Let(_) => self.file_let(&name.text),
                 _ => Ok(self.bound(Value::Item(Rc::clone(&item)), span)),
@@ -102,7 +102,7 @@ impl Elaborator<'_> {
     pub(super) fn callee(&mut self, callee: &Expr, scope: &mut Scope) -> Out<Value> {
         let ExprKind::Name(name) = &callee.kind else { return self.value(callee, scope) };
         let known = scope.get(&name.text).is_some() || scope.index(&name.text).is_some();
-        if known || self.library.find(&name.text, self.sources, &mut self.found).is_some() {
+        if known || self.library.find_for(name, self.sources, &mut self.found).is_some() {
             return self.value(callee, scope);
         }
         let reported = self.unknown(name, scope);

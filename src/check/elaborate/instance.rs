@@ -163,7 +163,7 @@ impl Elaborator<'_> {
             let is_layer = match handed_in {
                 Some(param) => matches!(&param.ty, Some(Type { kind: TypeKind::Word(Word::Layer), .. })),
                 None => {
-                    let item = self.library.find(&name.text, self.sources, &mut self.found);
+                    let item = self.library.find_for(&name, self.sources, &mut self.found);
                     item.is_some_and(|item| matches!(item.kind, ItemKind::Layer(_)))
                 }
             };

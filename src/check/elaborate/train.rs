@@ -12,6 +12,7 @@ use crate::diagnostic::Diagnostic;
 use crate::ir::Size;
 use crate::source::Span;
 use crate::syntax::tree::{Block, Expr, ExprKind, ItemKind, Minimize, Name, StatementKind, Target};
+use std::collections::HashMap;
 
 /// The settings of a `train` block that have a meaning now.
 const SETTINGS: [&str; 6] = ["data", "model", "epochs", "steps", "batch", "seed"];
@@ -34,6 +35,7 @@ impl Elaborator<'_> {
         let plan = self.plan(block);
         let mut minimized: Vec<(Loss, Out<Rule>)> = Vec::new();
         let (mut reports, mut predictions) = (Vec::new(), Vec::new());
+        let mut reported: HashMap<String, Span> = HashMap::new();
         for statement in &block.body {
             match &statement.kind {
                 StatementKind::Let(target, ty, init) => {
@@ -47,6 +49,7 @@ impl Elaborator<'_> {
                 }
                 StatementKind::Report(name, expr) => {
                     if let Ok(report) = self.reported(name.as_ref(), expr, &mut scope) {
+                        self.reported_once(&report, expr, &mut reported);
                         reports.push(report);
                     }
                 }
@@ -264,6 +267,24 @@ impl Elaborator<'_> {
             }
         };
         Ok(Report { name, value })
+    }
+
+    /// Reports are found by their names, in events and records; `loss` is there already.
+    fn reported_once(&mut self, report: &Report, expr: &Expr, reported: &mut HashMap<String, Span>) {
+        let first = reported.insert(report.name.clone(), expr.span);
+        if first.is_none() && report.name != "loss" {
+            return;
+        }
+        let message = match report.name.as_str() {
+            "loss" => "`loss` is the name of what is minimized".to_string(),
+            name => format!("two reports are called `{name}`"),
+        };
+        let error = Diagnostic::error("E0202", message, expr.span, "this report");
+        let error = match first {
+            Some(first) => error.label(first, "and this one"),
+            None => error,
+        };
+        self.report(error.help("give it a name: `report name = …`"));
     }
 
     /// A value for each row: `[n]`, or `[n, k]`, which becomes several columns.

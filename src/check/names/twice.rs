@@ -14,12 +14,12 @@ pub fn check(file: &File) -> Vec<Diagnostic> {
                 found.extend(params(&function.params));
                 match &function.body {
                     FnBody::Primitive | FnBody::Expr(_) => {}
-                    FnBody::Block(body) => found.extend(doubled(body.iter().flat_map(declared))),
+                    FnBody::Block(body) => found.extend(of_body(body)),
                 }
             }
             ItemKind::Layer(layer) => {
                 found.extend(params(layer.hyper.iter().chain(&layer.inputs)));
-                found.extend(doubled(layer.body.iter().flat_map(declared)));
+                found.extend(of_body(&layer.body));
             }
             ItemKind::Optimizer(optimizer) => {
                 found.extend(params(optimizer.hyper.iter().chain(&optimizer.input)));
@@ -37,8 +37,25 @@ fn params<'a>(params: impl IntoIterator<Item = &'a Param>) -> Vec<Diagnostic> {
     doubled(params.into_iter().map(|param| &param.name))
 }
 
+/// Of a function or layer: it has one result.
+fn of_body(body: &[Statement]) -> Vec<Diagnostic> {
+    let mut found = doubled(body.iter().flat_map(declared));
+    let mut outs = body.iter().filter(|statement| matches!(statement.kind, StatementKind::Out(_)));
+    if let Some(first) = outs.next() {
+        let second = |second: &Statement| {
+            Diagnostic::error("E0202", "a body has one `out`", second.span, "the second").label(first.span, "the first")
+        };
+        found.extend(outs.map(second));
+    }
+    found
+}
+
 fn block(body: &[Statement]) -> Vec<Diagnostic> {
-    [doubled(body.iter().flat_map(declared)), doubled(body.iter().flat_map(assigned))].concat()
+    let predicted = body.iter().filter_map(|statement| match &statement.kind {
+        StatementKind::Predict(name, _) => Some(name),
+        _ => None,
+    });
+    [doubled(body.iter().flat_map(declared)), doubled(body.iter().flat_map(assigned)), doubled(predicted)].concat()
 }
 
 fn declared(statement: &Statement) -> &[Name] {
