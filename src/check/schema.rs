@@ -58,6 +58,10 @@ pub struct Column {
     /// Where the source names it.
     pub span: Span,
     pub lacking: Lacking,
+    /// The first cell of a column of text that is no number.
+    pub word: Option<Span>,
+    /// What is wrong with it as a column of numbers.
+    pub mistakes: Vec<Diagnostic>,
 }
 
 /// How many rows have no value in a column, and where the first of them should stand.

@@ -45,16 +45,14 @@ pub fn read(
     let header = header(&trouble)?;
     let (scans, starts) = scan(&trouble, header.len())?;
     let origin = Origin { source, separator, starts };
-    check_columns(&trouble, &header, &scans, &origin)?;
     let values = values(&trouble, &scans, origin.starts.len());
-    let column = |(((name, span), values), scan): (((String, Span), Values), &Scan)| Column {
-        name,
-        span,
-        values,
-        lacking: scan.lacking(),
-    };
-    let columns = header.into_iter().zip(values).zip(&scans).map(column);
-    Ok(Table { name: name.to_string(), columns: columns.collect(), rows: origin.starts.len(), origin })
+    let columns =
+        header.into_iter().zip(values).zip(&scans).enumerate().map(|(field, (((name, span), values), scan))| {
+            let mistakes = mistakes(&trouble, field, &name, scan, &origin);
+            Column { name, span, values, lacking: scan.lacking(), mistakes }
+        });
+    let columns = columns.collect();
+    Ok(Table { name: name.to_string(), columns, rows: origin.starts.len(), origin })
 }
 
 fn reader<'t>(trouble: &Trouble<'t>) -> Reader<&'t [u8]> {
@@ -139,40 +137,34 @@ fn scan(trouble: &Trouble, columns: usize) -> Result<(Vec<Scan>, Vec<u32>), Vec<
     Ok((scans, starts))
 }
 
-/// Reports every column with cells that cannot be what the column is.
-fn check_columns(
-    trouble: &Trouble,
-    header: &[(String, Span)],
-    scans: &[Scan],
-    origin: &Origin,
-) -> Result<(), Vec<Diagnostic>> {
+/// What is wrong with a column of numbers: cells that are none, or not finite. Who reads it so tells it.
+fn mistakes(trouble: &Trouble, field: usize, name: &str, scan: &Scan, origin: &Origin) -> Vec<Diagnostic> {
+    let reading = scan.reading();
+    let cells = |rows: &[usize]| -> Vec<Span> {
+        rows.iter().map(|row| trouble.cell(origin.starts[*row] as usize, field)).collect()
+    };
     let mut wrong = Vec::new();
-    for (field, ((name, _), scan)) in header.iter().zip(scans).enumerate() {
-        let reading = scan.reading();
-        let cells = |rows: &[usize]| -> Vec<Span> {
-            rows.iter().map(|row| trouble.cell(origin.starts[*row] as usize, field)).collect()
-        };
-        if reading == Reading::NumbersBut {
-            let (words, rows, places) = (scan.words.count, origin.starts.len(), cells(&scan.words.first));
-            let what = format!("column `{name}` holds numbers, but not in {words} of {rows} rows");
-            wrong.push(trouble.cells("E0307", what, &places, "not a number"));
-        }
-        if reading != Reading::Text && scan.not_finite.count > 0 {
-            let what = format!("column `{name}` is not finite in {}", rows_phrase(scan.not_finite.count));
-            wrong.push(trouble.cells("E0308", what, &cells(&scan.not_finite.first), "not a finite number"));
-        }
+    if reading == Reading::NumbersBut {
+        let (words, rows, places) = (scan.words.count, origin.starts.len(), cells(&scan.words.first));
+        let what = format!("column `{name}` holds numbers, but not in {words} of {rows} rows");
+        wrong.push(trouble.cells("E0307", what, &places, "not a number"));
     }
-    if wrong.is_empty() { Ok(()) } else { Err(wrong) }
+    if reading != Reading::Text && scan.not_finite.count > 0 {
+        let what = format!("column `{name}` is not finite in {}", rows_phrase(scan.not_finite.count));
+        wrong.push(trouble.cells("E0308", what, &cells(&scan.not_finite.first), "not a finite number"));
+    }
+    wrong
 }
 
-/// The second reading: all values. Every cell was seen to fit before.
+/// The second reading: all values.
 fn values(trouble: &Trouble, scans: &[Scan], rows: usize) -> Vec<Values> {
     let mut columns: Vec<Values> = scans
         .iter()
         .map(|scan| match scan.reading() {
             Reading::Integers if scan.lacking().count == 0 => Values::Integers(Vec::with_capacity(rows)),
-            Reading::Integers | Reading::Numbers | Reading::NumbersBut => Values::Numbers(Vec::with_capacity(rows)),
-            Reading::Text => Values::Text(Vec::with_capacity(rows)),
+            Reading::Integers | Reading::Numbers => Values::Numbers(Vec::with_capacity(rows)),
+            // As classes they are what is written.
+            Reading::NumbersBut | Reading::Text => Values::Text(Vec::with_capacity(rows)),
         })
         .collect();
     let mut reader = reader(trouble);

@@ -7,9 +7,9 @@ pub enum Kind {
     Empty,
     Integer,
     Number,
-    /// `nan`, `inf`, or a number too large to hold.
+    /// `inf`, or a number too large to hold.
     NotFinite,
-    /// What many programs write for a missing value.
+    /// What many programs write for a missing value, `nan` among it.
     Mark,
     Word,
 }
@@ -24,10 +24,16 @@ pub fn kind_of(cell: &str) -> Kind {
     }
     match cell.parse::<f64>() {
         Ok(value) if value.is_finite() => Kind::Number,
+        Ok(value) if value.is_nan() => Kind::Mark,
         Ok(_) => Kind::NotFinite,
         Err(_) if MARKS.contains(&cell.to_lowercase().as_str()) => Kind::Mark,
         Err(_) => Kind::Word,
     }
+}
+
+/// Whether a cell has no value where numbers are wanted.
+pub fn is_missing(cell: &str) -> bool {
+    matches!(kind_of(cell.trim_matches('"')), Kind::Empty | Kind::Mark)
 }
 
 const MARKS: [&str; 8] = ["na", "n/a", "null", "none", "missing", "?", "-", "."];

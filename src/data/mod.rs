@@ -15,7 +15,7 @@
 pub mod cell;
 pub mod csv;
 pub mod fit;
-mod kind;
+pub mod kind;
 pub mod shuffle;
 pub mod split;
 pub mod table;

@@ -2,6 +2,7 @@
 
 use crate::data::cell;
 use crate::data::kind::Tally;
+use crate::diagnostic::Diagnostic;
 use crate::source::{SourceId, Sources, Span};
 
 /// The values of a column, one for each row.
@@ -22,6 +23,8 @@ pub struct Column {
     pub values: Values,
     /// Cells without a value.
     pub lacking: Tally,
+    /// What is wrong with it as a column of numbers.
+    pub mistakes: Vec<Diagnostic>,
 }
 
 /// Where the rows of a table stand in the text that they were read from.

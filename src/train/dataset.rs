@@ -175,7 +175,9 @@ impl Schemas for Files {
                 Values::Numbers(_) | Values::Integers(_) => Holds::Numbers,
                 Values::Text(_) => Holds::Text,
             };
-            Column { name: column.name.clone(), holds, span: column.span, lacking: lacking(table, sources, at) }
+            let (name, mistakes) = (column.name.clone(), column.mistakes.clone());
+            let word = table.first_word(at).map(|row| table.place(sources, row, at));
+            Column { name, holds, span: column.span, lacking: lacking(table, sources, at), word, mistakes }
         };
         Ok(table.columns.iter().enumerate().map(column).collect())
     }

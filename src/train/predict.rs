@@ -4,6 +4,7 @@ use crate::backend::{Tensor, reference};
 use crate::check::program::{Program as Checked, RawKind};
 use crate::check::schema::From;
 use crate::check::terms::{Leaf, TermId};
+use crate::data::kind::is_missing;
 use crate::data::table::{Table, Values};
 use crate::diagnostic::Diagnostic;
 use crate::lower::program::Program;
@@ -141,7 +142,12 @@ fn place(table: &Table, name: &str, gaps: bool, call: Span, sources: &Sources) -
 
 fn numbers(table: &Table, name: &str, gaps: bool, call: Span, sources: &Sources) -> Result<Vec<f64>, Diagnostic> {
     let column = &table.columns[place(table, name, gaps, call, sources)?];
+    if let Some(wrong) = column.mistakes.first() {
+        return Err(wrong.clone());
+    }
     match &column.values {
+        // A few rows may lack the value in all of them.
+        Values::Text(cells) if gaps && cells.iter().all(|cell| is_missing(cell)) => Ok(vec![f64::NAN; cells.len()]),
         Values::Numbers(values) => Ok(values.clone()),
         Values::Integers(values) => Ok(values.iter().map(|value| *value as f64).collect()),
         Values::Text(_) => {

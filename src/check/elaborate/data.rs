@@ -15,6 +15,8 @@ use crate::syntax::tree::{self, Expr, Init, Name, Statement, StatementKind, Targ
 /// What is known of the source while its block is checked.
 pub(super) struct Open {
     pub columns: Vec<Column>,
+    /// How many of them the source has; the others were asked for in vain.
+    pub known: usize,
     /// The column whose value is being met, and how many values were fitted for it.
     pub name: String,
     pub fitted: usize,
@@ -58,7 +60,7 @@ impl Elaborator<'_> {
             let origin = Origin { span: column.span, text: "is named here".into() };
             scope.insert(&column.name, Bound { value: Value::RawColumn(at), origin });
         }
-        self.open = Some(Open { columns, name: String::new(), fitted: 0, source: source.span });
+        self.open = Some(Open { known: columns.len(), columns, name: String::new(), fitted: 0, source: source.span });
         for statement in &item.body {
             self.data_statement(statement, &mut scope);
         }
@@ -176,17 +178,25 @@ impl Elaborator<'_> {
     /// A name in a `data` block that is no column. What follows is checked as if it were one.
     pub(super) fn unknown_column(&mut self, name: &Name, span: Span) -> Option<Value> {
         let open = self.open.as_ref()?;
-        let near = nearest(&name.text, open.columns.iter().map(|column| column.name.as_str()));
+        let near = nearest(&name.text, open.columns[..open.known].iter().map(|column| column.name.as_str()));
         let help = match near {
             Some(near) => format!("did you mean `{near}`?"),
-            None if open.columns.is_empty() => "draw it: `x ~ normal(0, 1)`".to_string(),
+            None if open.known == 0 => "draw it: `x ~ normal(0, 1)`".to_string(),
             None => {
-                let names: Vec<&str> = open.columns.iter().take(12).map(|column| column.name.as_str()).collect();
-                let more = if open.columns.len() > names.len() { ", …" } else { "" };
+                let names: Vec<&str> =
+                    open.columns[..open.known].iter().take(12).map(|column| column.name.as_str()).collect();
+                let more = if open.known > names.len() { ", …" } else { "" };
                 format!("its columns are {}{more}", names.join(", "))
             }
         };
-        let column = Column { name: name.text.clone(), holds: Holds::Numbers, span, lacking: Lacking::default() };
+        let column = Column {
+            name: name.text.clone(),
+            holds: Holds::Numbers,
+            span,
+            lacking: Lacking::default(),
+            word: None,
+            mistakes: Vec::new(),
+        };
         let error = Diagnostic::error("E0220", format!("no column is called `{}`", name.text), span, "unknown")
             .label(open.source, "the columns are those of this source")
             .help(help);
@@ -222,11 +232,24 @@ impl Elaborator<'_> {
 
     fn numeric(&mut self, at: usize, span: Span) -> Out<Column> {
         let column = self.raw_column(at)?;
+        let wrong: Vec<Reported> = column.mistakes.iter().map(|wrong| self.report(wrong.clone())).collect();
+        if let Some(reported) = wrong.last() {
+            return Err(*reported);
+        }
         if column.holds == Holds::Text {
-            let error =
-                Diagnostic::error("E0211", format!("column `{}` holds text", column.name), span, "numbers are wanted")
-                    .label(column.span, "the column is named here")
-                    .help(format!("`category({})` makes classes of it", column.name));
+            let comma = |word: &str| word.replacen(',', ".", 1).parse::<f64>().is_ok();
+            let decimal = column.word.is_some_and(|word| comma(self.sources.text(word).trim_matches('"')));
+            let mut error =
+                Diagnostic::error("E0211", format!("column `{}` holds text", column.name), span, "numbers are wanted");
+            error = match column.word {
+                Some(word) => error.label(word, "this is no number"),
+                None => error.label(column.span, "the column is named here"),
+            };
+            error = error.help(if decimal {
+                "write decimals with a point: `1.5`".to_string()
+            } else {
+                format!("`category({})` makes classes of it", column.name)
+            });
             return Err(self.report(error));
         }
         Ok(column)
