@@ -24,6 +24,7 @@ pub fn trials() -> Vec<Trial> {
         trial("cli::a_reader_that_goes_away_is_no_failure", a_reader_that_goes_away_is_no_failure),
         trial("cli::eval_gives_what_training_reported", eval_gives_what_training_reported),
         trial("cli::predict_brings_its_transforms_along", predict_brings_its_transforms_along),
+        trial("cli::classes_are_predicted_by_their_names", classes_are_predicted_by_their_names),
         trial("cli::rows_are_drawn_to_predict_for", rows_are_drawn_to_predict_for),
         trial("cli::a_new_file_trains", a_new_file_trains),
         trial("cli::what_does_not_fit_is_refused", what_does_not_fit_is_refused),
@@ -287,6 +288,42 @@ fn predict_brings_its_transforms_along() {
     write("lacking.csv", "kind\nred\n");
     assert!(told(&predict("lacking.csv")).contains("has no column `a`"));
     assert_eq!(predict("absent.csv").status.code(), Some(1));
+}
+
+/// What `argmax` chooses among the scores of a loss are the classes of its target; and weights know their program.
+fn classes_are_predicted_by_their_names() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).expect("written");
+    write("d.csv", "a,k,b\n1,10,x\n2,2,\n3,1,y\n1,10,z\n2,2,x\n3,1,x\n");
+    let program = "let width = 8\ndata d = csv(\"d.csv\") {\n    x = [fill(a, 0)] |> standardize\n    y = category(k)\n    split = holdout(train = 100%)\n}\n\
+         model Net(x: [n, d]) -> [n, 3] {\n    out x |> dense(width) |> tanh |> dense(3)\n}\n\
+         train {\n    data = d\n    model = Net\n    minimize cross_entropy(model(x), y) using adam(lr = 0.1)\n    predict chosen = argmax(model(x))\n    predict truth = y\n    predict score = model(x)\n    steps = 200\n}\n";
+    write("net.mlx", program);
+    train(folder.path(), Path::new("net.mlx"), &["--set", "width=9"]);
+    write("new.csv", "a,k\n3,1\n1,10\n2,2\n");
+    let predict = |file: &str, input: &str| {
+        mlx(folder.path(), &["predict", file, "--weights", "run/last.safetensors", "--input", input])
+    };
+    let output = predict("net.mlx", "new.csv");
+    assert!(output.stderr.is_empty(), "{}", told(&output));
+    let text = String::from_utf8(output.stdout).expect("text");
+    let rows: Vec<Vec<&str>> = text.lines().map(|line| line.split(',').collect()).collect();
+    assert_eq!(rows[0][..3], ["chosen", "truth", "score.0"]);
+    let named: Vec<&[&str]> = rows[1..].iter().map(|row| &row[..2]).collect();
+    assert_eq!(named, [["1", "1"], ["10", "10"], ["2", "2"]]);
+    assert!(rows[1][2].len() <= 12, "as many digits as 32 bits have: {}", rows[1][2]);
+    // One row that lacks what the program fills.
+    write("one.csv", "a,k\n,1\n");
+    assert!(predict("net.mlx", "one.csv").status.success());
+    write("other.mlx", &program.replace("let width = 8", "let units = 9").replace("(width)", "(units)"));
+    let output = predict("other.mlx", "new.csv");
+    assert!(output.status.code() == Some(1) && told(&output).contains("of another program"), "{}", told(&output));
+    write("changed.mlx", &program.replace("[fill(a, 0)] |> standardize", "[fill(a, 1)] |> standardize"));
+    let output = predict("changed.mlx", "new.csv");
+    assert!(output.status.success() && told(&output).contains("has changed since"), "{}", told(&output));
+    write("unfitted.mlx", &program.replace("    y = category(k)", "    z = [a] |> minmax\n    y = category(k)"));
+    let output = predict("unfitted.mlx", "new.csv");
+    assert!(output.status.code() == Some(1) && told(&output).contains("no fitted value `d.z.0`"), "{}", told(&output));
 }
 
 /// Drawn data is predicted for new rows, drawn like its own or from a file.

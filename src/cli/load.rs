@@ -7,6 +7,7 @@ use crate::diagnostic::{Diagnostic, Severity, draw};
 use crate::io;
 use crate::lower::program::Program as Lowered;
 use crate::source::Sources;
+use crate::syntax;
 use crate::train::dataset::Files;
 use crate::train::identity::Identity;
 use crate::train::memory;
@@ -106,12 +107,39 @@ pub fn trained(file: &Path, name: Option<&str>, weights: &Path, sets: &[String])
     let bytes = io::read(weights).map_err(tell)?;
     let weights = weights::from_bytes(&path, &bytes, None).map_err(tell)?;
     let identity = Identity::from_json(&weights.meta);
+    of_another_program(file, &path, &identity)?;
     let mut loaded = load(file, &[identity.sets(), sets.to_vec()].concat())?;
     let program = program(&mut loaded, name)?;
     let lowered = lowered(&program)?;
+    if !identity.source.is_empty() && identity.source != loaded.hash {
+        let _ = writeln!(
+            std::io::stderr(),
+            "warning: `{}` has changed since the weights in `{path}` were trained",
+            file.display()
+        );
+    }
     let wanted = lowered.params.iter().map(|param| (param.path.clone(), param.shape.clone())).collect();
     weights::fits(&path, &weights, &wanted, None).map_err(tell)?;
     Ok(Trained { loaded, program, lowered, weights, identity })
+}
+
+/// Weights whose settings the file does not have are those of another program.
+fn of_another_program(file: &Path, weights: &str, identity: &Identity) -> Result<(), u8> {
+    let mut sources = Sources::default();
+    // What is wrong with the file is told when it is loaded.
+    let Ok(source) = io::read_text(&mut sources, file) else { return Ok(()) };
+    let (tree, _) = syntax::parse(&sources, source);
+    for set in identity.sets() {
+        if compile::setting(&tree.items, &set).is_err() {
+            let setting = set.split('=').next().unwrap_or_default();
+            complain(&format!(
+                "the weights in `{weights}` are of another program: they were trained with a `let {setting}` that `{}` lacks",
+                file.display()
+            ));
+            return Err(WRONG);
+        }
+    }
+    Ok(())
 }
 
 /// Draws a diagnostic on standard error.

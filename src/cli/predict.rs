@@ -2,12 +2,11 @@
 
 use super::load::{Trained, complain, print, show, trained};
 use super::{FAILED, MISUSED, WRONG};
-use crate::backend::Tensor;
 use crate::check::schema::From;
 use crate::data::write;
 use crate::io;
 use crate::train::dataset::Files;
-use crate::train::predict::{NewRows, Trouble, predict};
+use crate::train::predict::{NewRows, Prediction, Trouble, predict};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -53,6 +52,12 @@ fn predictions(arguments: &Predict) -> Result<(), u8> {
         complain("the file does not say what to predict; add `predict z = model(x)` to its `train` block");
         return Err(WRONG);
     }
+    // New rows cannot be fitted to.
+    if let Some(missing) = lowered.fits.iter().find(|fit| !identity.fits.contains_key(&fit.name)) {
+        let weights = arguments.weights.display();
+        complain(&format!("`{weights}` has no fitted value `{}`: its `data` was another one", missing.name));
+        return Err(WRONG);
+    }
     if arguments.rows.is_some() && !matches!(program.data.source.from, From::Rows { .. }) {
         complain("rows are drawn only of data whose source is `rows`; name a file: `--input FILE`");
         return Err(MISUSED);
@@ -78,7 +83,7 @@ fn predictions(arguments: &Predict) -> Result<(), u8> {
             FAILED
         }
     })?;
-    let text = write::csv(&found.into_iter().flat_map(|(name, tensor)| columns(&name, &tensor)).collect::<Vec<_>>());
+    let text = write::csv(&found.iter().flat_map(columns).collect::<Vec<_>>());
     match &arguments.output {
         None => print(&text),
         Some(path) => io::write(path, text.as_bytes()).map_err(|wrong| {
@@ -88,12 +93,17 @@ fn predictions(arguments: &Predict) -> Result<(), u8> {
     }
 }
 
-/// `[n]` is one column; `[n, k]` is `name.0`, `name.1`, ….
-fn columns(name: &str, tensor: &Tensor) -> Vec<(String, Vec<f64>)> {
+/// `[n]` is one column; `[n, k]` is `name.0`, `name.1`, …. Classes have their names.
+fn columns(prediction: &Prediction) -> Vec<(String, Vec<String>)> {
+    let Prediction { name, tensor, classes } = prediction;
     let width = tensor.shape[1..].iter().product::<usize>();
-    let column = |at: usize| tensor.values.iter().skip(at).step_by(width.max(1)).copied().collect();
+    let cell = |value: &f64| match classes.as_ref().and_then(|classes| classes.get(*value as usize)) {
+        Some(class) => class.clone(),
+        None => write::number(*value),
+    };
+    let column = |at: usize| tensor.values.iter().skip(at).step_by(width.max(1)).map(cell).collect();
     match tensor.shape.len() {
-        1 => vec![(name.to_string(), column(0))],
+        1 => vec![(name.clone(), column(0))],
         _ => (0..width).map(|at| (format!("{name}.{at}"), column(at))).collect(),
     }
 }

@@ -120,7 +120,12 @@ fn train(arguments: &Train) -> Result<(), u8> {
     };
     match (outcome.failure, outcome.reason) {
         (Some(failure), _) => Err(failed(failure)),
-        (None, Reason::Interrupted) => Err(interrupt::STATUS),
+        (None, Reason::Interrupted) => {
+            if !arguments.quiet && !arguments.json {
+                say("interrupted; the weights are those of the last finished step");
+            }
+            Err(interrupt::STATUS)
+        }
         (None, Reason::Done | Reason::Stopped | Reason::Failed) => printed,
     }
 }

@@ -1,9 +1,10 @@
 //! The model on new rows: source columns in, fitted values and weights from the weight file, predictions out.
 
 use crate::backend::{Tensor, reference};
-use crate::check::program::{Program as Checked, RawKind};
+use crate::check::program::{Program as Checked, Raw, RawKind};
 use crate::check::schema::From;
-use crate::check::terms::{Leaf, TermId};
+use crate::check::terms::{Kind, Leaf, TermId};
+use crate::check::types::Elem;
 use crate::data::kind::is_missing;
 use crate::data::table::{Table, Values};
 use crate::diagnostic::Diagnostic;
@@ -12,6 +13,7 @@ use crate::source::{Sources, Span};
 use crate::train::dataset::{drawn, lacking};
 use crate::train::identity::Identity;
 use crate::train::weights::Weights;
+use std::collections::BTreeSet;
 
 /// Why nothing was predicted: the new rows are wrong, or the run failed.
 pub enum Trouble {
@@ -26,7 +28,14 @@ pub enum NewRows {
     Drawn(usize),
 }
 
-/// The predictions of a program for every new row, by name.
+pub struct Prediction {
+    pub name: String,
+    pub tensor: Tensor,
+    /// Of what is a class: the names of the classes.
+    pub classes: Option<Vec<String>>,
+}
+
+/// The predictions of a program for every new row.
 pub fn predict(
     checked: &Checked,
     program: &Program,
@@ -34,7 +43,7 @@ pub fn predict(
     identity: &Identity,
     new: &NewRows,
     sources: &Sources,
-) -> Result<Vec<(String, Tensor)>, Trouble> {
+) -> Result<Vec<Prediction>, Trouble> {
     let mut feed = vec![Tensor::scalar(0.0); program.inputs];
     feed[program.draws] = Tensor::filled(vec![5], 0.0);
     let columns = read_columns(checked);
@@ -64,7 +73,32 @@ pub fn predict(
     }
     let nodes: Vec<_> = program.predictions.iter().map(|(_, node)| *node).collect();
     let found = reference::run(&graph, &nodes, &feed).map_err(Trouble::Run)?;
-    Ok(program.predictions.iter().map(|(name, _)| name.clone()).zip(found).collect())
+    let predictions = checked.predictions.iter().zip(found).map(|(report, tensor)| Prediction {
+        name: report.name.clone(),
+        tensor,
+        classes: class_column(checked, report.value).and_then(|name| identity.classes.get(name).cloned()),
+    });
+    Ok(predictions.collect())
+}
+
+/// The column whose classes a prediction is one of: itself, or the one with as many classes that the loss reads. Where two
+/// are possible there is none.
+fn class_column(checked: &Checked, value: TermId) -> Option<&str> {
+    let term = checked.terms.get(value);
+    let Elem::Class(count) = &term.ty.elem else { return None };
+    let columns = |roots: &[TermId]| -> BTreeSet<&str> {
+        let leaves = checked.terms.leaves(roots).into_iter();
+        let own: Vec<TermId> = leaves
+            .filter_map(|leaf| if let Leaf::Column(at) = leaf { Some(checked.data.columns[at].value) } else { None })
+            .collect();
+        let raws = checked.terms.leaves(&own).into_iter();
+        let raws = raws.filter_map(|leaf| if let Leaf::Raw(at) = leaf { Some(&checked.data.raw[at]) } else { None });
+        let same = |raw: &&Raw| matches!(&raw.ty.elem, Elem::Class(own) if own.size == count.size);
+        raws.filter(same).map(|raw| raw.name.as_str()).collect()
+    };
+    let itself = matches!(term.kind, Kind::Leaf(Leaf::Column(_)));
+    let possible = columns(&[if itself { value } else { checked.loss.value }]);
+    if possible.len() == 1 { possible.into_iter().next() } else { None }
 }
 
 /// The columns that the predictions read: a target need not be among the new rows' columns.

@@ -14,8 +14,8 @@ syn keyword mlxLibrary cos cosine count cross_entropy dense elu erf exp exponent
 syn keyword mlxLibrary glorot_normal glorot_uniform he_normal he_uniform huber impute kl leaky_relu lecun_normal
 syn keyword mlxLibrary lecun_uniform log log_softmax logsumexp logsumexp_last mae max mean min minmax missing mse nll
 syn keyword mlxLibrary normal one_cycle one_hot perplexity pick polynomial precision r2 recall relu repeat rmse
-syn keyword mlxLibrary rmsprop sgd sigmoid silu sin softmax softplus sqrt standardize step_decay sum tanh transpose
-syn keyword mlxLibrary uniform variance warmup
+syn keyword mlxLibrary rmsprop sgd sigmoid silu sin softmax softplus sqrt squeeze standardize step_decay sum tanh
+syn keyword mlxLibrary transpose uniform variance warmup
 syn keyword mlxTruth true false
 syn match mlxNumber "\<\d\(\d\|_\d\)*\(\.\d\+\)\?\([eE][+-]\?\d\+\)\?%\?"
 syn match mlxOperator "|>\|->\|[-+*/@^<>=~]"

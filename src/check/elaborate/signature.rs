@@ -7,6 +7,7 @@ use crate::check::terms::{Kind, TermId};
 use crate::check::types::{self, Origin};
 use crate::check::value::{Bound, Scope, Value};
 use crate::diagnostic::Diagnostic;
+use crate::ir::Size;
 use crate::source::Span;
 use crate::syntax::tree::{Axis, Elem, Expr, ExprKind, Param, Type, TypeKind, Word};
 
@@ -214,8 +215,11 @@ impl Elaborator<'_> {
         let floats = matches!(&meeting.written.kind, TypeKind::Tensor(Elem::Float, _));
         let error = Diagnostic::error(code, message, meeting.at, format!("this is {ty}"))
             .label(meeting.written.span, "this is asked for");
+        let lone = ty.axes.last().is_some_and(|axis| axis.size == Size::from(1));
         self.report(if classes && floats {
             error.help("these are classes: `cross_entropy` takes them, and `one_hot` makes numbers of them")
+        } else if lone {
+            error.help("`squeeze(…)` leaves a last axis of one element out")
         } else {
             error
         })
