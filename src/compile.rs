@@ -1,13 +1,14 @@
 //! The driver: every stage of a compilation in order. It reads no file; what it must know of data it asks of
 //! [`Schemas`].
 
-use crate::check::elaborate::{Elaborator, nearest};
+use crate::check::elaborate::Elaborator;
 use crate::check::library::{Library, stdlib_names};
 use crate::check::number::Number;
 use crate::check::program::{Explored, Program};
 use crate::check::terms::TermId;
 use crate::check::value::Value;
 use crate::check::{chains, later, names};
+use crate::diagnostic::nearest;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::lower::{self, program::Program as Lowered, program::Value as LoweredValue};
 use crate::source::{SourceId, Sources, Span};

@@ -12,7 +12,7 @@ mod repl;
 mod summary;
 mod train;
 
-use crate::check::elaborate::nearest;
+use crate::diagnostic::nearest;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::process::ExitCode;
 

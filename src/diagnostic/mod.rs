@@ -5,9 +5,11 @@
 pub mod codes;
 mod draw;
 mod json;
+mod near;
 
 pub use draw::{draw, harmless};
 pub use json::json;
+pub use near::nearest;
 
 use crate::source::Span;
 

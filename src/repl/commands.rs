@@ -2,7 +2,7 @@
 
 use super::session::Session;
 use super::{Console, Outcome, show};
-use crate::check::elaborate::nearest;
+use crate::diagnostic::nearest;
 use crate::progress::columns;
 use crate::syntax::tree::Item;
 use std::path::PathBuf;

@@ -3,9 +3,9 @@
 use super::commands::table;
 use super::session::{Session, Trained};
 use super::{Console, Outcome};
-use crate::check::elaborate::nearest;
 use crate::check::program::{Length, Program};
 use crate::compile;
+use crate::diagnostic::nearest;
 use crate::lower::program::Program as Lowered;
 use crate::progress::{Progress, line, shown, table as numbers};
 use crate::train::driver::{self, Failure};

@@ -1,7 +1,6 @@
 //! The files behind a program's data: asked by the checker for columns, rows and classes, and by a run for the numbers.
 
 use crate::backend::Tensor;
-use crate::check::elaborate::nearest;
 use crate::check::number::Number;
 use crate::check::program::{Data, Raw, RawKind};
 use crate::check::schema::{Column, From, Holds, Lacking, Schemas, Source, Spanned, Split as Wanted};
@@ -11,6 +10,7 @@ use crate::data::fit::{self, Vocabulary};
 use crate::data::split::{self, Holdout, Part, Split};
 use crate::data::table::{Table, Values};
 use crate::diagnostic::Diagnostic;
+use crate::diagnostic::nearest;
 use crate::io;
 use crate::ir::philox;
 use crate::source::{Sources, Span};

@@ -4,7 +4,7 @@ use crate::backend::Tensor;
 use crate::check::program::Program;
 use crate::diagnostic::Diagnostic;
 use crate::io;
-use crate::ir::{NodeId, Op};
+use crate::ir::{Binary, NodeId, Op, Reduce, Unary};
 use crate::lower::program::Program as Lowered;
 use crate::source::Span;
 use crate::train::dataset::Opened;
@@ -197,7 +197,7 @@ fn made(lowered: &Lowered, origin: NodeId) -> Option<(Span, String)> {
     if let Some(place) = lowered.places.get(&origin) {
         let made = match &lowered.graph.node(origin).op {
             Op::Input { .. } => "this holds a number that is not finite".to_string(),
-            op => format!("{op} gives a number that is not finite"),
+            op => format!("{} gives a number that is not finite", word(op)),
         };
         return Some((*place, made));
     }
@@ -209,6 +209,23 @@ fn made(lowered: &Lowered, origin: NodeId) -> Option<(Span, String)> {
         }
     }
     None
+}
+
+/// An operation as the language writes it.
+fn word(op: &Op) -> String {
+    let word = match op {
+        Op::Unary(Unary::Exp) => "`exp`",
+        Op::Unary(Unary::Log) => "`log`",
+        Op::Unary(Unary::SquareRoot) => "`sqrt`",
+        // What is shown says more: a square is a product.
+        Op::Binary(Binary::Add | Binary::Subtract | Binary::Multiply) => "this",
+        Op::Binary(Binary::Divide) => "`/`",
+        Op::Binary(Binary::Power) => "`^`",
+        Op::Reduce(Reduce::Sum, _) => "a sum",
+        Op::Dot { .. } => "a sum of products",
+        other => return other.to_string(),
+    };
+    word.to_string()
 }
 
 /// Events to `metrics.jsonl` and to whoever listens.

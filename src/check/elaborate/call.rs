@@ -1,10 +1,11 @@
 //! Calls and pipes: what is called, and which argument is which parameter.
 
-use super::{Elaborator, Out, Reported, nearest};
+use super::{Elaborator, Out, Reported};
 use crate::check::later::Later;
 use crate::check::types::Origin;
 use crate::check::value::{Bound, Layers, Recipe, Scope, Value};
 use crate::diagnostic::Diagnostic;
+use crate::diagnostic::nearest;
 use crate::source::Span;
 use crate::syntax::tree::{Argument, Expr, ExprKind, FnBody, Item, ItemKind, Layer, Name, Param, TypeKind, Word};
 use std::rc::Rc;

@@ -1,6 +1,6 @@
 //! A `data` block: the source, the split, and the columns made from the source's.
 
-use super::{Elaborator, Out, Reported, nearest};
+use super::{Elaborator, Out, Reported};
 use crate::check::later::Later;
 use crate::check::program::{self, Raw, RawKind};
 use crate::check::schema::{Column, From, Holds, Lacking, Source};
@@ -8,6 +8,7 @@ use crate::check::terms::{Kind, Leaf, TermId};
 use crate::check::types::{Axis, Elem, Origin, Type};
 use crate::check::value::{Bound, Scope, Value};
 use crate::diagnostic::Diagnostic;
+use crate::diagnostic::nearest;
 use crate::ir::{Compare, Size};
 use crate::source::Span;
 use crate::syntax::tree::{self, Expr, Init, Name, Statement, StatementKind, Target};

@@ -1,13 +1,14 @@
 //! Expressions to values.
 
 use super::call::Site;
-use super::{Elaborator, Out, Reported, nearest};
+use super::{Elaborator, Out, Reported};
 use crate::check::later::{FUNCTIONS, Later};
 use crate::check::number::Number;
 use crate::check::terms::{Kind, Leaf, TermId};
 use crate::check::types::{Axis, Elem, IndexId, Type};
 use crate::check::value::{Bound, Scope, Value};
 use crate::diagnostic::Diagnostic;
+use crate::diagnostic::nearest;
 use crate::ir::Size;
 use crate::source::Span;
 use crate::syntax::tree::{Expr, ExprKind, ItemKind, Name};

@@ -1,11 +1,12 @@
 //! Layers with parameters: an unapplied call is a recipe; a name, or a place in a body, makes an instance of it.
 
 use super::call::{Arg, Site};
-use super::{Elaborator, MAX_CALLS, Out, Reported, nearest};
+use super::{Elaborator, MAX_CALLS, Out, Reported};
 use crate::check::later::Later;
 use crate::check::terms::{Leaf, TermId};
 use crate::check::value::{Bound, Home, Layers, Recipe, Scope, Value};
 use crate::diagnostic::Diagnostic;
+use crate::diagnostic::nearest;
 use crate::source::Span;
 use crate::syntax::tree::{Expr, ExprKind, Item, ItemKind, Name, Param, Statement, Type, TypeKind, Word};
 use crate::syntax::walk;

@@ -39,6 +39,9 @@ impl Elaborator<'_> {
             if op == Binary::Divide && zero(&b.0) {
                 return Err(self.error("E0218", "a settled number is divided by 0", span, "this has no value"));
             }
+            if matches!(&settled, Value::Number(number) if !number.to_f64().is_finite()) {
+                return Err(self.error("E0218", "a settled number is too large, or none at all", span, "this"));
+            }
             return Ok(settled);
         }
         let term = match op {

@@ -1,11 +1,12 @@
 //! Where the rows of a `data` block come from, and how they are split.
 
-use super::{Elaborator, Out, Reported, nearest};
+use super::{Elaborator, Out, Reported};
 use crate::check::later::{Later, SOURCES, SPLITS};
 use crate::check::number::Number;
 use crate::check::schema::{From, Source, Spanned, Split};
 use crate::check::value::{Scope, Value};
 use crate::diagnostic::Diagnostic;
+use crate::diagnostic::nearest;
 use crate::source::Span;
 use crate::syntax::tree::{Argument, Expr, ExprKind};
 
@@ -30,6 +31,11 @@ impl Elaborator<'_> {
         let mut source = None;
         let mut separator = b',';
         for argument in arguments {
+            if let (None, ExprKind::Field(..)) = (&argument.name, &argument.value.kind) {
+                let path = self.sources.text(argument.value.span).to_string();
+                let error = Diagnostic::error("E0211", "a path stands in double quotes", argument.value.span, "here");
+                return Err(self.report(error.help(format!("write `csv(\"{path}\")`"))));
+            }
             let value = self.value(&argument.value, &mut Scope::default())?;
             match (argument.name.as_ref().map(|name| name.text.as_str()), value) {
                 (None, Value::Text(path)) if source.is_none() => source = Some((path, argument.value.span)),

@@ -2,13 +2,14 @@
 
 use super::data::setting;
 use super::optimizer::{Rule, hosts};
-use super::{Elaborator, Out, Reported, nearest};
+use super::{Elaborator, Out, Reported};
 use crate::check::later::{Later, SETTINGS as LATER_SETTINGS};
 use crate::check::program::{Length, Loss, Plan, Program, Report};
 use crate::check::terms::{Leaf, TermId};
 use crate::check::types::{Elem, Type};
 use crate::check::value::{Bound, Home, Scope, Value};
 use crate::diagnostic::Diagnostic;
+use crate::diagnostic::nearest;
 use crate::ir::Size;
 use crate::source::Span;
 use crate::syntax::tree::{Block, Expr, ExprKind, ItemKind, Minimize, Name, StatementKind, Target};

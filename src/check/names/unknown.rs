@@ -2,9 +2,9 @@
 
 use super::Pass;
 use super::scope::declared;
-use crate::check::elaborate::nearest;
 use crate::check::later::{FUNCTIONS, Later};
 use crate::diagnostic::Diagnostic;
+use crate::diagnostic::nearest;
 use crate::syntax::tree::Name;
 
 impl Pass<'_> {

@@ -2,7 +2,7 @@
 
 use super::words::{token_at, word_at};
 use super::{ITEMS, STATEMENTS};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, nearest};
 use crate::source::Span;
 
 /// What stands where something else was expected, and what to do.
@@ -74,6 +74,16 @@ fn help(statement: &str, rest: &str, before: &str, token: &str, expected: &str) 
     }
     if expected == "a type" && !word_at(token).is_empty() {
         return Some(format!("a shape stands in brackets: `[{token}]`"));
+    }
+    let typo = match expected {
+        _ if expected.starts_with("an item") => nearest(token, ITEMS.into_iter()),
+        _ if expected.contains("`=`") && !before.contains('=') => {
+            nearest(word_at(statement), STATEMENTS.into_iter().chain(["let"]))
+        }
+        _ => None,
+    };
+    if let Some(word) = typo {
+        return Some(format!("did you mean `{word}`?"));
     }
     if expected.starts_with("an item") && rest[token.len()..].trim_start().starts_with('=') {
         return Some(format!("to declare it, write `let {token} = …`"));
