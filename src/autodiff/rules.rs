@@ -173,8 +173,11 @@ fn times(graph: &mut Graph, g: NodeId, factor: NodeId) -> NodeId {
     if may_be_infinite(graph, factor) { sloped(graph, g, factor) } else { graph.binary(Binary::Multiply, g, factor) }
 }
 
-/// Whether a node is made, element by element, with something that can leave the finite numbers. What goes through a
-/// product of matrices or a reduction is looked at no further: there one element spoils others anyway.
+/// How many nodes are looked at before a factor is taken for one that may be infinite.
+const LOOKS: usize = 64;
+
+/// Whether a node is made with something that can leave the finite numbers. What goes through a product of matrices is looked
+/// at no further: there one row spoils others anyway.
 fn may_be_infinite(graph: &Graph, node: NodeId) -> bool {
     let mut open = vec![node];
     let mut seen = HashSet::new();
@@ -182,10 +185,15 @@ fn may_be_infinite(graph: &Graph, node: NodeId) -> bool {
         if !seen.insert(id) {
             continue;
         }
+        if seen.len() > LOOKS {
+            return true;
+        }
         let node = graph.node(id);
         match &node.op {
             Op::Unary(Unary::Exp | Unary::Log | Unary::SquareRoot) => return true,
-            Op::Binary(Binary::Divide | Binary::Power) if !is_constant(graph, node.inputs[1]) => return true,
+            // A square is a product by now.
+            Op::Binary(Binary::Power) => return true,
+            Op::Binary(Binary::Divide) if !is_constant(graph, node.inputs[1]) => return true,
             Op::Unary(_)
             | Op::Binary(_)
             | Op::Select
@@ -195,6 +203,8 @@ fn may_be_infinite(graph: &Graph, node: NodeId) -> bool {
             | Op::Broadcast { .. }
             | Op::Slice { .. }
             | Op::Concat(_)
+            | Op::Reduce(..)
+            | Op::CumSum { .. }
             | Op::Gather { .. } => open.extend(&node.inputs),
             Op::Input { .. }
             | Op::Constant(_)
@@ -206,9 +216,7 @@ fn may_be_infinite(graph: &Graph, node: NodeId) -> bool {
             | Op::Or
             | Op::Not
             | Op::Cast(_)
-            | Op::Reduce(..)
             | Op::ArgMax(_)
-            | Op::CumSum { .. }
             | Op::ArgSort(_)
             | Op::Dot { .. }
             | Op::Pad { .. }
@@ -220,11 +228,12 @@ fn may_be_infinite(graph: &Graph, node: NodeId) -> bool {
     false
 }
 
-/// A number that the program writes, or that of some rows, everywhere.
+/// A number that is not 0 and that the program writes, or that of some rows, everywhere.
 fn is_constant(graph: &Graph, node: NodeId) -> bool {
     let node = graph.node(node);
     match &node.op {
-        Op::Constant(_) | Op::SizeOf(_) => true,
+        Op::Constant(number) => number.get() != 0.0,
+        Op::SizeOf(_) => true,
         Op::Broadcast { .. } | Op::Cast(_) => is_constant(graph, node.inputs[0]),
         _ => false,
     }

@@ -30,27 +30,11 @@ impl Uses {
 impl Builder<'_> {
     /// The next value of a parameter is written over the present one where nothing reads that any more; else copied.
     pub(super) fn write_in_place(&mut self) {
+        let nexts = self.next_buffers();
         let mut uses = Uses::of(&self.plan.kernels);
-        let places: HashMap<NodeId, usize> =
-            self.request.stages.iter().flatten().enumerate().map(|(at, root)| (*root, at)).collect();
-        let fed: HashMap<u32, BufferId> = self.plan.inputs.iter().copied().collect();
-        let is_fed: HashSet<BufferId> = fed.values().copied().collect();
         let mut renamed: HashMap<BufferId, BufferId> = HashMap::new();
-        for (root, number) in self.request.updates {
-            let (Some(at), Some(input)) = (places.get(root), fed.get(number).copied()) else { continue };
-            let Output::Buffer(made) = self.plan.outputs[*at].clone() else {
-                // A scalar fills it: through a buffer of its own.
-                let view = self.view(*root);
-                self.plan.copies.extend(view.buffer.map(|from| (from, input)));
-                view.buffer.into_iter().for_each(|buffer| self.keep(buffer));
-                let last = self.plan.kernels.len();
-                self.plan.stages.iter_mut().rev().take(1).for_each(|end| *end = last);
-                continue;
-            };
-            if made == input {
-                continue;
-            }
-            match uses.writer.get(&made).copied().filter(|_| !is_fed.contains(&made) && !renamed.contains_key(&made)) {
+        for (made, input) in nexts {
+            match uses.writer.get(&made).copied() {
                 Some(writer) if self.can_take(made, input, writer, &uses) => {
                     uses.writer.insert(input, writer);
                     renamed.insert(made, input);
@@ -59,6 +43,34 @@ impl Builder<'_> {
             }
         }
         self.rename(&renamed);
+    }
+
+    /// The buffer of each next value, its own, and the input that it becomes. A next value that is a present one, or that of
+    /// another as well, is copied first, as a kernel that counts as a reader.
+    fn next_buffers(&mut self) -> Vec<(BufferId, BufferId)> {
+        let places: HashMap<NodeId, usize> =
+            self.request.stages.iter().flatten().enumerate().map(|(at, root)| (*root, at)).collect();
+        let fed: HashMap<u32, BufferId> = self.plan.inputs.iter().copied().collect();
+        let mut taken: HashSet<BufferId> = fed.values().copied().collect();
+        let mut nexts = Vec::new();
+        for (root, number) in self.request.updates {
+            let (Some(at), Some(input)) = (places.get(root), fed.get(number).copied()) else { continue };
+            let made = match self.plan.outputs[*at] {
+                Output::Buffer(made) if made == input => continue,
+                Output::Buffer(made) if taken.insert(made) => made,
+                // A scalar fills it: through a buffer of its own.
+                Output::Buffer(_) | Output::Scalar(_) => {
+                    let view = self.view(*root);
+                    let copy = self.copied(*root, &view);
+                    self.keep(copy);
+                    copy
+                }
+            };
+            nexts.push((made, input));
+        }
+        let last = self.plan.kernels.len();
+        self.plan.stages.iter_mut().rev().take(1).for_each(|end| *end = last);
+        nexts
     }
 
     /// Whether a buffer may lie where an input lies.

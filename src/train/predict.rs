@@ -12,6 +12,7 @@ use crate::lower::program::Program;
 use crate::source::{Sources, Span};
 use crate::train::dataset::{drawn, lacking};
 use crate::train::identity::Identity;
+use crate::train::memory;
 use crate::train::weights::Weights;
 use std::collections::BTreeSet;
 
@@ -44,9 +45,17 @@ pub fn predict(
     new: &NewRows,
     sources: &Sources,
 ) -> Result<Vec<Prediction>, Trouble> {
+    let rows = match new {
+        NewRows::Table(table) => table.rows,
+        NewRows::Drawn(rows) => *rows,
+    };
+    let graph = program.graph.settle(&[(program.rows.clone(), rows as i64)]);
+    let columns = read_columns(checked);
+    let values: Vec<_> = columns.iter().map(|at| program.columns[*at].value).collect();
+    let nodes: Vec<_> = program.predictions.iter().map(|(_, node)| *node).collect();
+    memory::refuse_value(&graph, &[&values[..], &nodes].concat()).map_err(Trouble::Run)?;
     let mut feed = vec![Tensor::scalar(0.0); program.inputs];
     feed[program.draws] = Tensor::filled(vec![5], 0.0);
-    let columns = read_columns(checked);
     for at in raw_columns(checked, &columns) {
         feed[program.raw[at]] = raw(checked, at, identity, new, sources).map_err(|wrong| Trouble::Data(vec![wrong]))?;
     }
@@ -61,17 +70,10 @@ pub fn predict(
             feed[param.input] = Tensor { shape: tensor.shape.clone(), values };
         }
     }
-    let rows = match new {
-        NewRows::Table(table) => table.rows,
-        NewRows::Drawn(rows) => *rows,
-    };
-    let graph = program.graph.settle(&[(program.rows.clone(), rows as i64)]);
-    let values: Vec<_> = columns.iter().map(|at| program.columns[*at].value).collect();
     let made = reference::run(&graph, &values, &feed).map_err(Trouble::Run)?;
     for (at, tensor) in columns.iter().zip(made) {
         feed[program.columns[*at].input] = tensor;
     }
-    let nodes: Vec<_> = program.predictions.iter().map(|(_, node)| *node).collect();
     let found = reference::run(&graph, &nodes, &feed).map_err(Trouble::Run)?;
     let predictions = checked.predictions.iter().zip(found).map(|(report, tensor)| Prediction {
         name: report.name.clone(),

@@ -8,7 +8,7 @@ use libtest_mimic::Trial;
 use mlx::autodiff::gradient;
 use mlx::backend::cpu::{Cpu, math, pool::Pool};
 use mlx::backend::{Tensor, reference};
-use mlx::ir::{DType, Graph, NodeId, Op, Reduce, Unary};
+use mlx::ir::{Binary, Compare, DType, Graph, NodeId, Op, Reduce, Size, Unary};
 use mlx::plan::{Output, Request, plan};
 use std::sync::Arc;
 
@@ -17,6 +17,7 @@ pub fn trials() -> Vec<Trial> {
         trial("ops::cpu::samples_agree_with_the_reference", samples_agree),
         trial("ops::cpu::functions_are_exact_to_a_few_places", functions_are_exact),
         trial("ops::cpu::random_graphs_agree_with_the_reference", random_graphs_agree),
+        trial("ops::cpu::products_and_the_loops_that_end_them_agree", products_and_their_loops_agree),
         trial("ops::cpu::every_thread_does_its_share", every_thread_does_its_share),
     ]
 }
@@ -104,6 +105,59 @@ fn jumps(graph: &Graph) -> bool {
         let choosing = matches!(node.op, Op::Compare(_) | Op::ArgMax(_) | Op::ArgSort(_));
         choosing || jumping.contains(&node.op)
     })
+}
+
+/// Products that are shared by threads, with loops behind them that are about single elements, rows, columns or all.
+fn products_and_their_loops_agree() {
+    let (rows, depth, columns) = (257, 33, 65);
+    let size = |count: i64| Size::from(count);
+    let mut graph = Graph::default();
+    let x = graph.input(0, DType::Float, vec![size(rows), size(depth)]);
+    let w = graph.input(1, DType::Float, vec![size(depth), size(columns)]);
+    let b = graph.input(2, DType::Float, vec![size(columns)]);
+    let t = graph.input(3, DType::Float, vec![size(rows), size(columns)]);
+    let shape = vec![size(rows), size(columns)];
+    let z = graph.dot(vec![], vec![(1, 0)], x, w);
+    let zero = graph.fill(0.0, shape.clone());
+    let positive = graph.compare(Compare::Less, zero, z);
+    let relu = graph.select(positive, z, zero);
+    let wide = graph.broadcast(shape.clone(), vec![1], b);
+    let shifted = graph.binary(Binary::Add, z, wide);
+    let error = graph.binary(Binary::Subtract, z, t);
+    let squares = graph.binary(Binary::Multiply, error, error);
+    let transposed = graph.permute(vec![1, 0], t);
+    let back = graph.dot(vec![], vec![(1, 0)], transposed, relu);
+    let tangent = graph.unary(Unary::HyperbolicTangent, back);
+    let roots_of = |graph: &mut Graph| -> Vec<Vec<NodeId>> {
+        let all = |graph: &mut Graph, node| graph.reduce(Reduce::Sum, vec![0, 1], node);
+        let (sum, loss) = (all(graph, z), all(graph, squares));
+        let (of_rows, of_columns) =
+            (graph.reduce(Reduce::Max, vec![1], shifted), graph.reduce(Reduce::Sum, vec![0], relu));
+        vec![
+            vec![relu],
+            vec![z, sum],
+            vec![loss],
+            vec![shifted, of_rows],
+            vec![of_columns],
+            vec![tangent],
+            vec![squares, relu],
+        ]
+    };
+    for roots in roots_of(&mut graph) {
+        let inputs: Vec<Tensor> = [vec![257, 33], vec![33, 65], vec![65], vec![257, 65]]
+            .into_iter()
+            .enumerate()
+            .map(|(at, shape)| numbers(&shape, (-1.0, 1.0), at as u64))
+            .map(|t| Tensor { values: t.values.iter().map(|x| f64::from(*x as f32)).collect(), ..t })
+            .collect();
+        let expected = reference::run(&graph, &roots, &inputs).expect("numbers");
+        for threads in [1, 2, 3, 5] {
+            let found = run(&graph, &roots, &inputs, u32::MAX, threads).expect("numbers");
+            for (found, expected) in found.iter().zip(&expected) {
+                assert!(near(found, expected, 1e-4), "{threads} threads, {roots:?}");
+            }
+        }
+    }
 }
 
 fn random_graphs_agree() {

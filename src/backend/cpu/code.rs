@@ -56,8 +56,9 @@ pub struct Code {
 }
 
 impl Code {
-    pub fn new(body: &Loop) -> Code {
-        let flat = body.is_flat();
+    /// Of a loop that stands alone, or that ends a product, whose rows are then its own.
+    pub fn new(body: &Loop, ends_product: bool) -> Code {
+        let flat = !ends_product && body.is_flat();
         let (rows, columns) = if flat { (body.shape.iter().product(), 1) } else { body.space() };
         let split = body.split.unwrap_or(body.shape.len().saturating_sub(1));
         let (mut reads, mut writes, mut collects): (Vec<BufferId>, Vec<_>, Vec<_>) =

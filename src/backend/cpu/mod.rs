@@ -51,8 +51,8 @@ impl Cpu {
             .kernels
             .iter()
             .map(|kernel| match &kernel.body {
-                Body::Loop(body) => Some(Code::new(body)),
-                Body::Product(_, body) if body.instructions.len() > 1 => Some(Code::new(body)),
+                Body::Loop(body) => Some(Code::new(body, false)),
+                Body::Product(_, body) if body.instructions.len() > 1 => Some(Code::new(body, true)),
                 Body::Product(..) | Body::Special(_) => None,
             })
             .collect();
@@ -205,7 +205,7 @@ impl Cpu {
                         let mut slices = borrow(&mut self.arena, &self.plan.buffers, &wanted);
                         let out = std::mem::take(&mut slices[2]);
                         let b = if wanted[0] == wanted[1] { &*slices[0] } else { &*slices[1] };
-                        product::run(matrices, &*slices[0], b, out, &self.pool);
+                        product::run(matrices, &*slices[0], b, out, &self.pool)?;
                     }
                 }
             }
@@ -219,7 +219,7 @@ impl Cpu {
                 scratch: &self.scratch,
                 pool: &self.pool,
             }
-            .run(joined, &mut self.arena, &mut self.partials);
+            .run(joined, &mut self.arena, &mut self.partials)?;
         }
         Ok(())
     }

@@ -29,11 +29,16 @@ pub fn takes_in(code: &Code, matrices: &Matrices, threads: usize) -> bool {
     let written = code.writes.iter().map(|(buffer, _)| buffer).chain(code.collects.iter().map(|(buffer, _)| buffer));
     let operands = [matrices.a.0, matrices.b.0];
     let apart = written.into_iter().all(|buffer| !operands.contains(buffer));
-    matrices.batch == 1 && apart && code.chunks() >= threads && product::by_rows(matrices.rows, matrices.columns)
+    let same = (code.rows, code.columns) == (matrices.rows, matrices.columns);
+    matrices.batch == 1
+        && same
+        && apart
+        && code.chunks() >= threads
+        && product::by_rows(matrices.rows, matrices.columns)
 }
 
 impl Pass<'_> {
-    pub fn run(&self, product: Option<&Matrices>, arena: &mut [f32], partials: &mut [f64]) {
+    pub fn run(&self, product: Option<&Matrices>, arena: &mut [f32], partials: &mut [f64]) -> Result<(), String> {
         let code = self.code;
         let chunks = code.chunks();
         let written = code.writes.iter().map(|(id, _)| *id);
@@ -92,6 +97,7 @@ impl Pass<'_> {
                 Mutex::new(Deal { shares, made })
             })
             .collect();
+        let failed: Mutex<Option<String>> = Mutex::new(None);
         let work = |thread: usize| {
             let Some(deal) = dealt.get(thread) else { return };
             let mut deal = deal.lock().unwrap_or_else(PoisonError::into_inner);
@@ -100,7 +106,10 @@ impl Pass<'_> {
             let own: Vec<Read>;
             let mut reads = &reads;
             if let (Some(matrices), Some(place)) = (product, place) {
-                product::rows(matrices, first, operand(0), operand(1), made);
+                if let Err(wrong) = product::rows(matrices, first, operand(0), operand(1), made) {
+                    *failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(wrong);
+                    return;
+                }
                 let made = Read { values: made, first: first * code.columns };
                 own = reads.iter().enumerate().map(|(at, read)| if at == place { made } else { *read }).collect();
                 reads = &own;
@@ -117,6 +126,7 @@ impl Pass<'_> {
         for (number, (out, reduce)) in collected.into_iter().zip(&reduces).enumerate() {
             join(&mut shares, number, *reduce, out);
         }
+        failed.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
     }
 
     /// The rows of each chunk, and its part of whatever is written.

@@ -19,6 +19,8 @@ struct Job(*const Work<'static>);
 unsafe impl Send for Job {}
 
 struct Shared {
+    /// Held for the whole of [`Pool::run`]: one job at a time.
+    turn: Mutex<()>,
     job: Mutex<Option<Job>>,
     wake: Condvar,
     /// Threads that have stopped looking.
@@ -39,6 +41,7 @@ impl Pool {
     /// A pool of so many threads, the caller's own among them.
     pub fn new(threads: usize) -> Pool {
         let shared = Arc::new(Shared {
+            turn: Mutex::new(()),
             job: Mutex::new(None),
             wake: Condvar::new(),
             asleep: AtomicUsize::new(0),
@@ -65,6 +68,7 @@ impl Pool {
         if self.threads.is_empty() {
             return work(0);
         }
+        let _turn = lock(&self.shared.turn);
         self.shared.failed.store(0, Ordering::Relaxed);
         self.shared.busy.store(self.threads.len(), Ordering::Relaxed);
         {

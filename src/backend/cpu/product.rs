@@ -4,7 +4,7 @@
 use super::pool::Pool;
 use crate::plan::Matrices;
 use ndarray::linalg::general_mat_mul;
-use ndarray::{ArrayView2, ArrayView3, ArrayViewMut2, ArrayViewMut3, Axis, ShapeBuilder};
+use ndarray::{ArrayView2, ArrayView3, ArrayViewMut2, ArrayViewMut3, Axis, ShapeBuilder, ShapeError};
 use std::sync::Mutex;
 
 /// Below so many multiplications a product is not worth waking threads for.
@@ -13,8 +13,13 @@ const ALONE: usize = 64 * 1024;
 /// A share: rows of the left, columns of the right, and what they make.
 type Part<'a> = (ArrayView3<'a, f32>, ArrayView3<'a, f32>, ArrayViewMut3<'a, f32>);
 
-pub fn run(matrices: &Matrices, a: &[f32], b: &[f32], out: &mut [f32], pool: &Pool) {
+/// Buffers that a product does not fit are a mistake of the plan, told in words.
+pub fn run(matrices: &Matrices, a: &[f32], b: &[f32], out: &mut [f32], pool: &Pool) -> Result<(), String> {
     let Matrices { batch, rows, depth, columns, .. } = *matrices;
+    if out.is_empty() || depth == 0 {
+        out.fill(0.0);
+        return Ok(());
+    }
     let (_, start_a, strides_a) = matrices.a;
     let (_, start_b, strides_b) = matrices.b;
     let plain = |strides: [isize; 3]| {
@@ -24,10 +29,10 @@ pub fn run(matrices: &Matrices, a: &[f32], b: &[f32], out: &mut [f32], pool: &Po
     let left = ArrayView3::from_shape((batch, rows, depth).strides(plain(strides_a)), &a[start_a.min(a.len())..]);
     let right = ArrayView3::from_shape((batch, depth, columns).strides(plain(strides_b)), &b[start_b.min(b.len())..]);
     let made = ArrayViewMut3::from_shape((batch, rows, columns), out);
-    let (Ok(left), Ok(right), Ok(made)) = (left, right, made) else { return };
-    let whole = (left, right, made);
+    let whole = (left.map_err(misfit)?, right.map_err(misfit)?, made.map_err(misfit)?);
     if is_small(matrices) || pool.threads() == 1 {
-        return multiply(whole);
+        multiply(whole);
+        return Ok(());
     }
     let parts: Vec<Mutex<Option<Part>>> =
         shared(whole, pool.threads()).into_iter().map(|p| Mutex::new(Some(p))).collect();
@@ -35,6 +40,11 @@ pub fn run(matrices: &Matrices, a: &[f32], b: &[f32], out: &mut [f32], pool: &Po
         let part = parts.get(thread).and_then(|part| part.lock().ok()?.take());
         part.into_iter().for_each(multiply);
     });
+    Ok(())
+}
+
+fn misfit(wrong: ShapeError) -> String {
+    format!("a product does not fit its buffers: {wrong}")
 }
 
 /// Equal shares of the longer of rows and columns.
@@ -73,8 +83,12 @@ pub fn is_small(matrices: &Matrices) -> bool {
 }
 
 /// Some rows of a single product, from the row `first` on, as many as `out` has room for.
-pub fn rows(matrices: &Matrices, first: usize, a: &[f32], b: &[f32], out: &mut [f32]) {
+pub fn rows(matrices: &Matrices, first: usize, a: &[f32], b: &[f32], out: &mut [f32]) -> Result<(), String> {
     let Matrices { depth, columns, .. } = *matrices;
+    if out.is_empty() || depth == 0 {
+        out.fill(0.0);
+        return Ok(());
+    }
     let rows = out.len() / columns.max(1);
     let plain = |[_, x, y]: [isize; 3]| (x.max(0) as usize, y.max(0) as usize);
     let (_, start_a, strides_a) = matrices.a;
@@ -82,9 +96,9 @@ pub fn rows(matrices: &Matrices, first: usize, a: &[f32], b: &[f32], out: &mut [
     let start_a = start_a + first * plain(strides_a).0;
     let left = ArrayView2::from_shape((rows, depth).strides(plain(strides_a)), &a[start_a.min(a.len())..]);
     let right = ArrayView2::from_shape((depth, columns).strides(plain(strides_b)), &b[start_b.min(b.len())..]);
-    if let (Ok(left), Ok(right), Ok(mut made)) = (left, right, ArrayViewMut2::from_shape((rows, columns), out)) {
-        general_mat_mul(1.0, &left, &right, 0.0, &mut made);
-    }
+    let mut made = ArrayViewMut2::from_shape((rows, columns), out).map_err(misfit)?;
+    general_mat_mul(1.0, &left.map_err(misfit)?, &right.map_err(misfit)?, 0.0, &mut made);
+    Ok(())
 }
 
 fn multiply((left, right, mut made): Part) {

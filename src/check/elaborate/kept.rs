@@ -5,6 +5,7 @@ use super::Elaborator;
 use crate::check::terms::{Kind, TermId};
 use crate::check::types::{Elem, Type};
 use crate::source::Span;
+use std::collections::BTreeSet;
 
 impl Elaborator<'_> {
     /// Adds a term. What its operands keep, it keeps.
@@ -17,10 +18,12 @@ impl Elaborator<'_> {
     /// The same term, of which only the elements remain for which a condition holds.
     pub(super) fn keep(&mut self, term: TermId, condition: TermId, span: Span) -> TermId {
         let known = self.terms.get(term).clone();
-        let all: Vec<TermId> = known.ty.kept.into_iter().chain([condition]).collect();
+        // What the condition reads may itself be some of the elements.
+        let own = self.ty(condition).kept;
+        let all: Vec<TermId> = known.ty.kept.into_iter().chain(own).chain([condition]).collect();
         let kept = self.every(&all, &known.ty, span);
         // The condition may run along indices that the term does not: `sum(j where j <= i: x[j])`.
-        let along = self.along(term, condition);
+        let along = kept.map_or(known.ty.along.clone(), |kept| self.along(term, kept));
         let kind = if along == known.ty.along { known.kind } else { Kind::Cast(term) };
         self.terms.add(kind, Type { kept, along, ..known.ty }, known.span)
     }
@@ -44,7 +47,6 @@ impl Elaborator<'_> {
             Kind::ArgMax(a) => Kind::ArgMax(self.filled(a, f64::NEG_INFINITY, span)),
             Kind::Product(a, b) => Kind::Product(self.filled(a, 0.0, span), self.filled(b, 0.0, span)),
             Kind::Pick(from, at) => Kind::Pick(self.filled(from, 0.0, span), at),
-            Kind::Stack(parts) => Kind::Stack(parts.into_iter().map(|part| self.filled(part, 0.0, span)).collect()),
             Kind::Number(_)
             | Kind::Truth(_)
             | Kind::Size(_)
@@ -60,7 +62,8 @@ impl Elaborator<'_> {
             | Kind::Choose { .. }
             | Kind::Constant(_)
             | Kind::Read(..)
-            | Kind::Spread(..) => kind,
+            | Kind::Spread(..)
+            | Kind::Stack(_) => kind,
         }
     }
 
@@ -68,7 +71,7 @@ impl Elaborator<'_> {
     fn kept(&mut self, kind: &Kind, ty: &Type, span: Span) -> Option<TermId> {
         match kind {
             Kind::Number(_) | Kind::Truth(_) | Kind::Size(_) | Kind::Index(_) | Kind::Leaf(_) => None,
-            Kind::Fold(..) | Kind::ArgMax(_) | Kind::Product(..) | Kind::Stack(_) => None,
+            Kind::Fold(..) | Kind::ArgMax(_) | Kind::Product(..) => None,
             Kind::Cast(a) | Kind::Unary(_, a) | Kind::Not(a) | Kind::Constant(a) | Kind::Pick(_, a) => self.ty(*a).kept,
             Kind::Binary(_, a, b) | Kind::Compare(_, a, b) | Kind::And(a, b) | Kind::Or(a, b) => {
                 let all: Vec<TermId> = [a, b].into_iter().filter_map(|part| self.ty(*part).kept).collect();
@@ -78,6 +81,25 @@ impl Elaborator<'_> {
                 let all: Vec<TermId> =
                     [condition, yes, no].into_iter().filter_map(|part| self.ty(*part).kept).collect();
                 self.every(&all, ty, span)
+            }
+            Kind::Stack(parts) => {
+                let kept: Vec<Option<TermId>> = parts.iter().map(|part| self.ty(*part).kept).collect();
+                let some: Vec<TermId> = kept.iter().flatten().copied().collect();
+                let (first, rest) = some.split_first()?;
+                let along = rest.iter().fold(self.ty(*first).along.clone(), |along, other| {
+                    let all: BTreeSet<_> = along.into_iter().chain(self.ty(*other).along.iter().copied()).collect();
+                    all.into_iter().collect()
+                });
+                let part = truths(along.clone(), ty.axes[..ty.axes.len() - 1].to_vec());
+                let mut all = Vec::new();
+                for (own, id) in kept.into_iter().zip(parts) {
+                    // A number stands where the others are kept.
+                    let number = self.ty(*id).axes.is_empty();
+                    let common = if number { self.every(&some, &part, span) } else { None };
+                    let whole = || self.terms.add(Kind::Truth(true), Type::scalar(Elem::Bool), span);
+                    all.push(own.or(common).unwrap_or_else(whole));
+                }
+                Some(self.terms.add(Kind::Stack(all), truths(along, ty.axes.clone()), span))
             }
             Kind::Read(a, ids) => {
                 let kept = self.ty(*a).kept?;
