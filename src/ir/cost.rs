@@ -81,6 +81,7 @@ pub fn held(graph: &Graph, roots: &[NodeId]) -> u64 {
     most
 }
 
-fn count(graph: &Graph, id: NodeId) -> u64 {
+/// Elements of a settled result; 0 of one whose shape is still open.
+pub fn count(graph: &Graph, id: NodeId) -> u64 {
     elements(graph.shape(id)).settled().unwrap_or(0).max(0) as u64
 }

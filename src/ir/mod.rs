@@ -17,7 +17,7 @@ mod scalar;
 mod shape;
 mod size;
 
-pub use cost::{flops, held, largest};
+pub use cost::{count, flops, held, largest};
 pub use graph::{Graph, Node, NodeId};
 pub use op::{DType, Draw, Number, Op, Reduce};
 pub use scalar::{Binary, Compare, Unary};

@@ -2,7 +2,7 @@
 //! so is computed of all rows at once.
 
 use crate::backend::cpu::{Cpu, pool::Pool};
-use crate::ir::{Graph, NodeId, Size, elements};
+use crate::ir::{Graph, NodeId, Size, count};
 use crate::lower::program::Program;
 use crate::passes::{Join, Streamed, streamed};
 use crate::plan::{Request, plan};
@@ -154,7 +154,7 @@ impl<'p> Evaluator<'p> {
             for (root, join) in of_pass(streamed, pass).enumerate() {
                 let part: Vec<f64> = match cpu.output(root) {
                     // A number of the host, everywhere.
-                    [] => vec![cpu.scalar(root); count(&streamed.graph, join.of_batch)],
+                    [] => vec![cpu.scalar(root); count(&streamed.graph, join.of_batch) as usize],
                     values => values.iter().map(|value| f64::from(*value)).collect(),
                 };
                 let sum = sums.entry(join.input).or_insert_with(|| vec![join.how.start(); part.len()]);
@@ -168,10 +168,6 @@ impl<'p> Evaluator<'p> {
 
 fn of_pass(streamed: &Streamed, pass: usize) -> impl Iterator<Item = &Join> {
     streamed.joins.iter().filter(move |join| join.pass == pass)
-}
-
-fn count(graph: &Graph, node: NodeId) -> usize {
-    elements(graph.shape(node)).settled().unwrap_or(0).max(0) as usize
 }
 
 fn feed_parameters(cpu: &mut Cpu, program: &Program, present: &Present) {

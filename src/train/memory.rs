@@ -1,7 +1,7 @@
 //! What does not fit into the machine is refused before anything is computed.
 
 use crate::io;
-use crate::ir::{Graph, NodeId, Op, elements, held, largest};
+use crate::ir::{Graph, NodeId, Op, count, held, largest};
 use crate::lower::program::Program;
 
 /// Where the system does not say how much there is.
@@ -92,10 +92,6 @@ fn largest_tensor(program: &Program, rows: usize) -> Option<Part> {
     let (id, count) = largest(&graph, &[program.loss]).into_iter().find(|(id, _)| takes_room(id))?;
     let node = graph.node(id);
     Some(Part { name: format!("a result of {} {}", node.op, node.shaped), bytes: count.saturating_mul(4) })
-}
-
-fn count(graph: &Graph, id: NodeId) -> u64 {
-    elements(graph.shape(id)).settled().unwrap_or(0).max(0) as u64
 }
 
 /// `1.5 GiB`

@@ -80,7 +80,11 @@ impl Elaborator<'_> {
             let index = self.terms.index_of(*id).clone();
             let Some(axis) = index.axis else {
                 let message = format!("nothing says how far the index `{}` goes", index.name);
-                let error = Diagnostic::error("E0214", message, index.span, "no axis is read at it");
+                let help = format!(
+                    "read an axis at it, as in `x[{0}]`, or give its size, as in `let y[{0}: 10] = …`",
+                    index.name
+                );
+                let error = Diagnostic::error("E0214", message, index.span, "no axis is read at it").help(help);
                 return Err(self.report(error));
             };
             axes.push(axis);
