@@ -156,8 +156,8 @@ fn power(graph: &mut Graph, a: NodeId, b: NodeId, y: NodeId, g: NodeId) -> [Node
     [by_a, sloped(graph, g, slope)]
 }
 
-/// `g` times a slope that may have a pole or overflow. Where `g` is 0 and the slope is not finite it is 0: this is how a branch that
-/// an `if` did not choose contributes nothing, whatever its own values are.
+/// `g` times a slope that may have a pole or overflow. Where `g` is 0 and the slope is not finite it is 0: this is how a
+/// branch that an `if` did not choose contributes nothing, whatever its own values are.
 fn sloped(graph: &mut Graph, g: NodeId, slope: NodeId) -> NodeId {
     let zero = like(graph, 0.0, g);
     let difference = graph.binary(Binary::Subtract, slope, slope);

@@ -6,4 +6,4 @@
 
 mod stream;
 
-pub use stream::{Join, Streamed, streamed};
+pub use stream::{Streamed, streamed};

@@ -26,6 +26,18 @@ pub struct Join {
     pub pass: usize,
 }
 
+impl Streamed {
+    /// How many passes over the rows there are.
+    pub fn passes(&self) -> usize {
+        self.joins.iter().map(|join| join.pass + 1).max().unwrap_or(0)
+    }
+
+    /// What a pass joins.
+    pub fn of_pass(&self, pass: usize) -> impl Iterator<Item = &Join> {
+        self.joins.iter().filter(move |join| join.pass == pass)
+    }
+}
+
 /// Takes roots without rows apart; new inputs are numbered from `inputs` on. `None` where rows meet each other otherwise
 /// than in a sum or an extreme, as in a sort or a product of rows with rows.
 pub fn streamed(graph: &Graph, rows: &Symbol, roots: &[NodeId], inputs: usize) -> Option<Streamed> {

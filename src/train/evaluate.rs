@@ -4,7 +4,7 @@
 use crate::backend::cpu::{Cpu, pool::Pool};
 use crate::ir::{Graph, NodeId, Size, count};
 use crate::lower::program::Program;
-use crate::passes::{Join, Streamed, streamed};
+use crate::passes::{Streamed, streamed};
 use crate::plan::{Request, plan};
 use crate::train::run::Trouble;
 use std::collections::BTreeMap;
@@ -63,9 +63,10 @@ impl<'p> Evaluator<'p> {
         let roots: Vec<NodeId> =
             std::iter::once(program.loss).chain(program.reports.iter().map(|(_, node)| *node)).collect();
         let streamed = streamed(&program.graph, &program.rows, &roots, program.inputs);
+        let passes = streamed.as_ref().map_or(0, Streamed::passes);
         let wanted = ROWS.min(most);
         let mut this = Evaluator { program, pool, roots, streamed, batch: wanted, plans: BTreeMap::new() };
-        for pass in (0..this.passes()).filter(|_| batch < wanted) {
+        for pass in (0..passes).filter(|_| batch < wanted) {
             if this.plan(Stage::Pass(pass), wanted)?.plan().arena * 4 > ROOM.max(step) {
                 (this.batch, this.plans) = (batch, BTreeMap::new());
                 break;
@@ -74,15 +75,10 @@ impl<'p> Evaluator<'p> {
         Ok(this)
     }
 
-    fn passes(&self) -> usize {
-        let joins = self.streamed.iter().flat_map(|streamed| &streamed.joins);
-        joins.map(|join| join.pass + 1).max().unwrap_or(0)
-    }
-
     fn plan(&mut self, stage: Stage, rows: usize) -> Result<&mut Cpu, Trouble> {
         let (graph, roots): (&Graph, Vec<NodeId>) = match (stage, &self.streamed) {
             (Stage::Pass(pass), Some(streamed)) => {
-                (&streamed.graph, of_pass(streamed, pass).map(|join| join.of_batch).collect())
+                (&streamed.graph, streamed.of_pass(pass).map(|join| join.of_batch).collect())
             }
             (Stage::Rest, Some(streamed)) => (&streamed.graph, streamed.roots.clone()),
             (Stage::Whole, _) | (_, None) => (&self.program.graph, self.roots.clone()),
@@ -116,7 +112,7 @@ impl<'p> Evaluator<'p> {
         let number = |size: &Size| size.settle(&rows).settled().unwrap_or(0) as f64;
         present.hosts.extend(streamed.sizes.iter().map(|(input, size)| (*input, number(size))));
         let mut given = BTreeMap::new();
-        for pass in 0..self.passes() {
+        for pass in 0..streamed.passes() {
             let sums = self.pass(pass, &present, &given)?;
             given.extend(sums);
         }
@@ -151,7 +147,7 @@ impl<'p> Evaluator<'p> {
             cpu.run()?;
             let Some(streamed) = &self.streamed else { break };
             let Some(cpu) = self.plans.get(&(Stage::Pass(pass), rows.len())) else { break };
-            for (root, join) in of_pass(streamed, pass).enumerate() {
+            for (root, join) in streamed.of_pass(pass).enumerate() {
                 let part: Vec<f64> = match cpu.output(root) {
                     // A number of the host, everywhere.
                     [] => vec![cpu.scalar(root); count(&streamed.graph, join.of_batch) as usize],
@@ -164,10 +160,6 @@ impl<'p> Evaluator<'p> {
         }
         Ok(sums)
     }
-}
-
-fn of_pass(streamed: &Streamed, pass: usize) -> impl Iterator<Item = &Join> {
-    streamed.joins.iter().filter(move |join| join.pass == pass)
 }
 
 fn feed_parameters(cpu: &mut Cpu, program: &Program, present: &Present) {

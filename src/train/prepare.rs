@@ -94,9 +94,8 @@ impl Preparation<'_> {
         for (input, size) in &streamed.sizes {
             feed[*input as usize] = Tensor::scalar(size.settle(&all).settled().unwrap_or(0) as f64);
         }
-        let passes = streamed.joins.iter().map(|join| join.pass + 1).max().unwrap_or(0);
-        for pass in 0..passes {
-            let joins: Vec<_> = streamed.joins.iter().filter(|join| join.pass == pass).collect();
+        for pass in 0..streamed.passes() {
+            let joins: Vec<_> = streamed.of_pass(pass).collect();
             let roots: Vec<NodeId> = joins.iter().map(|join| join.of_batch).collect();
             let mut parts = self.each_chunk(&streamed.graph, &roots, rows, &feed)?.into_iter();
             let mut sums = parts.next().unwrap_or_default();

@@ -24,7 +24,7 @@ struct Deal<'d, 'a> {
     made: &'a mut [f32],
 }
 
-/// Whether a product can go before its loop on the same rows.
+/// Whether a product can go before its loop on the same rows: the loop reads it, and overwrites nothing that it reads.
 pub fn takes_in(code: &Code, matrices: &Matrices, threads: usize) -> bool {
     let written = code.writes.iter().map(|(buffer, _)| buffer).chain(code.collects.iter().map(|(buffer, _)| buffer));
     let operands = [matrices.a.0, matrices.b.0];
@@ -33,6 +33,7 @@ pub fn takes_in(code: &Code, matrices: &Matrices, threads: usize) -> bool {
     matrices.batch == 1
         && same
         && apart
+        && code.reads.contains(&matrices.out)
         && code.chunks() >= threads
         && product::by_rows(matrices.rows, matrices.columns)
 }

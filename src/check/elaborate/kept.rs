@@ -3,7 +3,7 @@
 
 use super::Elaborator;
 use crate::check::terms::{Kind, TermId};
-use crate::check::types::{Elem, Type};
+use crate::check::types::{Axis, Elem, IndexId, Type};
 use crate::source::Span;
 use std::collections::BTreeSet;
 
@@ -129,6 +129,6 @@ impl Elaborator<'_> {
     }
 }
 
-fn truths(along: Vec<crate::check::types::IndexId>, axes: Vec<crate::check::types::Axis>) -> Type {
+fn truths(along: Vec<IndexId>, axes: Vec<Axis>) -> Type {
     Type { elem: Elem::Bool, along, axes, kept: None }
 }
