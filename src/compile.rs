@@ -7,7 +7,7 @@ use crate::check::number::Number;
 use crate::check::program::{Explored, Program};
 use crate::check::terms::TermId;
 use crate::check::value::Value;
-use crate::check::{chains, later, names};
+use crate::check::{chains, comments, later, names};
 use crate::diagnostic::nearest;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::lower::{self, program::Program as Lowered, program::Value as LoweredValue};
@@ -36,7 +36,10 @@ pub fn check(
 ) -> Result<Checked, String> {
     let (file, found) = syntax::parse(sources, source);
     let overrides = sets.iter().map(|set| setting(&file.items, set)).collect::<Result<Vec<_>, _>>()?;
-    Ok(check_file(sources, &file, found, schemas, &mut Library::new(&file), &overrides))
+    let mut checked = check_file(sources, &file, found, schemas, &mut Library::new(&file), &overrides);
+    checked.found.extend(comments::find(sources, &file));
+    checked.found.sort_by_key(place);
+    Ok(checked)
 }
 
 /// A syntax tree, with what could not be read of it → programs. The library has the file's items open.
@@ -184,7 +187,6 @@ fn lost(found: &Diagnostic, unread: &[Span], file: &File, sources: &Sources) -> 
 /// Each mistake once, in the order of the text; the file's own text first, what it reads after. The first `textual` were
 /// found in the text alone, where one inside of another is another.
 fn in_order(found: Vec<Diagnostic>, textual: usize) -> Vec<Diagnostic> {
-    let place = |found: &Diagnostic| found.labels.first().map(|label| label.span);
     let mut kept: Vec<Diagnostic> = Vec::new();
     for (at, diagnostic) in found.into_iter().enumerate() {
         let told =
@@ -197,9 +199,13 @@ fn in_order(found: Vec<Diagnostic>, textual: usize) -> Vec<Diagnostic> {
     kept
 }
 
+/// Where a mistake is.
+fn place(found: &Diagnostic) -> Option<Span> {
+    found.labels.first().map(|label| label.span)
+}
+
 /// Whether what is known tells what another diagnostic would tell.
 fn says_as_much(known: &Diagnostic, other: &Diagnostic) -> bool {
-    let place = |found: &Diagnostic| found.labels.first().map(|label| label.span);
     let (Some(a), Some(b)) = (place(known), place(other)) else { return known == other };
     match known.code {
         // What is not built yet is seen by its text and by its meaning, and its places overlap.

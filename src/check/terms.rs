@@ -123,6 +123,11 @@ impl Terms {
         TermId(self.all.len() as u32 - 1)
     }
 
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.all.len()
+    }
+
     pub fn index_of(&self, id: IndexId) -> &Index {
         &self.indices[id.0 as usize]
     }

@@ -119,6 +119,15 @@ impl Scope {
 }
 
 impl Recipe {
+    /// The name, where it is declared, of the layer that it is made of; functions have none.
+    pub fn layer(&self) -> Option<&Name> {
+        match &self.layers {
+            Layers::One { item, .. } => item.kind.name(),
+            Layers::Repeat { of: Value::Recipe(of), .. } => of.layer(),
+            Layers::Repeat { .. } => None,
+        }
+    }
+
     /// Whether the layers are its own; those of an instance have theirs already, and functions have none.
     pub fn has_parameters(&self) -> bool {
         match &self.layers {

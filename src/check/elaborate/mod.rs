@@ -9,7 +9,9 @@
 //! | `layer` | bodies of layers and functions |
 //! | `instance`, `param` | layers with parameters; the parameters |
 //! | `index` | index notation |
+//! | `joins` | what joins rows: leaks in columns, predictions that depend on other rows |
 //! | `kept` | what a `where` keeps |
+//! | `holds` | what a `check` demands |
 //! | `primitive` | the functions whose rule is here |
 //! | `data` | columns |
 //! | `source` | where rows come from, and how they are split |
@@ -21,8 +23,10 @@ mod call;
 mod data;
 mod explore;
 mod expr;
+mod holds;
 mod index;
 mod instance;
+mod joins;
 mod kept;
 mod layer;
 mod operators;
@@ -72,6 +76,8 @@ pub struct Elaborator<'a> {
     overrides: &'a [(String, Value)],
     pub found: Vec<Diagnostic>,
     terms: Terms,
+    /// The terms that join rows, ascending.
+    joins: Vec<joins::Join>,
     params: Vec<program::Param>,
     /// Parameters by path.
     param_of: HashMap<String, ParamId>,
@@ -115,6 +121,7 @@ impl<'a> Elaborator<'a> {
             overrides,
             found: Vec::new(),
             terms: Terms::default(),
+            joins: Vec::new(),
             params: Vec::new(),
             param_of: HashMap::new(),
             made: HashMap::new(),

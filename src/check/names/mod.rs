@@ -162,6 +162,7 @@ impl<'a> Pass<'a> {
             | StatementKind::Emit(_, value)
             | StatementKind::Report(_, value)
             | StatementKind::Predict(_, value)
+            | StatementKind::Check(_, value)
             | StatementKind::Calibrate(_, value, _) => self.expr(value),
             StatementKind::Minimize(minimize) => {
                 self.expr(&minimize.loss);
