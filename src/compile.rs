@@ -14,6 +14,7 @@ use crate::lower::{self, program::Program as Lowered, program::Value as LoweredV
 use crate::source::{SourceId, Sources, Span};
 use crate::syntax;
 use crate::syntax::tree::{Block, Data, Expr, ExprKind, File, Item, ItemKind, Statement};
+use std::collections::HashSet;
 
 pub use crate::check::elaborate::Place;
 pub use crate::check::schema::Schemas;
@@ -188,10 +189,11 @@ fn lost(found: &Diagnostic, unread: &[Span], file: &File, sources: &Sources) -> 
 /// found in the text alone, where one inside of another is another.
 fn in_order(found: Vec<Diagnostic>, textual: usize) -> Vec<Diagnostic> {
     let mut kept: Vec<Diagnostic> = Vec::new();
+    let mut told = Told::default();
     for (at, diagnostic) in found.into_iter().enumerate() {
-        let told =
-            |known: &Diagnostic| if at < textual { *known == diagnostic } else { says_as_much(known, &diagnostic) };
-        if !kept.iter().any(told) {
+        let known = if at < textual { told.all.contains(&diagnostic) } else { told.says_as_much(&diagnostic) };
+        if !known {
+            told.add(&diagnostic);
             kept.push(diagnostic);
         }
     }
@@ -204,15 +206,37 @@ fn place(found: &Diagnostic) -> Option<Span> {
     found.labels.first().map(|label| label.span)
 }
 
-/// Whether what is known tells what another diagnostic would tell.
-fn says_as_much(known: &Diagnostic, other: &Diagnostic) -> bool {
-    let (Some(a), Some(b)) = (place(known), place(other)) else { return known == other };
-    match known.code {
-        // What is not built yet is seen by its text and by its meaning, and its places overlap.
-        "E0199" => other.code == "E0199" && a.source == b.source && a.start < b.end && b.start < a.end,
-        // The first comparison of a chain is no number.
-        "E0207" => known.labels.iter().any(|label| label.span == b),
-        _ => (known.code, &known.message, a) == (other.code, &other.message, b),
+/// What was told.
+#[derive(Default)]
+struct Told {
+    all: HashSet<Diagnostic>,
+    /// Code, message and place of each.
+    heads: HashSet<(&'static str, String, Option<Span>)>,
+    /// The places of what is not built yet, which is seen by its text and by its meaning.
+    later: Vec<Span>,
+    /// The parts of chained comparisons, of which the first is no number.
+    chained: HashSet<Span>,
+}
+
+impl Told {
+    fn add(&mut self, diagnostic: &Diagnostic) {
+        let at = place(diagnostic);
+        match diagnostic.code {
+            "E0199" => self.later.extend(at),
+            "E0207" => self.chained.extend(diagnostic.labels.iter().map(|label| label.span)),
+            _ => {}
+        }
+        self.heads.insert((diagnostic.code, diagnostic.message.clone(), at));
+        self.all.insert(diagnostic.clone());
+    }
+
+    /// Whether another diagnostic tells nothing new.
+    fn says_as_much(&self, other: &Diagnostic) -> bool {
+        let at = place(other);
+        let overlaps = |a: &Span, b: Span| a.source == b.source && a.start < b.end && b.start < a.end;
+        at.is_some_and(|at| self.chained.contains(&at))
+            || (other.code == "E0199" && at.is_some_and(|at| self.later.iter().any(|known| overlaps(known, at))))
+            || self.heads.contains(&(other.code, other.message.clone(), at))
     }
 }
 

@@ -4,7 +4,9 @@
 use super::library;
 use crate::diagnostic::Diagnostic;
 use crate::source::{Sources, Span};
-use crate::syntax::tree::{Binary, Expr, ExprKind, File, FnBody, ItemKind, Param, StatementKind, Type, TypeKind, Unary};
+use crate::syntax::tree::{
+    Binary, Expr, ExprKind, File, FnBody, ItemKind, Param, StatementKind, Type, TypeKind, Unary,
+};
 use crate::syntax::{self, Part, walk};
 use std::collections::HashSet;
 

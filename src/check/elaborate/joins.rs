@@ -1,7 +1,7 @@
 //! What joins rows: a reduction over them, and their number. A value that reads one depends on which rows stand beside its
 //! own: in a column that is a leak, in a model a surprise.
 
-use super::{Elaborator, Out};
+use super::{Elaborator, Out, Reported};
 use crate::check::terms::{Kind, TermId};
 use crate::check::types::Type;
 use crate::check::value::Value;
@@ -138,7 +138,8 @@ impl Elaborator<'_> {
                 }
             }));
         }
-        wrong.into_iter().map(|error| Err(self.report(error))).fold(Ok(()), |_, reported| reported)
+        let leaks: Vec<Reported> = wrong.into_iter().map(|error| self.report(error)).collect();
+        leaks.last().map_or(Ok(()), |reported| Err(*reported))
     }
 
     /// A prediction of a model is that of its row alone. The terms of the model are those from `first` on; the call of the
@@ -158,7 +159,8 @@ impl Elaborator<'_> {
             for (span, name) in join.calls.iter().skip(calls).rev() {
                 warning = warning.label(*span, format!("in this use of `{name}`"));
             }
-            let help = "reduce over the axes of a row, `mean(j: x[i, j])`; what is meant to join rows belongs in the loss";
+            let help =
+                "reduce over the axes of a row, `mean(j: x[i, j])`; what is meant to join rows belongs in the loss";
             found.push(warning.help(help).warning());
         }
         for warning in found {

@@ -75,6 +75,8 @@ pub struct Elaborator<'a> {
     /// Values that the command line gives to `let` items.
     overrides: &'a [(String, Value)],
     pub found: Vec<Diagnostic>,
+    /// What was reported: code, place and message.
+    told: HashSet<(&'static str, Option<Span>, String)>,
     terms: Terms,
     /// The terms that join rows, ascending.
     joins: Vec<joins::Join>,
@@ -120,6 +122,7 @@ impl<'a> Elaborator<'a> {
             library,
             overrides,
             found: Vec::new(),
+            told: HashSet::new(),
             terms: Terms::default(),
             joins: Vec::new(),
             params: Vec::new(),
@@ -151,11 +154,8 @@ impl<'a> Elaborator<'a> {
             }
             self.lead_with_the_users_text(&mut diagnostic);
         }
-        let place = |diagnostic: &Diagnostic| diagnostic.labels.first().map(|label| label.span);
-        let known = |known: &Diagnostic| {
-            known.code == diagnostic.code && place(known) == place(&diagnostic) && known.message == diagnostic.message
-        };
-        if !self.found.iter().any(known) {
+        let place = diagnostic.labels.first().map(|label| label.span);
+        if self.told.insert((diagnostic.code, place, diagnostic.message.clone())) {
             self.found.push(diagnostic);
         }
         Reported

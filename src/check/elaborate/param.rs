@@ -87,7 +87,7 @@ impl Elaborator<'_> {
         let (axis, message) = match count {
             0 => (ty.axes.iter().find(|axis| whole(axis) == 0), "a parameter has no elements"),
             1..=MAX_ELEMENTS => return Ok(()),
-            _ => (ty.axes.iter().max_by_key(|axis| whole(axis)), "a parameter is larger than any memory"),
+            _ => (ty.axes.iter().max_by_key(|axis| whole(axis)), "a parameter does not fit into any memory"),
         };
         let shown = format!("`{}` is {ty}", name.text);
         Err(self.report(match axis.and_then(|axis| Some((axis, axis.origin.as_ref()?))) {

@@ -174,7 +174,8 @@ impl Elaborator<'_> {
                     (Ok(first), Ok(second)) if draw == Draw::Uniform && first > second => {
                         let message = format!("the bounds of `uniform` are reversed: {first} is above {second}");
                         let error = Diagnostic::error("E0225", message, span, "these bounds");
-                        Err(self.report(error.help(format!("write the lower bound first: `uniform({second}, {first})`"))))
+                        Err(self
+                            .report(error.help(format!("write the lower bound first: `uniform({second}, {first})`"))))
                     }
                     (Ok(_), Ok(second)) if draw == Draw::Normal && second < 0.0 => {
                         let message = format!("a standard deviation is not below 0, and this is {second}");
