@@ -73,7 +73,11 @@ pub fn check_file(
     found.extend(elaborator.found);
     let unread: Vec<Span> = found[..unread].iter().filter_map(|found| Some(found.labels.first()?.span)).collect();
     let mut found = in_order(found, textual);
-    found.retain(|found| unread.is_empty() || !lost(found, &unread, file, sources));
+    if !unread.is_empty() {
+        let text = sources.get(file.source).text.clone();
+        let declared = text.lines().filter_map(declares).collect();
+        found.retain(|found| !lost(found, &unread, &declared, file, sources));
+    }
     Checked { programs, trains, found }
 }
 
@@ -157,8 +161,8 @@ fn unused_data(file: &File) -> Vec<&Data> {
 }
 
 /// Whether something is missing only because the text that says it could not be read: the places of such text are
-/// `unread`.
-fn lost(found: &Diagnostic, unread: &[Span], file: &File, sources: &Sources) -> bool {
+/// `unread`, and the lines of the file seem to declare some names.
+fn lost(found: &Diagnostic, unread: &[Span], declared: &HashSet<&str>, file: &File, sources: &Sources) -> bool {
     let Some(place) = found.labels.first().map(|label| label.span).filter(|span| span.source == file.source) else {
         return false;
     };
@@ -170,19 +174,20 @@ fn lost(found: &Diagnostic, unread: &[Span], file: &File, sources: &Sources) -> 
         }),
         // What is read as a name where none was meant.
         "E0201" if unread.contains(&place) => true,
-        "E0201" | "E0220" => {
-            let name = sources.text(place);
-            let declares = |line: &str| {
-                let words = ["let", "param", "state", "fn", "layer", "model", "optimizer", "data"];
-                let line = line.trim_start();
-                let rest = words.iter().find_map(|word| line.strip_prefix(word)?.strip_prefix(' ')).unwrap_or(line);
-                let after = rest.trim_start().strip_prefix(name).map(str::trim_start);
-                after.is_some_and(|after| after.starts_with(['=', ':', '~', '(', '[', ',']))
-            };
-            sources.get(file.source).text.lines().any(declares)
-        }
+        "E0201" | "E0220" => declared.contains(sources.text(place)),
         _ => false,
     }
+}
+
+/// The name that a line seems to declare.
+fn declares(line: &str) -> Option<&str> {
+    let words = ["let", "param", "state", "fn", "layer", "model", "optimizer", "data"];
+    let line = line.trim_start();
+    let rest = words.iter().find_map(|word| line.strip_prefix(word)?.strip_prefix(' ')).unwrap_or(line).trim_start();
+    let quoted = rest.strip_prefix('`').and_then(|rest| rest.find('`')).map(|end| end + 2);
+    let sign = |c: char| c.is_whitespace() || ['=', ':', '~', '(', '[', ','].contains(&c);
+    let name = &rest[..quoted.or_else(|| rest.find(sign))?];
+    rest[name.len()..].trim_start().starts_with(['=', ':', '~', '(', '[', ',']).then_some(name)
 }
 
 /// Each mistake once, in the order of the text; the file's own text first, what it reads after. The first `textual` were

@@ -155,8 +155,10 @@ impl<'t> Names<'t> {
     fn goes_on(&self, operand: &Operand, comment: &str) -> bool {
         let Some(value) = value(comment) else { return false };
         match (&value.kind, operand) {
+            // Behind a number stands another that it might have been, unless it goes into the first.
             (ExprKind::Number { .. }, Operand::Number(before)) => {
-                is_whole(&value) && comment != *before && before.chars().all(|c| c.is_ascii_digit() || c == '_')
+                let whole = |text: &str| text.replace('_', "").parse::<u64>().ok();
+                is_whole(&value) && whole(before).zip(whole(comment)).is_some_and(|(a, b)| b < a)
             }
             (ExprKind::Number { .. }, _) => is_whole(&value),
             // Behind a number stands how it came about: `784 // 28 * 28`.

@@ -3,7 +3,7 @@
 
 use super::{Elaborator, Out, Reported};
 use crate::check::terms::{Kind, TermId};
-use crate::check::types::Type;
+use crate::check::types::{Axis, Type};
 use crate::check::value::Value;
 use crate::diagnostic::Diagnostic;
 use crate::ir::Size;
@@ -75,7 +75,9 @@ impl Elaborator<'_> {
 
     fn mend(&self, term: TermId) -> Mend {
         let ty = self.ty(term);
-        if any_rows(ty) {
+        let of_rows = |axis: &Axis| has_rows(&axis.size);
+        let each_row = ty.along.iter().any(|id| self.terms.index_of(*id).axis.as_ref().is_some_and(of_rows));
+        if each_row || any_rows(ty) {
             Mend::WithinRows
         } else if ty.along.is_empty() {
             Mend::Fit
@@ -134,7 +136,8 @@ impl Elaborator<'_> {
                     "name it, `let m[j] = …`, and take its value on the training rows: `fitted(m)`".to_string()
                 }
                 Mend::WithinRows => {
-                    "the last axis is that of the rows here; of `[n, k]` it is that of a row's own values".to_string()
+                    "reduce over a row's own values, the last axis of `[n, k]`, or take what joins rows by `fitted(…)`"
+                        .to_string()
                 }
             }));
         }
