@@ -7,13 +7,14 @@ use crate::check::number::Number;
 use crate::check::program::{Explored, Program};
 use crate::check::terms::TermId;
 use crate::check::value::Value;
-use crate::check::{chains, later, names};
+use crate::check::{chains, comments, later, names};
 use crate::diagnostic::nearest;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::lower::{self, program::Program as Lowered, program::Value as LoweredValue};
 use crate::source::{SourceId, Sources, Span};
 use crate::syntax;
 use crate::syntax::tree::{Block, Data, Expr, ExprKind, File, Item, ItemKind, Statement};
+use std::collections::HashSet;
 
 pub use crate::check::elaborate::Place;
 pub use crate::check::schema::Schemas;
@@ -36,7 +37,10 @@ pub fn check(
 ) -> Result<Checked, String> {
     let (file, found) = syntax::parse(sources, source);
     let overrides = sets.iter().map(|set| setting(&file.items, set)).collect::<Result<Vec<_>, _>>()?;
-    Ok(check_file(sources, &file, found, schemas, &mut Library::new(&file), &overrides))
+    let mut checked = check_file(sources, &file, found, schemas, &mut Library::new(&file), &overrides);
+    checked.found.extend(comments::find(sources, &file));
+    checked.found.sort_by_key(place);
+    Ok(checked)
 }
 
 /// A syntax tree, with what could not be read of it → programs. The library has the file's items open.
@@ -69,7 +73,11 @@ pub fn check_file(
     found.extend(elaborator.found);
     let unread: Vec<Span> = found[..unread].iter().filter_map(|found| Some(found.labels.first()?.span)).collect();
     let mut found = in_order(found, textual);
-    found.retain(|found| unread.is_empty() || !lost(found, &unread, file, sources));
+    if !unread.is_empty() {
+        let text = sources.get(file.source).text.clone();
+        let declared = text.lines().filter_map(declares).collect();
+        found.retain(|found| !lost(found, &unread, &declared, file, sources));
+    }
     Checked { programs, trains, found }
 }
 
@@ -153,8 +161,8 @@ fn unused_data(file: &File) -> Vec<&Data> {
 }
 
 /// Whether something is missing only because the text that says it could not be read: the places of such text are
-/// `unread`.
-fn lost(found: &Diagnostic, unread: &[Span], file: &File, sources: &Sources) -> bool {
+/// `unread`, and the lines of the file seem to declare some names.
+fn lost(found: &Diagnostic, unread: &[Span], declared: &HashSet<&str>, file: &File, sources: &Sources) -> bool {
     let Some(place) = found.labels.first().map(|label| label.span).filter(|span| span.source == file.source) else {
         return false;
     };
@@ -166,30 +174,31 @@ fn lost(found: &Diagnostic, unread: &[Span], file: &File, sources: &Sources) -> 
         }),
         // What is read as a name where none was meant.
         "E0201" if unread.contains(&place) => true,
-        "E0201" | "E0220" => {
-            let name = sources.text(place);
-            let declares = |line: &str| {
-                let words = ["let", "param", "state", "fn", "layer", "model", "optimizer", "data"];
-                let line = line.trim_start();
-                let rest = words.iter().find_map(|word| line.strip_prefix(word)?.strip_prefix(' ')).unwrap_or(line);
-                let after = rest.trim_start().strip_prefix(name).map(str::trim_start);
-                after.is_some_and(|after| after.starts_with(['=', ':', '~', '(', '[', ',']))
-            };
-            sources.get(file.source).text.lines().any(declares)
-        }
+        "E0201" | "E0220" => declared.contains(sources.text(place)),
         _ => false,
     }
+}
+
+/// The name that a line seems to declare.
+fn declares(line: &str) -> Option<&str> {
+    let words = ["let", "param", "state", "fn", "layer", "model", "optimizer", "data"];
+    let line = line.trim_start();
+    let rest = words.iter().find_map(|word| line.strip_prefix(word)?.strip_prefix(' ')).unwrap_or(line).trim_start();
+    let quoted = rest.strip_prefix('`').and_then(|rest| rest.find('`')).map(|end| end + 2);
+    let sign = |c: char| c.is_whitespace() || ['=', ':', '~', '(', '[', ','].contains(&c);
+    let name = &rest[..quoted.or_else(|| rest.find(sign))?];
+    rest[name.len()..].trim_start().starts_with(['=', ':', '~', '(', '[', ',']).then_some(name)
 }
 
 /// Each mistake once, in the order of the text; the file's own text first, what it reads after. The first `textual` were
 /// found in the text alone, where one inside of another is another.
 fn in_order(found: Vec<Diagnostic>, textual: usize) -> Vec<Diagnostic> {
-    let place = |found: &Diagnostic| found.labels.first().map(|label| label.span);
     let mut kept: Vec<Diagnostic> = Vec::new();
+    let mut told = Told::default();
     for (at, diagnostic) in found.into_iter().enumerate() {
-        let told =
-            |known: &Diagnostic| if at < textual { *known == diagnostic } else { says_as_much(known, &diagnostic) };
-        if !kept.iter().any(told) {
+        let known = if at < textual { told.all.contains(&diagnostic) } else { told.says_as_much(&diagnostic) };
+        if !known {
+            told.add(&diagnostic);
             kept.push(diagnostic);
         }
     }
@@ -197,16 +206,42 @@ fn in_order(found: Vec<Diagnostic>, textual: usize) -> Vec<Diagnostic> {
     kept
 }
 
-/// Whether what is known tells what another diagnostic would tell.
-fn says_as_much(known: &Diagnostic, other: &Diagnostic) -> bool {
-    let place = |found: &Diagnostic| found.labels.first().map(|label| label.span);
-    let (Some(a), Some(b)) = (place(known), place(other)) else { return known == other };
-    match known.code {
-        // What is not built yet is seen by its text and by its meaning, and its places overlap.
-        "E0199" => other.code == "E0199" && a.source == b.source && a.start < b.end && b.start < a.end,
-        // The first comparison of a chain is no number.
-        "E0207" => known.labels.iter().any(|label| label.span == b),
-        _ => (known.code, &known.message, a) == (other.code, &other.message, b),
+/// Where a mistake is.
+fn place(found: &Diagnostic) -> Option<Span> {
+    found.labels.first().map(|label| label.span)
+}
+
+/// What was told.
+#[derive(Default)]
+struct Told {
+    all: HashSet<Diagnostic>,
+    /// Code, message and place of each.
+    heads: HashSet<(&'static str, String, Option<Span>)>,
+    /// The places of what is not built yet, which is seen by its text and by its meaning.
+    later: Vec<Span>,
+    /// The parts of chained comparisons, of which the first is no number.
+    chained: HashSet<Span>,
+}
+
+impl Told {
+    fn add(&mut self, diagnostic: &Diagnostic) {
+        let at = place(diagnostic);
+        match diagnostic.code {
+            "E0199" => self.later.extend(at),
+            "E0207" => self.chained.extend(diagnostic.labels.iter().map(|label| label.span)),
+            _ => {}
+        }
+        self.heads.insert((diagnostic.code, diagnostic.message.clone(), at));
+        self.all.insert(diagnostic.clone());
+    }
+
+    /// Whether another diagnostic tells nothing new.
+    fn says_as_much(&self, other: &Diagnostic) -> bool {
+        let at = place(other);
+        let overlaps = |a: &Span, b: Span| a.source == b.source && a.start < b.end && b.start < a.end;
+        at.is_some_and(|at| self.chained.contains(&at))
+            || (other.code == "E0199" && at.is_some_and(|at| self.later.iter().any(|known| overlaps(known, at))))
+            || self.heads.contains(&(other.code, other.message.clone(), at))
     }
 }
 

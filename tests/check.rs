@@ -13,7 +13,33 @@ pub fn trials() -> Vec<Trial> {
         trial("check::places_count_in_signs", places_count_in_signs),
         trial("check::no_text_is_too_much", no_text_is_too_much),
         trial("check::files_that_are_no_text", files_that_are_no_text),
+        trial("check::long_files", long_files),
+        trial("check::many_mistakes", many_mistakes),
     ]
+}
+
+const TRAINING: &str = "data d = rows(10, seed = 1) {\n    x ~ uniform(-1, 1)\n    y = 2 * x\n    \
+    split = holdout(train = 80%, test = 20%)\n}\nmodel M(x: [n]) -> [n] {\n    param a: [] = 0\n    out a * x\n}\n\
+    train {\n    data = d\n    model = M\n    minimize mse(model(x), y) + w4999 using sgd(lr = 0.1)\n}\n";
+
+/// Each `let` reads the one before it, and the training reads the last; many layers of a line each.
+fn long_files() {
+    let lets: String = (1..5000).map(|k| format!("let w{k} = w{} + 1\n", k - 1)).collect();
+    let layers: String = (0..200).map(|k| format!("layer l{k}(x: [n]) -> [n] {{ out x }}\n")).collect();
+    let before = std::time::Instant::now();
+    let output = check("a.mlx", format!("{layers}{TRAINING}let w0 = 1\n{lets}").as_bytes(), &[]);
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    assert!(before.elapsed().as_secs() < 20, "it took {:?}", before.elapsed());
+}
+
+/// Each is told, and none costs a look at all the others.
+fn many_mistakes() {
+    let lets: String = (0..20_000).map(|k| format!("    let v{k} = zz{k} + 1\n")).collect();
+    let text = TRAINING.replace("    minimize", &format!("{lets}    minimize")).replace(" + w4999", "");
+    let before = std::time::Instant::now();
+    let output = check("a.mlx", text.as_bytes(), &[]);
+    assert_eq!(String::from_utf8_lossy(&output.stderr).matches("E0201").count(), 20_000);
+    assert!(before.elapsed().as_secs() < 40, "it took {:?}", before.elapsed());
 }
 
 fn check(name: &str, bytes: &[u8], flags: &[&str]) -> Output {

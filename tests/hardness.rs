@@ -153,7 +153,7 @@ fn broken() -> Vec<Broken> {
         },
         Broken {
             instead: vec![(net, "param w: [d, 1_000_000_000, 500_000_000] = 0\n    out mean(w) * (x @ [1, 1])")],
-            ..file("a_parameter_of_10_to_the_18", &["error:", "does not fit into", "for the parameter `w` [2, "])
+            ..file("a_parameter_of_10_to_the_18", &["E0226", "does not fit into", "`w` is [2, "])
         },
         // Tables.
         program("no_such_table", "d.csv", "no.csv", &["E0331", "net.mlx:3:14", "cannot read `no.csv`"]),

@@ -42,6 +42,7 @@ pub enum Later {
     ListOrTuple,
     ListOfLayers,
     OpenDistribution,
+    OpenCheck,
     Setting,
     Source,
     Split,
@@ -81,6 +82,7 @@ pub const TABLE: &[(Later, &str)] = &[
     (Later::ListOrTuple, "a parameter that is a list or a tuple"),
     (Later::ListOfLayers, "a list of layers in a pipe"),
     (Later::OpenDistribution, "a distribution whose numbers are not settled"),
+    (Later::OpenCheck, "a check of what is not settled"),
     (Later::Setting, "the setting"),
     (Later::Source, "the source"),
     (Later::Split, "the split"),
@@ -255,7 +257,8 @@ impl Search {
             | StatementKind::Assign(..)
             | StatementKind::Out(_)
             | StatementKind::Report(..)
-            | StatementKind::Predict(..) => {}
+            | StatementKind::Predict(..)
+            | StatementKind::Check(..) => {}
         }
         walk::expressions(statement, &mut |expr| self.one(expr));
     }

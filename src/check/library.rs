@@ -25,6 +25,17 @@ fn declared_name(line: &str) -> Option<&str> {
     rest.split('(').next()
 }
 
+/// Whether the standard library declares a name.
+pub fn declares(name: &str) -> bool {
+    STDLIB.iter().any(|(_, text)| text.lines().filter_map(declared_name).any(|declared| declared == name))
+}
+
+/// Whether the standard library has a function of a name.
+pub fn declares_function(name: &str) -> bool {
+    let is_head = |line: &str| line.strip_prefix("fn ").and_then(|rest| rest.split('(').next()) == Some(name);
+    STDLIB.iter().any(|(_, text)| text.lines().any(is_head))
+}
+
 pub struct Library {
     own: HashMap<String, Rc<Item>>,
     shelf: HashMap<&'static str, usize>,

@@ -4,6 +4,7 @@
 //! | file | what |
 //! |---|---|
 //! | `names`, `chains` | names and comparisons, of the whole file, without types |
+//! | `comments` | a `//` that was meant to divide |
 //! | `later` | what is not built yet |
 //! | `library` | the items that names mean |
 //! | `number` | settled numbers, exact |
@@ -14,6 +15,7 @@
 //! | `terms`, `program` | the result |
 
 pub mod chains;
+pub mod comments;
 pub mod elaborate;
 pub mod later;
 pub mod library;

@@ -4,6 +4,7 @@
 use super::types::{Axis, IndexId, Type};
 use crate::ir::{Draw, Reduce, ScalarOp, Size};
 use crate::source::Span;
+use std::collections::HashSet;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TermId(pub u32);
@@ -113,6 +114,11 @@ impl Terms {
         TermId(self.all.len() as u32 - 1)
     }
 
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.all.len()
+    }
+
     pub fn index_of(&self, id: IndexId) -> &Index {
         &self.indices[id.0 as usize]
     }
@@ -121,13 +127,17 @@ impl Terms {
     pub fn leaves(&self, roots: &[TermId]) -> Vec<Leaf> {
         let mut seen = vec![false; self.all.len()];
         let mut open = roots.to_vec();
-        let mut leaves = Vec::new();
+        let (mut leaves, mut known) = (Vec::new(), HashSet::new());
         while let Some(id) = open.pop() {
             if std::mem::replace(&mut seen[id.0 as usize], true) {
                 continue;
             }
             match &self.get(id).kind {
-                Kind::Leaf(leaf) if !leaves.contains(leaf) => leaves.push(leaf.clone()),
+                Kind::Leaf(leaf) => {
+                    if known.insert(leaf) {
+                        leaves.push(leaf.clone());
+                    }
+                }
                 kind => open.extend(kind.operands()),
             }
         }

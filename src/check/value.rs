@@ -6,6 +6,7 @@ use super::types::{Axis, IndexId, Origin};
 use crate::ir::Draw;
 use crate::source::Span;
 use crate::syntax::tree::{Item, ItemKind, Name};
+use std::collections::HashMap;
 use std::rc::Rc;
 
 #[derive(Clone, Debug)]
@@ -63,10 +64,10 @@ pub struct Bound {
     pub origin: Origin,
 }
 
-/// The names of one body, later ones before earlier ones.
+/// The names of one body. A later one stands for an earlier one that is called the same.
 #[derive(Clone, Debug, Default)]
 pub struct Scope {
-    names: Vec<(String, Bound)>,
+    names: HashMap<String, Bound>,
     /// Names of rests of a signature, `..s`, with the axes that they stand for.
     rests: Vec<(String, Vec<Axis>)>,
     /// Indices that are open here, by name; a rest has one for each of its axes.
@@ -93,11 +94,11 @@ impl Scope {
     }
 
     pub fn insert(&mut self, name: &str, bound: Bound) {
-        self.names.push((name.to_string(), bound));
+        self.names.insert(name.to_string(), bound);
     }
 
     pub fn get(&self, name: &str) -> Option<&Bound> {
-        self.names.iter().rev().find(|(known, _)| known == name).map(|(_, bound)| bound)
+        self.names.get(name)
     }
 
     pub fn bind_rest(&mut self, name: &str, axes: Vec<Axis>) {
@@ -114,11 +115,20 @@ impl Scope {
 
     /// All names, for suggestions.
     pub fn known(&self) -> impl Iterator<Item = &str> {
-        self.names.iter().map(|(name, _)| name.as_str())
+        self.names.keys().map(String::as_str)
     }
 }
 
 impl Recipe {
+    /// The name, where it is declared, of the layer that it is made of; functions have none.
+    pub fn layer(&self) -> Option<&Name> {
+        match &self.layers {
+            Layers::One { item, .. } => item.kind.name(),
+            Layers::Repeat { of: Value::Recipe(of), .. } => of.layer(),
+            Layers::Repeat { .. } => None,
+        }
+    }
+
     /// Whether the layers are its own; those of an instance have theirs already, and functions have none.
     pub fn has_parameters(&self) -> bool {
         match &self.layers {

@@ -1,7 +1,7 @@
 //! `mlx check FILE…`
 
 use super::WRONG;
-use super::load::{load, print, show};
+use super::load::{load, print, show_all};
 use crate::diagnostic::{Severity, json};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -26,14 +26,15 @@ pub fn run(arguments: &Check) -> ExitCode {
             Ok(loaded) => loaded,
             Err(status) => return ExitCode::from(status),
         };
-        for diagnostic in &loaded.checked.found {
-            wrong |= diagnostic.severity == Severity::Error;
-            if arguments.json {
-                if let Err(status) = print(&format!("{}\n", json(diagnostic, &loaded.sources))) {
-                    return ExitCode::from(status);
-                }
-            } else {
-                show(diagnostic, &loaded.sources);
+        let found = &loaded.checked.found;
+        wrong |= found.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
+        if !arguments.json {
+            show_all(found, &loaded.sources);
+            continue;
+        }
+        for diagnostic in found {
+            if let Err(status) = print(&format!("{}\n", json(diagnostic, &loaded.sources))) {
+                return ExitCode::from(status);
             }
         }
     }

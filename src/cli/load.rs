@@ -3,7 +3,7 @@
 use super::{FAILED, MISUSED, WRONG, colour};
 use crate::check::program::Program;
 use crate::compile::{self, Checked};
-use crate::diagnostic::{Diagnostic, Severity, draw};
+use crate::diagnostic::{Diagnostic, Severity, draw, harmless, plain};
 use crate::io;
 use crate::lower::program::Program as Lowered;
 use crate::source::Sources;
@@ -49,9 +49,7 @@ pub fn load(path: &Path, sets: &[String]) -> Result<Loaded, u8> {
 /// The program that a command is about: the named one, or the only one. What is wrong is drawn on standard error; the
 /// error is the exit status.
 pub fn program(loaded: &mut Loaded, name: Option<&str>) -> Result<Program, u8> {
-    for diagnostic in &loaded.checked.found {
-        show(diagnostic, &loaded.sources);
-    }
+    show_all(&loaded.checked.found, &loaded.sources);
     if loaded.checked.found.iter().any(|found| found.severity == Severity::Error) {
         return Err(WRONG);
     }
@@ -140,6 +138,18 @@ fn of_another_program(file: &Path, weights: &str, identity: &Identity) -> Result
         }
     }
     Ok(())
+}
+
+/// How many diagnostics of a file are drawn; a drawing reads the whole text. Of the others a line is shown for each place.
+const MOST_DRAWN: usize = 100;
+
+/// What was found in a file, on standard error.
+pub fn show_all(found: &[Diagnostic], sources: &Sources) {
+    let (drawn, listed) = found.split_at(found.len().min(MOST_DRAWN));
+    drawn.iter().for_each(|diagnostic| show(diagnostic, sources));
+    for diagnostic in listed {
+        let _ = write!(std::io::stderr(), "{}", harmless(&plain(diagnostic, sources)));
+    }
 }
 
 /// Draws a diagnostic on standard error.

@@ -77,7 +77,7 @@ fn has_long_line(sources: &Sources, span: Span) -> bool {
 }
 
 /// Without the text: one line a place.
-fn plain(diagnostic: &Diagnostic, sources: &Sources) -> String {
+pub fn plain(diagnostic: &Diagnostic, sources: &Sources) -> String {
     let severity = match diagnostic.severity {
         Severity::Error => "Error",
         Severity::Warning => "Warning",

@@ -7,27 +7,27 @@ mod draw;
 mod json;
 mod near;
 
-pub use draw::{draw, harmless};
+pub use draw::{draw, harmless, plain};
 pub use json::json;
 pub use near::nearest;
 
 use crate::source::Span;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Severity {
     Error,
     Warning,
 }
 
 /// A place that contributes to a diagnostic, and what it contributes.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Label {
     pub span: Span,
     pub text: String,
 }
 
 /// One mistake. The first label is where it is; the others say what it conflicts with.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Diagnostic {
     /// `E0203`; `mlx explain` knows each.
     pub code: &'static str,

@@ -5,7 +5,7 @@ use crate::check::terms::{Kind, Leaf, TermId, Terms};
 use crate::check::types::{Elem, IndexId, Type};
 use crate::ir::{DType, Graph, NodeId, Op, ScalarOp, Size};
 use crate::source::Span;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 pub(super) struct Lowering<'a> {
     pub terms: &'a Terms,
@@ -61,15 +61,13 @@ impl<'a> Lowering<'a> {
 
     /// The node of a term, and of everything that it reads.
     pub fn node(&mut self, root: TermId) -> NodeId {
-        let mut needed = Vec::new();
+        let mut needed = BTreeSet::new();
         let mut open = vec![root];
         while let Some(id) = open.pop() {
-            if !self.done.contains_key(&id) && !needed.contains(&id) {
-                needed.push(id);
+            if !self.done.contains_key(&id) && needed.insert(id) {
                 open.extend(self.terms.get(id).kind.operands());
             }
         }
-        needed.sort_unstable();
         for id in needed {
             let node = self.one(id);
             self.done.insert(id, node);

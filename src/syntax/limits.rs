@@ -50,6 +50,7 @@ fn too_deep(text: &str) -> Option<usize> {
                 }
                 1
             }
+            '-' if rest.starts_with("->") => 2,
             '-' | '^' | '!' => {
                 depth += 1;
                 *prefixes.last_mut()? += 1;

@@ -173,6 +173,8 @@ pub enum StatementKind {
     Report(Option<Name>, Expr),
     Predict(Name, Expr),
     Calibrate(Name, Expr, Name),
+    /// `check name = condition`.
+    Check(Name, Expr),
 }
 
 /// What stands left of `=` or `~`.

@@ -69,6 +69,7 @@ pub fn expressions(statement: &Statement, visit: &mut impl FnMut(&Expr)) {
         | StatementKind::Emit(_, value)
         | StatementKind::Report(_, value)
         | StatementKind::Predict(_, value)
+        | StatementKind::Check(_, value)
         | StatementKind::Calibrate(_, value, _) => expression(value, visit),
         StatementKind::Minimize(minimize) => {
             expression(&minimize.loss, visit);

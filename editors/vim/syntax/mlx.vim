@@ -4,7 +4,7 @@ if exists("b:current_syntax")
 endif
 
 syn iskeyword @,48-57,_,192-255
-syn keyword mlxStatement let param state out emit minimize report predict calibrate if then else and or not scan
+syn keyword mlxStatement let param state out emit minimize report predict calibrate check if then else and or not scan
 syn keyword mlxStatement using
 syn keyword mlxItem use fn layer model optimizer data train sweep
 syn keyword mlxPlace as except for from in names on over times where

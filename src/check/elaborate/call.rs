@@ -81,8 +81,10 @@ impl Elaborator<'_> {
             Value::Recipe(recipe) => self.apply_recipe(&recipe, given, site, span, scope),
             Value::Item(item) => match &item.kind {
                 ItemKind::Layer(layer) => self.call_layer(&item, layer, site, given, span, scope),
-                ItemKind::Fn(_) => {
+                ItemKind::Fn(function) => {
                     self.unnamed(site, "a function")?;
+                    let primitive = matches!(function.body, FnBody::Primitive);
+                    let given = if primitive { given } else { self.handed_in(given, scope)? };
                     self.apply_function(&item, given, span)
                 }
                 ItemKind::Optimizer(_) => {
@@ -93,6 +95,7 @@ impl Elaborator<'_> {
             },
             Value::Instance(recipe, path) => {
                 self.unnamed(site, "one that has its name")?;
+                let given = self.handed_in(given, scope)?;
                 self.apply_instance(&recipe, &path, given, span)
             }
             Value::List(_) => Err(self.later(Later::ListOfLayers, site.at)),

@@ -1,5 +1,6 @@
 //! A `data` block: the source, the split, and the columns made from the source's.
 
+use super::joins::has_rows;
 use super::{Elaborator, Out, Reported};
 use crate::check::later::Later;
 use crate::check::program::{self, Raw, RawKind};
@@ -113,6 +114,7 @@ impl Elaborator<'_> {
             | StatementKind::Minimize(_)
             | StatementKind::Report(..)
             | StatementKind::Predict(..)
+            | StatementKind::Check(..)
             | StatementKind::Calibrate(..) => {
                 let error =
                     Diagnostic::error("E0216", "this does not belong in a `data` block", statement.span, "here");
@@ -163,13 +165,16 @@ impl Elaborator<'_> {
 
     /// A column has a value for each row.
     fn column_value(&mut self, name: &Name, expr: &Expr, scope: &mut Scope) -> Out<TermId> {
+        let before = self.terms.count();
         let value = self.value(expr, scope)?;
         let term = self.tensor(value, expr.span)?;
         let ty = self.ty(term).clone();
-        if ty.axes.first().is_none_or(|axis| axis.size != Size::symbol(Self::rows())) {
+        let of_rows = |axis: &Axis| axis.size == Size::symbol(Self::rows());
+        if !ty.axes.first().is_some_and(of_rows) || ty.axes.iter().skip(1).any(|axis| has_rows(&axis.size)) {
             let message = format!("a column has a value for each row, [n, …], and `{}` is {ty}", name.text);
             return Err(self.error("E0219", message, expr.span, "this value"));
         }
+        self.no_leak(term, before)?;
         if let Some(data) = &mut self.data {
             data.columns.push(program::Column { name: name.text.clone(), value: term });
         }

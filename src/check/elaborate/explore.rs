@@ -58,6 +58,7 @@ impl Elaborator<'_> {
                 | StatementKind::Assign(..)
                 | StatementKind::Report(..)
                 | StatementKind::Predict(..)
+                | StatementKind::Check(..)
                 | StatementKind::Calibrate(..) => {}
             }
         }
@@ -94,6 +95,7 @@ impl Elaborator<'_> {
             | StatementKind::Minimize(_)
             | StatementKind::Report(..)
             | StatementKind::Predict(..)
+            | StatementKind::Check(..)
             | StatementKind::Calibrate(..) => {
                 let message = "this stands in the body of a layer or of a `train` block";
                 self.error("E0216", message, statement.span, "here it stands alone");

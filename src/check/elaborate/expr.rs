@@ -12,8 +12,15 @@ use crate::diagnostic::nearest;
 use crate::ir::Size;
 use crate::source::Span;
 use crate::syntax::tree::{Expr, ExprKind, ItemKind, Name};
-use std::collections::BTreeSet;
+use crate::syntax::walk;
+use std::collections::{BTreeSet, HashSet};
 use std::rc::Rc;
+
+/// So deep, what a `let` item reads is evaluated before it, one after another, and not inside of it.
+const LONG_CHAIN: usize = 100;
+
+/// How many mistakes of a program get a suggestion, for which every name is looked at.
+const MOST_ADVISED: usize = 200;
 
 impl Elaborator<'_> {
     pub(super) fn value(&mut self, expr: &Expr, scope: &mut Scope) -> Out<Value> {
@@ -120,7 +127,8 @@ impl Elaborator<'_> {
             return self.report(Later::Function.named(&name.text, name.span));
         }
         let known = scope.known().chain(self.library.names());
-        let near = nearest(&name.text, known).map(|near| format!("did you mean `{near}`?"));
+        let advised = self.found.len() < MOST_ADVISED;
+        let near = advised.then(|| nearest(&name.text, known)).flatten().map(|near| format!("did you mean `{near}`?"));
         let error = Diagnostic::error("E0201", format!("nothing is called `{}`", name.text), name.span, "unknown");
         self.report(Diagnostic { help: near, ..error })
     }
@@ -136,6 +144,11 @@ impl Elaborator<'_> {
         }
         let Some(item) = self.library.own(name) else { return Err(Reported) };
         let ItemKind::Let(declared) = &item.kind else { return Err(Reported) };
+        if self.depth > LONG_CHAIN {
+            for before in self.lets_before(name) {
+                let _ = self.file_let(&before);
+            }
+        }
         self.lets.insert(name.to_string(), None);
         let calls = std::mem::take(&mut self.calls);
         let given = self.overrides.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value.clone());
@@ -149,6 +162,31 @@ impl Elaborator<'_> {
         let value = value?;
         self.keep_setting(name, &value);
         Ok(Bound { value, ..bound })
+    }
+
+    /// The `let` items that one reads and that have no value yet, what they read themselves before them.
+    fn lets_before(&self, name: &str) -> Vec<String> {
+        let mut order = Vec::new();
+        let mut seen = HashSet::new();
+        let mut open = vec![(name.to_string(), false)];
+        while let Some((name, read)) = open.pop() {
+            if read {
+                order.push(name);
+                continue;
+            }
+            let Some(item) = self.library.own(&name).filter(|_| !self.lets.contains_key(&name)) else { continue };
+            let ItemKind::Let(declared) = &item.kind else { continue };
+            if seen.insert(name.clone()) {
+                open.push((name, true));
+                walk::expression(&declared.value, &mut |part| {
+                    if let ExprKind::Name(name) = &part.kind {
+                        open.push((name.text.clone(), false));
+                    }
+                });
+            }
+        }
+        order.pop();
+        order
     }
 
     fn keep_setting(&mut self, name: &str, value: &Value) {

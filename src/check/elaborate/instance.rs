@@ -23,6 +23,8 @@ impl Elaborator<'_> {
         span: Span,
         scope: &mut Scope,
     ) -> Out<Value> {
+        self.is_not_the_model(recipe, span, scope)?;
+        let given = self.handed_in(given, scope)?;
         let segment = site.name.map_or(&recipe.segment, |name| &name.text);
         let Some(path) = self.path_in(scope, segment) else {
             let message = "a `fn` has no parameters, so it makes no layers of its own";
@@ -46,6 +48,64 @@ impl Elaborator<'_> {
             Home::Body(path) => Some(joined(path, segment)),
             Home::Train => Some(segment.to_string()),
         }
+    }
+
+    /// A layer by its name alone is a recipe with every hyperparameter by default.
+    pub(super) fn unapplied(&mut self, value: Value, at: Span) -> Out<Value> {
+        match &value {
+            Value::Item(item) => match &item.kind {
+                ItemKind::Layer(layer) => Ok(Value::Recipe(self.recipe(item, layer, at, Vec::new(), at)?)),
+                _ => Ok(value),
+            },
+            _ => Ok(value),
+        }
+    }
+
+    /// Layers among inputs: a recipe becomes an instance where it is handed in, so that what gets it may apply it.
+    pub(super) fn handed_in(&mut self, given: Vec<Arg>, scope: &Scope) -> Out<Vec<Arg>> {
+        let mut all = Vec::new();
+        for arg in given {
+            let value = if matches!(scope.home, Home::None) { arg.value } else { self.unapplied(arg.value, arg.span)? };
+            let value = match value {
+                Value::Recipe(recipe) => match self.path_in(scope, &recipe.segment) {
+                    Some(path) => {
+                        self.is_not_the_model(&recipe, arg.span, scope)?;
+                        self.claim(&path, arg.span)?;
+                        Value::Instance(recipe, path)
+                    }
+                    None => Value::Recipe(recipe),
+                },
+                other => other,
+            };
+            all.push(Arg { value, ..arg });
+        }
+        Ok(all)
+    }
+
+    /// In a `train` block the net of the model's name is `model`. Applied by that name it would be a second one, trained unseen.
+    fn is_not_the_model(&mut self, recipe: &Recipe, span: Span, scope: &Scope) -> Out<()> {
+        let Home::Train = scope.home else { return Ok(()) };
+        let Some(Bound { value: Value::Instance(model, _), origin }) = scope.get("model") else { return Ok(()) };
+        let (Some(model), Some(own)) = (model.layer(), recipe.layer()) else { return Ok(()) };
+        if model.span != own.span {
+            return Ok(());
+        }
+        let net = &own.text;
+        let message = format!("`{net}` makes a second net here, whose parameters are not those of `model`");
+        let error = Diagnostic::error("E0223", message, span, "this net is a new one")
+            .label(origin.span, "this one is called `model`");
+        let help = format!("write `model(x)`; a second net is made by `let other = {net}` and applied by `other(x)`");
+        Err(self.report(error.help(help)))
+    }
+
+    /// Whether a `let` among the items is a layer, which has its name where a body applies it.
+    fn is_let_of_layer(&mut self, name: &str) -> bool {
+        let bound = self.file_let(name).ok();
+        bound.is_some_and(|bound| match bound.value {
+            Value::Recipe(_) => true,
+            Value::Item(item) => matches!(item.kind, ItemKind::Layer(_)),
+            _ => false,
+        })
     }
 
     /// Notes where the layer of a path is made. Two of one path would share their parameters unseen.
@@ -87,7 +147,12 @@ impl Elaborator<'_> {
             scope.home = Home::Body(path.to_string());
             this.name_uses(layer.name.span, &layer.hyper, &layer.body);
             this.bind_inputs(&layer.name, &layer.inputs, given, &mut scope)?;
-            let (value, at) = this.body(&layer.body, &mut scope, layer.name.span)?;
+            let (terms, calls) = (this.terms.count(), this.calls.len());
+            let result = this.body(&layer.body, &mut scope, layer.name.span);
+            if layer.is_model {
+                this.warn_of_joins(&result, terms, calls);
+            }
+            let (value, at) = result?;
             match &layer.result {
                 Some(ty) => this.check_result(value, at, ty, &mut scope),
                 None => Ok(value),
@@ -125,13 +190,7 @@ impl Elaborator<'_> {
             let message = format!("a layer is repeated between 0 and {MAX_CALLS} times, and this is {whole}");
             return Err(self.error("E0213", message, at, "here"));
         };
-        let of = match of {
-            Value::Item(item) => match &item.kind {
-                ItemKind::Layer(layer) => Value::Recipe(self.recipe(&item, layer, span, Vec::new(), span)?),
-                _ => Value::Item(item),
-            },
-            other => other,
-        };
+        let of = self.unapplied(of, span)?;
         let segment = match &of {
             Value::Recipe(recipe) => recipe.segment.clone(),
             _ => "repeat".to_string(),
@@ -163,10 +222,10 @@ impl Elaborator<'_> {
             let handed_in = hyper.iter().find(|param| param.name.text == name.text);
             let is_layer = match handed_in {
                 Some(param) => matches!(&param.ty, Some(Type { kind: TypeKind::Word(Word::Layer), .. })),
-                None => {
-                    let item = self.library.find_for(&name, self.sources, &mut self.found);
-                    item.is_some_and(|item| matches!(item.kind, ItemKind::Layer(_)))
-                }
+                None => match self.library.find_for(&name, self.sources, &mut self.found) {
+                    Some(item) if matches!(item.kind, ItemKind::Let(_)) => self.is_let_of_layer(&name.text),
+                    item => item.is_some_and(|item| matches!(item.kind, ItemKind::Layer(_))),
+                },
             };
             if is_layer {
                 let count = counts.entry(name.text.clone()).or_default();

@@ -13,7 +13,9 @@ impl Elaborator<'_> {
     pub(super) fn term(&mut self, kind: Kind, ty: Type, span: Span) -> TermId {
         let kept = self.kept(&kind, &ty, span);
         let kind = self.of_the_kept(kind, span);
-        self.terms.add(kind, Type { kept, ..ty }, span)
+        let term = self.terms.add(kind, Type { kept, ..ty }, span);
+        self.note_join(term);
+        term
     }
 
     /// The same term, of which only the elements remain for which a condition holds.

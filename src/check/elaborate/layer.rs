@@ -3,7 +3,7 @@
 use super::call::Arg;
 use super::{Elaborator, Out, Reported};
 use crate::check::later::Later;
-use crate::check::value::{Bound, Scope, Value};
+use crate::check::value::{Bound, Home, Scope, Value};
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
 use crate::syntax::tree::{self, Expr, FnBody, Function, Init, Item, ItemKind, Name, Statement, StatementKind, Target};
@@ -18,7 +18,10 @@ impl Elaborator<'_> {
             return two;
         }
         let given = self.assign(&function.name, &function.params, given, span)?;
-        self.inside(span, &function.name.text, |this| this.function_body(function, given, span))
+        let joins = self.joins.len();
+        let value = self.inside(span, &function.name.text, |this| this.function_body(function, given, span));
+        self.note_result(joins, span, &value);
+        value
     }
 
     fn function_body(&mut self, function: &Function, given: Vec<Option<Arg>>, span: Span) -> Out<Value> {
@@ -68,6 +71,7 @@ impl Elaborator<'_> {
                 StatementKind::Emit(..) => {
                     self.later(Later::Emit, statement.span);
                 }
+                StatementKind::Check(name, condition) => self.holds(name, condition, scope)?,
                 StatementKind::Assign(..)
                 | StatementKind::Minimize(_)
                 | StatementKind::Report(..)
@@ -116,6 +120,7 @@ impl Elaborator<'_> {
 
     fn named_value(&mut self, name: &Name, ty: Option<&tree::Type>, expr: &Expr, scope: &mut Scope) -> Out<Value> {
         let value = self.value(expr, scope)?;
+        let value = if matches!(scope.home, Home::None) { value } else { self.unapplied(value, expr.span)? };
         let value = match value {
             Value::Recipe(recipe) => match self.path_in(scope, &name.text) {
                 Some(path) => {

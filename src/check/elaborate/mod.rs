@@ -9,7 +9,9 @@
 //! | `layer` | bodies of layers and functions |
 //! | `instance`, `param` | layers with parameters; the parameters |
 //! | `index` | index notation |
+//! | `joins` | what joins rows: leaks in columns, predictions that depend on other rows |
 //! | `kept` | what a `where` keeps |
+//! | `holds` | what a `check` demands |
 //! | `primitive` | the functions whose rule is here |
 //! | `data` | columns |
 //! | `source` | where rows come from, and how they are split |
@@ -21,8 +23,10 @@ mod call;
 mod data;
 mod explore;
 mod expr;
+mod holds;
 mod index;
 mod instance;
+mod joins;
 mod kept;
 mod layer;
 mod operators;
@@ -71,7 +75,11 @@ pub struct Elaborator<'a> {
     /// Values that the command line gives to `let` items.
     overrides: &'a [(String, Value)],
     pub found: Vec<Diagnostic>,
+    /// What was reported: code, place and message.
+    told: HashSet<(&'static str, Option<Span>, String)>,
     terms: Terms,
+    /// The terms that join rows, ascending.
+    joins: Vec<joins::Join>,
     params: Vec<program::Param>,
     /// Parameters by path.
     param_of: HashMap<String, ParamId>,
@@ -114,7 +122,9 @@ impl<'a> Elaborator<'a> {
             library,
             overrides,
             found: Vec::new(),
+            told: HashSet::new(),
             terms: Terms::default(),
+            joins: Vec::new(),
             params: Vec::new(),
             param_of: HashMap::new(),
             made: HashMap::new(),
@@ -144,11 +154,8 @@ impl<'a> Elaborator<'a> {
             }
             self.lead_with_the_users_text(&mut diagnostic);
         }
-        let place = |diagnostic: &Diagnostic| diagnostic.labels.first().map(|label| label.span);
-        let known = |known: &Diagnostic| {
-            known.code == diagnostic.code && place(known) == place(&diagnostic) && known.message == diagnostic.message
-        };
-        if !self.found.iter().any(known) {
+        let place = diagnostic.labels.first().map(|label| label.span);
+        if self.told.insert((diagnostic.code, place, diagnostic.message.clone())) {
             self.found.push(diagnostic);
         }
         Reported

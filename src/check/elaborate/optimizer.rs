@@ -34,7 +34,20 @@ impl Elaborator<'_> {
             return Err(self.no_optimizer(value.noun(), expr.span));
         };
         let settings = self.settings(&optimizer.name, &optimizer.hyper, arguments, expr.span)?;
+        self.inside(expr.span, &optimizer.name.text, |this| this.settings_hold(optimizer, &settings))?;
         Ok(Rule { item: Rc::clone(item), settings, span: expr.span })
+    }
+
+    /// The checks at the head of the body speak of settings, which are known before there is a parameter.
+    fn settings_hold(&mut self, optimizer: &Optimizer, settings: &[(String, Bound)]) -> Out<()> {
+        let mut scope = Scope::default();
+        settings.iter().for_each(|(name, bound)| scope.insert(name, bound.clone()));
+        let mut all = Ok(());
+        for statement in &optimizer.body {
+            let StatementKind::Check(name, condition) = &statement.kind else { break };
+            all = all.and(self.holds(name, condition, &mut scope));
+        }
+        all
     }
 
     fn no_optimizer(&mut self, noun: &str, span: Span) -> Reported {
@@ -101,6 +114,7 @@ impl Elaborator<'_> {
                     }
                     scope.bind(name, Value::Tensor(term));
                 }
+                StatementKind::Check(name, condition) => self.holds(name, condition, &mut scope)?,
                 _ => {
                     let message = "this does not belong in an optimizer";
                     return Err(self.error("E0216", message, statement.span, "here"));

@@ -5,11 +5,14 @@ use super::{Elaborator, Out};
 use crate::check::program;
 use crate::check::shapes::with_origin;
 use crate::check::terms::{Leaf, ParamId, Start};
-use crate::check::types::Type;
+use crate::check::types::{Axis, Type};
 use crate::check::value::{Distribution, Scope, Value};
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
 use crate::syntax::tree::{self, Expr, ExprKind, Function, Init, ItemKind, Name, Target, TypeKind};
+
+/// The most elements of one parameter: 256 GiB of them.
+const MAX_ELEMENTS: i64 = 1 << 36;
 
 impl Elaborator<'_> {
     /// `param w: [d, units] ~ glorot_uniform`, `param b: [units] = 0`.
@@ -66,6 +69,7 @@ impl Elaborator<'_> {
             return Err(self.report(with_origin(error, open)));
         }
         let ty = Type::float(sizes);
+        self.is_of_some_size(&ty, name)?;
         if let Some(known) = self.param_of.get(&path) {
             return self.same_param(*known, ty, name.span);
         }
@@ -74,6 +78,25 @@ impl Elaborator<'_> {
         self.param_of.insert(path.clone(), id);
         self.params.push(program::Param { path, ty: ty.clone(), start, span: name.span });
         Ok(Value::Tensor(self.leaf(Leaf::Param(id), ty, name.span)))
+    }
+
+    /// A parameter has elements, and no more than any memory holds.
+    fn is_of_some_size(&mut self, ty: &Type, name: &Name) -> Out<()> {
+        let whole = |axis: &Axis| axis.size.settled().unwrap_or(0);
+        let count = ty.axes.iter().fold(1, |count: i64, axis| count.saturating_mul(whole(axis)));
+        let (axis, message) = match count {
+            0 => (ty.axes.iter().find(|axis| whole(axis) == 0), "a parameter has no elements"),
+            1..=MAX_ELEMENTS => return Ok(()),
+            _ => (ty.axes.iter().max_by_key(|axis| whole(axis)), "a parameter does not fit into any memory"),
+        };
+        let shown = format!("`{}` is {ty}", name.text);
+        Err(self.report(match axis.and_then(|axis| Some((axis, axis.origin.as_ref()?))) {
+            Some((axis, origin)) => {
+                let text = format!("{} {}", axis.size, origin.text);
+                Diagnostic::error("E0226", message, origin.span, text).label(name.span, shown)
+            }
+            None => Diagnostic::error("E0226", message, name.span, shown),
+        }))
     }
 
     /// The parameter that is there already: an instance that is used again must ask for the same shape.

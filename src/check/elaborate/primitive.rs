@@ -7,6 +7,7 @@ use crate::check::number::Number;
 use crate::check::terms::{Kind, TermId};
 use crate::check::types::{Axis, Elem, Type};
 use crate::check::value::{Distribution, Scope, Value};
+use crate::diagnostic::Diagnostic;
 use crate::ir::{Draw, Reduce, ScalarOp, Size};
 use crate::source::Span;
 use crate::syntax::tree::Param;
@@ -162,6 +163,17 @@ impl Elaborator<'_> {
                     _ => Err(Reported),
                 };
                 match (number(0), number(1)) {
+                    (Ok(first), Ok(second)) if draw == Draw::Uniform && first > second => {
+                        let message = format!("the bounds of `uniform` are reversed: {first} is above {second}");
+                        let error = Diagnostic::error("E0225", message, span, "these bounds");
+                        Err(self
+                            .report(error.help(format!("write the lower bound first: `uniform({second}, {first})`"))))
+                    }
+                    (Ok(_), Ok(second)) if draw == Draw::Normal && second < 0.0 => {
+                        let message = format!("a standard deviation is not below 0, and this is {second}");
+                        let error = Diagnostic::error("E0225", message, span, "the second number of `normal`");
+                        Err(self.report(error.help("`normal` takes a mean and a standard deviation: `normal(0, 1)`")))
+                    }
                     (Ok(first), Ok(second)) => Ok(Value::Distribution(Distribution { draw, first, second })),
                     _ => Err(self.later(Later::OpenDistribution, span)),
                 }

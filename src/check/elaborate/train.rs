@@ -66,6 +66,7 @@ impl Elaborator<'_> {
                         predictions.push(Report { name: name.text.clone(), value });
                     }
                 }
+                StatementKind::Check(name, condition) => drop(self.holds(name, condition, &mut scope)),
                 StatementKind::Calibrate(..) => {
                     self.later(Later::Calibrate, statement.span);
                 }
@@ -138,6 +139,7 @@ impl Elaborator<'_> {
     pub(super) fn train_scope(&mut self, block: &Block) -> Scope {
         let mut scope = Scope::default();
         scope.home = Home::Train;
+        self.name_uses(block.word, &[], &block.body);
         (self.data, self.blind) = (None, false);
         let find = |name: &str| block.body.iter().find_map(|statement| setting(statement, name));
         match find("data") {
@@ -155,7 +157,9 @@ impl Elaborator<'_> {
             let bound = self.bound(Value::Tensor(leaf), block.word);
             scope.insert(name, bound);
         }
-        let model = match find("model") {
+        let model = find("model");
+        let at = model.map_or(block.word, |expr| expr.span);
+        let model = match model {
             Some(expr) => self.model(expr, &mut scope).unwrap_or(Value::Wrong),
             None => {
                 let error = Diagnostic::error("E0216", "no model is named", block.word, "in this `train` block");
@@ -163,7 +167,7 @@ impl Elaborator<'_> {
                 Value::Wrong
             }
         };
-        let bound = self.bound(model, block.word);
+        let bound = self.bound(model, at);
         scope.insert("model", bound);
         scope
     }
@@ -202,15 +206,9 @@ impl Elaborator<'_> {
 
     /// The instance without a prefix that `model` names.
     fn model(&mut self, expr: &Expr, scope: &mut Scope) -> Out<Value> {
-        match self.value(expr, scope)? {
+        let value = self.value(expr, scope)?;
+        match self.unapplied(value, expr.span)? {
             Value::Recipe(recipe) => Ok(Value::Instance(recipe, String::new())),
-            Value::Item(item) => match &item.kind {
-                ItemKind::Layer(layer) => {
-                    let recipe = self.recipe(&item, layer, expr.span, Vec::new(), expr.span)?;
-                    Ok(Value::Instance(recipe, String::new()))
-                }
-                _ => Err(self.error("E0211", "`model` names a model", expr.span, "this is none")),
-            },
             _ => Err(self.error("E0211", "`model` names a model", expr.span, "this is none")),
         }
     }

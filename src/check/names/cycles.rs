@@ -15,14 +15,17 @@ pub struct Edge {
 /// One diagnostic a cycle, at its first item.
 pub fn check(file: &File, edges: &[Edge]) -> Vec<Diagnostic> {
     let counts = |at: usize| file.items.get(at).is_some_and(may_not_repeat);
-    let edges: Vec<Edge> = edges.iter().copied().filter(|edge| counts(edge.from) && counts(edge.to)).collect();
+    let edges = edges.iter().copied().filter(|edge| counts(edge.from) && counts(edge.to));
+    let edges = of_cycles(edges.collect(), file.items.len());
+    let mut from: Vec<Vec<Edge>> = vec![Vec::new(); file.items.len()];
+    edges.iter().for_each(|edge| from[edge.from].push(*edge));
     let mut told = vec![false; file.items.len()];
     let mut found = Vec::new();
     for start in 0..file.items.len() {
-        if told[start] {
+        if told[start] || from[start].is_empty() {
             continue;
         }
-        let cycle = cycle_from(start, &edges, file.items.len());
+        let cycle = cycle_from(start, &from);
         cycle.iter().for_each(|edge| told[edge.from] = true);
         found.extend(diagnostic(file, &cycle));
     }
@@ -41,12 +44,32 @@ fn may_not_repeat(item: &Item) -> bool {
     }
 }
 
-/// The fewest reads that lead from an item back to itself; none where nothing does.
-fn cycle_from(start: usize, edges: &[Edge], items: usize) -> Vec<Edge> {
-    let mut reached_by: Vec<Option<Edge>> = vec![None; items];
+/// Without the items that no cycle goes through because they need nothing that is left, one after another.
+fn of_cycles(edges: Vec<Edge>, items: usize) -> Vec<Edge> {
+    let mut needs = vec![0; items];
+    let mut needed_by: Vec<Vec<usize>> = vec![Vec::new(); items];
+    for edge in &edges {
+        needs[edge.from] += 1;
+        needed_by[edge.to].push(edge.from);
+    }
+    let mut open: Vec<usize> = (0..items).filter(|at| needs[*at] == 0).collect();
+    while let Some(at) = open.pop() {
+        for other in &needed_by[at] {
+            needs[*other] -= 1;
+            if needs[*other] == 0 {
+                open.push(*other);
+            }
+        }
+    }
+    edges.into_iter().filter(|edge| needs[edge.from] > 0 && needs[edge.to] > 0).collect()
+}
+
+/// The fewest reads that lead from an item back to itself; none where nothing does. Of each item, its own reads.
+fn cycle_from(start: usize, from: &[Vec<Edge>]) -> Vec<Edge> {
+    let mut reached_by: Vec<Option<Edge>> = vec![None; from.len()];
     let mut queue = std::collections::VecDeque::from([start]);
     while let Some(at) = queue.pop_front() {
-        for edge in edges.iter().filter(|edge| edge.from == at) {
+        for edge in &from[at] {
             if reached_by[edge.to].is_none() {
                 reached_by[edge.to] = Some(*edge);
                 queue.push_back(edge.to);

@@ -4,6 +4,7 @@
 
 mod cycles;
 mod expression;
+mod locals;
 mod scope;
 mod twice;
 mod unknown;
@@ -14,7 +15,9 @@ use crate::syntax::tree::{
     Data, File, FnBody, Function, Init, Item, ItemKind, Layer, Optimizer, Param, Statement, StatementKind, Target, Type,
 };
 use cycles::Edge;
+use locals::Locals;
 use scope::{bound, read_names, value_of, words};
+use std::collections::HashMap;
 
 /// What `data` may call besides functions.
 const OF_DATA: [&str; 2] = ["csv", "holdout"];
@@ -25,10 +28,19 @@ const OF_TRAINING: [&str; 6] = ["model", "step", "steps", "epoch", "epochs", "n"
 
 /// Everything about names that one file shows; `stdlib` holds the names that the standard library declares.
 pub fn check(file: &File, stdlib: &[&str]) -> Vec<Diagnostic> {
+    let mut items = HashMap::new();
+    for (at, item) in file.items.iter().enumerate() {
+        if let Some(name) = item.kind.name() {
+            items.entry(name.text.as_str()).or_insert(at);
+        }
+    }
     let mut pass = Pass {
         file,
+        items,
+        // What another file declares is not looked up yet.
+        uses: file.items.iter().any(|item| matches!(item.kind, ItemKind::Use(_))),
         stdlib,
-        locals: Vec::new(),
+        locals: Locals::default(),
         body: &[],
         columns: false,
         item: 0,
@@ -47,9 +59,12 @@ pub fn check(file: &File, stdlib: &[&str]) -> Vec<Diagnostic> {
 
 struct Pass<'a> {
     file: &'a File,
+    /// The items by name, the first of each.
+    items: HashMap<&'a str, usize>,
+    uses: bool,
     stdlib: &'a [&'a str],
     /// The names that stand before an expression, innermost last.
-    locals: Vec<String>,
+    locals: Locals,
     /// The statements around an expression, for what is declared too late.
     body: &'a [Statement],
     /// A bare name may be a column, which only the file of data knows.
@@ -162,6 +177,7 @@ impl<'a> Pass<'a> {
             | StatementKind::Emit(_, value)
             | StatementKind::Report(_, value)
             | StatementKind::Predict(_, value)
+            | StatementKind::Check(_, value)
             | StatementKind::Calibrate(_, value, _) => self.expr(value),
             StatementKind::Minimize(minimize) => {
                 self.expr(&minimize.loss);

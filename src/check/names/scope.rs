@@ -42,6 +42,7 @@ pub fn declared(statement: &Statement, assigns: bool) -> Vec<String> {
         | StatementKind::Minimize(_)
         | StatementKind::Report(..)
         | StatementKind::Predict(..)
+        | StatementKind::Check(..)
         | StatementKind::Calibrate(..) => {}
     }
     parts::expressions(statement, &mut |expr| {

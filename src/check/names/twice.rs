@@ -69,6 +69,7 @@ fn declared(statement: &Statement) -> &[Name] {
         | StatementKind::Minimize(_)
         | StatementKind::Report(..)
         | StatementKind::Predict(..)
+        | StatementKind::Check(..)
         | StatementKind::Calibrate(..) => &[],
     }
 }
@@ -84,6 +85,7 @@ fn assigned(statement: &Statement) -> &[Name] {
         | StatementKind::Minimize(_)
         | StatementKind::Report(..)
         | StatementKind::Predict(..)
+        | StatementKind::Check(..)
         | StatementKind::Calibrate(..) => &[],
     }
 }

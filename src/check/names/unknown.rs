@@ -7,6 +7,9 @@ use crate::diagnostic::Diagnostic;
 use crate::diagnostic::nearest;
 use crate::syntax::tree::Name;
 
+/// How many mistakes of a file get a suggestion, for which every name is looked at.
+const MOST_ADVISED: usize = 200;
+
 impl Pass<'_> {
     pub fn unknown(&self, name: &Name) -> Diagnostic {
         if FUNCTIONS.contains(&name.text.as_str()) {
@@ -14,17 +17,20 @@ impl Pass<'_> {
         }
         let error = Diagnostic::error("E0201", format!("nothing is called `{}`", name.text), name.span, "unknown");
         if let Some(state) = name.text.strip_suffix('\'')
-            && self.locals.iter().any(|known| known == state)
+            && self.locals.contains(state)
         {
             return error.help(format!("`'` is the next value of a `state`, and `{state}` is none"));
+        }
+        // Of so many, no one reads all.
+        if self.found.len() >= MOST_ADVISED {
+            return error;
         }
         let below = self.body.iter().find(|statement| declared(statement, false).contains(&name.text));
         if let Some(below) = below.filter(|below| below.span.start > name.span.start) {
             return error.label(below.span, "declared here, too late").help("move the declaration up");
         }
         let items = self.file.items.iter().filter_map(|item| item.kind.name()).map(|name| name.text.as_str());
-        let locals = self.locals.iter().map(String::as_str);
-        match nearest(&name.text, locals.chain(items).chain(self.stdlib.iter().copied())) {
+        match nearest(&name.text, self.locals.iter().chain(items).chain(self.stdlib.iter().copied())) {
             Some(near) => error.help(format!("did you mean `{near}`?")),
             None => error,
         }

@@ -49,6 +49,12 @@ pub fn add(diagnostic: Diagnostic, text: &str, start: usize, place: usize, expec
             let open = Span::new(span.source, start + open, start + open + 1);
             diagnostic.label(open, format!("this `{bracket}` is still open"))
         };
+        if let Some(at) = hidden_in_a_comment(&text[start + open..place], closing(bracket)) {
+            let comment = Span::new(span.source, start + open + at, start + open + at + 2);
+            return marked(diagnostic)
+                .label(comment, format!("`//` begins a comment, which hides the `{}`", closing(bracket)))
+                .help("a whole quotient is `floor(a / b)`");
+        }
         if cannot_be_inside(bracket, token) {
             return marked(diagnostic).help(format!("close it with `{}`", closing(bracket)));
         }
@@ -150,6 +156,25 @@ fn cannot_be_inside(bracket: &str, token: &str) -> bool {
         "=" => bracket == "[",
         word => ITEMS.contains(&word) || STATEMENTS.contains(&word),
     }
+}
+
+/// Where a comment starts that closes a bracket which is open before it: `dense(width // 2)`.
+fn hidden_in_a_comment(text: &str, closing: &str) -> Option<usize> {
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        if let Some(at) = line.find("//")
+            && !line[..at].contains('"')
+        {
+            let comment = &line[at..];
+            let opens = comment.matches(if closing == ")" { '(' } else { '[' }).count();
+            let behind = line[..at].trim_end().ends_with(|c: char| c.is_alphanumeric() || ")]_'".contains(c));
+            if behind && comment.matches(closing).count() > opens {
+                return Some(start + at);
+            }
+        }
+        start += line.len();
+    }
+    None
 }
 
 fn closing(bracket: &str) -> &'static str {

@@ -61,7 +61,7 @@ struct Driver<'t> {
 const ITEMS: [&str; 9] = ["use", "let", "fn", "layer", "model", "optimizer", "data", "train", "sweep"];
 
 /// The words that start a statement and nothing else.
-const STATEMENTS: [&str; 8] = ["param", "state", "out", "emit", "minimize", "report", "predict", "calibrate"];
+const STATEMENTS: [&str; 9] = ["param", "state", "out", "emit", "minimize", "report", "predict", "calibrate", "check"];
 
 impl<'t> Driver<'t> {
     fn items(&mut self) -> Vec<Item> {

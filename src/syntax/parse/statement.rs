@@ -100,12 +100,16 @@ impl Builder {
                 let name = self.named(&mut parts);
                 StatementKind::Report(name, self.expr(take(&mut parts)))
             }
-            Rule::emit | Rule::predict => {
+            Rule::emit | Rule::predict | Rule::check => {
                 take(&mut parts);
                 let name = self.name(take(&mut parts));
                 take(&mut parts);
                 let value = self.expr(take(&mut parts));
-                if rule == Rule::emit { StatementKind::Emit(name, value) } else { StatementKind::Predict(name, value) }
+                match rule {
+                    Rule::emit => StatementKind::Emit(name, value),
+                    Rule::predict => StatementKind::Predict(name, value),
+                    _ => StatementKind::Check(name, value),
+                }
             }
             _ => {
                 take(&mut parts);

@@ -1,0 +1,63 @@
+//! `check name = condition`: what is settled is held to it before the run.
+
+use super::{Elaborator, Out, Reported};
+use crate::check::later::Later;
+use crate::check::types::Elem;
+use crate::check::value::{Bound, Scope, Value};
+use crate::diagnostic::Diagnostic;
+use crate::syntax::tree::{Expr, ExprKind, Name};
+use crate::syntax::walk;
+
+impl Elaborator<'_> {
+    pub(super) fn holds(&mut self, name: &Name, condition: &Expr, scope: &mut Scope) -> Out<()> {
+        match self.value(condition, scope)? {
+            Value::Truth(true) => Ok(()),
+            Value::Truth(false) => Err(self.does_not_hold(name, condition, scope)),
+            Value::Tensor(term) if matches!(self.ty(term).elem, Elem::Bool) => {
+                // A schedule is known in a run alone: the library demands only what it can see.
+                let library = self.library.is_stdlib(condition.span.source);
+                if library { Ok(()) } else { Err(self.later(Later::OpenCheck, condition.span)) }
+            }
+            other => {
+                let error = Diagnostic::error("E0211", "a check is true or false", condition.span, other.noun());
+                Err(self.report(error.help(format!("write a comparison: `check {} = a > 0`", name.text))))
+            }
+        }
+    }
+
+    fn does_not_hold(&mut self, name: &Name, condition: &Expr, scope: &Scope) -> Reported {
+        let mut read: Vec<(String, Bound)> = Vec::new();
+        walk::expression(condition, &mut |part| {
+            if let ExprKind::Name(name) = &part.kind
+                && let Some(bound) = scope.get(&name.text)
+                && !read.iter().any(|(known, _)| *known == name.text)
+            {
+                read.push((name.text.clone(), bound.clone()));
+            }
+        });
+        let is = |(name, bound): &(String, Bound)| match &bound.value {
+            Value::Number(number) => Some((format!("`{name}` is {number}"), bound.origin.span)),
+            Value::Truth(truth) => Some((format!("`{name}` is {truth}"), bound.origin.span)),
+            Value::Text(text) => Some((format!("`{name}` is \"{text}\""), bound.origin.span)),
+            _ => None,
+        };
+        let values: Vec<_> = read.iter().filter_map(is).collect();
+        let shown = self.sources.text(condition.span).split_whitespace().collect::<Vec<_>>().join(" ");
+        let wanted = match self.calls.last() {
+            Some((_, owner)) => format!("`{owner}` needs `{shown}`"),
+            None => format!("`{shown}` does not hold"),
+        };
+        let told: Vec<&str> = values.iter().map(|(text, _)| text.as_str()).collect();
+        let message = if told.is_empty() { wanted } else { format!("{wanted}, and {}", told.join(" and ")) };
+        let demanded = format!("`{}` is demanded here", name.text);
+        let error = match values.split_first() {
+            None => Diagnostic::error("E0225", message, condition.span, demanded),
+            Some(((text, span), more)) => {
+                let error = Diagnostic::error("E0225", message, *span, text);
+                let more = more.iter().filter(|(_, other)| other != span);
+                more.fold(error, |error, (text, span)| error.label(*span, text)).label(condition.span, demanded)
+            }
+        };
+        self.report(error)
+    }
+}
