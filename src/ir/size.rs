@@ -7,11 +7,19 @@ use std::sync::Arc;
 
 /// A size that is known only when a run starts: the rows of a batch.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Symbol(Arc<str>);
+pub struct Symbol {
+    name: Arc<str>,
+    open: bool,
+}
 
 impl Symbol {
     pub fn new(name: &str) -> Symbol {
-        Symbol(name.into())
+        Symbol { name: name.into(), open: false }
+    }
+
+    /// A number that a use decides, in a definition that is checked without one.
+    pub fn open(name: &str) -> Symbol {
+        Symbol { name: name.into(), open: true }
     }
 }
 
@@ -35,6 +43,16 @@ impl Size {
             1 => self.terms.get(&Vec::new()).copied(),
             _ => None,
         }
+    }
+
+    /// Whether a use decides it.
+    pub fn is_open(&self) -> bool {
+        self.terms.keys().flatten().any(|symbol| symbol.open)
+    }
+
+    /// Whether two sizes are one, or a use may make them so.
+    pub fn agrees(&self, other: &Size) -> bool {
+        self == other || self.is_open() || other.is_open()
     }
 
     pub fn plus(&self, other: &Size) -> Size {
@@ -105,7 +123,7 @@ impl From<i64> for Size {
 
 impl fmt::Display for Symbol {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.name)
     }
 }
 

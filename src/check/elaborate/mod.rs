@@ -16,7 +16,9 @@
 //! | `train` | what is minimized, reported, and for how long |
 //! | `optimizer` | the recurrence of an optimizer, for each parameter |
 //! | `explore` | a statement of a session |
+//! | `alone`, `open` | definitions without a use; what a use decides |
 
+mod alone;
 mod call;
 mod data;
 mod explore;
@@ -25,6 +27,7 @@ mod index;
 mod instance;
 mod kept;
 mod layer;
+mod open;
 mod operators;
 mod optimizer;
 mod param;
@@ -87,7 +90,7 @@ pub struct Elaborator<'a> {
     open: Option<data::Open>,
     /// Columns in which something is wrong.
     wrong_columns: Vec<Name>,
-    /// Whether the columns are not known, so that any name may be one.
+    /// Whether columns or other files are not known, so that any name may be theirs.
     blind: bool,
     /// `let` items by name; `None` while one is being evaluated.
     lets: HashMap<String, Option<Bound>>,
@@ -99,6 +102,10 @@ pub struct Elaborator<'a> {
     too_deep: bool,
     /// How many calls were entered so far.
     entered: usize,
+    /// The definitions that were entered, by the places of their names.
+    pub reached: HashSet<Span>,
+    /// While a definition is checked alone.
+    alone: Option<open::Alone>,
 }
 
 impl<'a> Elaborator<'a> {
@@ -131,6 +138,8 @@ impl<'a> Elaborator<'a> {
             depth: 0,
             too_deep: false,
             entered: 0,
+            reached: HashSet::new(),
+            alone: None,
         }
     }
 

@@ -93,6 +93,9 @@ impl Elaborator<'_> {
             return Err(self.error("E0216", "only the standard library has functions without a body", span, "here"));
         };
         let value = |at: usize| params.get(at).and_then(|param| scope.get(&param.name.text)).map(|b| b.value.clone());
+        if params.iter().enumerate().any(|(at, _)| matches!(value(at), Some(Value::Wrong))) {
+            return Err(Reported);
+        }
         let tensor = |at: usize| match value(at) {
             Some(Value::Tensor(term)) => Ok(term),
             _ => Err(Reported),
@@ -171,6 +174,7 @@ impl Elaborator<'_> {
                 };
                 match (number(0), number(1)) {
                     (Ok(first), Ok(second)) => Ok(Value::Distribution(Distribution { draw, first, second })),
+                    _ if [0, 1].into_iter().filter_map(value).any(|value| self.may_settle(&value)) => Err(Reported),
                     _ => Err(self.later(Later::OpenDistribution, span)),
                 }
             }
