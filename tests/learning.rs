@@ -18,6 +18,7 @@ pub fn trials() -> Vec<Trial> {
         trial("learning::many_rows_are_prepared_and_evaluated_in_parts", many_rows),
         trial("learning::batches_see_every_row_once_an_epoch", batches_see_every_row),
         trial("learning::a_batch_of_all_rows_is_the_full_batch", a_batch_of_all_rows),
+        trial("learning::slopes_at_kinks_and_past_branches", slopes),
         trial("learning::an_instance_that_is_used_twice_has_one_set_of_parameters", tied_instances),
     ];
     let recorded = recorded();
@@ -196,6 +197,44 @@ fn tied_instances() {
         summary["tensors"].as_array().expect("a list").iter().filter_map(|t| t["path"].as_str()).collect();
     assert_eq!(paths, ["w", "f.w", "f.b"], "in the order of the text");
     assert_eq!(summary["parameters"], 8);
+}
+
+/// One step of descent at rate 1 shows the slope of a loss by its one parameter `w`, with a column `x` beside it.
+fn slope(loss: &str, w: f64, x: f64) -> f64 {
+    let folder = tempfile::tempdir().expect("a folder");
+    let program = format!(
+        "data d = csv(\"d.csv\") {{\n    x = x\n    split = holdout(train = 100%)\n}}\n\
+         train {{\n    data = d\n    model = Net\n    minimize mean(model(x)) using sgd(lr = 1)\n    steps = 1\n}}\n\
+         model Net(x: [n]) -> [n] {{\n    param w: [] = {w}\n    out {loss}\n}}\n"
+    );
+    fs::write(folder.path().join("net.mlx"), program).expect("written");
+    fs::write(folder.path().join("d.csv"), format!("x\n{x}\n")).expect("written");
+    train(folder.path(), Path::new("net.mlx"), &[]);
+    let bytes = fs::read(folder.path().join("run/last.safetensors")).expect("weights");
+    let after = weights::from_bytes("last", &bytes, None).expect("weights").tensors["w"].values[0];
+    w - f64::from(after)
+}
+
+/// Derivatives as PyTorch has them, in f64.
+fn slopes() {
+    let near = |loss: &str, w: f64, x: f64, expected: f64| {
+        let found = slope(loss, w, x);
+        assert!((found - expected).abs() <= 1e-6 * (1.0 + expected.abs()), "{loss}: {found}, not {expected}");
+    };
+    near("elu(w * x)", 0.0, 1.0, 1.0);
+    near("elu(w * x, alpha = 2)", 0.0, 1.0, 2.0);
+    near("elu(w * x)", 200.0, 1.0, 1.0);
+    near("softplus(w * x)", 0.0, 1.0, 0.5);
+    near("sigmoid(w * x)", 0.0, 1.0, 0.25);
+    near("softplus(w * x)", 200.0, 1.0, 1.0);
+    near("sigmoid(w * x)", -200.0, 1.0, 0.0);
+    near("expm1(w * x)", 0.0, 1.0, 1.0);
+    near("log1p(w * x)", 0.5, 1.0, 1.0 / 1.5);
+    // What is not chosen has no say, whatever it is made with.
+    for f in ["tanh", "sin", "cos", "erf", "sigmoid", "softplus", "elu", "gelu", "silu"] {
+        near(&format!("if x > 0 then {f}(w * log(x)) else w * x"), 0.5, -2.0, -2.0);
+        near(&format!("if x > 0 then {f}(sqrt(x) / w) else w * x"), 0.5, -2.0, -2.0);
+    }
 }
 
 /// 37 rows, so that no share divides them; wide enough that threads share loops and products.

@@ -1,9 +1,10 @@
 //! Gradients: graph to graph, by one table of rules that is closed under itself, so that a gradient has gradients too.
 
 mod rules;
+mod scalar;
 mod structure;
 
-use crate::ir::{Binary, DType, Graph, NodeId};
+use crate::ir::{DType, Graph, NodeId, ScalarOp};
 use std::collections::HashMap;
 
 pub use rules::contributions;
@@ -36,7 +37,7 @@ pub fn gradient_by(graph: &mut Graph, of: NodeId, by: &[NodeId], rule: Rule) -> 
         for (input, part) in inputs.into_iter().zip(rule(graph, id, gradient)) {
             let Some(part) = part.filter(|_| reaches[&input]) else { continue };
             let sum = match gradients.get(&input) {
-                Some(other) => graph.binary(Binary::Add, *other, part),
+                Some(other) => graph.binary(ScalarOp::Add, *other, part),
                 None => part,
             };
             gradients.insert(input, sum);

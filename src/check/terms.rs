@@ -2,7 +2,7 @@
 //! the rows of a batch stay symbolic. Terms have no cycles, and a `let` that is read twice is one term.
 
 use super::types::{Axis, IndexId, Type};
-use crate::ir::{Binary, Compare, Draw, Reduce, Size, Unary};
+use crate::ir::{Draw, Reduce, ScalarOp, Size};
 use crate::source::Span;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -31,17 +31,7 @@ pub enum Kind {
     Leaf(Leaf),
     /// The same elements as another kind.
     Cast(TermId),
-    Unary(Unary, TermId),
-    Binary(Binary, TermId, TermId),
-    Compare(Compare, TermId, TermId),
-    And(TermId, TermId),
-    Or(TermId, TermId),
-    Not(TermId),
-    Choose {
-        condition: TermId,
-        yes: TermId,
-        no: TermId,
-    },
+    Scalar(ScalarOp, Vec<TermId>),
     /// `a @ b`: the last axis of `a` with the last but one (or the only one) of `b`.
     Product(TermId, TermId),
     /// Over all axes of the operand; indices that it runs along stay.
@@ -150,21 +140,13 @@ impl Kind {
         match self {
             Kind::Number(_) | Kind::Truth(_) | Kind::Size(_) | Kind::Index(_) | Kind::Leaf(_) => Vec::new(),
             Kind::Cast(a)
-            | Kind::Unary(_, a)
-            | Kind::Not(a)
             | Kind::Fold(_, a)
             | Kind::ArgMax(a)
             | Kind::Constant(a)
             | Kind::Read(a, _)
             | Kind::Spread(a, _) => vec![*a],
-            Kind::Binary(_, a, b)
-            | Kind::Compare(_, a, b)
-            | Kind::And(a, b)
-            | Kind::Or(a, b)
-            | Kind::Product(a, b)
-            | Kind::Pick(a, b) => vec![*a, *b],
-            Kind::Choose { condition, yes, no } => vec![*condition, *yes, *no],
-            Kind::Stack(all) => all.clone(),
+            Kind::Product(a, b) | Kind::Pick(a, b) => vec![*a, *b],
+            Kind::Scalar(_, all) | Kind::Stack(all) => all.clone(),
         }
     }
 }

@@ -30,15 +30,7 @@ pub fn flops(graph: &Graph, roots: &[NodeId]) -> u64 {
             | Op::Concat(_)
             | Op::Gather { .. }
             | Op::StopGradient => 0,
-            Op::Random { .. }
-            | Op::Unary(_)
-            | Op::Binary(_)
-            | Op::Compare(_)
-            | Op::And
-            | Op::Or
-            | Op::Not
-            | Op::Select
-            | Op::Cast(_) => made,
+            Op::Random { .. } | Op::Scalar(_) => made,
             Op::Reduce(..)
             | Op::ArgMax(_)
             | Op::CumSum { .. }

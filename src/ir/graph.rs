@@ -4,7 +4,7 @@
 //! after everything that builds or changes a graph.
 
 use super::op::{DType, Draw, Number, Op, Reduce};
-use super::scalar::{Binary, Compare, Unary};
+use super::scalar::ScalarOp;
 use super::shape::{Shaped, rule};
 use super::size::{Size, Symbol};
 use std::collections::HashMap;
@@ -122,25 +122,21 @@ impl Graph {
         self.add(Op::Random { draw, path, shape, rows }, vec![counters])
     }
 
-    pub fn unary(&mut self, unary: Unary, a: NodeId) -> NodeId {
-        self.add(Op::Unary(unary), vec![a])
+    pub fn unary(&mut self, op: ScalarOp, a: NodeId) -> NodeId {
+        self.add(Op::Scalar(op), vec![a])
     }
 
-    pub fn binary(&mut self, binary: Binary, a: NodeId, b: NodeId) -> NodeId {
-        self.add(Op::Binary(binary), vec![a, b])
-    }
-
-    pub fn compare(&mut self, compare: Compare, a: NodeId, b: NodeId) -> NodeId {
-        self.add(Op::Compare(compare), vec![a, b])
+    pub fn binary(&mut self, op: ScalarOp, a: NodeId, b: NodeId) -> NodeId {
+        self.add(Op::Scalar(op), vec![a, b])
     }
 
     pub fn select(&mut self, condition: NodeId, yes: NodeId, no: NodeId) -> NodeId {
-        self.add(Op::Select, vec![condition, yes, no])
+        self.add(Op::Scalar(ScalarOp::Select), vec![condition, yes, no])
     }
 
     /// The same elements as another kind; itself where it is of that kind.
     pub fn cast(&mut self, dtype: DType, a: NodeId) -> NodeId {
-        if self.dtype(a) == dtype { a } else { self.add(Op::Cast(dtype), vec![a]) }
+        if self.dtype(a) == dtype { a } else { self.unary(ScalarOp::Cast(dtype), a) }
     }
 
     /// Over the given axes, in any order; none of them is the operand itself.
@@ -192,7 +188,7 @@ impl fmt::Display for Shaped {
     }
 }
 
-/// A node a line: `%4 = Binary(Add) %2 %3 : float[n, 10]`.
+/// A node a line: `%4 = Add %2 %3 : float[n, 10]`.
 impl fmt::Display for Graph {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (id, node) in self.nodes() {

@@ -3,7 +3,7 @@
 //! | file | what |
 //! |---|---|
 //! | `size` | sizes of axes: polynomials over symbols |
-//! | `op`, `scalar` | the operations; those of numbers with their values |
+//! | `op`, `scalar` | the operations; scalar ones with their values |
 //! | `shape` | the shape rule of every operation |
 //! | `graph` | nodes, building, verifying, settling, printing |
 //! | `cost` | how many operations a graph takes |
@@ -20,6 +20,6 @@ mod size;
 pub use cost::{count, flops, held, largest};
 pub use graph::{Graph, Node, NodeId};
 pub use op::{DType, Draw, Number, Op, Reduce};
-pub use scalar::{Binary, Compare, Unary};
+pub use scalar::ScalarOp;
 pub use shape::{Shaped, elements, rule};
 pub use size::{Size, Symbol};

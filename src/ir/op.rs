@@ -1,6 +1,6 @@
 //! The primitive operations. Everything that the language has is made of these.
 
-use super::scalar::{Binary, Compare, Unary};
+use super::scalar::ScalarOp;
 use super::size::Size;
 use std::fmt;
 
@@ -93,15 +93,7 @@ pub enum Op {
     },
 
     // Element by element, of equal shapes.
-    Unary(Unary),
-    Binary(Binary),
-    Compare(Compare),
-    And,
-    Or,
-    Not,
-    /// (condition, where true, where false)
-    Select,
-    Cast(DType),
+    Scalar(ScalarOp),
 
     // Along axes.
     /// Over ascending axes, which vanish.
@@ -200,14 +192,7 @@ impl Op {
             }
             Op::ScatterAdd { batch, size } => Op::ScatterAdd { batch: *batch, size: f(size) },
             Op::Constant(_)
-            | Op::Unary(_)
-            | Op::Binary(_)
-            | Op::Compare(_)
-            | Op::And
-            | Op::Or
-            | Op::Not
-            | Op::Select
-            | Op::Cast(_)
+            | Op::Scalar(_)
             | Op::Reduce(..)
             | Op::ArgMax(_)
             | Op::CumSum { .. }
@@ -241,15 +226,8 @@ impl fmt::Display for Op {
                 write!(f, "Fold(axis {axis}: {length} by {stride}, dilated {dilation})")
             }
             Op::ScatterAdd { batch, size } => write!(f, "ScatterAdd(batch {batch}, size {size})"),
-            Op::Unary(unary) => write!(f, "{unary:?}"),
-            Op::Binary(binary) => write!(f, "{binary:?}"),
-            Op::Compare(compare) => write!(f, "{compare:?}"),
-            Op::And
-            | Op::Or
-            | Op::Not
-            | Op::Select
-            | Op::Cast(_)
-            | Op::Reduce(..)
+            Op::Scalar(scalar) => write!(f, "{scalar:?}"),
+            Op::Reduce(..)
             | Op::ArgMax(_)
             | Op::CumSum { .. }
             | Op::ArgSort(_)

@@ -1,142 +1,218 @@
-//! Scalar operations: each with its value, beside the others, in one exhaustive match.
+//! Scalar operations: what one is, what it takes and gives, and its value. Everything that lists them does so in one
+//! exhaustive match; `docs/architecture.md` has the places that a new one touches.
 //!
-//! Arithmetic takes floats; comparisons take floats and give truth values. The executor that defines every value works in f64.
+//! The value is defined in f64; a backend that computes in fewer bits is held against it.
 
-/// Of one float.
+use super::op::DType;
+
+/// One operation on numbers or truth values, applied element by element.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Unary {
-    Negate,
-    Absolute,
+pub enum ScalarOp {
+    // Of one number.
+    Neg,
+    Abs,
     Exp,
+    /// eˣ - 1, with all digits near 0.
+    Expm1,
     Log,
-    SquareRoot,
+    /// log(1 + x), with all digits near 0.
+    Log1p,
+    Sqrt,
     Sin,
     Cos,
-    HyperbolicTangent,
+    Tanh,
     /// (2 / √π) ∫₀ˣ e^(-t²) dt
-    ErrorFunction,
+    Erf,
     /// The greatest whole number that is not above.
     Floor,
-}
 
-/// Of two floats.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Binary {
+    // Of two numbers.
     Add,
-    Subtract,
-    Multiply,
-    Divide,
-    Power,
-    Minimum,
-    Maximum,
-}
+    Sub,
+    Mul,
+    Div,
+    Pow,
+    Min,
+    Max,
 
-/// Of two floats, to a truth value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Compare {
+    // Of two numbers, to a truth value.
     Less,
     LessEqual,
     Equal,
     NotEqual,
+
+    // Of truth values.
+    And,
+    Or,
+    Not,
+
+    /// (condition, where true, where false)
+    Select,
+    Cast(DType),
 }
 
-impl Unary {
-    pub const ALL: [Unary; 10] = [
-        Unary::Negate,
-        Unary::Absolute,
-        Unary::Exp,
-        Unary::Log,
-        Unary::SquareRoot,
-        Unary::Sin,
-        Unary::Cos,
-        Unary::HyperbolicTangent,
-        Unary::ErrorFunction,
-        Unary::Floor,
+use ScalarOp::*;
+
+impl ScalarOp {
+    pub const ALL: [ScalarOp; 30] = [
+        Neg,
+        Abs,
+        Exp,
+        Expm1,
+        Log,
+        Log1p,
+        Sqrt,
+        Sin,
+        Cos,
+        Tanh,
+        Erf,
+        Floor,
+        Add,
+        Sub,
+        Mul,
+        Div,
+        Pow,
+        Min,
+        Max,
+        Less,
+        LessEqual,
+        Equal,
+        NotEqual,
+        And,
+        Or,
+        Not,
+        Select,
+        Cast(DType::Float),
+        Cast(DType::Int),
+        Cast(DType::Bool),
     ];
 
-    pub fn value(self, x: f64) -> f64 {
+    /// How many operands it takes.
+    pub fn arity(self) -> usize {
         match self {
-            Unary::Negate => -x,
-            Unary::Absolute => x.abs(),
-            Unary::Exp => libm::exp(x),
-            Unary::Log => libm::log(x),
-            Unary::SquareRoot => x.sqrt(),
-            Unary::Sin => libm::sin(x),
-            Unary::Cos => libm::cos(x),
-            Unary::HyperbolicTangent => libm::tanh(x),
-            Unary::ErrorFunction => libm::erf(x),
-            Unary::Floor => x.floor(),
+            Neg | Abs | Exp | Expm1 | Log | Log1p | Sqrt | Sin | Cos | Tanh | Erf | Floor | Not | Cast(_) => 1,
+            Add | Sub | Mul | Div | Pow | Min | Max | Less | LessEqual | Equal | NotEqual | And | Or => 2,
+            Select => 3,
         }
     }
 
-    /// An interval where the operation is smooth, for tests that draw its operand.
-    pub fn domain(self) -> (f64, f64) {
+    /// The function of the language that is this operation, declared without a body in `stdlib/core.mlx`.
+    pub fn function(self) -> Option<&'static str> {
+        Some(match self {
+            Abs => "abs",
+            Exp => "exp",
+            Expm1 => "expm1",
+            Log => "log",
+            Log1p => "log1p",
+            Sqrt => "sqrt",
+            Sin => "sin",
+            Cos => "cos",
+            Tanh => "tanh",
+            Erf => "erf",
+            Floor => "floor",
+            Neg | Add | Sub | Mul | Div | Pow | Min | Max => return None,
+            Less | LessEqual | Equal | NotEqual | And | Or | Not | Select | Cast(_) => return None,
+        })
+    }
+
+    /// The kind of its result for operands of given kinds, or what is wrong with them.
+    pub fn dtype(self, operands: &[DType]) -> Result<DType, &'static str> {
+        let first = operands.first().copied().unwrap_or(DType::Float);
         match self {
-            Unary::Negate | Unary::Exp | Unary::Sin | Unary::Cos => (-2.0, 2.0),
-            Unary::HyperbolicTangent | Unary::ErrorFunction => (-2.0, 2.0),
-            Unary::Absolute | Unary::Log | Unary::SquareRoot => (0.5, 2.0),
-            Unary::Floor => (0.1, 0.9),
+            Exp | Expm1 | Log | Log1p | Sqrt | Sin | Cos | Tanh | Erf | Floor | Div | Pow => {
+                if first == DType::Float {
+                    Ok(first)
+                } else {
+                    Err("it is of floats")
+                }
+            }
+            Neg | Abs | Add | Sub | Mul | Min | Max => {
+                if first == DType::Bool {
+                    Err("it is of numbers")
+                } else {
+                    Ok(first)
+                }
+            }
+            Less | LessEqual | Equal | NotEqual => {
+                if first == DType::Bool {
+                    Err("truth values have no order")
+                } else {
+                    Ok(DType::Bool)
+                }
+            }
+            And | Or | Not => {
+                if first == DType::Bool {
+                    Ok(first)
+                } else {
+                    Err("it is of truth values")
+                }
+            }
+            Select => {
+                if first == DType::Bool {
+                    Ok(operands[1])
+                } else {
+                    Err("the condition is a truth value")
+                }
+            }
+            Cast(dtype) => Ok(dtype),
         }
     }
-}
 
-impl Binary {
-    pub const ALL: [Binary; 7] = [
-        Binary::Add,
-        Binary::Subtract,
-        Binary::Multiply,
-        Binary::Divide,
-        Binary::Power,
-        Binary::Minimum,
-        Binary::Maximum,
-    ];
-
-    pub fn value(self, a: f64, b: f64) -> f64 {
+    /// Its value; truth values are 0 and 1. `operands` has [`ScalarOp::arity`] numbers.
+    pub fn value(self, operands: &[f64]) -> f64 {
+        let a = operands[0];
+        let b = operands.get(1).copied().unwrap_or(a);
+        let truth = |holds: bool| f64::from(u8::from(holds));
         match self {
-            Binary::Add => a + b,
-            Binary::Subtract => a - b,
-            Binary::Multiply => a * b,
-            Binary::Divide => a / b,
-            Binary::Power => libm::pow(a, b),
+            Neg => -a,
+            Abs => a.abs(),
+            Exp => libm::exp(a),
+            Expm1 => libm::expm1(a),
+            Log => libm::log(a),
+            Log1p => libm::log1p(a),
+            Sqrt => a.sqrt(),
+            Sin => libm::sin(a),
+            Cos => libm::cos(a),
+            Tanh => libm::tanh(a),
+            Erf => libm::erf(a),
+            Floor => a.floor(),
+            Add => a + b,
+            Sub => a - b,
+            Mul => a * b,
+            Div => a / b,
+            Pow => libm::pow(a, b),
             // Not `f64::min`, which hides a NaN.
-            Binary::Minimum => {
-                if a <= b || a.is_nan() {
-                    a
-                } else {
-                    b
-                }
-            }
-            Binary::Maximum => {
-                if a >= b || a.is_nan() {
-                    a
-                } else {
-                    b
-                }
-            }
+            Min if a <= b || a.is_nan() => a,
+            Max if a >= b || a.is_nan() => a,
+            Min | Max => b,
+            Less => truth(a < b),
+            LessEqual => truth(a <= b),
+            Equal => truth(a == b),
+            NotEqual => truth(a != b),
+            And => truth(a != 0.0 && b != 0.0),
+            Or => truth(a != 0.0 || b != 0.0),
+            Not => truth(a == 0.0),
+            Select if a != 0.0 => b,
+            Select => operands[2],
+            Cast(DType::Float) => a,
+            Cast(DType::Int) => a.trunc(),
+            Cast(DType::Bool) => truth(a != 0.0),
         }
     }
 
-    /// Intervals of both operands where the operation is smooth, but for operands that are equal.
-    pub fn domain(self) -> [(f64, f64); 2] {
+    /// Intervals of its operands where it is smooth, for tests that draw them; two that are equal apart.
+    pub fn domain(self) -> &'static [(f64, f64)] {
+        const WIDE: (f64, f64) = (-2.0, 2.0);
+        const POSITIVE: (f64, f64) = (0.5, 2.0);
         match self {
-            Binary::Add | Binary::Subtract | Binary::Multiply | Binary::Minimum | Binary::Maximum => {
-                [(-2.0, 2.0), (-2.0, 2.0)]
-            }
-            Binary::Divide => [(-2.0, 2.0), (0.5, 2.0)],
-            Binary::Power => [(0.5, 2.0), (-2.0, 2.0)],
-        }
-    }
-}
-
-impl Compare {
-    pub const ALL: [Compare; 4] = [Compare::Less, Compare::LessEqual, Compare::Equal, Compare::NotEqual];
-
-    pub fn value(self, a: f64, b: f64) -> bool {
-        match self {
-            Compare::Less => a < b,
-            Compare::LessEqual => a <= b,
-            Compare::Equal => a == b,
-            Compare::NotEqual => a != b,
+            Neg | Exp | Expm1 | Sin | Cos | Tanh | Erf => &[WIDE],
+            Abs | Log | Sqrt => &[POSITIVE],
+            Log1p => &[(-0.5, 2.0)],
+            Floor | Not | Cast(_) => &[(0.1, 0.9)],
+            Add | Sub | Mul | Min | Max | Less | LessEqual | Equal | NotEqual | And | Or => &[WIDE, WIDE],
+            Div => &[WIDE, POSITIVE],
+            Pow => &[POSITIVE, WIDE],
+            Select => &[WIDE, WIDE, WIDE],
         }
     }
 }

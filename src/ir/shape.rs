@@ -1,7 +1,7 @@
 //! The shape rule of every operation: what it takes, and what it gives.
 
 use super::op::{DType, Op};
-use super::scalar::{Binary, Unary};
+use super::scalar::ScalarOp;
 use super::size::Size;
 
 /// What a node holds: its elements and its axes.
@@ -27,40 +27,7 @@ pub fn rule(op: &Op, operands: &[&Shaped]) -> Result<Shaped, String> {
             rows.map_or(Ok(()), |rows| axis_of(shape, rows).map(|_| ()))?;
             Ok(Shaped { dtype: DType::Float, shape: shape.clone() })
         }
-        Op::Unary(unary) => {
-            let [a] = take(operands)?;
-            let whole = matches!(unary, Unary::Negate | Unary::Absolute);
-            demand(a.dtype == DType::Float || (whole && a.dtype == DType::Int), "it is of floats")?;
-            Ok(a.clone())
-        }
-        Op::Binary(binary) => {
-            let a = equal_shapes(operands)?;
-            let whole = !matches!(binary, Binary::Divide | Binary::Power);
-            demand(a.dtype == DType::Float || (whole && a.dtype == DType::Int), "it is of floats")?;
-            Ok(a)
-        }
-        Op::Compare(_) => {
-            let a = equal_shapes(operands)?;
-            demand(a.dtype != DType::Bool, "truth values have no order")?;
-            Ok(Shaped { dtype: DType::Bool, ..a })
-        }
-        Op::And | Op::Or => {
-            let a = equal_shapes(operands)?;
-            demand(a.dtype == DType::Bool, "it is of truth values")?;
-            Ok(a)
-        }
-        Op::Not => {
-            let [a] = take(operands)?;
-            demand(a.dtype == DType::Bool, "it is of truth values")?;
-            Ok(a.clone())
-        }
-        Op::Select => {
-            let [condition, yes, no] = take(operands)?;
-            demand(condition.dtype == DType::Bool, "the condition is a truth value")?;
-            demand(yes == no && condition.shape == yes.shape, "all three have one shape")?;
-            Ok(yes.clone())
-        }
-        Op::Cast(dtype) => take(operands).map(|[a]| Shaped { dtype: *dtype, shape: a.shape.clone() }),
+        Op::Scalar(scalar) => elementwise(*scalar, operands),
         Op::StopGradient => take(operands).map(|[a]| a.clone()),
         Op::Reduce(_, axes) => {
             let [a] = take(operands)?;
@@ -231,10 +198,15 @@ fn take<'a, const N: usize>(operands: &[&'a Shaped]) -> Result<[&'a Shaped; N], 
     operands.try_into().map_err(|_| format!("it takes {N} operands, not {}", operands.len()))
 }
 
-fn equal_shapes(operands: &[&Shaped]) -> Result<Shaped, String> {
-    let [a, b] = take(operands)?;
-    demand(a == b, "both operands have one shape and one kind of element")?;
-    Ok(a.clone())
+/// Of operands of one shape and, but for the condition of a choice, one kind of element.
+fn elementwise(op: ScalarOp, operands: &[&Shaped]) -> Result<Shaped, String> {
+    demand(operands.len() == op.arity(), "it has as many operands as it takes")?;
+    let first = operands[0];
+    demand(operands.iter().all(|other| other.shape == first.shape), "its operands have one shape")?;
+    let alike = if op == ScalarOp::Select { &operands[1..] } else { operands };
+    demand(alike.iter().all(|other| other.dtype == alike[0].dtype), "its operands are of one kind")?;
+    let dtypes: Vec<DType> = operands.iter().map(|operand| operand.dtype).collect();
+    Ok(Shaped { dtype: op.dtype(&dtypes)?, shape: first.shape.clone() })
 }
 
 fn demand(holds: bool, rule: &str) -> Result<(), String> {

@@ -1,6 +1,7 @@
 //! Sizes of axes: integer polynomials over symbols. The rows of a batch stay a symbol from the checker to the
 //! graph, so that one check and one graph serve every batch of a run.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -26,28 +27,54 @@ impl Symbol {
 /// A sum of products of symbols, each with its whole factor. Arithmetic saturates: a size that does
 /// not fit 64 bits is refused by whoever counts elements, long before it would wrap.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Size {
-    /// Factor by sorted symbols; no factor is zero; the settled part has no symbols.
-    terms: BTreeMap<Vec<Symbol>, i64>,
+pub struct Size(Form);
+
+/// Most sizes are numbers, and those cost no allocation; each size has one form, so that equal ones are equal.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+enum Form {
+    Number(i64),
+    /// With at least one symbol.
+    Polynomial(Arc<Terms>),
 }
+
+/// Factor by sorted symbols; no factor is zero; the part that is a number has no symbols.
+type Terms = BTreeMap<Vec<Symbol>, i64>;
 
 impl Size {
     pub fn symbol(symbol: Symbol) -> Size {
-        Size { terms: BTreeMap::from([(vec![symbol], 1)]) }
+        Size::of(Terms::from([(vec![symbol], 1)]))
+    }
+
+    fn of(mut terms: Terms) -> Size {
+        terms.retain(|_, factor| *factor != 0);
+        match terms.keys().all(Vec::is_empty) {
+            true => Size(Form::Number(terms.into_values().next().unwrap_or(0))),
+            false => Size(Form::Polynomial(Arc::new(terms))),
+        }
+    }
+
+    fn terms(&self) -> Cow<'_, Terms> {
+        match &self.0 {
+            Form::Number(0) => Cow::Owned(Terms::new()),
+            Form::Number(number) => Cow::Owned(Terms::from([(Vec::new(), *number)])),
+            Form::Polynomial(terms) => Cow::Borrowed(terms),
+        }
     }
 
     /// The number, if no symbol is in it.
     pub fn settled(&self) -> Option<i64> {
-        match self.terms.len() {
-            0 => Some(0),
-            1 => self.terms.get(&Vec::new()).copied(),
-            _ => None,
+        match self.0 {
+            Form::Number(number) => Some(number),
+            Form::Polynomial(_) => None,
         }
     }
 
     /// Whether a use decides it.
     pub fn is_open(&self) -> bool {
-        self.terms.keys().flatten().any(|symbol| symbol.open)
+        match &self.0 {
+            Form::Number(_) => false,
+            Form::Polynomial(terms) => terms.keys().flatten().any(|symbol| symbol.open),
+        }
     }
 
     /// Whether two sizes are one, or a use may make them so.
@@ -56,12 +83,15 @@ impl Size {
     }
 
     pub fn plus(&self, other: &Size) -> Size {
-        let mut terms = self.terms.clone();
-        for (symbols, factor) in &other.terms {
+        if let (Form::Number(a), Form::Number(b)) = (&self.0, &other.0) {
+            return Size::from(a.saturating_add(*b));
+        }
+        let mut terms = self.terms().into_owned();
+        for (symbols, factor) in other.terms().iter() {
             let sum = terms.entry(symbols.clone()).or_insert(0);
             *sum = sum.saturating_add(*factor);
         }
-        Size::tidy(terms)
+        Size::of(terms)
     }
 
     pub fn minus(&self, other: &Size) -> Size {
@@ -69,16 +99,22 @@ impl Size {
     }
 
     pub fn times(&self, other: &Size) -> Size {
-        let mut terms: BTreeMap<Vec<Symbol>, i64> = BTreeMap::new();
-        for (mine, a) in &self.terms {
-            for (theirs, b) in &other.terms {
+        match (&self.0, &other.0) {
+            (Form::Number(a), Form::Number(b)) => return Size::from(a.saturating_mul(*b)),
+            (Form::Number(1), Form::Polynomial(_)) => return other.clone(),
+            (Form::Polynomial(_), Form::Number(1)) => return self.clone(),
+            _ => {}
+        }
+        let mut terms = Terms::new();
+        for (mine, a) in self.terms().iter() {
+            for (theirs, b) in other.terms().iter() {
                 let mut symbols = [mine.as_slice(), theirs.as_slice()].concat();
                 symbols.sort();
                 let sum = terms.entry(symbols).or_insert(0);
                 *sum = sum.saturating_add(a.saturating_mul(*b));
             }
         }
-        Size::tidy(terms)
+        Size::of(terms)
     }
 
     /// The quotient of an exact division by a settled size; `None` where a remainder is left.
@@ -87,7 +123,7 @@ impl Size {
         let exact = |(symbols, factor): (&Vec<Symbol>, &i64)| {
             (factor.checked_rem(divisor)? == 0).then_some((symbols.clone(), factor.checked_div(divisor)?))
         };
-        Some(Size { terms: self.terms.iter().map(exact).collect::<Option<_>>()? })
+        Some(Size::of(self.terms().iter().map(exact).collect::<Option<_>>()?))
     }
 
     /// ⌈self / divisor⌉ of settled sizes, with a divisor above zero.
@@ -99,25 +135,21 @@ impl Size {
 
     /// The same size with numbers for symbols; symbols without a number stay.
     pub fn settle(&self, numbers: &[(Symbol, i64)]) -> Size {
+        let Form::Polynomial(terms) = &self.0 else { return self.clone() };
         let value = |symbol: &Symbol| match numbers.iter().find(|(name, _)| name == symbol) {
             Some((_, number)) => Size::from(*number),
             None => Size::symbol(symbol.clone()),
         };
-        self.terms.iter().fold(Size::from(0), |sum, (symbols, factor)| {
+        terms.iter().fold(Size::from(0), |sum, (symbols, factor)| {
             let product = symbols.iter().fold(Size::from(*factor), |product, symbol| product.times(&value(symbol)));
             sum.plus(&product)
         })
-    }
-
-    fn tidy(mut terms: BTreeMap<Vec<Symbol>, i64>) -> Size {
-        terms.retain(|_, factor| *factor != 0);
-        Size { terms }
     }
 }
 
 impl From<i64> for Size {
     fn from(number: i64) -> Size {
-        Size::tidy(BTreeMap::from([(Vec::new(), number)]))
+        Size(Form::Number(number))
     }
 }
 
@@ -130,10 +162,11 @@ impl fmt::Display for Symbol {
 /// `2 * n * t + 1`: highest powers first, as the language writes it.
 impl fmt::Display for Size {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.terms.is_empty() {
-            return f.write_str("0");
+        if let Form::Number(number) = self.0 {
+            return write!(f, "{number}");
         }
-        let mut terms: Vec<_> = self.terms.iter().collect();
+        let terms = self.terms();
+        let mut terms: Vec<_> = terms.iter().collect();
         terms.sort_by_key(|(symbols, _)| std::cmp::Reverse(symbols.len()));
         for (at, (symbols, factor)) in terms.into_iter().enumerate() {
             let sign = match (at, *factor < 0) {

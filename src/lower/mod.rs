@@ -10,7 +10,7 @@ use crate::autodiff::gradient;
 use crate::check::program as checked;
 use crate::check::terms::{Host, Leaf, ParamId, Start, TermId};
 use crate::check::types::{Elem, Type};
-use crate::ir::{Binary, DType, NodeId, Size, Symbol, philox};
+use crate::ir::{DType, NodeId, ScalarOp, Size, Symbol, philox};
 use program::{Given, Param, Program, Slot, State, Value};
 use std::collections::HashMap;
 use term::Lowering;
@@ -137,8 +137,8 @@ fn start(this: &mut Lowering, param: &checked::Param, draws: usize) -> NodeId {
                 crate::ir::Draw::Normal => (first, second),
             };
             let (shift, scale) = (this.graph.fill(shift, shape.clone()), this.graph.fill(scale, shape));
-            let scaled = this.graph.binary(Binary::Multiply, random, scale);
-            this.graph.binary(Binary::Add, scaled, shift)
+            let scaled = this.graph.binary(ScalarOp::Mul, random, scale);
+            this.graph.binary(ScalarOp::Add, scaled, shift)
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::term::Lowering;
 use crate::check::terms::{Kind, TermId};
 use crate::check::types::{Elem, IndexId, Type};
-use crate::ir::{Binary, DType, NodeId, Reduce};
+use crate::ir::{DType, NodeId, Reduce, ScalarOp};
 
 /// What an axis of an operand or of the result is.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -39,7 +39,8 @@ pub(super) fn matrix(lowering: &mut Lowering, a: TermId, b: TermId, ty: &Type) -
 pub(super) fn contraction(lowering: &mut Lowering, reduce: Reduce, over: TermId) -> Option<NodeId> {
     let terms = lowering.terms;
     let Kind::Spread(product, summed) = &terms.get(over).kind else { return None };
-    let Kind::Binary(Binary::Multiply, a, b) = &terms.get(*product).kind else { return None };
+    let Kind::Scalar(ScalarOp::Mul, factors) = &terms.get(*product).kind else { return None };
+    let (a, b) = (&factors[0], &factors[1]);
     let family = &terms.get(*product).ty;
     let (one, two) = (&terms.get(*a).ty, &terms.get(*b).ty);
     let scalars = [family, one, two].iter().all(|ty| ty.axes.is_empty());

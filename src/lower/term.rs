@@ -3,7 +3,7 @@
 use super::product;
 use crate::check::terms::{Kind, Leaf, TermId, Terms};
 use crate::check::types::{Elem, IndexId, Type};
-use crate::ir::{Binary, DType, Graph, NodeId, Op, Size};
+use crate::ir::{DType, Graph, NodeId, Op, ScalarOp, Size};
 use crate::source::Span;
 use std::collections::HashMap;
 
@@ -98,40 +98,15 @@ impl<'a> Lowering<'a> {
             }
             Kind::Leaf(leaf) => self.leaves[leaf],
             Kind::Cast(a) => self.operand(*a, ty, wanted),
-            Kind::Unary(unary, a) => {
-                let a = self.operand(*a, ty, wanted);
-                self.graph.unary(*unary, a)
+            // A square is a product.
+            Kind::Scalar(ScalarOp::Pow, operands) if matches!(terms.get(operands[1]).kind, Kind::Number(2.0)) => {
+                let a = self.operand(operands[0], ty, wanted);
+                self.graph.binary(ScalarOp::Mul, a, a)
             }
-            Kind::Binary(Binary::Power, a, b) if matches!(terms.get(*b).kind, Kind::Number(2.0)) => {
-                let a = self.operand(*a, ty, wanted);
-                self.graph.binary(Binary::Multiply, a, a)
-            }
-            Kind::Binary(binary, a, b) => {
-                let (a, b) = (self.operand(*a, ty, wanted), self.operand(*b, ty, wanted));
-                self.graph.binary(*binary, a, b)
-            }
-            Kind::Compare(compare, a, b) => {
-                let int = |id: &TermId| dtype(&terms.get(*id).ty.elem) == DType::Int;
-                let common = if int(a) && int(b) { DType::Int } else { DType::Float };
-                let (a, b) = (self.operand(*a, ty, common), self.operand(*b, ty, common));
-                self.graph.compare(*compare, a, b)
-            }
-            Kind::And(a, b) => {
-                let (a, b) = (self.operand(*a, ty, wanted), self.operand(*b, ty, wanted));
-                self.graph.add(Op::And, vec![a, b])
-            }
-            Kind::Or(a, b) => {
-                let (a, b) = (self.operand(*a, ty, wanted), self.operand(*b, ty, wanted));
-                self.graph.add(Op::Or, vec![a, b])
-            }
-            Kind::Not(a) => {
-                let a = self.operand(*a, ty, wanted);
-                self.graph.add(Op::Not, vec![a])
-            }
-            Kind::Choose { condition, yes, no } => {
-                let condition = self.operand(*condition, ty, DType::Bool);
-                let (yes, no) = (self.operand(*yes, ty, wanted), self.operand(*no, ty, wanted));
-                self.graph.select(condition, yes, no)
+            Kind::Scalar(op, operands) => {
+                let kinds = self.kinds(*op, operands, wanted);
+                let inputs = operands.iter().zip(kinds).map(|(id, kind)| self.operand(*id, ty, kind)).collect();
+                self.graph.add(Op::Scalar(*op), inputs)
             }
             Kind::Product(a, b) => product::matrix(self, *a, *b, ty),
             Kind::Fold(reduce, a) => match product::contraction(self, *reduce, *a) {
@@ -179,6 +154,20 @@ impl<'a> Lowering<'a> {
                     .collect();
                 self.graph.add(Op::Concat(shape.len() - 1), parts)
             }
+        }
+    }
+
+    /// The kinds that operands are converted to, for a result of the kind `wanted`.
+    fn kinds(&self, op: ScalarOp, operands: &[TermId], wanted: DType) -> Vec<DType> {
+        let own = |id: &TermId| dtype(&self.terms.get(*id).ty.elem);
+        match op {
+            ScalarOp::Select => vec![DType::Bool, wanted, wanted],
+            // Two ints are compared as ints, anything else as floats.
+            ScalarOp::Less | ScalarOp::LessEqual | ScalarOp::Equal | ScalarOp::NotEqual => {
+                let ints = operands.iter().all(|id| own(id) == DType::Int);
+                vec![if ints { DType::Int } else { DType::Float }; 2]
+            }
+            _ => vec![wanted; operands.len()],
         }
     }
 

@@ -103,19 +103,7 @@ fn is_row_wise(graph: &Graph, node: &Node, axis: usize, axes: &[Option<usize>]) 
         Op::Input { .. } => axis == 0,
         Op::Iota { axis: along, .. } => *along != axis,
         Op::Random { rows, .. } => *rows == Some(axis),
-        Op::Constant(_)
-        | Op::SizeOf(_)
-        | Op::Unary(_)
-        | Op::Binary(_)
-        | Op::Compare(_)
-        | Op::And
-        | Op::Or
-        | Op::Not
-        | Op::Select
-        | Op::Cast(_)
-        | Op::StopGradient
-        | Op::Reduce(..)
-        | Op::Permute(_) => true,
+        Op::Constant(_) | Op::SizeOf(_) | Op::Scalar(_) | Op::StopGradient | Op::Reduce(..) | Op::Permute(_) => true,
         Op::ArgMax(along)
         | Op::CumSum { axis: along, .. }
         | Op::ArgSort(along)

@@ -5,7 +5,7 @@ use super::arena;
 use super::host::Scalar;
 use super::kernel::{Body, Buffer, BufferId, Instruction, Kernel, Level, Loop, Output, Plan, Register, Special};
 use super::view::View;
-use crate::ir::{Binary, DType, Graph, NodeId, Op, Size};
+use crate::ir::{DType, Graph, NodeId, Op, ScalarOp, Size};
 use std::collections::HashMap;
 
 /// What is to be planned.
@@ -123,9 +123,11 @@ impl Builder<'_> {
             Op::Iota { axis, .. } => Place::View(View::iota(shape, axis)),
             Op::StopGradient => self.places[&inputs[0]].clone(),
             // Ints and truth values are held as floats already.
-            Op::Cast(DType::Float) => self.places[&inputs[0]].clone(),
-            Op::Cast(DType::Int) if self.graph.dtype(inputs[0]) != DType::Float => self.places[&inputs[0]].clone(),
-            Op::Cast(_) | Op::Unary(_) | Op::Binary(_) | Op::Compare(_) | Op::And | Op::Or | Op::Not | Op::Select => {
+            Op::Scalar(ScalarOp::Cast(DType::Float)) => self.places[&inputs[0]].clone(),
+            Op::Scalar(ScalarOp::Cast(DType::Int)) if self.graph.dtype(inputs[0]) != DType::Float => {
+                self.places[&inputs[0]].clone()
+            }
+            Op::Scalar(_) => {
                 let once = self.readers.get(&id) == Some(&1);
                 let held = |input: &NodeId| matches!(self.places[input], Place::Held(..) | Place::Counters(_));
                 if once && !inputs.iter().any(held) {
@@ -177,14 +179,7 @@ impl Builder<'_> {
             Op::Constant(value) => Scalar::Constant(value.get()),
             Op::SizeOf(size) => Scalar::Constant(size.settled()? as f64),
             Op::Input { number, .. } if self.request.hosts.contains(number) => Scalar::Input(*number),
-            Op::Unary(unary) => Scalar::Unary(*unary, operands[0]),
-            Op::Binary(binary) => Scalar::Binary(*binary, operands[0], operands[1]),
-            Op::Compare(compare) => Scalar::Compare(*compare, operands[0], operands[1]),
-            Op::And => Scalar::And(operands[0], operands[1]),
-            Op::Or => Scalar::Or(operands[0], operands[1]),
-            Op::Not => Scalar::Not(operands[0]),
-            Op::Select => Scalar::Select(operands[0], operands[1], operands[2]),
-            Op::Cast(dtype) => Scalar::Cast(*dtype, operands[0]),
+            Op::Scalar(scalar) => Scalar::Apply(*scalar, operands),
             Op::StopGradient | Op::Reshape(_) | Op::Permute(_) | Op::Broadcast { .. } | Op::Slice { .. } => {
                 return Some(Place::Scalar(operands[0]));
             }
@@ -217,33 +212,11 @@ impl Builder<'_> {
     fn compute(&mut self, kernel: usize, id: NodeId, level: Level) -> Register {
         let node = self.graph.node(id);
         let registers: Vec<Register> = node.inputs.iter().map(|input| self.register(kernel, *input, level)).collect();
-        let at = |number: usize| registers.get(number).copied().unwrap_or(0);
-        let instruction = match &node.op {
-            // By a scalar of the host: its reciprocal is a division less for each element.
-            Op::Binary(Binary::Divide) if matches!(self.places[&node.inputs[1]], Place::Scalar(_)) => {
-                let reciprocal = self.reciprocal(node.inputs[1]);
-                let scalar = self.pushed_once(kernel, Instruction::Scalar(reciprocal));
-                Instruction::Binary(Binary::Multiply, at(0), scalar)
-            }
-            Op::Unary(op) => Instruction::Unary(*op, at(0)),
-            Op::Binary(op) => Instruction::Binary(*op, at(0), at(1)),
-            Op::Compare(op) => Instruction::Compare(*op, at(0), at(1)),
-            Op::And => Instruction::And(at(0), at(1)),
-            Op::Or => Instruction::Or(at(0), at(1)),
-            Op::Not => Instruction::Not(at(0)),
-            Op::Select => Instruction::Select(at(0), at(1), at(2)),
-            Op::Cast(dtype) => Instruction::Cast(*dtype, at(0)),
-            // Nothing else is elementwise.
-            _ => return at(0),
-        };
+        // Nothing else is elementwise.
+        let Op::Scalar(op) = node.op else { return registers.first().copied().unwrap_or(0) };
+        let instruction = Instruction::Apply(op, registers);
         self.plan.kernels[kernel].nodes.push(id);
         self.push(kernel, instruction)
-    }
-
-    fn reciprocal(&mut self, of: NodeId) -> usize {
-        let Place::Scalar(scalar) = self.places[&of] else { return 0 };
-        let one = self.known_scalar(Scalar::Constant(1.0));
-        self.known_scalar(Scalar::Binary(Binary::Divide, one, scalar))
     }
 
     /// The number of a scalar of the host; equal ones are one.

@@ -2,7 +2,7 @@
 
 use super::host::Scalar;
 use super::view::View;
-use crate::ir::{Binary, Compare, DType, NodeId, Op, Reduce, Unary};
+use crate::ir::{NodeId, Op, Reduce, ScalarOp};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct BufferId(pub u32);
@@ -76,14 +76,7 @@ pub enum Instruction {
     Load(View, Level),
     /// A scalar of the host, everywhere.
     Scalar(usize),
-    Unary(Unary, Register),
-    Binary(Binary, Register, Register),
-    Compare(Compare, Register, Register),
-    And(Register, Register),
-    Or(Register, Register),
-    Not(Register),
-    Select(Register, Register, Register),
-    Cast(DType, Register),
+    Apply(ScalarOp, Vec<Register>),
     /// Over the columns of each row.
     Fold(Reduce, Register),
     /// One element of each row, at all its columns.
@@ -142,14 +135,7 @@ impl Loop {
             Instruction::Load(view, level) => *level == Level::Full && view.buffer.is_some() && view.is_dense(),
             Instruction::Fold(..) | Instruction::Expand(_) | Instruction::Collect(_, _, Target::Columns, _) => false,
             Instruction::Scalar(_)
-            | Instruction::Unary(..)
-            | Instruction::Binary(..)
-            | Instruction::Compare(..)
-            | Instruction::And(..)
-            | Instruction::Or(..)
-            | Instruction::Not(_)
-            | Instruction::Select(..)
-            | Instruction::Cast(..)
+            | Instruction::Apply(..)
             | Instruction::Store(..)
             | Instruction::Collect(_, _, Target::All, _) => true,
         })
@@ -160,16 +146,8 @@ impl Loop {
             Instruction::Load(_, level) => *level,
             Instruction::Fold(..) => Level::Row,
             Instruction::Scalar(_) | Instruction::Expand(_) => Level::Full,
-            Instruction::Unary(_, a)
-            | Instruction::Not(a)
-            | Instruction::Cast(_, a)
-            | Instruction::Store(a, _)
-            | Instruction::Collect(_, a, _, _) => self.level(*a),
-            Instruction::Binary(_, a, b)
-            | Instruction::Compare(_, a, b)
-            | Instruction::And(a, b)
-            | Instruction::Or(a, b) => self.lower(&[*a, *b]),
-            Instruction::Select(a, b, c) => self.lower(&[*a, *b, *c]),
+            Instruction::Store(a, _) | Instruction::Collect(_, a, _, _) => self.level(*a),
+            Instruction::Apply(_, operands) => self.lower(operands),
         }
     }
 
@@ -184,18 +162,11 @@ impl Instruction {
     pub fn operands(&self) -> Vec<Register> {
         match self {
             Instruction::Load(..) | Instruction::Scalar(_) => Vec::new(),
-            Instruction::Unary(_, a)
-            | Instruction::Not(a)
-            | Instruction::Cast(_, a)
-            | Instruction::Fold(_, a)
+            Instruction::Fold(_, a)
             | Instruction::Expand(a)
             | Instruction::Store(a, _)
             | Instruction::Collect(_, a, _, _) => vec![*a],
-            Instruction::Binary(_, a, b)
-            | Instruction::Compare(_, a, b)
-            | Instruction::And(a, b)
-            | Instruction::Or(a, b) => vec![*a, *b],
-            Instruction::Select(a, b, c) => vec![*a, *b, *c],
+            Instruction::Apply(_, operands) => operands.clone(),
         }
     }
 }

@@ -31,14 +31,10 @@ impl fmt::Display for Instruction {
             }
             Instruction::Fold(reduce, register) => write!(f, "{reduce:?} of r{register} over columns"),
             Instruction::Expand(register) => write!(f, "r{register} at every column"),
-            Instruction::Unary(op, a) => write!(f, "{op:?} r{a}"),
-            Instruction::Binary(op, a, b) => write!(f, "{op:?} r{a} r{b}"),
-            Instruction::Compare(op, a, b) => write!(f, "{op:?} r{a} r{b}"),
-            Instruction::And(a, b) => write!(f, "And r{a} r{b}"),
-            Instruction::Or(a, b) => write!(f, "Or r{a} r{b}"),
-            Instruction::Not(a) => write!(f, "Not r{a}"),
-            Instruction::Select(a, b, c) => write!(f, "Select r{a} r{b} r{c}"),
-            Instruction::Cast(dtype, a) => write!(f, "{dtype:?} r{a}"),
+            Instruction::Apply(op, operands) => {
+                write!(f, "{op:?}")?;
+                operands.iter().try_for_each(|operand| write!(f, " r{operand}"))
+            }
         }
     }
 }

@@ -4,7 +4,7 @@ use super::build::{Builder, Place, settled};
 use super::host::Scalar;
 use super::kernel::{Instruction, Level, Register, Target};
 use super::view::View;
-use crate::ir::{Binary, NodeId, Reduce};
+use crate::ir::{NodeId, Reduce, ScalarOp};
 
 impl Builder<'_> {
     pub(super) fn reduce(&mut self, id: NodeId, reduce: Reduce, axes: &[usize], from: NodeId) -> Result<Place, String> {
@@ -44,7 +44,7 @@ impl Builder<'_> {
         Place::Scalar(match reduce {
             Reduce::Sum => {
                 let count = add(Scalar::Constant(count as f64));
-                add(Scalar::Binary(Binary::Multiply, scalar, count))
+                add(Scalar::Apply(ScalarOp::Mul, vec![scalar, count]))
             }
             Reduce::Max | Reduce::Min if count == 0 => add(Scalar::Constant(reduce.start())),
             Reduce::Max | Reduce::Min => scalar,

@@ -4,7 +4,7 @@ use crate::backend::Tensor;
 use crate::check::program::Program;
 use crate::diagnostic::Diagnostic;
 use crate::io;
-use crate::ir::{Binary, NodeId, Op, Reduce, Unary};
+use crate::ir::{NodeId, Op, Reduce, ScalarOp};
 use crate::lower::program::Program as Lowered;
 use crate::source::Span;
 use crate::train::dataset::Opened;
@@ -214,13 +214,13 @@ fn made(lowered: &Lowered, origin: NodeId) -> Option<(Span, String)> {
 /// An operation as the language writes it.
 fn word(op: &Op) -> String {
     let word = match op {
-        Op::Unary(Unary::Exp) => "`exp`",
-        Op::Unary(Unary::Log) => "`log`",
-        Op::Unary(Unary::SquareRoot) => "`sqrt`",
+        Op::Scalar(ScalarOp::Exp) => "`exp`",
+        Op::Scalar(ScalarOp::Log) => "`log`",
+        Op::Scalar(ScalarOp::Sqrt) => "`sqrt`",
         // What is shown says more: a square is a product.
-        Op::Binary(Binary::Add | Binary::Subtract | Binary::Multiply) => "this",
-        Op::Binary(Binary::Divide) => "`/`",
-        Op::Binary(Binary::Power) => "`^`",
+        Op::Scalar(ScalarOp::Add | ScalarOp::Sub | ScalarOp::Mul) => "this",
+        Op::Scalar(ScalarOp::Div) => "`/`",
+        Op::Scalar(ScalarOp::Pow) => "`^`",
         Op::Reduce(Reduce::Sum, _) => "a sum",
         Op::Dot { .. } => "a sum of products",
         other => return other.to_string(),

@@ -2,7 +2,7 @@
 
 use mlx::autodiff::{Rule, gradient, gradient_by};
 use mlx::backend::{Tensor, reference};
-use mlx::ir::{Binary, DType, Graph, NodeId, Op, Reduce, Size};
+use mlx::ir::{DType, Graph, NodeId, Op, Reduce, ScalarOp, Size};
 
 /// One use of an operation: the graph, what it is fed, and the result that is looked at.
 pub struct Sample {
@@ -37,7 +37,7 @@ pub fn differs(a: &Tensor, b: &Tensor, tolerance: f64) -> bool {
 pub fn scale(graph: &mut Graph, node: NodeId, factor: f64) -> NodeId {
     let shape = graph.shape(node).to_vec();
     let factor = graph.fill(factor, shape);
-    graph.binary(Binary::Multiply, node, factor)
+    graph.binary(ScalarOp::Mul, node, factor)
 }
 
 /// The sum of a node's elements, each with a weight of its own: fed through a further input.
@@ -46,7 +46,7 @@ fn weighed(graph: &mut Graph, inputs: &mut Vec<Tensor>, node: NodeId, seed: u64)
         graph.shape(node).iter().map(|size| size.settled().expect("a settled size") as usize).collect();
     let weights = graph.input(inputs.len() as u32, DType::Float, sizes(&shape));
     inputs.push(numbers(&shape, (0.5, 1.5), seed));
-    let product = graph.binary(Binary::Multiply, node, weights);
+    let product = graph.binary(ScalarOp::Mul, node, weights);
     graph.reduce(Reduce::Sum, (0..shape.len()).collect(), product)
 }
 
@@ -76,7 +76,7 @@ pub fn gradients_agree(sample: &Sample, rule: Rule) -> Result<(), String> {
         .enumerate()
         .map(|(at, gradient)| weighed(&mut graph, &mut inputs, *gradient, 20 + at as u64))
         .collect();
-    let Some(second) = parts.into_iter().reduce(|a, b| graph.binary(Binary::Add, a, b)) else { return Ok(()) };
+    let Some(second) = parts.into_iter().reduce(|a, b| graph.binary(ScalarOp::Add, a, b)) else { return Ok(()) };
     let gradients = gradient(&mut graph, second, &nodes);
     against_differences(&graph, &inputs, second, &by, &gradients).map_err(|wrong| format!("second gradient: {wrong}"))
 }

@@ -8,7 +8,7 @@ use libtest_mimic::Trial;
 use mlx::autodiff::gradient;
 use mlx::backend::cpu::{Cpu, math, pool::Pool};
 use mlx::backend::{Tensor, reference};
-use mlx::ir::{Binary, Compare, DType, Graph, NodeId, Op, Reduce, Size, Unary};
+use mlx::ir::{DType, Graph, NodeId, Op, Reduce, ScalarOp, Size};
 use mlx::plan::{Output, Request, plan};
 use std::sync::Arc;
 
@@ -101,8 +101,15 @@ fn samples_agree() {
 /// Whether a value of the graph jumps somewhere: rounding may then fall to the other side in 32 bits.
 fn jumps(graph: &Graph) -> bool {
     graph.nodes().any(|(_, node)| {
-        let jumping = [Op::Unary(Unary::Floor), Op::Cast(DType::Int), Op::Cast(DType::Bool)];
-        let choosing = matches!(node.op, Op::Compare(_) | Op::ArgMax(_) | Op::ArgSort(_));
+        let jumping = [
+            Op::Scalar(ScalarOp::Floor),
+            Op::Scalar(ScalarOp::Cast(DType::Int)),
+            Op::Scalar(ScalarOp::Cast(DType::Bool)),
+        ];
+        let choosing = match node.op {
+            Op::Scalar(scalar) => scalar.dtype(&[DType::Float; 2]) == Ok(DType::Bool),
+            _ => matches!(node.op, Op::ArgMax(_) | Op::ArgSort(_)),
+        };
         choosing || jumping.contains(&node.op)
     })
 }
@@ -119,15 +126,15 @@ fn products_and_their_loops_agree() {
     let shape = vec![size(rows), size(columns)];
     let z = graph.dot(vec![], vec![(1, 0)], x, w);
     let zero = graph.fill(0.0, shape.clone());
-    let positive = graph.compare(Compare::Less, zero, z);
+    let positive = graph.binary(ScalarOp::Less, zero, z);
     let relu = graph.select(positive, z, zero);
     let wide = graph.broadcast(shape.clone(), vec![1], b);
-    let shifted = graph.binary(Binary::Add, z, wide);
-    let error = graph.binary(Binary::Subtract, z, t);
-    let squares = graph.binary(Binary::Multiply, error, error);
+    let shifted = graph.binary(ScalarOp::Add, z, wide);
+    let error = graph.binary(ScalarOp::Sub, z, t);
+    let squares = graph.binary(ScalarOp::Mul, error, error);
     let transposed = graph.permute(vec![1, 0], t);
     let back = graph.dot(vec![], vec![(1, 0)], transposed, relu);
-    let tangent = graph.unary(Unary::HyperbolicTangent, back);
+    let tangent = graph.unary(ScalarOp::Tanh, back);
     let roots_of = |graph: &mut Graph| -> Vec<Vec<NodeId>> {
         let all = |graph: &mut Graph, node| graph.reduce(Reduce::Sum, vec![0, 1], node);
         let (sum, loss) = (all(graph, z), all(graph, squares));
@@ -199,6 +206,28 @@ fn functions_are_exact() {
         worst[2] = worst[2].max((f64::from(math::log(positive)) - log).abs() / log.abs().max(0.1));
     }
     assert!(worst.iter().all(|worst| *worst < 4e-7), "{worst:?}");
+    // Near 0, of every magnitude, and away from it.
+    let mut worst = [(0.0f64, 0.0f32); 2];
+    for bits in (0..0x7f80_0000u32).step_by(1009) {
+        for x in [f32::from_bits(bits), -f32::from_bits(bits)] {
+            let mut hold = |at: usize, found: f32, expected: f64| {
+                let expected32 = expected as f32;
+                if expected32.is_finite() && expected32 != 0.0 {
+                    let far = (f64::from(found) - expected).abs() / expected.abs().max(1e-37);
+                    worst[at] = if far > worst[at].0 { (far, x) } else { worst[at] };
+                } else {
+                    assert!(found == expected32, "{at} of {x:e}: {found:e}, not {expected32:e}");
+                }
+            };
+            hold(0, math::expm1(x), f64::from(x).exp_m1());
+            if x > -1.0 {
+                hold(1, math::log1p(x), f64::from(x).ln_1p());
+            }
+        }
+    }
+    assert!(worst.iter().all(|(worst, _)| *worst < 4e-7), "{worst:?}");
+    assert_eq!((math::expm1(f32::NEG_INFINITY), math::log1p(-1.0)), (-1.0, f32::NEG_INFINITY));
+    assert!(math::expm1(f32::NAN).is_nan() && math::log1p(f32::NAN).is_nan() && math::log1p(-1.5).is_nan());
     assert_eq!((math::exp(200.0), math::exp(-200.0), math::exp(f32::NEG_INFINITY)), (f32::INFINITY, 0.0, 0.0));
     assert_eq!((math::exp(f32::INFINITY), math::exp(0.0)), (f32::INFINITY, 1.0));
     assert_eq!((math::log(0.0), math::log(1.0), math::log(f32::INFINITY)), (f32::NEG_INFINITY, 0.0, f32::INFINITY));

@@ -6,7 +6,7 @@ use super::samples::{name, representatives};
 use libtest_mimic::Trial;
 use mlx::autodiff::gradient;
 use mlx::backend::{Tensor, reference};
-use mlx::ir::{Binary, Compare, DType, Draw, Graph, NodeId, Op, Reduce, Size, Unary};
+use mlx::ir::{DType, Draw, Graph, NodeId, Op, Reduce, ScalarOp, Size};
 use std::collections::BTreeSet;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -46,9 +46,9 @@ pub fn graph(seed: u64) -> (Graph, NodeId, NodeId, Vec<usize>) {
     let mut loss = graph.constant(0.0);
     for part in builder.floats {
         // Bounded, so that differences keep their digits.
-        let bounded = graph.unary(Unary::HyperbolicTangent, part);
+        let bounded = graph.unary(ScalarOp::Tanh, part);
         let sum = graph.reduce(Reduce::Sum, (0..graph.shape(part).len()).collect(), bounded);
-        loss = graph.binary(Binary::Add, loss, sum);
+        loss = graph.binary(ScalarOp::Add, loss, sum);
     }
     (graph, loss, x, shape)
 }
@@ -108,12 +108,19 @@ impl Builder {
         self.graph.shape(node).iter().map(|size| size.settled().expect("settled")).collect()
     }
 
+    /// An operation from so many floats to a float.
+    fn scalar(&mut self, arity: usize) -> ScalarOp {
+        let floats = |op: &ScalarOp| op.arity() == arity && op.dtype(&[DType::Float; 2]) == Ok(DType::Float);
+        let all: Vec<ScalarOp> = ScalarOp::ALL.into_iter().filter(floats).collect();
+        all[self.below(all.len())]
+    }
+
     /// An operand that is safe for functions with poles: between 0.5 and 1.5.
     fn tame(&mut self, a: NodeId) -> NodeId {
-        let a = self.graph.unary(Unary::Sin, a);
+        let a = self.graph.unary(ScalarOp::Sin, a);
         let (half, one) = (self.like(0.5, a), self.like(1.0, a));
-        let a = self.graph.binary(Binary::Multiply, a, half);
-        self.graph.binary(Binary::Add, a, one)
+        let a = self.graph.binary(ScalarOp::Mul, a, half);
+        self.graph.binary(ScalarOp::Add, a, one)
     }
 
     fn like(&mut self, value: f64, of: NodeId) -> NodeId {
@@ -126,7 +133,7 @@ impl Builder {
         let shape = self.graph.shape(a).to_vec();
         match self.below(5) {
             0 => {
-                let b = self.graph.unary(Unary::Cos, a);
+                let b = self.graph.unary(ScalarOp::Cos, a);
                 self.tame(b)
             }
             1 => {
@@ -149,8 +156,8 @@ impl Builder {
 
     fn truth(&mut self, a: NodeId) -> NodeId {
         let b = self.partner(a);
-        let compare = Compare::ALL[self.below(4)];
-        self.graph.compare(compare, a, b)
+        let compare = [ScalarOp::Less, ScalarOp::LessEqual, ScalarOp::Equal, ScalarOp::NotEqual][self.below(4)];
+        self.graph.binary(compare, a, b)
     }
 
     /// Adds one operation, and what it needs.
@@ -161,19 +168,26 @@ impl Builder {
         let (size, one) = (shape[axis], Size::from(1));
         let made = match self.below(22) {
             0 | 1 => {
-                let unary = Unary::ALL[self.below(Unary::ALL.len())];
-                let a = if matches!(unary, Unary::Log | Unary::SquareRoot | Unary::Exp) { self.tame(a) } else { a };
+                let unary = self.scalar(1);
+                let a = if matches!(
+                    unary,
+                    ScalarOp::Log | ScalarOp::Log1p | ScalarOp::Sqrt | ScalarOp::Exp | ScalarOp::Expm1
+                ) {
+                    self.tame(a)
+                } else {
+                    a
+                };
                 self.graph.unary(unary, a)
             }
             2 | 3 => {
-                let binary = Binary::ALL[self.below(Binary::ALL.len())];
+                let binary = self.scalar(2);
                 let mut b = self.partner(a);
                 let a = match binary {
-                    Binary::Divide => {
+                    ScalarOp::Div => {
                         b = self.tame(b);
                         a
                     }
-                    Binary::Power => {
+                    ScalarOp::Pow => {
                         b = self.tame(b);
                         self.tame(a)
                     }
@@ -184,9 +198,9 @@ impl Builder {
             4 => {
                 let (p, q) = (self.truth(a), self.truth(a));
                 let condition = match self.below(3) {
-                    0 => self.graph.add(Op::And, vec![p, q]),
-                    1 => self.graph.add(Op::Or, vec![p, q]),
-                    _ => self.graph.add(Op::Not, vec![p]),
+                    0 => self.graph.add(Op::Scalar(ScalarOp::And), vec![p, q]),
+                    1 => self.graph.add(Op::Scalar(ScalarOp::Or), vec![p, q]),
+                    _ => self.graph.unary(ScalarOp::Not, p),
                 };
                 let b = self.partner(a);
                 self.graph.select(condition, a, b)
@@ -195,7 +209,7 @@ impl Builder {
                 let whole = self.graph.cast(DType::Int, a);
                 let truth = self.graph.cast(DType::Bool, whole);
                 let number = self.graph.cast(DType::Float, truth);
-                self.graph.binary(Binary::Multiply, a, number)
+                self.graph.binary(ScalarOp::Mul, a, number)
             }
             6 | 7 => {
                 let reduce = [Reduce::Sum, Reduce::Max, Reduce::Min][self.below(3)];
@@ -232,7 +246,7 @@ impl Builder {
                 let kept = (0..shape.len()).filter(|other| *other != axis).collect();
                 let wide = self.graph.shape(a).to_vec();
                 let place = self.graph.broadcast(wide, kept, place);
-                self.graph.binary(Binary::Multiply, a, place)
+                self.graph.binary(ScalarOp::Mul, a, place)
             }
             12 | 13 => {
                 let b = self.partner(a);

@@ -2,26 +2,19 @@
 
 use super::check::{Sample, numbers, sizes};
 use mlx::backend::Tensor;
-use mlx::ir::{Binary, Compare, DType, Draw, Graph, NodeId, Number, Op, Reduce, Size, Unary};
+use mlx::ir::{DType, Draw, Graph, NodeId, Number, Op, Reduce, ScalarOp, Size};
 
 /// One of each kind of operation; a rule that differs by variant stands once for each.
 pub fn representatives() -> Vec<Op> {
     let size = || Size::from(1);
-    let mut all: Vec<Op> = Unary::ALL.map(Op::Unary).to_vec();
-    all.extend(Binary::ALL.map(Op::Binary));
-    all.extend(Compare::ALL.map(Op::Compare));
+    let mut all: Vec<Op> = ScalarOp::ALL.map(Op::Scalar).to_vec();
     all.extend([Reduce::Sum, Reduce::Max, Reduce::Min].map(|reduce| Op::Reduce(reduce, Vec::new())));
-    all.extend([DType::Float, DType::Int, DType::Bool].map(Op::Cast));
     all.extend([Draw::Uniform, Draw::Normal].map(|draw| Op::Random { draw, path: 0, shape: Vec::new(), rows: None }));
     all.extend([
         Op::Input { number: 0, dtype: DType::Float, shape: Vec::new() },
         Op::Constant(Number::new(0.0)),
         Op::SizeOf(size()),
         Op::Iota { shape: Vec::new(), axis: 0 },
-        Op::And,
-        Op::Or,
-        Op::Not,
-        Op::Select,
         Op::ArgMax(0),
         Op::CumSum { axis: 0, reverse: false },
         Op::ArgSort(0),
@@ -44,9 +37,7 @@ pub fn representatives() -> Vec<Op> {
 /// The kind of an operation.
 pub fn name(op: &Op) -> String {
     match op {
-        Op::Unary(_) | Op::Binary(_) | Op::Compare(_) | Op::Cast(_) | Op::And | Op::Or | Op::Not | Op::Select => {
-            format!("{op:?}")
-        }
+        Op::Scalar(scalar) => format!("Scalar({scalar:?})"),
         Op::Reduce(reduce, _) => format!("Reduce({reduce:?})"),
         Op::Random { draw, .. } => format!("Random({draw:?})"),
         Op::Input { .. } => "Input".into(),
@@ -76,32 +67,7 @@ const SHAPES: [&[usize]; 5] = [&[], &[3], &[0, 2], &[1, 3], &[2, 1, 2]];
 
 pub fn samples(op: &Op) -> Vec<Sample> {
     match op {
-        Op::Unary(unary) => elementwise(op, &[unary.domain()], true),
-        Op::Binary(binary) => elementwise(op, &binary.domain(), true),
-        Op::Compare(_) => elementwise(op, &[(-1.0, 1.0), (-1.0, 1.0)], false),
-        Op::And | Op::Or => truths(op, 2),
-        Op::Not => truths(op, 1),
-        Op::Select => {
-            let mut all = Vec::new();
-            for shape in SHAPES {
-                let mut make = Make::new(op, shape);
-                let (a, b) = (make.floats(shape, (-1.0, 1.0)), make.floats(shape, (-1.0, 1.0)));
-                let condition = make.graph.compare(Compare::Less, a, b);
-                let square = make.graph.binary(Binary::Multiply, a, a);
-                all.push(make.done(Op::Select, vec![condition, square, b]));
-            }
-            all
-        }
-        Op::Cast(dtype) => SHAPES
-            .iter()
-            .map(|shape| {
-                let mut make = Make::new(op, shape);
-                let a = make.floats(shape, (0.1, 0.9));
-                // From another kind where that is what the cast is for.
-                let from = if *dtype == DType::Float { make.graph.compare(Compare::Less, a, a) } else { a };
-                make.done(op.clone(), vec![from])
-            })
-            .collect(),
+        Op::Scalar(scalar) => scalars(op, *scalar),
         Op::Reduce(reduce, _) => {
             let cases: [(&[usize], &[usize]); 6] = [
                 (&[3], &[0]),
@@ -296,6 +262,35 @@ impl Make {
     }
 }
 
+/// Operands of the kind that the operation takes.
+fn scalars(op: &Op, scalar: ScalarOp) -> Vec<Sample> {
+    match scalar {
+        ScalarOp::And | ScalarOp::Or => truths(op, 2),
+        ScalarOp::Not => truths(op, 1),
+        ScalarOp::Select => {
+            let sample = |shape: &&[usize]| {
+                let mut make = Make::new(op, shape);
+                let (a, b) = (make.floats(shape, (-1.0, 1.0)), make.floats(shape, (-1.0, 1.0)));
+                let condition = make.graph.binary(ScalarOp::Less, a, b);
+                let square = make.graph.binary(ScalarOp::Mul, a, a);
+                make.done(op.clone(), vec![condition, square, b])
+            };
+            SHAPES.iter().map(sample).collect()
+        }
+        ScalarOp::Cast(dtype) => {
+            let sample = |shape: &&[usize]| {
+                let mut make = Make::new(op, shape);
+                let a = make.floats(shape, (0.1, 0.9));
+                // From another kind where that is what the cast is for.
+                let from = if dtype == DType::Float { make.graph.binary(ScalarOp::Less, a, a) } else { a };
+                make.done(op.clone(), vec![from])
+            };
+            SHAPES.iter().map(sample).collect()
+        }
+        _ => elementwise(op, scalar.domain(), scalar.dtype(&[DType::Float; 2]) == Ok(DType::Float)),
+    }
+}
+
 /// Operands of one shape; if it has a gradient, also both operands the same.
 fn elementwise(op: &Op, domains: &[(f64, f64)], smooth: bool) -> Vec<Sample> {
     let mut all = Vec::new();
@@ -324,7 +319,7 @@ fn truths(op: &Op, count: usize) -> Vec<Sample> {
         let operands = (0..count)
             .map(|_| {
                 let (a, b) = (make.floats(shape, (-1.0, 1.0)), make.floats(shape, (-1.0, 1.0)));
-                make.graph.compare(Compare::Less, a, b)
+                make.graph.binary(ScalarOp::Less, a, b)
             })
             .collect();
         make.done(op.clone(), operands)
@@ -340,7 +335,7 @@ fn strided<'a>(cases: impl Iterator<Item = (&'a [usize], Op)>) -> Vec<Sample> {
         for backwards in [false, true] {
             let mut make = Make::new(&op, (shape, backwards));
             let a = make.floats(shape, (0.5, 2.0));
-            let mut operand = make.graph.binary(Binary::Multiply, a, a);
+            let mut operand = make.graph.binary(ScalarOp::Mul, a, a);
             let last = shape.last().copied().unwrap_or(0);
             if backwards {
                 if last == 0 {
@@ -391,7 +386,7 @@ fn places(op: &Op, finish: impl Fn(Make, NodeId, NodeId, usize) -> Sample) -> Ve
     let sample = |(from, shape, at, batch): &Case| {
         let mut make = Make::new(op, (from, shape, batch));
         let from = make.floats(from, (0.5, 2.0));
-        let from = make.graph.binary(Binary::Multiply, from, from);
+        let from = make.graph.binary(ScalarOp::Mul, from, from);
         let at = make.ints(shape, at);
         finish(make, from, at, *batch)
     };

@@ -5,7 +5,7 @@ use crate::trial;
 use libtest_mimic::Trial;
 use mlx::autodiff::gradient;
 use mlx::backend::{Tensor, reference};
-use mlx::ir::{Binary, Compare, DType, Draw, Graph, NodeId, Op, Reduce, Unary, philox};
+use mlx::ir::{DType, Draw, Graph, NodeId, Op, Reduce, ScalarOp, philox};
 
 pub fn trials() -> Vec<Trial> {
     vec![
@@ -70,7 +70,7 @@ fn derivative(values: &[f64], build: impl Fn(&mut Graph, NodeId) -> NodeId) -> V
 fn what_stops_and_what_is_shared() {
     let stopped = derivative(&[3.0], |graph, x| {
         let constant = graph.add(Op::StopGradient, vec![x]);
-        graph.binary(Binary::Multiply, x, constant)
+        graph.binary(ScalarOp::Mul, x, constant)
     });
     assert_eq!(stopped, [3.0]);
     let shared = derivative(&[1.0, 5.0, 5.0], |graph, x| {
@@ -78,12 +78,12 @@ fn what_stops_and_what_is_shared() {
         graph.reshape(sizes(&[1]), top)
     });
     assert_eq!(shared, [0.0, 0.5, 0.5]);
-    let halves = derivative(&[2.0], |graph, x| graph.binary(Binary::Maximum, x, x));
+    let halves = derivative(&[2.0], |graph, x| graph.binary(ScalarOp::Max, x, x));
     assert_eq!(halves, [1.0]);
-    assert_eq!(derivative(&[0.0], |graph, x| graph.unary(Unary::Absolute, x)), [0.0]);
+    assert_eq!(derivative(&[0.0], |graph, x| graph.unary(ScalarOp::Abs, x)), [0.0]);
     let zero = derivative(&[0.0], |graph, x| {
         let zero = graph.fill(0.0, sizes(&[1]));
-        graph.binary(Binary::Power, x, zero)
+        graph.binary(ScalarOp::Pow, x, zero)
     });
     assert_eq!(zero, [0.0], "x⁰ is constant");
 }
@@ -92,21 +92,21 @@ fn a_branch_that_is_not_chosen_gives_no_nan() {
     let chosen = |branch: fn(&mut Graph, NodeId, NodeId) -> NodeId| {
         derivative(&[-1.0, 0.0, 4.0], |graph, x| {
             let zero = graph.fill(0.0, sizes(&[3]));
-            let positive = graph.compare(Compare::Less, zero, x);
+            let positive = graph.binary(ScalarOp::Less, zero, x);
             let branch = branch(graph, x, zero);
             graph.select(positive, branch, zero)
         })
     };
-    assert_eq!(chosen(|graph, x, _| graph.unary(Unary::Log, x)), [0.0, 0.0, 0.25]);
-    assert_eq!(chosen(|graph, x, _| graph.unary(Unary::SquareRoot, x)), [0.0, 0.0, 0.25]);
+    assert_eq!(chosen(|graph, x, _| graph.unary(ScalarOp::Log, x)), [0.0, 0.0, 0.25]);
+    assert_eq!(chosen(|graph, x, _| graph.unary(ScalarOp::Sqrt, x)), [0.0, 0.0, 0.25]);
     let inverse = |graph: &mut Graph, x: NodeId, _| {
         let one = graph.fill(1.0, sizes(&[3]));
-        graph.binary(Binary::Divide, one, x)
+        graph.binary(ScalarOp::Div, one, x)
     };
     assert_eq!(chosen(inverse), [0.0, 0.0, -0.0625]);
     let root = |graph: &mut Graph, x: NodeId, _| {
         let half = graph.fill(0.5, sizes(&[3]));
-        graph.binary(Binary::Power, x, half)
+        graph.binary(ScalarOp::Pow, x, half)
     };
     assert_eq!(chosen(root), [0.0, 0.0, 0.25]);
 }

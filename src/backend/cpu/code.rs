@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use crate::ir::ScalarOp;
 use crate::plan::{BufferId, Instruction, Level, Loop, Register, Target, View};
 
 /// Elements of a tile: half a dozen slots of it stay in the first cache.
@@ -151,8 +152,8 @@ impl Code {
     /// Whether something takes a scalar element by element.
     fn is_spread(&self, scalar: Register) -> bool {
         self.instructions.iter().any(|instruction| match instruction {
-            Instruction::Binary(..) | Instruction::Compare(..) => false,
-            Instruction::Select(condition, ..) => *condition == scalar,
+            Instruction::Apply(ScalarOp::Select, operands) => operands[0] == scalar,
+            Instruction::Apply(op, _) if op.arity() == 2 => false,
             other => other.operands().contains(&scalar),
         })
     }

@@ -24,6 +24,31 @@ pub fn exp(x: f32) -> f32 {
     if x.is_nan() { x } else { value }
 }
 
+/// eˣ - 1, with all digits near 0: its series there (the same polynomial as [`exp`]), eˣ less 1 away from it.
+#[inline(always)]
+pub fn expm1(x: f32) -> f32 {
+    let p = 1.987_569_1e-4f32;
+    let p = p * x + 1.398_2e-3;
+    let p = p * x + 8.333_452e-3;
+    let p = p * x + 4.166_579_6e-2;
+    let p = p * x + 1.666_666_5e-1;
+    let p = p * x + 5e-1;
+    let near = p * x * x + x;
+    let far = exp(x) - 1.0;
+    if x.abs() < 0.35 { near } else { far }
+}
+
+/// log(1 + x), with all digits near 0: the logarithm of the rounded sum, with what its rounding lost put back (Kahan).
+#[inline(always)]
+pub fn log1p(x: f32) -> f32 {
+    let sum = 1.0 + x;
+    let value = log(sum) + (x - (sum - 1.0)) / sum;
+    let value = if sum == f32::INFINITY { sum } else { value };
+    let value = if x == -1.0 { f32::NEG_INFINITY } else { value };
+    // Below 2⁻²⁴ it is x itself, with its sign.
+    if sum == 1.0 { x } else { value }
+}
+
 /// Natural logarithm; -∞ at 0, NaN below.
 #[inline(always)]
 pub fn log(x: f32) -> f32 {

@@ -104,14 +104,7 @@ pub fn run(special: &Special, operands: &[&[f32]], counters: &[f64], out: &mut [
         | Op::Constant(_)
         | Op::SizeOf(_)
         | Op::Iota { .. }
-        | Op::Unary(_)
-        | Op::Binary(_)
-        | Op::Compare(_)
-        | Op::And
-        | Op::Or
-        | Op::Not
-        | Op::Select
-        | Op::Cast(_)
+        | Op::Scalar(_)
         | Op::Reduce(..)
         | Op::Dot { .. }
         | Op::Reshape(_)

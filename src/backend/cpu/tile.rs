@@ -2,7 +2,7 @@
 
 use super::code::{Code, Fetch};
 use super::math;
-use crate::ir::{Binary, Compare, DType, Reduce, Unary};
+use crate::ir::{DType, Reduce, ScalarOp};
 use crate::plan::{Instruction, Level, Register, Target, View};
 
 /// What a share of a loop works on: rows of the space, and what it may write there.
@@ -167,27 +167,14 @@ impl Tile<'_> {
         let out = &mut out[..self.rows * self.width(register)];
         let get = |register: &Register| self.get(*register, share, scratch);
         let operand = |register: &Register| self.operand(*register, share, scratch);
-        let truth = |holds: bool| if holds { 1.0 } else { 0.0 };
         match instruction {
             Instruction::Load(view, level) => self.load(view, *level, share, out),
-            Instruction::Unary(op, a) => unary(*op, get(a), out),
-            Instruction::Binary(op, a, b) => binary(*op, operand(a), operand(b), out),
-            Instruction::Compare(op, a, b) => {
-                let (a, b) = (operand(a), operand(b));
-                match op {
-                    Compare::Less => both(a, b, out, |x, y| truth(x < y)),
-                    Compare::LessEqual => both(a, b, out, |x, y| truth(x <= y)),
-                    Compare::Equal => both(a, b, out, |x, y| truth(x == y)),
-                    Compare::NotEqual => both(a, b, out, |x, y| truth(x != y)),
-                }
-            }
-            Instruction::And(a, b) => both(operand(a), operand(b), out, |x, y| truth(x != 0.0 && y != 0.0)),
-            Instruction::Or(a, b) => both(operand(a), operand(b), out, |x, y| truth(x != 0.0 || y != 0.0)),
-            Instruction::Not(a) => each(get(a), out, |x| truth(x == 0.0)),
-            Instruction::Select(c, a, b) => select(get(c), operand(a), operand(b), out),
-            Instruction::Cast(DType::Bool, a) => each(get(a), out, |x| truth(x != 0.0)),
-            Instruction::Cast(DType::Int, a) => each(get(a), out, f32::trunc),
-            Instruction::Cast(DType::Float, a) => each(get(a), out, |x| x),
+            Instruction::Apply(op, operands) => match operands[..] {
+                [a] => unary(*op, get(&a), out),
+                [a, b] => binary(*op, operand(&a), operand(&b), out),
+                [c, a, b] => select(get(&c), operand(&a), operand(&b), out),
+                _ => {}
+            },
             Instruction::Fold(reduce, a) => {
                 let (values, columns) = (get(a), self.code.columns);
                 for (row, o) in out.iter_mut().enumerate() {
@@ -299,32 +286,57 @@ fn select(c: &[f32], a: Operand, b: Operand, out: &mut [f32]) {
 }
 
 #[inline(always)]
-fn unary(op: Unary, a: &[f32], out: &mut [f32]) {
+fn truth(holds: bool) -> f32 {
+    if holds { 1.0 } else { 0.0 }
+}
+
+/// An operation of one operand.
+#[inline(always)]
+fn unary(op: ScalarOp, a: &[f32], out: &mut [f32]) {
     match op {
-        Unary::Negate => each(a, out, |x| -x),
-        Unary::Absolute => each(a, out, f32::abs),
-        Unary::Exp => each(a, out, math::exp),
-        Unary::Log => each(a, out, math::log),
-        Unary::SquareRoot => each(a, out, f32::sqrt),
-        Unary::Sin => each(a, out, math::sin),
-        Unary::Cos => each(a, out, math::cos),
-        Unary::HyperbolicTangent => each(a, out, math::tanh),
-        Unary::ErrorFunction => each(a, out, math::erf),
-        Unary::Floor => each(a, out, f32::floor),
+        ScalarOp::Neg => each(a, out, |x| -x),
+        ScalarOp::Abs => each(a, out, f32::abs),
+        ScalarOp::Exp => each(a, out, math::exp),
+        ScalarOp::Expm1 => each(a, out, math::expm1),
+        ScalarOp::Log => each(a, out, math::log),
+        ScalarOp::Log1p => each(a, out, math::log1p),
+        ScalarOp::Sqrt => each(a, out, f32::sqrt),
+        ScalarOp::Sin => each(a, out, math::sin),
+        ScalarOp::Cos => each(a, out, math::cos),
+        ScalarOp::Tanh => each(a, out, math::tanh),
+        ScalarOp::Erf => each(a, out, math::erf),
+        ScalarOp::Floor => each(a, out, f32::floor),
+        ScalarOp::Not => each(a, out, |x| truth(x == 0.0)),
+        ScalarOp::Cast(DType::Bool) => each(a, out, |x| truth(x != 0.0)),
+        ScalarOp::Cast(DType::Int) => each(a, out, f32::trunc),
+        ScalarOp::Cast(DType::Float) => out.copy_from_slice(a),
+        ScalarOp::Add | ScalarOp::Sub | ScalarOp::Mul | ScalarOp::Div | ScalarOp::Pow => {}
+        ScalarOp::Min | ScalarOp::Max | ScalarOp::Less | ScalarOp::LessEqual => {}
+        ScalarOp::Equal | ScalarOp::NotEqual | ScalarOp::And | ScalarOp::Or | ScalarOp::Select => {}
     }
 }
 
+/// An operation of two operands.
 #[inline(always)]
-fn binary(op: Binary, a: Operand, b: Operand, out: &mut [f32]) {
+fn binary(op: ScalarOp, a: Operand, b: Operand, out: &mut [f32]) {
     match op {
-        Binary::Add => both(a, b, out, |x, y| x + y),
-        Binary::Subtract => both(a, b, out, |x, y| x - y),
-        Binary::Multiply => both(a, b, out, |x, y| x * y),
-        Binary::Divide => both(a, b, out, |x, y| x / y),
-        Binary::Power => both(a, b, out, math::power),
+        ScalarOp::Add => both(a, b, out, |x, y| x + y),
+        ScalarOp::Sub => both(a, b, out, |x, y| x - y),
+        ScalarOp::Mul => both(a, b, out, |x, y| x * y),
+        ScalarOp::Div => both(a, b, out, |x, y| x / y),
+        ScalarOp::Pow => both(a, b, out, math::power),
         // Not `f32::min`, which hides a NaN.
-        Binary::Minimum => both(a, b, out, |x, y| if x <= y || x.is_nan() { x } else { y }),
-        Binary::Maximum => both(a, b, out, |x, y| if x >= y || x.is_nan() { x } else { y }),
+        ScalarOp::Min => both(a, b, out, |x, y| if x <= y || x.is_nan() { x } else { y }),
+        ScalarOp::Max => both(a, b, out, |x, y| if x >= y || x.is_nan() { x } else { y }),
+        ScalarOp::Less => both(a, b, out, |x, y| truth(x < y)),
+        ScalarOp::LessEqual => both(a, b, out, |x, y| truth(x <= y)),
+        ScalarOp::Equal => both(a, b, out, |x, y| truth(x == y)),
+        ScalarOp::NotEqual => both(a, b, out, |x, y| truth(x != y)),
+        ScalarOp::And => both(a, b, out, |x, y| truth(x != 0.0 && y != 0.0)),
+        ScalarOp::Or => both(a, b, out, |x, y| truth(x != 0.0 || y != 0.0)),
+        ScalarOp::Neg | ScalarOp::Abs | ScalarOp::Exp | ScalarOp::Expm1 | ScalarOp::Log | ScalarOp::Log1p => {}
+        ScalarOp::Sqrt | ScalarOp::Sin | ScalarOp::Cos | ScalarOp::Tanh | ScalarOp::Erf | ScalarOp::Floor => {}
+        ScalarOp::Not | ScalarOp::Select | ScalarOp::Cast(_) => {}
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{along, draw, views};
 use crate::backend::Tensor;
-use crate::ir::{DType, Op, Size};
+use crate::ir::{Op, Size};
 
 pub(super) fn compute(op: &Op, operands: &[&Tensor], shape: Vec<usize>) -> Result<Tensor, String> {
     let a = operands.first().copied();
@@ -10,23 +10,18 @@ pub(super) fn compute(op: &Op, operands: &[&Tensor], shape: Vec<usize>) -> Resul
         (None, ..) => return leaf(op, shape),
         (Some(a), b, c) => (a, b.copied().unwrap_or(a), c.copied().unwrap_or(a)),
     };
-    let truth = |holds: bool| f64::from(u8::from(holds));
     let values = match op {
         Op::Input { .. } | Op::Constant(_) | Op::SizeOf(_) | Op::Iota { .. } => return leaf(op, shape),
         Op::Random { draw: kind, path, rows, .. } => draw::random(*kind, *path, &shape, *rows, &a.values),
-        Op::Unary(unary) => each(a, |x| unary.value(x)),
-        Op::Binary(binary) => both(a, b, |x, y| binary.value(x, y)),
-        Op::Compare(compare) => both(a, b, |x, y| truth(compare.value(x, y))),
-        Op::And => both(a, b, |x, y| truth(x != 0.0 && y != 0.0)),
-        Op::Or => both(a, b, |x, y| truth(x != 0.0 || y != 0.0)),
-        Op::Not => each(a, |x| truth(x == 0.0)),
-        Op::Select => {
-            let choose = |((condition, yes), no): ((&f64, &f64), &f64)| if *condition != 0.0 { *yes } else { *no };
-            a.values.iter().zip(&b.values).zip(&c.values).map(choose).collect()
-        }
-        Op::Cast(DType::Float) | Op::StopGradient => a.values.clone(),
-        Op::Cast(DType::Int) => each(a, f64::trunc),
-        Op::Cast(DType::Bool) => each(a, |x| truth(x != 0.0)),
+        Op::StopGradient => a.values.clone(),
+        Op::Scalar(scalar) => match scalar.arity() {
+            1 => each(a, |x| scalar.value(&[x])),
+            2 => both(a, b, |x, y| scalar.value(&[x, y])),
+            _ => {
+                let operands = a.values.iter().zip(&b.values).zip(&c.values);
+                operands.map(|((x, y), z)| scalar.value(&[*x, *y, *z])).collect()
+            }
+        },
         Op::Reduce(reduce, axes) => along::reduce(*reduce, axes, a, &shape),
         Op::ArgMax(axis) => along::argmax(*axis, a)?,
         Op::CumSum { axis, reverse } => along::cumsum(*axis, *reverse, a),

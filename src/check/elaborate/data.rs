@@ -9,7 +9,7 @@ use crate::check::types::{Axis, Elem, Origin, Type};
 use crate::check::value::{Bound, Scope, Value};
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::nearest;
-use crate::ir::{Compare, Size};
+use crate::ir::{ScalarOp, Size};
 use crate::source::Span;
 use crate::syntax::tree::{self, Expr, Init, Name, Statement, StatementKind, Target};
 
@@ -227,7 +227,7 @@ impl Elaborator<'_> {
         let numbers = self.raw(column.name, RawKind::Gappy, Elem::Float, span);
         let ty = Type { elem: Elem::Bool, ..self.ty(numbers).clone() };
         // NaN alone is not itself.
-        let missing = self.term(Kind::Compare(Compare::NotEqual, numbers, numbers), ty, span);
+        let missing = self.term(Kind::Scalar(ScalarOp::NotEqual, vec![numbers, numbers]), ty, span);
         Ok((numbers, missing))
     }
 

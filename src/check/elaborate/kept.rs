@@ -4,6 +4,7 @@
 use super::Elaborator;
 use crate::check::terms::{Kind, TermId};
 use crate::check::types::{Axis, Elem, IndexId, Type};
+use crate::ir::ScalarOp;
 use crate::source::Span;
 use std::collections::BTreeSet;
 
@@ -37,7 +38,7 @@ impl Elaborator<'_> {
             Elem::Float | Elem::Int | Elem::Class(_) => Kind::Number(number),
         };
         let no = self.terms.add(filler, Type::scalar(ty.elem.clone()), span);
-        self.terms.add(Kind::Choose { condition, yes: term, no }, Type { kept: None, ..ty }, span)
+        self.terms.add(Kind::Scalar(ScalarOp::Select, vec![condition, term, no]), Type { kept: None, ..ty }, span)
     }
 
     /// What joins elements sees, where one is left out, a number that changes nothing.
@@ -53,13 +54,7 @@ impl Elaborator<'_> {
             | Kind::Index(_)
             | Kind::Leaf(_)
             | Kind::Cast(_)
-            | Kind::Unary(..)
-            | Kind::Binary(..)
-            | Kind::Compare(..)
-            | Kind::And(..)
-            | Kind::Or(..)
-            | Kind::Not(_)
-            | Kind::Choose { .. }
+            | Kind::Scalar(..)
             | Kind::Constant(_)
             | Kind::Read(..)
             | Kind::Spread(..)
@@ -72,14 +67,9 @@ impl Elaborator<'_> {
         match kind {
             Kind::Number(_) | Kind::Truth(_) | Kind::Size(_) | Kind::Index(_) | Kind::Leaf(_) => None,
             Kind::Fold(..) | Kind::ArgMax(_) | Kind::Product(..) => None,
-            Kind::Cast(a) | Kind::Unary(_, a) | Kind::Not(a) | Kind::Constant(a) | Kind::Pick(_, a) => self.ty(*a).kept,
-            Kind::Binary(_, a, b) | Kind::Compare(_, a, b) | Kind::And(a, b) | Kind::Or(a, b) => {
-                let all: Vec<TermId> = [a, b].into_iter().filter_map(|part| self.ty(*part).kept).collect();
-                self.every(&all, ty, span)
-            }
-            Kind::Choose { condition, yes, no } => {
-                let all: Vec<TermId> =
-                    [condition, yes, no].into_iter().filter_map(|part| self.ty(*part).kept).collect();
+            Kind::Cast(a) | Kind::Constant(a) | Kind::Pick(_, a) => self.ty(*a).kept,
+            Kind::Scalar(_, operands) => {
+                let all: Vec<TermId> = operands.iter().filter_map(|part| self.ty(*part).kept).collect();
                 self.every(&all, ty, span)
             }
             Kind::Stack(parts) => {
@@ -124,7 +114,7 @@ impl Elaborator<'_> {
         let rest = if rest.is_empty() { &conditions[..1] } else { rest };
         Some(rest.iter().fold(*first, |all, condition| {
             let along = self.along(all, *condition);
-            self.terms.add(Kind::And(all, *condition), truths(along, ty.axes.clone()), span)
+            self.terms.add(Kind::Scalar(ScalarOp::And, vec![all, *condition]), truths(along, ty.axes.clone()), span)
         }))
     }
 }

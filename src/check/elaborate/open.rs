@@ -6,7 +6,7 @@ use super::{Elaborator, MAX_CALLS, Out, Reported};
 use crate::check::terms::{Kind, TermId};
 use crate::check::types::{Axis, Elem, Type};
 use crate::check::value::{Scope, Value};
-use crate::ir::{Size, Symbol};
+use crate::ir::{ScalarOp, Size, Symbol};
 use crate::source::Span;
 use crate::syntax::tree::{Binary, Expr, Name, Word};
 use std::collections::{BTreeSet, HashSet};
@@ -57,16 +57,7 @@ impl Elaborator<'_> {
             let kind = &self.terms.get(id).kind;
             match kind {
                 Kind::Size(size) => open |= size.is_open(),
-                Kind::Number(_)
-                | Kind::Truth(_)
-                | Kind::Cast(_)
-                | Kind::Unary(..)
-                | Kind::Binary(..)
-                | Kind::Compare(..)
-                | Kind::And(..)
-                | Kind::Or(..)
-                | Kind::Not(_)
-                | Kind::Choose { .. } => {}
+                Kind::Number(_) | Kind::Truth(_) | Kind::Cast(_) | Kind::Scalar(..) => {}
                 Kind::Index(_)
                 | Kind::Leaf(_)
                 | Kind::Product(..)
@@ -173,7 +164,7 @@ impl Elaborator<'_> {
         let text = self.sources.text(span).to_string();
         let condition = self.open(Elem::Bool, &text, span);
         let ty = Type { along: along.into_iter().collect(), axes, ..Type::scalar(elem) };
-        Ok(Value::Tensor(self.term(Kind::Choose { condition, yes, no }, ty, span)))
+        Ok(Value::Tensor(self.term(Kind::Scalar(ScalarOp::Select, vec![condition, yes, no]), ty, span)))
     }
 
     fn either_axis(&self, one: &Axis, two: &Axis, span: Span) -> Axis {

@@ -8,7 +8,7 @@ use crate::check::terms::{Kind, TermId};
 use crate::check::types::{Axis, Elem, Type};
 use crate::check::value::{Scope, Value};
 use crate::diagnostic::Diagnostic;
-use crate::ir::{self, Compare, Size};
+use crate::ir::{ScalarOp, Size};
 use crate::source::Span;
 use crate::syntax::tree::{Binary, Expr, Unary};
 
@@ -23,12 +23,12 @@ impl Elaborator<'_> {
             (Unary::Negate, value) => {
                 let a = self.numbers(value, at)?;
                 let ty = self.ty(a).clone();
-                Ok(Value::Tensor(self.term(Kind::Unary(ir::Unary::Negate, a), ty, span)))
+                Ok(Value::Tensor(self.term(Kind::Scalar(ScalarOp::Neg, vec![a]), ty, span)))
             }
             (Unary::Not, value) => {
                 let a = self.truths(value, at)?;
                 let ty = self.ty(a).clone();
-                Ok(Value::Tensor(self.term(Kind::Not(a), ty, span)))
+                Ok(Value::Tensor(self.term(Kind::Scalar(ScalarOp::Not, vec![a]), ty, span)))
             }
         }
     }
@@ -50,20 +50,21 @@ impl Elaborator<'_> {
         let term = match op {
             Binary::Or | Binary::And => {
                 let (a, b) = ((self.truths(a.0, a.1)?, a.1), (self.truths(b.0, b.1)?, b.1));
-                let kind = if op == Binary::And { Kind::And(a.0, b.0) } else { Kind::Or(a.0, b.0) };
+                let op = if op == Binary::And { ScalarOp::And } else { ScalarOp::Or };
+                let kind = Kind::Scalar(op, vec![a.0, b.0]);
                 self.elementwise(kind, Elem::Bool, a, b, operator, span)?
             }
-            Binary::Less => self.compare(Compare::Less, a, b, operator, span)?,
-            Binary::LessEqual => self.compare(Compare::LessEqual, a, b, operator, span)?,
-            Binary::Greater => self.compare(Compare::Less, b, a, operator, span)?,
-            Binary::GreaterEqual => self.compare(Compare::LessEqual, b, a, operator, span)?,
-            Binary::Equal => self.compare(Compare::Equal, a, b, operator, span)?,
-            Binary::NotEqual => self.compare(Compare::NotEqual, a, b, operator, span)?,
-            Binary::Add => self.arithmetic(ir::Binary::Add, a, b, operator, span)?,
-            Binary::Subtract => self.arithmetic(ir::Binary::Subtract, a, b, operator, span)?,
-            Binary::Multiply => self.arithmetic(ir::Binary::Multiply, a, b, operator, span)?,
-            Binary::Divide => self.arithmetic(ir::Binary::Divide, a, b, operator, span)?,
-            Binary::Power => self.arithmetic(ir::Binary::Power, a, b, operator, span)?,
+            Binary::Less => self.compare(ScalarOp::Less, a, b, operator, span)?,
+            Binary::LessEqual => self.compare(ScalarOp::LessEqual, a, b, operator, span)?,
+            Binary::Greater => self.compare(ScalarOp::Less, b, a, operator, span)?,
+            Binary::GreaterEqual => self.compare(ScalarOp::LessEqual, b, a, operator, span)?,
+            Binary::Equal => self.compare(ScalarOp::Equal, a, b, operator, span)?,
+            Binary::NotEqual => self.compare(ScalarOp::NotEqual, a, b, operator, span)?,
+            Binary::Add => self.arithmetic(ScalarOp::Add, a, b, operator, span)?,
+            Binary::Subtract => self.arithmetic(ScalarOp::Sub, a, b, operator, span)?,
+            Binary::Multiply => self.arithmetic(ScalarOp::Mul, a, b, operator, span)?,
+            Binary::Divide => self.arithmetic(ScalarOp::Div, a, b, operator, span)?,
+            Binary::Power => self.arithmetic(ScalarOp::Pow, a, b, operator, span)?,
             Binary::Product => self.product(a, b, operator, span)?,
         };
         Ok(Value::Tensor(term))
@@ -71,7 +72,7 @@ impl Elaborator<'_> {
 
     pub(super) fn arithmetic(
         &mut self,
-        op: ir::Binary,
+        op: ScalarOp,
         a: Written,
         b: Written,
         operator: Span,
@@ -81,25 +82,15 @@ impl Elaborator<'_> {
         let (a, b) = ((a.0?, a.1), (b.0?, b.1));
         let whole = matches!(self.ty(a.0).elem, Elem::Int) && matches!(self.ty(b.0).elem, Elem::Int);
         let elem = match op {
-            ir::Binary::Divide | ir::Binary::Power => Elem::Float,
-            ir::Binary::Add
-            | ir::Binary::Subtract
-            | ir::Binary::Multiply
-            | ir::Binary::Minimum
-            | ir::Binary::Maximum => {
-                if whole {
-                    Elem::Int
-                } else {
-                    Elem::Float
-                }
-            }
+            ScalarOp::Add | ScalarOp::Sub | ScalarOp::Mul | ScalarOp::Min | ScalarOp::Max if whole => Elem::Int,
+            _ => Elem::Float,
         };
-        self.elementwise(Kind::Binary(op, a.0, b.0), elem, a, b, operator, span)
+        self.elementwise(Kind::Scalar(op, vec![a.0, b.0]), elem, a, b, operator, span)
     }
 
-    fn compare(&mut self, op: Compare, a: Written, b: Written, operator: Span, span: Span) -> Out<TermId> {
+    fn compare(&mut self, op: ScalarOp, a: Written, b: Written, operator: Span, span: Span) -> Out<TermId> {
         let (a, b) = ((self.numbers(a.0, a.1)?, a.1), (self.numbers(b.0, b.1)?, b.1));
-        self.elementwise(Kind::Compare(op, a.0, b.0), Elem::Bool, a, b, operator, span)
+        self.elementwise(Kind::Scalar(op, vec![a.0, b.0]), Elem::Bool, a, b, operator, span)
     }
 
     fn product(&mut self, a: Written, b: Written, operator: Span, span: Span) -> Out<TermId> {
@@ -170,7 +161,7 @@ impl Elaborator<'_> {
         let mut along = [&branches.along[..], &self.ty(condition).along[..]].concat();
         along.sort_unstable();
         along.dedup();
-        let kind = Kind::Choose { condition, yes: a, no: b };
+        let kind = Kind::Scalar(ScalarOp::Select, vec![condition, a, b]);
         Ok(Value::Tensor(self.term(kind, Type { along, axes, ..Type::scalar(elem) }, span)))
     }
 

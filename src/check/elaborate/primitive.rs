@@ -7,16 +7,16 @@ use crate::check::number::Number;
 use crate::check::terms::{Kind, TermId};
 use crate::check::types::{Axis, Elem, Type};
 use crate::check::value::{Distribution, Scope, Value};
-use crate::ir::{Binary, Draw, Reduce, Size, Unary};
+use crate::ir::{Draw, Reduce, ScalarOp, Size};
 use crate::source::Span;
 use crate::syntax::tree::Param;
 
 /// What a function without a body does.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Rule {
-    Elementwise(Unary),
+    Elementwise(ScalarOp),
     /// Over all elements; of two things, elementwise.
-    Fold(Reduce, Option<Binary>),
+    Fold(Reduce, Option<ScalarOp>),
     ArgMax,
     Pick,
     Count,
@@ -29,20 +29,11 @@ enum Rule {
     Repeat,
 }
 
-/// Every primitive by its name in the standard library.
+/// Every primitive by its name in the standard library, but for scalar operations, which name themselves.
 const RULES: &[(&str, Rule)] = &[
-    ("exp", Rule::Elementwise(Unary::Exp)),
-    ("log", Rule::Elementwise(Unary::Log)),
-    ("sqrt", Rule::Elementwise(Unary::SquareRoot)),
-    ("sin", Rule::Elementwise(Unary::Sin)),
-    ("cos", Rule::Elementwise(Unary::Cos)),
-    ("tanh", Rule::Elementwise(Unary::HyperbolicTangent)),
-    ("erf", Rule::Elementwise(Unary::ErrorFunction)),
-    ("abs", Rule::Elementwise(Unary::Absolute)),
-    ("floor", Rule::Elementwise(Unary::Floor)),
     ("sum", Rule::Fold(Reduce::Sum, None)),
-    ("max", Rule::Fold(Reduce::Max, Some(Binary::Maximum))),
-    ("min", Rule::Fold(Reduce::Min, Some(Binary::Minimum))),
+    ("max", Rule::Fold(Reduce::Max, Some(ScalarOp::Max))),
+    ("min", Rule::Fold(Reduce::Min, Some(ScalarOp::Min))),
     ("argmax", Rule::ArgMax),
     ("pick", Rule::Pick),
     ("count", Rule::Count),
@@ -58,26 +49,27 @@ const RULES: &[(&str, Rule)] = &[
 
 /// The names of all primitives.
 pub fn names() -> impl Iterator<Item = &'static str> {
-    RULES.iter().map(|(name, _)| *name)
+    RULES.iter().map(|(name, _)| *name).chain(ScalarOp::ALL.into_iter().filter_map(ScalarOp::function))
 }
 
 fn rule(name: &str) -> Option<Rule> {
-    RULES.iter().find(|(known, _)| *known == name).map(|(_, rule)| *rule)
+    let scalar = || ScalarOp::ALL.into_iter().find(|op| op.function() == Some(name)).map(Rule::Elementwise);
+    RULES.iter().find(|(known, _)| *known == name).map(|(_, rule)| *rule).or_else(scalar)
 }
 
 impl Elaborator<'_> {
     /// A call that does not follow the written signature: of settled numbers, and `max` or `min` of two things.
     pub(super) fn shortcut(&mut self, name: &str, given: &[Arg], span: Span) -> Option<Out<Value>> {
         match (rule(name)?, given) {
-            (Rule::Elementwise(unary), [Arg { value: Value::Number(number), .. }]) => {
-                let value = unary.value(number.to_f64());
+            (Rule::Elementwise(op), [Arg { value: Value::Number(number), .. }]) => {
+                let value = op.value(&[number.to_f64()]);
                 let whole = || format!("{value}").parse::<i64>().ok().map(Number::whole);
-                let floor = if unary == Unary::Floor { whole() } else { None };
+                let floor = if op == ScalarOp::Floor { whole() } else { None };
                 Some(Ok(Value::Number(floor.unwrap_or(Number::Float(value)))))
             }
             (Rule::Fold(_, Some(binary)), [a, b]) => {
                 if let (Value::Number(x), Value::Number(y)) = (&a.value, &b.value) {
-                    let first = (x <= y) == (binary == Binary::Minimum);
+                    let first = (x <= y) == (binary == ScalarOp::Min);
                     return Some(Ok(Value::Number(if first { *x } else { *y })));
                 }
                 let (a, b) = ((a.value.clone(), a.span), (b.value.clone(), b.span));
@@ -101,11 +93,11 @@ impl Elaborator<'_> {
             _ => Err(Reported),
         };
         match rule {
-            Rule::Elementwise(unary) => {
+            Rule::Elementwise(op) => {
                 let a = tensor(0)?;
                 let ty = self.ty(a).clone();
-                let term = self.term(Kind::Unary(unary, a), ty.clone(), span);
-                if unary == Unary::Floor {
+                let term = self.term(Kind::Scalar(op, vec![a]), ty.clone(), span);
+                if op == ScalarOp::Floor {
                     return Ok(Value::Tensor(self.term(Kind::Cast(term), Type { elem: Elem::Int, ..ty }, span)));
                 }
                 Ok(Value::Tensor(term))
@@ -155,7 +147,7 @@ impl Elaborator<'_> {
                 Some(column) => {
                     let (numbers, missing) = self.gappy(column, span)?;
                     let ty = self.ty(numbers).clone();
-                    let kind = Kind::Choose { condition: missing, yes: tensor(1)?, no: numbers };
+                    let kind = Kind::Scalar(ScalarOp::Select, vec![missing, tensor(1)?, numbers]);
                     Ok(Value::Tensor(self.term(kind, ty, span)))
                 }
                 None => Err(Reported),
