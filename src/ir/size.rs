@@ -29,6 +29,9 @@ impl Symbol {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Size(Form);
 
+/// How long a product may be, counted in symbols and factors.
+const MAX_LENGTH: usize = 4_096;
+
 /// Most sizes are numbers, and those cost no allocation; each size has one form, so that equal ones are equal.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 enum Form {
@@ -75,6 +78,15 @@ impl Size {
             Form::Number(_) => false,
             Form::Polynomial(terms) => terms.keys().flatten().any(|symbol| symbol.open),
         }
+    }
+
+    /// Whether a product with another could be longer than any that a person writes.
+    pub fn is_long_with(&self, other: &Size) -> bool {
+        let length = |size: &Size| match &size.0 {
+            Form::Number(_) => 1,
+            Form::Polynomial(terms) => terms.keys().map(|symbols| symbols.len() + 1).sum(),
+        };
+        length(self).saturating_mul(length(other)) > MAX_LENGTH
     }
 
     /// Whether two sizes are one, or a use may make them so.

@@ -84,6 +84,15 @@ impl Elaborator<'_> {
         }
     }
 
+    /// What a value is, for messages.
+    pub(super) fn noun(&self, value: &Value) -> &'static str {
+        match value {
+            open if self.may_settle(open) && self.may_be(open, Word::Bool) => "a truth value",
+            open if self.may_settle(open) => "a number",
+            other => other.noun(),
+        }
+    }
+
     /// Settled truth values may be compared, so those that a use decides may be as well.
     pub(super) fn open_truth(&mut self, op: Binary, a: &Value, b: &Value, span: Span) -> Option<Value> {
         self.alone.as_ref()?;

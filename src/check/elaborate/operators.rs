@@ -251,6 +251,10 @@ fn sizes(op: Binary, a: &Value, b: &Value) -> Option<Value> {
         _ => None,
     };
     let (x, y) = (size(a)?, size(b)?);
+    // What no longer fits on a page is a number like any other.
+    if x.is_long_with(&y) {
+        return None;
+    }
     let size = match op {
         Binary::Add => x.plus(&y),
         Binary::Subtract => x.minus(&y),

@@ -138,7 +138,7 @@ impl Elaborator<'_> {
         match value {
             Value::Distribution(distribution) => Ok(distribution),
             other => {
-                let message = format!("behind `~` stands a distribution, and this is {}", other.noun());
+                let message = format!("behind `~` stands a distribution, and this is {}", self.noun(&other));
                 Err(self.error("E0211", message, expr.span, "here"))
             }
         }

@@ -122,8 +122,13 @@ impl Elaborator<'_> {
                     let ty = Type { axes: Vec::new(), ..ty };
                     return Ok(Value::Tensor(self.term(Kind::Fold(Reduce::Sum, ones), ty, span)));
                 }
-                let sizes = self.ty(a).sizes();
-                let count = sizes.iter().fold(Size::from(1), |product, size| product.times(size));
+                let mut count = Size::from(1);
+                for size in self.ty(a).sizes() {
+                    if size.is_open() && count.is_long_with(&size) {
+                        return Err(Reported);
+                    }
+                    count = count.times(&size);
+                }
                 Ok(match count.settled() {
                     Some(count) => Value::Number(Number::whole(count)),
                     None => Value::Size(Axis { size: count, origin: None }),

@@ -86,7 +86,7 @@ impl Elaborator<'_> {
         };
         let shown = match &given.value {
             Value::Number(number) => number.to_string(),
-            other => other.noun().to_string(),
+            other => self.noun(other).to_string(),
         };
         let message = format!("`{}` is to be {noun}", param.name.text);
         let error = Diagnostic::error("E0211", message, at, format!("this is {shown}"));
