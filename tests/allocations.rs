@@ -5,7 +5,7 @@ use crate::trial;
 use libtest_mimic::Trial;
 use mlx::autodiff::gradient;
 use mlx::ir::{DType, Graph, Reduce, ScalarOp, Size};
-use mlx::plan::Body;
+use mlx::plan::Code;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
@@ -52,14 +52,14 @@ fn a_step_allocates_no_tensor() {
     let spread = graph.binary(ScalarOp::Sub, y, wide);
     let loss = graph.reduce(Reduce::Sum, vec![0, 1], spread);
     let by = gradient(&mut graph, loss, &[w])[0];
-    let mut cpu = cpu_of(&graph, &[loss, by], u32::MAX, 1).expect("a plan");
-    cpu.run().expect("numbers");
+    let (mut cpu, id) = cpu_of(&graph, &[loss, by], 1).expect("a plan");
+    cpu.run(id).expect("numbers");
     assert!((ROWS * WIDTH * 4) as usize > 4 * SMALL);
-    for kernel in 0..cpu.plan().kernels.len() {
+    for kernel in 0..cpu.plan(id).kernels.len() {
         // A product packs its operands.
-        let product = matches!(cpu.plan().kernels[kernel].body, Body::Product(..));
+        let product = matches!(*cpu.plan(id).kernels[kernel].code, Code::Product(..));
         LARGEST.set(0);
-        cpu.run_kernel(kernel).expect("numbers");
+        cpu.run_kernel(id, kernel).expect("numbers");
         let largest = LARGEST.get();
         assert!(product || largest < SMALL, "kernel {kernel} allocates {largest} bytes at once");
     }

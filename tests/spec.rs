@@ -11,24 +11,24 @@
 use crate::binary::repository;
 use crate::trial;
 use libtest_mimic::Trial;
-use mlx::backend::cpu::pool::Pool;
+use mlx::backend::cpu::{Cpu, fill};
 use mlx::backend::{Tensor, reference};
 use mlx::check::{elaborate::primitive, later, library};
 use mlx::compile;
 use mlx::diagnostic::{Severity, codes};
-use mlx::ir::NodeId;
+use mlx::ir::{DType, Graph, Node, NodeId, Op};
 use mlx::lower::program::Program;
+use mlx::plan::Storage;
 use mlx::source::{SourceId, Sources, Span};
+use mlx::train::column::Column;
 use mlx::train::dataset::Files;
 use mlx::train::evaluate::{Evaluator, Present};
 use mlx::train::events::Event;
-use mlx::train::run::Run;
+use mlx::train::run::{Run, residents, steps_of};
 use mlx::train::schedule::Schedule;
-use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 pub fn trials() -> Vec<Trial> {
     let mut trials = vec![
@@ -156,21 +156,34 @@ fn said(program: &str) -> String {
 }
 
 /// Loss and reports on the same rows, two at a time.
-fn in_batches_of_two(program: &Program, feed: &[Tensor]) -> Vec<f64> {
-    let single = |input: usize| feed[input].values.iter().map(|x| *x as f32).collect::<Vec<f32>>();
-    let columns: Vec<Vec<f32>> = program.columns.iter().map(|column| single(column.input)).collect();
-    let params: BTreeMap<u32, Vec<f32>> =
-        program.params.iter().map(|param| (param.input as u32, single(param.input))).collect();
+fn in_batches_of_two(program: &Program, graph: &Graph, feed: &[Tensor]) -> Vec<f64> {
+    let column = |input: usize| {
+        let storage = if graph.dtype(graph_input(graph, input)) == DType::Float { Storage::F64 } else { Storage::I32 };
+        let mut column = Column::empty(storage);
+        column.extend(feed[input].values.iter().copied());
+        column
+    };
+    let columns: Vec<Column> = program.columns.iter().map(|own| column(own.input)).collect();
     let rows = program.columns.iter().map(|column| feed[column.input].shape[0]).max().unwrap_or(1);
+    let mut device = Cpu::new(2);
+    let step = device.load(steps_of(program, graph).expect("a plan"));
+    for param in &program.params {
+        let (bytes, storage) = device.input(step, param.input as u32).expect("a parameter");
+        fill(bytes, storage, feed[param.input].values.iter().copied());
+    }
     let present = Present {
         columns: &columns,
         rows,
         hosts: program.hosts.iter().map(|(_, input)| (*input as u32, feed[*input].values[0])).collect(),
         counters: [0, 1, 2, 3, 4].map(|at| feed[program.draws].values[at]),
-        parameter: &|input| params.get(&input).map(Vec::as_slice),
     };
-    let mut evaluator = Evaluator::new(program, Arc::new(Pool::new(2)), 2, 2, 0).expect("an evaluator");
-    evaluator.evaluate(present).expect("numbers")
+    let mut evaluator = Evaluator::new(program, residents(program), 2, 2, 0).expect("an evaluator");
+    evaluator.evaluate(&mut device, present).expect("numbers")
+}
+
+fn graph_input(graph: &Graph, input: usize) -> NodeId {
+    let is_it = |node: &Node| matches!(node.op, Op::Input { number, .. } if number as usize == input);
+    graph.nodes().find(|(_, node)| is_it(node)).map(|(id, _)| id).expect("an input of the graph")
 }
 
 /// Line and column; of another text than the program's its name before, and of the standard library no line.
@@ -189,23 +202,18 @@ fn agrees_with_the_reference(program: &Program, run: &mut Run) {
     let reported: Vec<NodeId> = program.reports.iter().map(|(_, node)| *node).collect();
     let stepped = [vec![program.loss], program.gradients.clone()].concat();
     let Some(Event::Eval { reports, .. }) = run.evaluate("train").expect("numbers") else { return };
-    let by_batches = in_batches_of_two(program, &feed);
+    let by_batches = in_batches_of_two(program, &graph, &feed);
     run.take_step().expect("a step");
-    let single = |values: &[f32]| values.iter().map(|x| f64::from(*x)).collect::<Vec<f64>>();
     let mut found: Vec<Vec<f64>> = Vec::new();
     for root in 0..stepped.len() {
-        found.push(match run.trainer().output(root) {
-            // A number of the host, everywhere.
-            [] => vec![run.trainer().scalar(root)],
-            values => single(values),
-        });
+        found.push(run.output(root).to_f64(1));
     }
     found.extend(reports.iter().map(|(_, x)| vec![*x]).chain(by_batches.into_iter().map(|x| vec![x])));
     let params = program.params.iter().filter(|param| param.trainable).map(|param| (param.input, param.next));
     // A state that nothing reads has no place.
     let nexts = params.chain(program.states.iter().map(|state| (state.input, state.next)));
-    let nexts: Vec<(usize, NodeId)> = nexts.filter(|(input, _)| run.trainer().fed(*input as u32).is_some()).collect();
-    found.extend(nexts.iter().map(|(input, _)| single(run.trainer().fed(*input as u32).unwrap_or_default())));
+    let nexts: Vec<(usize, NodeId)> = nexts.filter(|(input, _)| run.fed(*input).is_some()).collect();
+    found.extend(nexts.iter().filter_map(|(input, _)| Some(run.fed(*input)?.to_f64(1))));
     let next: Vec<NodeId> = nexts.iter().map(|(_, next)| *next).collect();
     let roots = [stepped, reported.clone(), vec![program.loss], reported, next].concat();
     let defined = reference::run(&graph, &roots, &feed).expect("numbers");

@@ -73,7 +73,7 @@ fn bench(arguments: &Bench, started: Instant) -> Result<(), u8> {
     times.sort_by(f64::total_cmp);
     let (median, least) = (times[times.len() / 2], times[0]);
     let kernels = kernels(&mut run, arguments.steps).map_err(failed)?;
-    let arena = run.plan().arena as u64 * 4;
+    let arena = run.plan().arena() as u64;
     let peak = io::peak_memory() >> 20;
     let out = &mut String::new();
     if arguments.json {
@@ -99,7 +99,7 @@ fn kernels(run: &mut Run, passes: u64) -> Result<Vec<(String, f64)>, Trouble> {
     for _ in 0..passes {
         for (kernel, times) in times.iter_mut().enumerate() {
             let started = Instant::now();
-            run.trainer().run_kernel(kernel)?;
+            run.run_kernel(kernel)?;
             times.push(started.elapsed().as_secs_f64() * 1e3);
         }
     }

@@ -65,7 +65,7 @@ fn summarize(arguments: &Summary) -> Result<(), u8> {
     }
     let nexts = lowered.params.iter().map(|param| param.next).chain(lowered.states.iter().map(|state| state.next));
     let flops = flops(&graph, &std::iter::once(lowered.loss).chain(nexts).collect::<Vec<_>>());
-    let arena = plan.arena * 4;
+    let arena = plan.arena();
     let parameters = lowered.parameters();
     if arguments.json {
         let tensors: Vec<_> = lowered

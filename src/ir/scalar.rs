@@ -195,8 +195,24 @@ impl ScalarOp {
             Select if a != 0.0 => b,
             Select => operands[2],
             Cast(DType::Float) => a,
-            Cast(DType::Int) => a.trunc(),
+            // Out of 32 bits the nearest int, 0 of what is no number.
+            Cast(DType::Int) => f64::from(a as i32),
             Cast(DType::Bool) => truth(a != 0.0),
+        }
+    }
+
+    /// Its value of 32-bit ints, which wrap; of operations that ints do not have, the first operand.
+    pub fn value_of_ints(self, a: i32, b: i32) -> i32 {
+        match self {
+            Neg => a.wrapping_neg(),
+            Abs => a.wrapping_abs(),
+            Add => a.wrapping_add(b),
+            Sub => a.wrapping_sub(b),
+            Mul => a.wrapping_mul(b),
+            Min => a.min(b),
+            Max => a.max(b),
+            Exp | Expm1 | Log | Log1p | Sqrt | Sin | Cos | Tanh | Erf | Floor | Div | Pow => a,
+            Less | LessEqual | Equal | NotEqual | And | Or | Not | Select | Cast(_) => a,
         }
     }
 

@@ -1,7 +1,8 @@
 //! Scalars that the host computes in f64 before a step: constants, settings, schedules, `1 - beta^t`. They are the same
 //! for a whole shape, so that a broadcast of one is itself.
 
-use crate::ir::ScalarOp;
+use crate::ir::{Number, ScalarOp};
+use std::collections::HashMap;
 
 /// One scalar; operands are earlier scalars by number.
 #[derive(Clone, Debug, PartialEq)]
@@ -10,6 +11,35 @@ pub enum Scalar {
     /// An input that the host feeds.
     Input(u32),
     Apply(ScalarOp, Vec<usize>),
+}
+
+/// Scalars in their order; equal ones are one.
+#[derive(Default)]
+pub(super) struct Scalars {
+    pub all: Vec<Scalar>,
+    known: HashMap<Key, usize>,
+}
+
+#[derive(PartialEq, Eq, Hash)]
+enum Key {
+    Constant(Number),
+    Input(u32),
+    Apply(ScalarOp, Vec<usize>),
+}
+
+impl Scalars {
+    /// The number of a scalar.
+    pub fn number(&mut self, scalar: Scalar) -> usize {
+        let key = match &scalar {
+            Scalar::Constant(value) => Key::Constant(Number::new(*value)),
+            Scalar::Input(number) => Key::Input(*number),
+            Scalar::Apply(op, operands) => Key::Apply(*op, operands.clone()),
+        };
+        *self.known.entry(key).or_insert_with(|| {
+            self.all.push(scalar);
+            self.all.len() - 1
+        })
+    }
 }
 
 /// The values of all scalars, given those of the inputs.

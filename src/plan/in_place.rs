@@ -1,9 +1,34 @@
 //! Next values that are written over the present ones.
 
-use super::build::Builder;
-use super::kernel::{Body, BufferId, Instruction, Kernel, Level, Output};
+use super::emit::Emitted;
+use super::kernel::{Buffer, BufferId, Code, Instruction, Level, Matrices, Output};
+use super::select::Selection;
 use crate::ir::NodeId;
 use std::collections::{HashMap, HashSet};
+
+/// The buffer of each next value, its own, and the input that it becomes. A next value that is a present one, or that of
+/// another as well, is copied first, by a group that counts as a reader.
+pub(super) fn nexts(selection: &mut Selection) -> Vec<(BufferId, BufferId)> {
+    let request = selection.request;
+    let places: HashMap<NodeId, usize> =
+        request.stages.iter().flatten().enumerate().map(|(at, root)| (*root, at)).collect();
+    let fed: HashMap<u32, BufferId> = selection.inputs.iter().copied().collect();
+    let mut taken: HashSet<BufferId> = fed.values().copied().collect();
+    let mut nexts = Vec::new();
+    for (root, number) in request.updates {
+        let (Some(at), Some(input)) = (places.get(root), fed.get(number).copied()) else { continue };
+        let made = match selection.outputs[*at] {
+            Output::Buffer(made) if made == input => continue,
+            Output::Buffer(made) if taken.insert(made) => made,
+            // A scalar fills it: through a buffer of its own.
+            Output::Buffer(_) | Output::Scalar(_) => selection.own_copy(*root),
+        };
+        nexts.push((made, input));
+    }
+    let last = selection.groups.len();
+    selection.stages.iter_mut().rev().take(1).for_each(|end| *end = last);
+    nexts
+}
 
 /// Where buffers are written first and read last, by number of the kernel.
 #[derive(Default)]
@@ -13,110 +38,116 @@ struct Uses {
 }
 
 impl Uses {
-    fn of(kernels: &[Kernel]) -> Uses {
+    fn of(kernels: &[Emitted]) -> Uses {
         let mut uses = Uses::default();
         for (at, kernel) in kernels.iter().enumerate() {
-            for buffer in kernel.writes() {
-                uses.writer.entry(buffer).or_insert(at);
+            for operand in kernel.code.writes() {
+                uses.writer.entry(kernel.bindings[operand].buffer).or_insert(at);
             }
-            for buffer in kernel.reads() {
-                uses.last_reader.insert(buffer, at);
+            for operand in kernel.code.reads() {
+                uses.last_reader.insert(kernel.bindings[operand].buffer, at);
             }
         }
         uses
     }
 }
 
-impl Builder<'_> {
-    /// The next value of a parameter is written over the present one where nothing reads that any more; else copied.
-    pub(super) fn write_in_place(&mut self) {
-        let nexts = self.next_buffers();
-        let mut uses = Uses::of(&self.plan.kernels);
-        let mut renamed: HashMap<BufferId, BufferId> = HashMap::new();
-        for (made, input) in nexts {
-            match uses.writer.get(&made).copied() {
-                Some(writer) if self.can_take(made, input, writer, &uses) => {
-                    uses.writer.insert(input, writer);
-                    renamed.insert(made, input);
-                }
-                _ => self.plan.copies.push((made, input)),
+/// Each next value takes the place of the present one where nothing reads that any more; what is left is to be copied.
+pub(super) fn write_in_place(
+    kernels: &mut [Emitted],
+    buffers: &mut [Buffer],
+    outputs: &mut [Output],
+    nexts: Vec<(BufferId, BufferId)>,
+) -> Vec<(BufferId, BufferId)> {
+    let mut uses = Uses::of(kernels);
+    let mut renamed: HashMap<BufferId, BufferId> = HashMap::new();
+    let mut copies = Vec::new();
+    for (made, input) in nexts {
+        match uses.writer.get(&made).copied() {
+            Some(writer) if can_take(kernels, buffers, made, input, writer, &uses) => {
+                uses.writer.insert(input, writer);
+                renamed.insert(made, input);
             }
+            _ => copies.push((made, input)),
         }
-        self.rename(&renamed);
     }
+    for kernel in kernels.iter_mut() {
+        for binding in &mut kernel.bindings {
+            binding.buffer = *renamed.get(&binding.buffer).unwrap_or(&binding.buffer);
+        }
+        unify(kernel);
+    }
+    for output in outputs {
+        if let Output::Buffer(buffer) = output {
+            *buffer = *renamed.get(buffer).unwrap_or(buffer);
+        }
+    }
+    for from in renamed.keys() {
+        buffers[from.0 as usize].kept = false;
+    }
+    copies
+}
 
-    /// The buffer of each next value, its own, and the input that it becomes. A next value that is a present one, or that of
-    /// another as well, is copied first, as a kernel that counts as a reader.
-    fn next_buffers(&mut self) -> Vec<(BufferId, BufferId)> {
-        let places: HashMap<NodeId, usize> =
-            self.request.stages.iter().flatten().enumerate().map(|(at, root)| (*root, at)).collect();
-        let fed: HashMap<u32, BufferId> = self.plan.inputs.iter().copied().collect();
-        let mut taken: HashSet<BufferId> = fed.values().copied().collect();
-        let mut nexts = Vec::new();
-        for (root, number) in self.request.updates {
-            let (Some(at), Some(input)) = (places.get(root), fed.get(number).copied()) else { continue };
-            let made = match self.plan.outputs[*at] {
-                Output::Buffer(made) if made == input => continue,
-                Output::Buffer(made) if taken.insert(made) => made,
-                // A scalar fills it: through a buffer of its own.
-                Output::Buffer(_) | Output::Scalar(_) => {
-                    let view = self.view(*root);
-                    let copy = self.copied(*root, &view);
-                    self.keep(copy);
-                    copy
-                }
-            };
-            nexts.push((made, input));
-        }
-        let last = self.plan.kernels.len();
-        self.plan.stages.iter_mut().rev().take(1).for_each(|end| *end = last);
-        nexts
+/// Whether a buffer may lie where an input lies.
+fn can_take(
+    kernels: &[Emitted],
+    buffers: &[Buffer],
+    made: BufferId,
+    input: BufferId,
+    writer: usize,
+    uses: &Uses,
+) -> bool {
+    let alike = |made: &Buffer, input: &Buffer| made.len == input.len && made.storage == input.storage;
+    if uses.last_reader.get(&input).is_some_and(|last| *last > writer)
+        || uses.writer.contains_key(&input)
+        || !alike(&buffers[made.0 as usize], &buffers[input.0 as usize])
+    {
+        return false;
     }
+    let kernel = &kernels[writer];
+    let Code::Loop(body) = &kernel.code else { return false };
+    let levels = body.levels();
+    let buffer = |operand: &usize| kernel.bindings[*operand].buffer;
+    let stored = |instruction: &Instruction| match instruction {
+        Instruction::Store(register, operand) if buffer(operand) == made => levels[*register] == Level::Full,
+        _ => false,
+    };
+    let in_step = |instruction: &Instruction| match instruction {
+        Instruction::Load(operand, layout, level) if buffer(operand) == input => {
+            kernel.bindings[*operand].start == 0 && layout.is_dense() && *level == Level::Full
+        }
+        _ => true,
+    };
+    body.instructions.iter().any(stored) && body.instructions.iter().all(in_step)
+}
 
-    /// Whether a buffer may lie where an input lies.
-    fn can_take(&self, made: BufferId, input: BufferId, writer: usize, uses: &Uses) -> bool {
-        if uses.last_reader.get(&input).is_some_and(|last| *last > writer) || uses.writer.contains_key(&input) {
-            return false;
-        }
-        let Body::Loop(body) = &self.plan.kernels[writer].body else { return false };
-        let stored = |instruction: &Instruction| match instruction {
-            Instruction::Store(register, buffer) if *buffer == made => body.level(*register) == Level::Full,
-            _ => false,
-        };
-        let in_step = |instruction: &Instruction| match instruction {
-            Instruction::Load(view, level) if view.buffer == Some(input) => view.is_whole() && *level == Level::Full,
-            _ => true,
-        };
-        body.instructions.iter().any(stored) && body.instructions.iter().all(in_step)
-    }
-
-    fn rename(&mut self, renamed: &HashMap<BufferId, BufferId>) {
-        let rename = |buffer: &mut BufferId| {
-            if let Some(to) = renamed.get(buffer) {
-                *buffer = *to;
-            }
-        };
-        for kernel in &mut self.plan.kernels {
-            match &mut kernel.body {
-                Body::Special(special) => special.operands.iter_mut().for_each(|(buffer, _)| rename(buffer)),
-                Body::Loop(_) => {}
-                Body::Product(matrices, _) => [&mut matrices.a.0, &mut matrices.b.0].into_iter().for_each(rename),
-            }
-            for instruction in kernel.looped_mut().into_iter().flat_map(|body| &mut body.instructions) {
-                match instruction {
-                    Instruction::Load(view, _) => view.buffer.iter_mut().for_each(rename),
-                    Instruction::Store(_, buffer) | Instruction::Collect(_, _, _, buffer) => rename(buffer),
-                    _ => {}
-                }
-            }
-        }
-        for output in &mut self.plan.outputs {
-            if let Output::Buffer(buffer) = output {
-                rename(buffer);
-            }
-        }
-        for from in renamed.keys() {
-            self.plan.buffers[from.0 as usize].kept = false;
+/// What is bound twice becomes one operand, so that code says where it writes over what it reads.
+fn unify(kernel: &mut Emitted) {
+    let own = if matches!(kernel.code, Code::Product(..)) { Matrices::OUT + 1 } else { 0 };
+    let (Code::Loop(body) | Code::Product(_, body)) = &mut kernel.code else { return };
+    let mut bindings = kernel.bindings[..own].to_vec();
+    let mut places: Vec<usize> = (0..own).collect();
+    for binding in &kernel.bindings[own..] {
+        let known = bindings.iter().skip(own.saturating_sub(1)).position(|known| known == binding);
+        places.push(known.map_or(bindings.len(), |known| known + own.saturating_sub(1)));
+        if known.is_none() {
+            bindings.push(*binding);
         }
     }
+    for instruction in &mut body.instructions {
+        match instruction {
+            Instruction::Load(operand, ..)
+            | Instruction::Store(_, operand)
+            | Instruction::Collect(_, _, _, operand) => {
+                *operand = places[*operand];
+            }
+            Instruction::Iota(..)
+            | Instruction::Scalar(_)
+            | Instruction::Apply(..)
+            | Instruction::Convert(_)
+            | Instruction::Fold(..)
+            | Instruction::Expand(_) => {}
+        }
+    }
+    kernel.bindings = bindings;
 }

@@ -1,19 +1,73 @@
-//! What a plan is made of.
+//! What a plan is made of: kernels, which are code and bindings, and buffers.
 
 use super::host::Scalar;
-use super::view::View;
-use crate::ir::{NodeId, Op, Reduce, ScalarOp};
+use super::view::Layout;
+use crate::ir::{DType, NodeId, Op, Reduce, ScalarOp};
+use std::sync::Arc;
+
+/// How the elements of a buffer or of a register are held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Storage {
+    F32,
+    /// Where evaluation needs more digits than a step: reductions over rows, and what is added up by them.
+    F64,
+    I32,
+    /// A byte, 0 or 1.
+    Bool,
+}
+
+impl Storage {
+    /// Bytes of an element.
+    pub fn size(self) -> usize {
+        match self {
+            Storage::F32 | Storage::I32 => 4,
+            Storage::F64 => 8,
+            Storage::Bool => 1,
+        }
+    }
+
+    /// Of the elements of a step.
+    pub fn of(dtype: DType) -> Storage {
+        match dtype {
+            DType::Float => Storage::F32,
+            DType::Int => Storage::I32,
+            DType::Bool => Storage::Bool,
+        }
+    }
+
+    pub fn is_float(self) -> bool {
+        matches!(self, Storage::F32 | Storage::F64)
+    }
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct BufferId(pub u32);
 
-/// A range of the arena. Elements are 32-bit floats; ints are held as whole floats, exact to 2²⁴, truth values as 0 and 1.
+/// Where a buffer lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Region {
+    /// Among the parameters and states, which lie once for all plans.
+    Resident,
+    /// In room that a plan has while it runs, and other plans at other times.
+    Scratch,
+}
+
 #[derive(Clone, Debug)]
 pub struct Buffer {
+    /// Elements.
     pub len: usize,
+    pub storage: Storage,
+    pub region: Region,
+    /// Bytes from the start of the region.
     pub offset: usize,
-    /// Kept from step to step: what is fed, and what is asked for.
+    /// Alive from the start of the plan to its end: what is fed, and what is asked for.
     pub kept: bool,
+}
+
+impl Buffer {
+    pub fn bytes(&self) -> usize {
+        self.len * self.storage.size()
+    }
 }
 
 pub struct Plan {
@@ -21,8 +75,10 @@ pub struct Plan {
     pub kernels: Vec<Kernel>,
     pub stages: Vec<usize>,
     pub buffers: Vec<Buffer>,
-    /// Elements of the arena.
-    pub arena: usize,
+    /// Bytes of scratch.
+    pub scratch: usize,
+    /// Bytes of the resident region, as the request laid it out.
+    pub resident: usize,
     pub scalars: Vec<Scalar>,
     /// Numbers of inputs that lie in buffers.
     pub inputs: Vec<(u32, BufferId)>,
@@ -32,20 +88,45 @@ pub struct Plan {
     pub copies: Vec<(BufferId, BufferId)>,
 }
 
-#[derive(Clone, Debug)]
+impl Plan {
+    pub fn buffer(&self, id: BufferId) -> &Buffer {
+        &self.buffers[id.0 as usize]
+    }
+
+    /// Bytes of all that it reads and writes.
+    pub fn arena(&self) -> usize {
+        self.scratch + self.resident
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Output {
     Buffer(BufferId),
     /// A scalar of the host, the same for the whole shape.
     Scalar(usize),
 }
 
+/// Code with what it is run on. Equal code stands once, however many kernels run it.
 pub struct Kernel {
     /// Nodes that it computes, for names and messages.
     pub nodes: Vec<NodeId>,
-    pub body: Body,
+    pub code: Arc<Code>,
+    /// What the code's operands are.
+    pub bindings: Vec<Binding>,
+    /// What the code's scalars are, by number among the plan's.
+    pub scalars: Vec<usize>,
 }
 
-pub enum Body {
+/// A buffer from some element on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Binding {
+    pub buffer: BufferId,
+    pub start: isize,
+}
+
+/// What a kernel does. It knows no buffer: operands and scalars are numbers that a kernel binds.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Code {
     /// One pass over a space of rows and columns.
     Loop(Loop),
     /// Products of matrices, and a pass over the result while it is in the cache.
@@ -55,39 +136,50 @@ pub enum Body {
 }
 
 /// A pass over the elements of a shape; its first `split` axes are the rows, the others the columns.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Loop {
     pub shape: Vec<usize>,
-    pub split: Option<usize>,
+    pub split: usize,
     pub instructions: Vec<Instruction>,
+    /// How each register is held.
+    pub storage: Vec<Storage>,
 }
 
 /// The value of an instruction, by the instruction's number.
 pub type Register = usize;
 
+/// A buffer of a kernel, by its number among the bindings.
+pub type Operand = usize;
+
 /// Whether a register has an element for each element of the space, or one for each row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Level {
     Full,
     Row,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Instruction {
-    Load(View, Level),
+    Load(Operand, Layout, Level),
+    /// The places that a layout names, from the first on, as numbers: 0, 1, 2, …
+    Iota(isize, Layout, Level),
     /// A scalar of the host, everywhere.
     Scalar(usize),
     Apply(ScalarOp, Vec<Register>),
+    /// The same number, held otherwise.
+    Convert(Register),
     /// Over the columns of each row.
     Fold(Reduce, Register),
     /// One element of each row, at all its columns.
     Expand(Register),
-    Store(Register, BufferId),
+    /// At the places of a dense buffer.
+    Store(Register, Operand),
     /// Over rows.
-    Collect(Reduce, Register, Target, BufferId),
+    Collect(Reduce, Register, Target, Operand),
 }
 
 /// What is left when rows are collected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Target {
     /// One element for each column.
     Columns,
@@ -95,131 +187,143 @@ pub enum Target {
     All,
 }
 
-/// `out[b, m, n] = Σ_k a[b, m, k] b[b, k, n]`; each operand by its start and the strides of its three axes.
-#[derive(Clone, Debug)]
+/// `out[b, m, n] = Σ_k a[b, m, k] b[b, k, n]`, all of 32-bit floats; the operands 0, 1 and 2 are a, b and out, the first two with
+/// the strides of their three axes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Matrices {
     pub batch: usize,
     pub rows: usize,
     pub depth: usize,
     pub columns: usize,
-    pub a: (BufferId, usize, [isize; 3]),
-    pub b: (BufferId, usize, [isize; 3]),
-    pub out: BufferId,
+    pub a: [isize; 3],
+    pub b: [isize; 3],
 }
 
-/// An operation that is not fused: operands whole buffers.
-#[derive(Clone, Debug)]
+impl Matrices {
+    pub const A: Operand = 0;
+    pub const B: Operand = 1;
+    pub const OUT: Operand = 2;
+}
+
+/// An operation that is not fused: operands whole buffers, the last one what it makes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Special {
     pub op: Op,
-    pub operands: Vec<(BufferId, Vec<usize>)>,
-    /// Of a draw: the number of the input that counts it.
-    pub counters: Option<u32>,
-    pub shape: Vec<usize>,
-    pub out: BufferId,
+    pub shapes: Vec<Vec<usize>>,
+    /// How the operands are held.
+    pub storage: Vec<Storage>,
 }
 
 impl Loop {
-    pub fn new(shape: Vec<usize>, split: Option<usize>) -> Loop {
-        Loop { shape, split, instructions: Vec::new() }
-    }
-
     /// Rows and columns.
     pub fn space(&self) -> (usize, usize) {
-        let split = self.split.unwrap_or(self.shape.len().saturating_sub(1));
-        (self.shape[..split].iter().product(), self.shape[split..].iter().product())
+        (self.shape[..self.split].iter().product(), self.shape[self.split..].iter().product())
     }
 
-    /// Whether it is about single elements: rows and columns play no part, and all views lie densely.
+    /// Whether it is about single elements: rows and columns play no part, and all layouts are dense.
     pub fn is_flat(&self) -> bool {
         self.instructions.iter().all(|instruction| match instruction {
-            Instruction::Load(view, level) => *level == Level::Full && view.buffer.is_some() && view.is_dense(),
-            Instruction::Fold(..) | Instruction::Expand(_) | Instruction::Collect(_, _, Target::Columns, _) => false,
+            Instruction::Load(_, layout, level) => *level == Level::Full && layout.is_dense(),
+            Instruction::Iota(..) | Instruction::Fold(..) | Instruction::Expand(_) => false,
+            Instruction::Collect(_, _, Target::Columns, _) => false,
             Instruction::Scalar(_)
             | Instruction::Apply(..)
+            | Instruction::Convert(_)
             | Instruction::Store(..)
             | Instruction::Collect(_, _, Target::All, _) => true,
         })
     }
 
-    pub fn level(&self, register: Register) -> Level {
-        match &self.instructions[register] {
-            Instruction::Load(_, level) => *level,
-            Instruction::Fold(..) => Level::Row,
-            Instruction::Scalar(_) | Instruction::Expand(_) => Level::Full,
-            Instruction::Store(a, _) | Instruction::Collect(_, a, _, _) => self.level(*a),
-            Instruction::Apply(_, operands) => self.lower(operands),
+    /// The level of every register. Scalars fit any; the rest are of one.
+    pub fn levels(&self) -> Vec<Level> {
+        let mut levels: Vec<Level> = Vec::with_capacity(self.instructions.len());
+        for instruction in &self.instructions {
+            let level = match instruction {
+                Instruction::Load(_, _, level) | Instruction::Iota(_, _, level) => *level,
+                Instruction::Fold(..) => Level::Row,
+                Instruction::Scalar(_) | Instruction::Expand(_) => Level::Full,
+                Instruction::Convert(a) | Instruction::Store(a, _) | Instruction::Collect(_, a, _, _) => levels[*a],
+                Instruction::Apply(_, operands) => {
+                    let scalar = |register: &&Register| matches!(self.instructions[**register], Instruction::Scalar(_));
+                    operands.iter().find(|register| !scalar(register)).map_or(Level::Full, |register| levels[*register])
+                }
+            };
+            levels.push(level);
         }
-    }
-
-    /// Scalars fit any level; the rest are of one.
-    fn lower(&self, registers: &[Register]) -> Level {
-        let scalar = |register: &&Register| matches!(self.instructions[**register], Instruction::Scalar(_));
-        registers.iter().find(|register| !scalar(register)).map_or(Level::Full, |register| self.level(*register))
+        levels
     }
 }
 
 impl Instruction {
-    pub fn operands(&self) -> Vec<Register> {
+    /// The registers that it reads.
+    pub fn registers(&self) -> &[Register] {
         match self {
-            Instruction::Load(..) | Instruction::Scalar(_) => Vec::new(),
+            Instruction::Load(..) | Instruction::Iota(..) | Instruction::Scalar(_) => &[],
             Instruction::Fold(_, a)
+            | Instruction::Convert(a)
             | Instruction::Expand(a)
             | Instruction::Store(a, _)
-            | Instruction::Collect(_, a, _, _) => vec![*a],
-            Instruction::Apply(_, operands) => operands.clone(),
+            | Instruction::Collect(_, a, _, _) => std::slice::from_ref(a),
+            Instruction::Apply(_, operands) => operands,
         }
+    }
+}
+
+impl Code {
+    pub fn looped(&self) -> Option<&Loop> {
+        match self {
+            Code::Loop(body) | Code::Product(_, body) => Some(body),
+            Code::Special(_) => None,
+        }
+    }
+
+    /// The operands that it reads from memory.
+    pub fn reads(&self) -> Vec<Operand> {
+        let loads = self.looped().into_iter().flat_map(|body| &body.instructions);
+        let mut reads: Vec<Operand> = loads
+            .filter_map(|instruction| match instruction {
+                Instruction::Load(operand, ..) => Some(*operand),
+                _ => None,
+            })
+            .collect();
+        match self {
+            Code::Loop(_) => {}
+            // The loop reads what the product has made.
+            Code::Product(..) => {
+                reads.retain(|operand| *operand != Matrices::OUT);
+                reads.extend([Matrices::A, Matrices::B]);
+            }
+            Code::Special(special) => reads.extend(0..special.shapes.len() - 1),
+        }
+        reads
+    }
+
+    /// The operands that it writes.
+    pub fn writes(&self) -> Vec<Operand> {
+        let stores = self.looped().into_iter().flat_map(|body| &body.instructions);
+        let mut writes: Vec<Operand> = stores
+            .filter_map(|instruction| match instruction {
+                Instruction::Store(_, operand) | Instruction::Collect(_, _, _, operand) => Some(*operand),
+                _ => None,
+            })
+            .collect();
+        match self {
+            Code::Loop(_) => {}
+            Code::Product(..) => writes.push(Matrices::OUT),
+            Code::Special(special) => writes.push(special.shapes.len() - 1),
+        }
+        writes
     }
 }
 
 impl Kernel {
     /// The buffers that it reads.
-    pub fn reads(&self) -> Vec<BufferId> {
-        let of_loop = |of: &Loop| -> Vec<BufferId> {
-            let loads = of.instructions.iter().filter_map(|instruction| match instruction {
-                Instruction::Load(view, _) => view.buffer,
-                _ => None,
-            });
-            loads.collect()
-        };
-        match &self.body {
-            Body::Loop(body) => of_loop(body),
-            Body::Product(matrices, body) => {
-                let mut reads = of_loop(body);
-                reads.retain(|buffer| *buffer != matrices.out);
-                reads.extend([matrices.a.0, matrices.b.0]);
-                reads
-            }
-            Body::Special(special) => special.operands.iter().map(|(buffer, _)| *buffer).collect(),
-        }
+    pub fn reads(&self) -> impl Iterator<Item = BufferId> {
+        self.code.reads().into_iter().map(|operand| self.bindings[operand].buffer)
     }
 
     /// The buffers that it writes.
-    pub fn writes(&self) -> Vec<BufferId> {
-        let of_loop = |of: &Loop| -> Vec<BufferId> {
-            let stores = of.instructions.iter().filter_map(|instruction| match instruction {
-                Instruction::Store(_, buffer) | Instruction::Collect(_, _, _, buffer) => Some(*buffer),
-                _ => None,
-            });
-            stores.collect()
-        };
-        match &self.body {
-            Body::Loop(body) => of_loop(body),
-            Body::Product(matrices, body) => [vec![matrices.out], of_loop(body)].concat(),
-            Body::Special(special) => vec![special.out],
-        }
-    }
-
-    pub fn looped(&self) -> Option<&Loop> {
-        match &self.body {
-            Body::Loop(body) | Body::Product(_, body) => Some(body),
-            Body::Special(_) => None,
-        }
-    }
-
-    pub fn looped_mut(&mut self) -> Option<&mut Loop> {
-        match &mut self.body {
-            Body::Loop(body) | Body::Product(_, body) => Some(body),
-            Body::Special(_) => None,
-        }
+    pub fn writes(&self) -> impl Iterator<Item = BufferId> {
+        self.code.writes().into_iter().map(|operand| self.bindings[operand].buffer)
     }
 }

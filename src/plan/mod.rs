@@ -1,29 +1,82 @@
-//! The plan of a run: which kernels compute a graph, in which order, and where in one arena their values lie.
+//! The plan of a run: which kernels compute a graph, in which order, and where their values lie.
 //!
 //! | file | what |
 //! |---|---|
-//! | `view` | strided views, and which operations only change them |
+//! | `request` | what is to be planned |
 //! | `kernel` | what a plan is made of |
-//! | `build` | nodes to kernels: what is fused with what |
-//! | `reduce`, `product` | the same for reductions and contractions |
-//! | `in_place` | next values over the present ones |
+//! | `view` | strided views, and which operations only change them |
 //! | `host` | scalars that the host computes in f64 |
+//! | `select` | which nodes become one kernel |
+//! | `product` | the same for contractions |
+//! | `emit` | the code of a kernel |
+//! | `in_place` | next values over the present ones |
 //! | `arena` | lifetimes and offsets |
+//! | `verify` | what must hold of a plan |
 //! | `print` | a plan in words |
 
 mod arena;
-mod build;
+mod emit;
 mod host;
 mod in_place;
 mod kernel;
 mod print;
 mod product;
-mod reduce;
+mod request;
+mod select;
+mod verify;
 mod view;
 
-pub use build::{Request, plan};
+use std::collections::HashMap;
+use std::sync::Arc;
+
 pub use host::{Scalar, values};
 pub use kernel::{
-    Body, Buffer, BufferId, Instruction, Kernel, Level, Loop, Matrices, Output, Plan, Register, Special, Target,
+    Binding, Buffer, BufferId, Code, Instruction, Kernel, Level, Loop, Matrices, Operand, Output, Plan, Region,
+    Register, Special, Storage, Target,
 };
-pub use view::View;
+pub use request::{Limits, Precision, Request, Residents};
+pub use verify::verify;
+pub use view::Layout;
+
+/// The plan: select, emit, place, verify. What cannot be planned (a size that is not settled) is told in words.
+pub fn plan(request: &Request) -> Result<Plan, String> {
+    let mut selection = select::select(request)?;
+    let nexts = in_place::nexts(&mut selection);
+    let mut emitted: Vec<emit::Emitted> = (0..selection.groups.len()).map(|at| emit::emit(&selection, at)).collect();
+    let (mut buffers, mut outputs) = (selection.buffers, selection.outputs);
+    let copies = in_place::write_in_place(&mut emitted, &mut buffers, &mut outputs, nexts);
+    let mut plan = Plan {
+        kernels: shared(emitted),
+        stages: selection.stages,
+        buffers,
+        scratch: 0,
+        resident: request.residents.bytes,
+        scalars: selection.scalars.all,
+        inputs: selection.inputs,
+        outputs,
+        copies,
+    };
+    arena::place(&mut plan);
+    if cfg!(debug_assertions) {
+        verify(&plan)?;
+    }
+    Ok(plan)
+}
+
+/// Kernels of equal code share it.
+fn shared(emitted: Vec<emit::Emitted>) -> Vec<Kernel> {
+    let mut known: HashMap<Code, Arc<Code>> = HashMap::new();
+    let mut kernels = Vec::with_capacity(emitted.len());
+    for emit::Emitted { nodes, code, bindings, scalars } in emitted {
+        let code = match known.get(&code) {
+            Some(shared) => Arc::clone(shared),
+            None => {
+                let shared = Arc::new(code.clone());
+                known.insert(code, Arc::clone(&shared));
+                shared
+            }
+        };
+        kernels.push(Kernel { nodes, code, bindings, scalars });
+    }
+    kernels
+}

@@ -1,7 +1,7 @@
 //! A plan in words: a line for each kernel and each of its instructions.
 
-use super::kernel::{Body, BufferId, Instruction, Kernel, Plan};
-use super::view::View;
+use super::kernel::{BufferId, Code, Instruction, Kernel, Plan};
+use super::view::Layout;
 use std::fmt;
 
 impl fmt::Display for BufferId {
@@ -10,24 +10,22 @@ impl fmt::Display for BufferId {
     }
 }
 
-impl fmt::Display for View {
+impl fmt::Display for Layout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.buffer {
-            Some(buffer) if self.is_whole() => write!(f, "{buffer}"),
-            Some(buffer) => write!(f, "{buffer}+{} by {:?}", self.start, self.strides),
-            None => write!(f, "places+{} by {:?}", self.start, self.strides),
-        }
+        if self.is_dense() { Ok(()) } else { write!(f, " by {:?}", self.strides) }
     }
 }
 
 impl fmt::Display for Instruction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Instruction::Load(view, level) => write!(f, "load {view} ({level:?})"),
-            Instruction::Scalar(scalar) => write!(f, "scalar s{scalar}"),
-            Instruction::Store(register, buffer) => write!(f, "store r{register} in {buffer}"),
-            Instruction::Collect(reduce, register, target, buffer) => {
-                write!(f, "{reduce:?} of r{register} over rows, {target:?}, in {buffer}")
+            Instruction::Load(operand, layout, level) => write!(f, "load o{operand}{layout} ({level:?})"),
+            Instruction::Iota(start, layout, level) => write!(f, "places {start}{layout} ({level:?})"),
+            Instruction::Scalar(scalar) => write!(f, "scalar {scalar}"),
+            Instruction::Convert(register) => write!(f, "convert r{register}"),
+            Instruction::Store(register, operand) => write!(f, "store r{register} in o{operand}"),
+            Instruction::Collect(reduce, register, target, operand) => {
+                write!(f, "{reduce:?} of r{register} over rows, {target:?}, in o{operand}")
             }
             Instruction::Fold(reduce, register) => write!(f, "{reduce:?} of r{register} over columns"),
             Instruction::Expand(register) => write!(f, "r{register} at every column"),
@@ -42,23 +40,26 @@ impl fmt::Display for Instruction {
 impl Kernel {
     /// What it does, in a few words.
     pub fn name(&self) -> String {
-        match &self.body {
-            Body::Loop(body) => {
+        match &*self.code {
+            Code::Loop(body) => {
                 let (rows, columns) = body.space();
                 format!("loop {rows} x {columns}, {} instructions", body.instructions.len())
             }
-            Body::Product(m, body) => {
+            Code::Product(m, body) => {
                 let more = body.instructions.len() - 1;
                 format!("product {} x [{}, {}] [{}, {}], then {more}", m.batch, m.rows, m.depth, m.depth, m.columns)
             }
-            Body::Special(special) => format!("{} {:?}", special.op, special.shape),
+            Code::Special(special) => {
+                format!("{} {:?}", special.op, special.shapes.last().into_iter().flatten().collect::<Vec<_>>())
+            }
         }
     }
 }
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{} kernels, arena of {} bytes", self.kernels.len(), self.arena * 4)?;
+        let scratch = self.scratch;
+        writeln!(f, "{} kernels, {scratch} bytes of scratch, {} resident", self.kernels.len(), self.resident)?;
         for (number, buffer) in &self.inputs {
             writeln!(f, "input {number} in {buffer}")?;
         }
@@ -66,10 +67,20 @@ impl fmt::Display for Plan {
             writeln!(f, "s{at} = {scalar:?}")?;
         }
         for (at, kernel) in self.kernels.iter().enumerate() {
-            writeln!(f, "k{at}: {}", kernel.name())?;
-            for (register, instruction) in kernel.looped().iter().flat_map(|body| body.instructions.iter().enumerate())
-            {
-                writeln!(f, "    r{register} = {instruction}")?;
+            let operands: Vec<String> = kernel
+                .bindings
+                .iter()
+                .map(|binding| match binding.start {
+                    0 => binding.buffer.to_string(),
+                    start => format!("{}+{start}", binding.buffer),
+                })
+                .collect();
+            let scalars: Vec<String> = kernel.scalars.iter().map(|scalar| format!("s{scalar}")).collect();
+            writeln!(f, "k{at}: {} ({})", kernel.name(), [operands, scalars].concat().join(", "))?;
+            if let Some(body) = kernel.code.looped() {
+                for (register, (instruction, storage)) in body.instructions.iter().zip(&body.storage).enumerate() {
+                    writeln!(f, "    r{register}: {storage:?} = {instruction}")?;
+                }
             }
         }
         for (from, to) in &self.copies {

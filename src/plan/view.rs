@@ -2,34 +2,30 @@
 
 use super::kernel::BufferId;
 
-/// The elements of a tensor as they lie in a buffer. Without a buffer an element is its own place: 0, 1, 2, …
-#[derive(Clone, Debug, PartialEq)]
-pub struct View {
-    pub buffer: Option<BufferId>,
-    pub start: isize,
+/// A shape, and how far apart neighbours along each of its axes lie.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Layout {
     pub shape: Vec<usize>,
     pub strides: Vec<isize>,
 }
 
-impl View {
-    /// The whole of a buffer, row by row.
-    pub fn whole(buffer: BufferId, shape: Vec<usize>) -> View {
-        View { buffer: Some(buffer), start: 0, strides: row_major(&shape), shape }
-    }
+/// Elements of a buffer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct View {
+    /// Without one an element is its own place: 0, 1, 2, …
+    pub buffer: Option<BufferId>,
+    pub start: isize,
+    pub layout: Layout,
+}
 
-    /// Counting along one axis.
-    pub fn iota(shape: Vec<usize>, axis: usize) -> View {
-        let strides = (0..shape.len()).map(|other| isize::from(other == axis)).collect();
-        View { buffer: None, start: 0, shape, strides }
+impl Layout {
+    /// Row by row.
+    pub fn dense(shape: Vec<usize>) -> Layout {
+        Layout { strides: row_major(&shape), shape }
     }
 
     pub fn count(&self) -> usize {
         self.shape.iter().product()
-    }
-
-    /// Whether its elements lie one after the other from the start of the buffer.
-    pub fn is_whole(&self) -> bool {
-        self.buffer.is_some() && self.start == 0 && self.is_dense()
     }
 
     /// Whether its elements lie one after the other.
@@ -39,36 +35,15 @@ impl View {
         self.count() == 0 || self.shape.iter().zip(&self.strides).zip(&dense).all(same)
     }
 
-    pub fn permute(&self, order: &[usize]) -> View {
+    pub fn permute(&self, order: &[usize]) -> Layout {
         let shape = order.iter().map(|axis| self.shape[*axis]).collect();
-        let strides = order.iter().map(|axis| self.strides[*axis]).collect();
-        View { shape, strides, ..self.clone() }
-    }
-
-    /// Axis `i` becomes axis `kept[i]`; the others repeat.
-    pub fn broadcast(&self, shape: Vec<usize>, kept: &[usize]) -> View {
-        let mut strides = vec![0; shape.len()];
-        for ((size, stride), place) in self.shape.iter().zip(&self.strides).zip(kept) {
-            strides[*place] = if *size == 1 { 0 } else { *stride };
-        }
-        View { shape, strides, ..self.clone() }
-    }
-
-    pub fn slice(&self, axis: usize, start: i64, count: usize, step: i64) -> View {
-        let mut view = self.clone();
-        if count > 0 {
-            view.start += start as isize * self.strides[axis];
-        }
-        view.shape[axis] = count;
-        view.strides[axis] *= step as isize;
-        view
+        Layout { shape, strides: order.iter().map(|axis| self.strides[*axis]).collect() }
     }
 
     /// Another shape of the same elements, if strides can say it.
-    pub fn reshape(&self, shape: &[usize]) -> Option<View> {
-        let made = |strides: Vec<isize>| View { shape: shape.to_vec(), strides, ..self.clone() };
+    pub fn reshape(&self, shape: &[usize]) -> Option<Layout> {
         if self.count() == 0 || self.is_dense() {
-            return Some(made(row_major(shape)));
+            return Some(Layout::dense(shape.to_vec()));
         }
         // Runs of axes that lie densely within each other, merged; axes of size 1 say nothing.
         let mut runs: Vec<(usize, isize)> = Vec::new();
@@ -91,7 +66,7 @@ impl View {
                 return None;
             }
         }
-        Some(made(strides))
+        Some(Layout { shape: shape.to_vec(), strides })
     }
 
     /// One axis and one stride for a run of axes, if they lie densely within each other.
@@ -106,6 +81,62 @@ impl View {
             size *= more;
         }
         Some((size, *stride))
+    }
+}
+
+impl View {
+    /// The whole of a buffer, row by row.
+    pub fn whole(buffer: BufferId, shape: Vec<usize>) -> View {
+        View { buffer: Some(buffer), start: 0, layout: Layout::dense(shape) }
+    }
+
+    /// Counting along one axis.
+    pub fn iota(shape: Vec<usize>, axis: usize) -> View {
+        let strides = (0..shape.len()).map(|other| isize::from(other == axis)).collect();
+        View { buffer: None, start: 0, layout: Layout { shape, strides } }
+    }
+
+    /// Whether its elements lie one after the other from the start of the buffer.
+    pub fn is_whole(&self) -> bool {
+        self.buffer.is_some() && self.start == 0 && self.layout.is_dense()
+    }
+
+    pub fn permute(&self, order: &[usize]) -> View {
+        View { layout: self.layout.permute(order), ..*self }
+    }
+
+    /// Axis `i` becomes axis `kept[i]`; the others repeat.
+    pub fn broadcast(&self, shape: Vec<usize>, kept: &[usize]) -> View {
+        let mut strides = vec![0; shape.len()];
+        for ((size, stride), place) in self.layout.shape.iter().zip(&self.layout.strides).zip(kept) {
+            strides[*place] = if *size == 1 { 0 } else { *stride };
+        }
+        View { layout: Layout { shape, strides }, ..*self }
+    }
+
+    pub fn slice(&self, axis: usize, start: i64, count: usize, step: i64) -> View {
+        let mut view = self.clone();
+        if count > 0 {
+            view.start += start as isize * view.layout.strides[axis];
+        }
+        view.layout.shape[axis] = count;
+        view.layout.strides[axis] *= step as isize;
+        view
+    }
+
+    /// One axis as windows, which overlap where they are wider than the stride.
+    pub fn window(&self, axis: usize, count: usize, size: usize, stride: i64, dilation: i64) -> View {
+        let mut view = self.clone();
+        let own = view.layout.strides[axis];
+        view.layout.shape[axis] = count;
+        view.layout.shape.insert(axis + 1, size);
+        view.layout.strides[axis] = own * stride as isize;
+        view.layout.strides.insert(axis + 1, own * dilation as isize);
+        view
+    }
+
+    pub fn reshape(&self, shape: &[usize]) -> Option<View> {
+        Some(View { layout: self.layout.reshape(shape)?, ..*self })
     }
 }
 

@@ -69,7 +69,7 @@ pub fn train(training: &Training, stop: impl Fn() -> bool, tell: &mut dyn FnMut(
     let metrics = Metrics::open(&folder).map_err(Failure::Told)?;
     let mut teller = Teller { metrics: Some(metrics), tell, failure: None };
 
-    let arena_bytes = run.plan().arena as u64 * 4;
+    let arena_bytes = run.plan().arena() as u64;
     let parameters = lowered.parameters();
     teller.tell(&Event::Start { parameters, arena_bytes, steps: schedule.steps, device: "cpu".into() });
     let mut finals = Vec::new();

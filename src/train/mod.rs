@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `dataset` | the files behind a program's data |
 //! | `memory` | what does not fit into the machine |
+//! | `column` | the columns of a split in memory |
 //! | `prepare` | fitted values and columns |
 //! | `predict` | the model on new rows |
 //! | `identity` | what stands beside the weights |
@@ -17,6 +18,7 @@
 //! | `value` | one value of a session |
 //! | `events` | what happens in a run, one line of JSON each |
 
+pub mod column;
 pub mod dataset;
 pub mod driver;
 pub mod evaluate;

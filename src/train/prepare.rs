@@ -2,9 +2,11 @@
 //! than a few chunks of what lies between source and column is in memory.
 
 use crate::backend::{Tensor, reference};
-use crate::ir::{Graph, NodeId, Op};
-use crate::lower::program::Program;
+use crate::ir::{DType, Graph, NodeId, Op};
+use crate::lower::program::{Program, Slot};
 use crate::passes::{Streamed, streamed};
+use crate::plan::Storage;
+use crate::train::column::Column;
 use crate::train::dataset::Opened;
 use crate::train::run::Trouble;
 use std::collections::{BTreeMap, BTreeSet};
@@ -50,15 +52,19 @@ impl Preparation<'_> {
         made.into_iter().next().ok_or_else(|| "nothing was computed".to_string().into())
     }
 
-    /// The columns of some rows, as steps read them. Those that nothing reads are empty.
-    pub fn columns(&self, rows: &[usize], feed: &[Tensor]) -> Result<Vec<Vec<f32>>, Trouble> {
+    /// The columns of some rows; the inputs that are `wide` in 64 bits. Those that nothing reads are empty.
+    pub fn columns(&self, rows: &[usize], feed: &[Tensor], wide: &[u32]) -> Result<Vec<Column>, Trouble> {
         let read = self.read();
         let wanted: Vec<usize> = (0..self.program.columns.len()).filter(|at| read.contains(at)).collect();
         let roots: Vec<NodeId> = wanted.iter().map(|at| self.program.columns[*at].value).collect();
-        let mut columns = vec![Vec::new(); self.program.columns.len()];
+        let held = |column: &Slot| match self.program.graph.dtype(column.value) {
+            DType::Float if wide.contains(&(column.input as u32)) => Storage::F64,
+            dtype => Storage::of(dtype),
+        };
+        let mut columns: Vec<Column> = self.program.columns.iter().map(|column| Column::empty(held(column))).collect();
         let mut append = |made: Vec<Tensor>| {
             for (at, tensor) in wanted.iter().zip(made) {
-                columns[*at].extend(tensor.values.into_iter().map(|value| value as f32));
+                columns[*at].extend(tensor.values.into_iter());
             }
         };
         match streamed(&self.program.graph, &self.program.rows, &roots, self.program.inputs) {
@@ -71,7 +77,7 @@ impl Preparation<'_> {
                 self.each_chunk(&streamed.graph, &streamed.roots, rows, &feed)?.into_iter().for_each(append);
             }
         }
-        Ok(columns)
+        Ok(columns.into_iter().map(Column::narrowed).collect())
     }
 
     /// The columns that losses, reports and predictions read.

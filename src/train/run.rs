@@ -1,21 +1,21 @@
 //! A run as it goes: data and fitted values first, then one step after the other, and what is reported.
 
-use crate::backend::cpu::{Cpu, pool::Pool};
+use crate::backend::cpu::{Cpu, PlanId, Values, fill};
 use crate::backend::{Tensor, reference};
 use crate::check::terms::Host;
 use crate::data::shuffle;
-use crate::ir::{Graph, NodeId, Op};
+use crate::ir::{Graph, NodeId, Op, count};
 use crate::lower::program::Program;
-use crate::plan::{Plan, Request, plan};
+use crate::plan::{Limits, Plan, Precision, Request, Residents, plan};
+use crate::train::column::Column;
 use crate::train::dataset::Opened;
-use crate::train::evaluate::{Evaluator, Present};
+use crate::train::evaluate::{Evaluator, Present, wide_columns};
 use crate::train::events::{Event, Named};
 use crate::train::prepare::Preparation;
 use crate::train::schedule::Schedule;
 use crate::train::weights::{self, Weights};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
-use std::sync::Arc;
 
 /// The splits by name, in the order of [`Opened::splits`].
 pub const SPLITS: [&str; 3] = ["train", "valid", "test"];
@@ -47,16 +47,20 @@ impl From<String> for Trouble {
 pub struct Run<'p> {
     program: &'p Program,
     schedule: Schedule,
+    /// Holds the parameters and states.
+    device: Cpu,
     fits: Vec<Tensor>,
     /// Those that have rows; the first is that of training.
     splits: Vec<Prepared>,
     evaluator: Evaluator<'p>,
-    /// Steps on a batch: its inputs hold the parameters and states.
-    trainer: Cpu,
+    /// Steps on a batch.
+    trainer: PlanId,
     /// Steps on the last batch of an epoch, where that has fewer rows.
-    last: Option<Cpu>,
+    last: Option<PlanId>,
     /// The order in which this epoch sees the training rows.
     order: Vec<usize>,
+    /// Whether the only batch lies in the scratch of the trainer: fed once, as long as no other plan has run.
+    fed: bool,
     pub step: u64,
 }
 
@@ -64,7 +68,7 @@ pub struct Run<'p> {
 struct Prepared {
     name: &'static str,
     rows: usize,
-    columns: Vec<Vec<f32>>,
+    columns: Vec<Column>,
 }
 
 impl<'p> Run<'p> {
@@ -80,7 +84,7 @@ impl<'p> Run<'p> {
         data: &Opened,
         known: &BTreeMap<String, Tensor>,
     ) -> Result<Run<'p>, Trouble> {
-        let pool = Arc::new(Pool::new(schedule.threads));
+        let mut device = Cpu::new(schedule.threads);
         let mut feed = vec![Tensor::scalar(0.0); program.inputs];
         feed[program.draws] = Tensor { shape: vec![5], values: counters(schedule.seed, 0)?.to_vec() };
         let preparation = Preparation { program, data, threads: schedule.threads };
@@ -88,31 +92,23 @@ impl<'p> Run<'p> {
         let rows = data.splits[0].len();
         let batch = schedule.batch.clamp(1, rows.max(1));
         let schedule = Schedule { batch, ..schedule };
-        let cpu = |rows: usize| -> Result<Cpu, Trouble> {
-            Ok(Cpu::new(steps_of(program, &settle(program, rows))?, Arc::clone(&pool)))
-        };
-        let mut trainer = cpu(batch)?;
-        let last = if rows.is_multiple_of(batch) { None } else { Some(cpu(rows % batch)?) };
         let mut splits = Vec::new();
+        let wide = wide_columns(program);
         for (name, rows) in SPLITS.into_iter().zip(data.splits).filter(|(_, rows)| !rows.is_empty()) {
-            let columns = preparation.columns(rows, &feed)?;
+            let columns = preparation.columns(rows, &feed, &wide)?;
             splits.push(Prepared { name, rows: rows.len(), columns });
         }
-        let params = program.params.iter().map(|param| (param.input, param.initial));
-        let states = program.states.iter().map(|state| (state.input, state.initial));
-        let starts = settle(program, rows);
-        for (input, initial) in params.chain(states) {
-            fill(&mut trainer, input, &one(&starts, initial, &feed)?.values);
-        }
-        let order = (0..rows).collect();
+        start(program, &settle(program, rows), &feed, &mut device)?;
+        let trainer = steps_of(program, &settle(program, batch))?;
         let most = splits.iter().map(|split| split.rows).max().unwrap_or(0);
-        let evaluator = Evaluator::new(program, pool, most, batch, trainer.plan().arena * 4)?;
-        let mut run = Run { program, schedule, fits, splits, evaluator, trainer, last, order, step: 0 };
-        if batch == rows {
-            // The only batch is fed once.
-            feed_rows(program, &run.splits[0].columns, &run.order, &mut run.trainer);
-        }
-        Ok(run)
+        let evaluator = Evaluator::new(program, residents(program), most, batch, trainer.scratch)?;
+        let trainer = device.load(trainer);
+        let last = match rows.is_multiple_of(batch) {
+            true => None,
+            false => Some(device.load(steps_of(program, &settle(program, rows % batch))?)),
+        };
+        let order = (0..rows).collect();
+        Ok(Run { program, schedule, device, fits, splits, evaluator, trainer, last, order, fed: false, step: 0 })
     }
 
     fn steps_in_epoch(&self) -> u64 {
@@ -128,8 +124,8 @@ impl<'p> Run<'p> {
     pub fn start_from(&mut self, weights: &Weights) {
         for param in &self.program.params {
             let given = weights.tensors.get(&param.path);
-            if let (Some(tensor), Some(buffer)) = (given, self.trainer.input(param.input as u32)) {
-                buffer.copy_from_slice(&tensor.values);
+            if let (Some(tensor), Some((bytes, _))) = (given, self.device.input(self.trainer, param.input as u32)) {
+                bytes.copy_from_slice(bytemuck::cast_slice(&tensor.values));
             }
         }
     }
@@ -138,57 +134,46 @@ impl<'p> Run<'p> {
     /// and the failure says so.
     pub fn take_step(&mut self) -> Result<Event, Trouble> {
         let (rows, batch) = (self.order.len(), self.schedule.batch);
-        let (epoch, place) = (self.step / self.steps_in_epoch(), (self.step % self.steps_in_epoch()) as usize);
-        if batch == rows {
-            return self.step_on(epoch, false);
-        }
-        if place == 0 {
+        let epoch = self.step / self.steps_in_epoch();
+        if batch < rows && self.step.is_multiple_of(self.steps_in_epoch()) {
             // Anew in every epoch.
             self.order =
                 shuffle::order(rows, self.schedule.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(epoch));
         }
         let own = self.present_rows();
-        match &mut self.last {
-            Some(last) if own.len() < batch => {
-                feed_rows(self.program, &self.splits[0].columns, &self.order[own], last);
-                copy_state(self.program, &self.trainer, last);
-                let event = self.step_on(epoch, true)?;
-                if let Some(last) = &self.last {
-                    copy_state(self.program, last, &mut self.trainer);
+        let id = self.last.filter(|_| own.len() < batch).unwrap_or(self.trainer);
+        if !(self.fed && batch == rows) {
+            for (column, values) in self.program.columns.iter().zip(&self.splits[0].columns) {
+                if let Some(to) = self.device.input(id, column.input as u32) {
+                    values.feed(rows, self.order[own.clone()].iter().copied(), to);
                 }
-                Ok(event)
             }
-            _ => {
-                feed_rows(self.program, &self.splits[0].columns, &self.order[own], &mut self.trainer);
-                self.step_on(epoch, false)
-            }
+            self.fed = true;
         }
+        self.step_on(id, epoch)
     }
 
     /// A step on what is fed.
-    fn step_on(&mut self, epoch: u64, on_last: bool) -> Result<Event, Trouble> {
+    fn step_on(&mut self, id: PlanId, epoch: u64) -> Result<Event, Trouble> {
         let number = self.step + 1;
-        let cpu = match &mut self.last {
-            Some(last) if on_last => last,
-            _ => &mut self.trainer,
-        };
-        feed_host(self.program, self.schedule, self.step, epoch, cpu)?;
-        cpu.run_stage(0)?;
-        let loss = cpu.scalar(0);
+        let program = self.program;
+        feed_host(program, self.schedule, self.step, epoch, &mut self.device, id)?;
+        self.device.run_stage(id, 0)?;
+        let loss = self.device.scalar(id, 0);
         if !loss.is_finite() {
             let message = format!("the loss of step {number} is {loss}");
-            let origin = self.origin(self.program.loss)?;
+            let origin = self.origin(program.loss)?;
             return Err(Trouble::NotFinite { message, origin });
         }
-        for (at, param) in self.program.params.iter().filter(|param| param.trainable).enumerate() {
-            if !cpu.is_finite(1 + at) {
+        for (at, param) in program.params.iter().filter(|param| param.trainable).enumerate() {
+            if !self.device.is_finite(id, 1 + at) {
                 let message = format!("the gradient of `{}` in step {number} is not finite", param.path);
-                let origin = self.origin(self.program.gradients[at])?;
+                let origin = self.origin(program.gradients[at])?;
                 return Err(Trouble::NotFinite { message, origin });
             }
         }
-        let lr = self.program.lr.map_or(f64::NAN, |_| cpu.scalar(1 + self.program.gradients.len()));
-        cpu.run_stage(1)?;
+        let lr = program.lr.map_or(f64::NAN, |_| self.device.scalar(id, 1 + program.gradients.len()));
+        self.device.run_stage(id, 1)?;
         self.step = number;
         Ok(Event::Step { step: number, epoch: epoch + 1, loss, lr, terms: Vec::new() })
     }
@@ -210,16 +195,15 @@ impl<'p> Run<'p> {
         let rows = &self.order[self.present_rows()];
         let graph = settle(self.program, rows.len());
         let mut feed = vec![Tensor::scalar(0.0); self.program.inputs];
-        let cpu = self.last.as_ref().filter(|_| rows.len() < self.schedule.batch).unwrap_or(&self.trainer);
         for (_, node) in graph.nodes() {
             let Op::Input { number, shape, .. } = &node.op else { continue };
             let column = self.program.columns.iter().position(|column| column.input == *number as usize);
             let values = match column {
-                Some(column) => some_rows(&self.splits[0].columns[column], self.order.len(), rows),
-                None => cpu.fed(*number).map_or(Vec::new(), <[f32]>::to_vec),
+                Some(column) => self.splits[0].columns[column].rows(self.order.len(), rows.iter().copied()),
+                None => self.device.fed(self.trainer, *number).map_or(Vec::new(), |values| values.to_f64(0)),
             };
             let shape = shape.iter().map(|size| size.settled().unwrap_or(0).max(0) as usize).collect();
-            feed[*number as usize] = Tensor { shape, values: values.into_iter().map(f64::from).collect() };
+            feed[*number as usize] = Tensor { shape, values };
         }
         let epoch = self.step / self.steps_in_epoch();
         for (host, input) in &self.program.hosts {
@@ -236,13 +220,14 @@ impl<'p> Run<'p> {
         let host =
             |(host, input): &(Host, usize)| (*input as u32, host_value(*host, self.schedule, self.step, epoch) as f64);
         let hosts: Vec<(u32, f64)> = self.program.hosts.iter().map(host).collect();
-        let values = self.evaluator.evaluate(Present {
+        self.fed = false;
+        let present = Present {
             columns: &split.columns,
             rows: split.rows,
             hosts,
             counters: counters(self.schedule.seed, self.step)?,
-            parameter: &|input| self.trainer.fed(input),
-        })?;
+        };
+        let values = self.evaluator.evaluate(&mut self.device, present)?;
         let names = self.program.reports.iter().map(|(name, _)| name.clone());
         let reports: Named = names.zip(values[1..].iter().copied()).collect();
         Ok(Some(Event::Eval { step: self.step, split: split.name.to_string(), loss: values[0], reports }))
@@ -256,7 +241,10 @@ impl<'p> Run<'p> {
     /// The present parameters by path.
     pub fn weights(&self) -> BTreeMap<String, weights::Tensor> {
         let tensor = |param: &crate::lower::program::Param| {
-            let values = self.trainer.fed(param.input as u32).unwrap_or_default().to_vec();
+            let values = match self.device.fed(self.trainer, param.input as u32) {
+                Some(Values::F32(values)) => values.to_vec(),
+                _ => Vec::new(),
+            };
             (param.path.clone(), weights::Tensor { shape: param.shape.clone(), values })
         };
         self.program.params.iter().map(tensor).collect()
@@ -269,13 +257,67 @@ impl<'p> Run<'p> {
 
     /// The plan of a step.
     pub fn plan(&self) -> &Plan {
-        self.trainer.plan()
+        self.device.plan(self.trainer)
     }
 
-    /// The backend of a step, to measure it kernel by kernel.
-    pub fn trainer(&mut self) -> &mut Cpu {
-        &mut self.trainer
+    /// What a root of the last full batch's step gave, by its number: the loss, then the gradients.
+    pub fn output(&self, root: usize) -> Values<'_> {
+        self.device.output(self.trainer, root)
     }
+
+    /// What lies in an input of a step; `None` where nothing reads it.
+    pub fn fed(&self, input: usize) -> Option<Values<'_>> {
+        self.device.fed(self.trainer, input as u32)
+    }
+
+    /// Runs one kernel of a step, to measure it.
+    pub fn run_kernel(&mut self, kernel: usize) -> Result<(), Trouble> {
+        Ok(self.device.run_kernel(self.trainer, kernel)?)
+    }
+}
+
+/// Where parameters and states lie on a device: the same for all plans of a program.
+pub fn residents(program: &Program) -> Residents {
+    let inputs = program.params.iter().map(|param| param.input).chain(program.states.iter().map(|state| state.input));
+    let inputs: BTreeSet<usize> = inputs.collect();
+    Residents::of(program.graph.nodes().filter_map(|(id, node)| match node.op {
+        Op::Input { number, .. } if inputs.contains(&(number as usize)) => {
+            Some((number, count(&program.graph, id) as usize))
+        }
+        _ => None,
+    }))
+}
+
+/// Parameters and states at their start, computed on the device. States start at 0 mostly, which is what memory holds.
+fn start(program: &Program, graph: &Graph, feed: &[Tensor], device: &mut Cpu) -> Result<(), Trouble> {
+    let params = program.params.iter().map(|param| (param.input, param.initial));
+    let states = program.states.iter().map(|state| (state.input, state.initial));
+    let all: Vec<(usize, NodeId)> = params.chain(states).collect();
+    let residents = residents(program);
+    let hosts: Vec<u32> = program.hosts.iter().map(|(_, input)| *input as u32).collect();
+    let roots: Vec<NodeId> = all.iter().map(|(_, initial)| *initial).collect();
+    let request = Request {
+        graph,
+        stages: &[roots],
+        hosts: &hosts,
+        updates: &[],
+        residents: &residents,
+        precision: Precision::Step,
+        limits: Limits::default(),
+    };
+    let id = device.load(plan(&request)?);
+    for (number, tensor) in feed.iter().enumerate() {
+        if let Some((bytes, storage)) = device.input(id, number as u32) {
+            fill(bytes, storage, tensor.values.iter().copied());
+        }
+    }
+    device.run(id)?;
+    for (root, (input, initial)) in all.into_iter().enumerate() {
+        if let Some(offset) = residents.offsets.get(&(input as u32)) {
+            device.keep(id, root, *offset, count(graph, initial) as usize);
+        }
+    }
+    Ok(())
 }
 
 /// The plan of a step: the loss and its gradients, then the next values, which take the place of the present ones.
@@ -292,17 +334,28 @@ pub fn steps_of(program: &Program, graph: &Graph) -> Result<Plan, Trouble> {
         graph,
         stages: &[first, second],
         hosts: &hosts,
-        counters: program.draws as u32,
         updates: &updates,
+        residents: &residents(program),
+        precision: Precision::Step,
+        limits: Limits::default(),
     })?)
 }
 
-/// Numbers of the host for the next step.
-fn feed_host(program: &Program, schedule: Schedule, step: u64, epoch: u64, cpu: &mut Cpu) -> Result<(), Trouble> {
+/// Numbers of the host for the next step, and what its draws are counted by.
+fn feed_host(
+    program: &Program,
+    schedule: Schedule,
+    step: u64,
+    epoch: u64,
+    device: &mut Cpu,
+    id: PlanId,
+) -> Result<(), Trouble> {
     for (host, input) in &program.hosts {
-        cpu.set_host(*input as u32, host_value(*host, schedule, step, epoch) as f64);
+        device.set_host(id, *input as u32, host_value(*host, schedule, step, epoch) as f64);
     }
-    cpu.set_counters(counters(schedule.seed, step)?);
+    if let Some((bytes, storage)) = device.input(id, program.draws as u32) {
+        fill(bytes, storage, counters(schedule.seed, step)?.into_iter());
+    }
     Ok(())
 }
 
@@ -317,49 +370,12 @@ pub fn host_value(host: Host, schedule: Schedule, step: u64, epoch: u64) -> u64 
     }
 }
 
-/// What draws are counted by: seed (low, high), step, repetition, first row.
+/// What draws are counted by: seed (low, high), step, repetition, first row; each the bits of an int.
 pub fn counters(seed: u64, step: u64) -> Result<[f64; 5], Trouble> {
     let step = u32::try_from(step).map_err(|_| "more steps than can be counted".to_string())?;
-    Ok([seed as u32, (seed >> 32) as u32, step, 0, 0].map(f64::from))
-}
-
-/// Some training rows of every column.
-fn feed_rows(program: &Program, columns: &[Vec<f32>], rows: &[usize], cpu: &mut Cpu) {
-    for (column, values) in program.columns.iter().zip(columns) {
-        let Some(buffer) = cpu.input(column.input as u32) else { continue };
-        let width = buffer.len() / rows.len().max(1);
-        for (cells, row) in buffer.chunks_exact_mut(width.max(1)).zip(rows) {
-            cells.copy_from_slice(&values[row * width..][..width]);
-        }
-    }
-}
-
-/// Some of the rows of a column.
-fn some_rows(values: &[f32], all: usize, rows: &[usize]) -> Vec<f32> {
-    let width = values.len() / all.max(1);
-    rows.iter().flat_map(|row| &values[row * width..(row + 1) * width]).copied().collect()
-}
-
-/// Parameters and states of one plan to another.
-fn copy_state(program: &Program, from: &Cpu, to: &mut Cpu) {
-    let inputs = program.params.iter().map(|param| param.input).chain(program.states.iter().map(|state| state.input));
-    for input in inputs {
-        if let (Some(from), Some(to)) = (from.fed(input as u32), to.input(input as u32)) {
-            to.copy_from_slice(from);
-        }
-    }
-}
-
-fn fill(cpu: &mut Cpu, input: usize, values: &[f64]) {
-    if let Some(buffer) = cpu.input(input as u32) {
-        buffer.iter_mut().zip(values).for_each(|(cell, value)| *cell = *value as f32);
-    }
+    Ok([seed as u32, (seed >> 32) as u32, step, 0, 0].map(|bits| f64::from(bits as i32)))
 }
 
 fn settle(program: &Program, rows: usize) -> Graph {
     program.graph.settle(&[(program.rows.clone(), rows as i64)])
-}
-
-fn one(graph: &Graph, node: NodeId, feed: &[Tensor]) -> Result<Tensor, Trouble> {
-    reference::run(graph, &[node], feed)?.pop().ok_or_else(|| "nothing was computed".to_string().into())
 }

@@ -6,11 +6,10 @@ use super::samples::{representatives, samples};
 use crate::trial;
 use libtest_mimic::Trial;
 use mlx::autodiff::gradient;
-use mlx::backend::cpu::{Cpu, math, pool::Pool};
+use mlx::backend::cpu::{Cpu, PlanId, fill, math, pool::Pool};
 use mlx::backend::{Tensor, reference};
 use mlx::ir::{DType, Graph, NodeId, Op, Reduce, ScalarOp, Size};
-use mlx::plan::{Output, Request, plan};
-use std::sync::Arc;
+use mlx::plan::{Limits, Precision, Request, Residents, plan, verify};
 
 pub fn trials() -> Vec<Trial> {
     vec![
@@ -22,37 +21,49 @@ pub fn trials() -> Vec<Trial> {
     ]
 }
 
-/// A plan of roots, ready to be fed.
-pub fn cpu_of(graph: &Graph, roots: &[NodeId], counters: u32, threads: usize) -> Result<Cpu, String> {
-    let request = Request { graph, stages: &[roots.to_vec()], hosts: &[], counters, updates: &[] };
-    Ok(Cpu::new(plan(&request)?, Arc::new(Pool::new(threads))))
+/// A device with a plan of roots, ready to be fed.
+pub fn cpu_of(graph: &Graph, roots: &[NodeId], threads: usize) -> Result<(Cpu, PlanId), String> {
+    of_precision(graph, roots, threads, Precision::Step)
+}
+
+fn of_precision(
+    graph: &Graph,
+    roots: &[NodeId],
+    threads: usize,
+    precision: Precision,
+) -> Result<(Cpu, PlanId), String> {
+    let (hosts, updates, residents) = (&[], &[], &Residents::default());
+    let stages = &[roots.to_vec()];
+    let plan = plan(&Request { graph, stages, hosts, updates, residents, precision, limits: Limits::default() })?;
+    verify(&plan)?;
+    let mut device = Cpu::new(threads);
+    let id = device.load(plan);
+    Ok((device, id))
 }
 
 /// Runs roots by a plan.
-pub fn run(
+pub fn run(graph: &Graph, roots: &[NodeId], inputs: &[Tensor], threads: usize) -> Result<Vec<Tensor>, String> {
+    run_precise(graph, roots, inputs, threads, Precision::Step)
+}
+
+fn run_precise(
     graph: &Graph,
     roots: &[NodeId],
     inputs: &[Tensor],
-    counters: u32,
     threads: usize,
+    precision: Precision,
 ) -> Result<Vec<Tensor>, String> {
-    let mut cpu = cpu_of(graph, roots, counters, threads)?;
+    let (mut device, id) = of_precision(graph, roots, threads, precision)?;
     for (number, tensor) in inputs.iter().enumerate() {
-        if number as u32 == counters {
-            cpu.set_counters(tensor.values.clone().try_into().expect("five counters"));
-        } else if let Some(buffer) = cpu.input(number as u32) {
-            buffer.iter_mut().zip(&tensor.values).for_each(|(cell, value)| *cell = *value as f32);
+        if let Some((bytes, storage)) = device.input(id, number as u32) {
+            fill(bytes, storage, tensor.values.iter().copied());
         }
     }
-    cpu.run()?;
-    let shape =
-        |root: &NodeId| graph.shape(*root).iter().map(|size| size.settled().expect("settled") as usize).collect();
+    device.run(id)?;
     let tensor = |(at, root): (usize, &NodeId)| {
-        let shape: Vec<usize> = shape(root);
-        match cpu.plan().outputs[at] {
-            Output::Buffer(_) => Tensor { values: cpu.output(at).iter().map(|x| f64::from(*x)).collect(), shape },
-            Output::Scalar(_) => Tensor::filled(shape, cpu.scalar(at)),
-        }
+        let size = |size: &Size| size.settled().expect("settled") as usize;
+        let shape: Vec<usize> = graph.shape(*root).iter().map(size).collect();
+        Tensor { values: device.output(id, at).to_f64(shape.iter().product()), shape }
     };
     Ok(roots.iter().enumerate().map(tensor).collect())
 }
@@ -69,10 +80,8 @@ fn near(found: &Tensor, expected: &Tensor, tolerance: f64) -> bool {
 }
 
 fn samples_agree() {
-    // No input of a sample counts draws but that of the draws.
     for op in representatives() {
         for Sample { what, mut graph, inputs, root } in samples(&op) {
-            let counters = if matches!(op, Op::Random { .. }) { 0 } else { u32::MAX };
             let mut roots = vec![root];
             if graph.dtype(root) == DType::Float {
                 let sum = graph.reduce(Reduce::Sum, (0..graph.shape(root).len()).collect(), root);
@@ -90,7 +99,7 @@ fn samples_agree() {
                 .map(|tensor| Tensor { values: tensor.values.iter().map(|x| f64::from(*x as f32)).collect(), ..tensor })
                 .collect();
             let expected = reference::run(&graph, &roots, &inputs).expect("numbers");
-            let found = run(&graph, &roots, &inputs, counters, 2).expect("numbers");
+            let found = run(&graph, &roots, &inputs, 2).expect("numbers");
             for (at, (found, expected)) in found.iter().zip(&expected).enumerate() {
                 assert!(near(found, expected, 1e-5), "{what}, root {at}: {found:?} is not {expected:?}\n{graph}");
             }
@@ -159,7 +168,7 @@ fn products_and_their_loops_agree() {
             .collect();
         let expected = reference::run(&graph, &roots, &inputs).expect("numbers");
         for threads in [1, 2, 3, 5] {
-            let found = run(&graph, &roots, &inputs, u32::MAX, threads).expect("numbers");
+            let found = run(&graph, &roots, &inputs, threads).expect("numbers");
             for (found, expected) in found.iter().zip(&expected) {
                 assert!(near(found, expected, 1e-4), "{threads} threads, {roots:?}");
             }
@@ -179,9 +188,8 @@ fn random_graphs_agree() {
         let counters = Tensor { shape: vec![5], values: vec![1.0, 2.0, 3.0, 0.0, 0.0] };
         let inputs = [point, counters];
         let expected = reference::run(&graph, &[loss, by], &inputs).expect("numbers");
-        let one =
-            run(&graph, &[loss, by], &inputs, 1, 1).unwrap_or_else(|wrong| panic!("seed {seed}: {wrong}\n{graph}"));
-        let three = run(&graph, &[loss, by], &inputs, 1, 3).expect("numbers");
+        let one = run(&graph, &[loss, by], &inputs, 1).unwrap_or_else(|wrong| panic!("seed {seed}: {wrong}\n{graph}"));
+        let three = run(&graph, &[loss, by], &inputs, 3).expect("numbers");
         let bits = |tensors: &[Tensor]| -> Vec<u64> {
             tensors.iter().flat_map(|tensor| tensor.values.iter().map(|value| value.to_bits())).collect()
         };

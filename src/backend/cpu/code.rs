@@ -1,9 +1,9 @@
-//! A loop of the plan, made ready: which instruction writes which slot, and how much is done at a time.
-
-use std::collections::HashMap;
+//! A loop of the plan, made ready: which instruction writes which slot, and how much is done at a time. It knows no buffer,
+//! so that kernels of equal code share it.
 
 use crate::ir::ScalarOp;
-use crate::plan::{BufferId, Instruction, Level, Loop, Register, Target, View};
+use crate::plan::{Instruction, Layout, Level, Loop, Operand, Register, Storage, Target};
+use std::collections::HashMap;
 
 /// Elements of a tile: half a dozen slots of it stay in the first cache.
 const TILE: usize = 1024;
@@ -25,22 +25,30 @@ fn rows_of_a_chunk(rows: usize, columns: usize) -> usize {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Fetch {
     Slot(usize),
-    /// In a buffer that is read, by its number among them: the first row from a place on, each further one a step after it.
+    /// In an operand that is read, by its number among them: the first row at its start, each further one a step after it.
     Direct {
         read: usize,
-        start: usize,
         step: usize,
     },
-    /// In the buffer that it is stored in, by its number among those that are written.
+    /// In the operand that it is stored in, by the number of the store.
     Written(usize),
-    /// A scalar of the host, by its number, that arithmetic takes as it is.
+    /// A scalar of the kernel, by its number, that arithmetic takes as it is.
     Number(usize),
     /// An instruction without a value.
     Nothing,
 }
 
-pub struct Code {
+/// An operand that a store writes: its number, how it is held, and whether by elements or by rows.
+#[derive(Clone, Copy, Debug)]
+pub struct Write {
+    pub operand: Operand,
+    pub storage: Storage,
+    pub level: Level,
+}
+
+pub struct Prepared {
     pub instructions: Vec<Instruction>,
+    pub storage: Vec<Storage>,
     pub fetch: Vec<Fetch>,
     pub levels: Vec<Level>,
     pub slots: usize,
@@ -48,38 +56,37 @@ pub struct Code {
     pub columns: usize,
     pub tile_rows: usize,
     pub chunk_rows: usize,
-    /// Buffers that are read, written by rows, and collected into.
-    pub reads: Vec<BufferId>,
-    pub writes: Vec<(BufferId, Level)>,
-    pub collects: Vec<(BufferId, Target)>,
+    /// Operands that are only read; that are written by rows; that are collected into.
+    pub reads: Vec<Operand>,
+    pub writes: Vec<Write>,
+    pub collects: Vec<(Operand, Target)>,
     /// How many axes of the space are rows.
     pub split: usize,
 }
 
-impl Code {
+impl Prepared {
     /// Of a loop that stands alone, or that ends a product, whose rows are then its own.
-    pub fn new(body: &Loop, ends_product: bool) -> Code {
+    pub fn new(body: &Loop, ends_product: bool) -> Prepared {
         let flat = !ends_product && body.is_flat();
         let (rows, columns) = if flat { (body.shape.iter().product(), 1) } else { body.space() };
-        let split = body.split.unwrap_or(body.shape.len().saturating_sub(1));
-        let (mut reads, mut writes, mut collects): (Vec<BufferId>, Vec<_>, Vec<_>) =
-            (Vec::new(), Vec::new(), Vec::new());
+        let levels = body.levels();
+        let (mut reads, mut writes, mut collects): (Vec<Operand>, Vec<Write>, Vec<_>) = Default::default();
         for instruction in &body.instructions {
             match instruction {
-                Instruction::Store(from, buffer) => writes.push((*buffer, body.level(*from))),
-                Instruction::Collect(_, _, target, buffer) => collects.push((*buffer, *target)),
-                Instruction::Load(View { buffer: Some(buffer), .. }, _) if !reads.contains(buffer) => {
-                    reads.push(*buffer)
+                Instruction::Store(from, operand) => {
+                    writes.push(Write { operand: *operand, storage: body.storage[*from], level: levels[*from] });
                 }
+                Instruction::Collect(_, _, target, operand) => collects.push((*operand, *target)),
+                Instruction::Load(operand, ..) if !reads.contains(operand) => reads.push(*operand),
                 _ => {}
             }
         }
         // What is written in place is read through what writes it.
-        reads.retain(|buffer| !writes.iter().any(|(written, _)| written == buffer));
-        let levels = (0..body.instructions.len()).map(|register| body.level(register)).collect();
+        reads.retain(|operand| !writes.iter().any(|write| write.operand == *operand));
         let chunk_rows = rows_of_a_chunk(rows, columns);
-        let mut code = Code {
+        let mut prepared = Prepared {
             instructions: body.instructions.clone(),
+            storage: body.storage.clone(),
             fetch: Vec::new(),
             levels,
             slots: 0,
@@ -90,10 +97,10 @@ impl Code {
             reads,
             writes,
             collects,
-            split,
+            split: body.split,
         };
-        code.assign_slots();
-        code
+        prepared.assign_slots();
+        prepared
     }
 
     pub fn chunks(&self) -> usize {
@@ -109,9 +116,10 @@ impl Code {
     fn assign_slots(&mut self) {
         let mut last: Vec<usize> = (0..self.instructions.len()).collect();
         for (at, instruction) in self.instructions.iter().enumerate() {
-            instruction.operands().into_iter().for_each(|operand| last[operand] = at);
+            instruction.registers().iter().for_each(|operand| last[*operand] = at);
         }
         let stores = self.stored_at_once();
+        let spread = self.spread();
         let mut free: Vec<usize> = Vec::new();
         let mut fetch: Vec<Fetch> = Vec::new();
         let mut slots = 0;
@@ -121,20 +129,20 @@ impl Code {
         };
         for (at, instruction) in self.instructions.iter().enumerate() {
             let direct = match instruction {
-                Instruction::Load(view, level) => self.direct(view, *level),
+                Instruction::Load(operand, layout, level) => self.direct(at, *operand, layout, *level),
                 _ => None,
             };
             let made = match (instruction, direct, stores.get(&at)) {
                 (Instruction::Store(..) | Instruction::Collect(..), ..) => Fetch::Nothing,
                 (_, Some(direct), _) => direct,
-                (Instruction::Scalar(scalar), ..) if !self.is_spread(at) => Fetch::Number(*scalar),
+                (Instruction::Scalar(scalar), ..) if !spread[at] => Fetch::Number(*scalar),
                 // Filled before everything else, and stays: in a slot that nothing else has had.
                 (Instruction::Scalar(_), ..) => Fetch::Slot(new_slot()),
                 (_, None, Some(store)) => Fetch::Written(*store),
                 (_, None, None) => Fetch::Slot(free.pop().unwrap_or_else(&mut new_slot)),
             };
             fetch.push(made);
-            let mut ended: Vec<Register> = instruction.operands();
+            let mut ended: Vec<Register> = instruction.registers().to_vec();
             ended.push(at);
             ended.sort_unstable();
             ended.dedup();
@@ -149,50 +157,61 @@ impl Code {
         self.slots = slots;
     }
 
-    /// Whether something takes a scalar element by element.
-    fn is_spread(&self, scalar: Register) -> bool {
-        self.instructions.iter().any(|instruction| match instruction {
-            Instruction::Apply(ScalarOp::Select, operands) => operands[0] == scalar,
-            Instruction::Apply(op, _) if op.arity() == 2 => false,
-            other => other.operands().contains(&scalar),
-        })
+    /// Which scalars something takes element by element.
+    fn spread(&self) -> Vec<bool> {
+        let mut spread = vec![false; self.instructions.len()];
+        for instruction in &self.instructions {
+            let taken = match instruction {
+                Instruction::Apply(ScalarOp::Select, operands) => &operands[..1],
+                Instruction::Apply(op, _) if op.arity() == 2 => &[],
+                other => other.registers(),
+            };
+            taken.iter().for_each(|register| spread[*register] = true);
+        }
+        spread
     }
 
     /// Registers whose value is made where it is stored, and the number of the store. Nothing may read what lies in the
-    /// buffer, the present value of a parameter, between the two.
+    /// operand, the present value of a parameter, between the two. Truth values are held otherwise in memory.
     fn stored_at_once(&self) -> HashMap<Register, usize> {
-        let stores = self.instructions.iter().enumerate().filter_map(|(at, instruction)| match instruction {
-            Instruction::Store(from, buffer) => Some((at, *from, *buffer)),
-            _ => None,
-        });
+        let mut last_load: HashMap<Operand, usize> = HashMap::new();
         let mut found = HashMap::new();
-        for (number, (at, from, buffer)) in stores.enumerate() {
-            let reads = |instruction: &Instruction| match instruction {
-                Instruction::Load(view, _) => view.buffer == Some(buffer),
-                _ => false,
-            };
-            if !self.instructions[from + 1..at].iter().any(reads) {
-                found.entry(from).or_insert(number);
+        let mut number = 0;
+        for (at, instruction) in self.instructions.iter().enumerate() {
+            match instruction {
+                Instruction::Load(operand, ..) => {
+                    last_load.insert(*operand, at);
+                }
+                Instruction::Store(from, operand) => {
+                    let undisturbed = last_load.get(operand).is_none_or(|load| load <= from);
+                    if undisturbed && self.storage[*from] != Storage::Bool {
+                        found.entry(*from).or_insert(number);
+                    }
+                    number += 1;
+                }
+                _ => {}
             }
         }
         found
     }
 
-    /// Where a view can be read without a copy: it lies densely, or its rows do and there is one in a tile.
-    fn direct(&self, view: &View, level: Level) -> Option<Fetch> {
-        let read = self.reads.iter().position(|read| Some(*read) == view.buffer)?;
-        let start = usize::try_from(view.start).ok()?;
+    /// Where an operand can be read without a copy: it lies densely, or its rows do and there is one in a tile.
+    fn direct(&self, at: Register, operand: Operand, layout: &Layout, level: Level) -> Option<Fetch> {
+        if self.storage[at] == Storage::Bool {
+            return None;
+        }
+        let read = self.reads.iter().position(|read| *read == operand)?;
         let width = if level == Level::Full { self.columns } else { 1 };
-        if view.is_dense() {
-            return Some(Fetch::Direct { read, start, step: width });
+        if layout.is_dense() {
+            return Some(Fetch::Direct { read, step: width });
         }
         if self.tile_rows != 1 || level != Level::Full {
             return None;
         }
-        let split = self.split.min(view.shape.len());
-        let (_, step) = View::merged(&view.shape[..split], &view.strides[..split])?;
-        let (_, column_step) = View::merged(&view.shape[split..], &view.strides[split..])?;
+        let split = self.split.min(layout.shape.len());
+        let (_, step) = Layout::merged(&layout.shape[..split], &layout.strides[..split])?;
+        let (_, column_step) = Layout::merged(&layout.shape[split..], &layout.strides[split..])?;
         let step = usize::try_from(step).ok()?;
-        (column_step == 1 || self.columns == 1).then_some(Fetch::Direct { read, start, step })
+        (column_step == 1 || self.columns == 1).then_some(Fetch::Direct { read, step })
     }
 }

@@ -1,4 +1,4 @@
-//! The CPU: runs a plan in 32-bit floats, in one arena, on threads with fixed shares. A step allocates no tensor.
+//! The CPU: runs plans on threads with fixed shares. A step allocates no tensor.
 //!
 //! | file | what |
 //! |---|---|
@@ -7,121 +7,163 @@
 //! | `pass` | a loop's code on its shares, and a product before it |
 //! | `product` | products of matrices, by ndarray |
 //! | `special` | operations that are not fused |
+//! | `fold` | reductions |
+//! | `number` | the kinds of numbers that loops compute with |
+//! | `memory` | resident buffers and scratch |
 //! | `math` | functions of 32-bit floats |
 //! | `pool` | threads |
 
 mod code;
+mod fold;
 pub mod math;
+mod memory;
+mod number;
 mod pass;
 pub mod pool;
 mod product;
 mod special;
 mod tile;
 
-use crate::plan::{self, Body, BufferId, Kernel, Output, Plan};
-use code::Code;
+use crate::plan::{self, Buffer, BufferId, Code, Matrices, Output, Plan};
+use bytemuck::{cast_slice, cast_slice_mut};
+use code::Prepared;
+use memory::{Memory, Slices};
 use pass::Pass;
 use pool::Pool;
-use std::ops::Range;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use tile::Scratch;
+use tile::{Read, Scratch};
 
 /// Below so many elements a loop is not worth waking threads for.
 const ALONE: usize = 8 * 1024;
 
-/// A plan with its arena, ready to run.
+/// A device: its memory, and the plans that were loaded.
 pub struct Cpu {
-    plan: Plan,
-    /// Of each kernel that is or ends in a loop.
-    codes: Vec<Option<Code>>,
-    arena: Vec<f32>,
-    /// What the host feeds, by number of the input.
-    hosts: Vec<f64>,
-    counters: Vec<f64>,
-    scalars: Vec<f64>,
+    memory: Memory,
+    plans: Vec<Loaded>,
+    /// Loops that were made ready, by their code: kernels of all plans share them.
+    prepared: HashMap<Arc<Code>, Arc<Prepared>>,
     partials: Vec<f64>,
     scratch: Vec<Mutex<Scratch>>,
-    pool: Arc<Pool>,
+    pool: Pool,
+}
+
+/// Names a plan that a device has loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PlanId(usize);
+
+struct Loaded {
+    plan: Plan,
+    /// Of each kernel that is or ends in a loop.
+    codes: Vec<Option<Arc<Prepared>>>,
+    /// What the host feeds, by number of the input.
+    hosts: Vec<f64>,
+    scalars: Vec<f64>,
 }
 
 impl Cpu {
-    pub fn new(plan: Plan, pool: Arc<Pool>) -> Cpu {
-        let codes: Vec<Option<Code>> = plan
-            .kernels
-            .iter()
-            .map(|kernel| match &kernel.body {
-                Body::Loop(body) => Some(Code::new(body, false)),
-                Body::Product(_, body) if body.instructions.len() > 1 => Some(Code::new(body, true)),
-                Body::Product(..) | Body::Special(_) => None,
-            })
-            .collect();
-        let mut scratch = Scratch::default();
-        codes.iter().flatten().for_each(|code| scratch.reserve(code));
-        let collected = |code: &Code| -> usize {
-            code.collects.iter().map(|(buffer, _)| plan.buffers[buffer.0 as usize].len * code.chunks()).sum()
-        };
-        let partials = codes.iter().flatten().map(collected).max().unwrap_or(0);
-        let make = |_| {
-            let mut scratch = Scratch::default();
-            codes.iter().flatten().for_each(|code| scratch.reserve(code));
-            Mutex::new(scratch)
-        };
-        Cpu {
-            arena: vec![0.0; plan.arena],
-            hosts: Vec::new(),
-            counters: vec![0.0; 5],
-            scalars: Vec::with_capacity(plan.scalars.len()),
-            partials: vec![0.0; partials],
-            scratch: (0..pool.threads()).map(make).collect(),
-            pool,
-            codes,
-            plan,
-        }
+    /// With so many threads, the caller's own among them.
+    pub fn new(threads: usize) -> Cpu {
+        let pool = Pool::new(threads);
+        let scratch = (0..pool.threads()).map(|_| Mutex::default()).collect();
+        let (memory, plans, prepared) = (Memory::default(), Vec::new(), HashMap::new());
+        Cpu { memory, plans, prepared, partials: Vec::new(), scratch, pool }
     }
 
-    pub fn plan(&self) -> &Plan {
-        &self.plan
+    /// Takes a plan: makes its code ready, and room for what it reads and writes. What other plans hold in scratch is theirs
+    /// no longer once it runs.
+    pub fn load(&mut self, plan: Plan) -> PlanId {
+        self.memory.reserve(plan.resident, plan.scratch);
+        let mut codes = Vec::with_capacity(plan.kernels.len());
+        for kernel in &plan.kernels {
+            let (body, ends_product) = match &*kernel.code {
+                Code::Loop(body) => (body, false),
+                Code::Product(_, body) if body.instructions.len() > 1 => (body, true),
+                Code::Product(..) | Code::Special(_) => {
+                    codes.push(None);
+                    continue;
+                }
+            };
+            let known = self.prepared.get(&kernel.code).cloned();
+            let code = known.unwrap_or_else(|| {
+                let code = Arc::new(Prepared::new(body, ends_product));
+                self.prepared.insert(Arc::clone(&kernel.code), Arc::clone(&code));
+                code
+            });
+            let lens = code.collects.iter().map(|(operand, _)| plan.buffer(kernel.bindings[*operand].buffer).len);
+            let partials = lens.sum::<usize>() * code.chunks();
+            self.partials.resize(self.partials.len().max(partials), 0.0);
+            for scratch in &mut self.scratch {
+                scratch.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner).reserve(&code);
+            }
+            codes.push(Some(code));
+        }
+        let scalars = Vec::with_capacity(plan.scalars.len());
+        self.plans.push(Loaded { plan, codes, hosts: Vec::new(), scalars });
+        PlanId(self.plans.len() - 1)
+    }
+
+    pub fn plan(&self, id: PlanId) -> &Plan {
+        &self.plans[id.0].plan
+    }
+
+    pub fn threads(&self) -> usize {
+        self.pool.threads()
     }
 
     /// Sets a scalar of the host.
-    pub fn set_host(&mut self, number: u32, value: f64) {
+    pub fn set_host(&mut self, id: PlanId, number: u32, value: f64) {
+        let hosts = &mut self.plans[id.0].hosts;
         let at = number as usize;
-        if self.hosts.len() <= at {
-            self.hosts.resize(at + 1, 0.0);
+        if hosts.len() <= at {
+            hosts.resize(at + 1, 0.0);
         }
-        self.hosts[at] = value;
+        hosts[at] = value;
     }
 
-    /// Sets what draws are counted by.
-    pub fn set_counters(&mut self, counters: [f64; 5]) {
-        self.counters.copy_from_slice(&counters);
-    }
-
-    /// The buffer of an input, to be filled; `None` where nothing reads it.
-    pub fn input(&mut self, number: u32) -> Option<&mut [f32]> {
-        let (_, buffer) = self.plan.inputs.iter().find(|(known, _)| *known == number)?;
-        let range = self.range(*buffer);
-        Some(&mut self.arena[range])
+    /// The buffer of an input, to be filled: its bytes, and how its elements are held; `None` where nothing reads it.
+    pub fn input(&mut self, id: PlanId, number: u32) -> Option<(&mut [u8], plan::Storage)> {
+        let plan = &self.plans[id.0].plan;
+        let (_, buffer) = plan.inputs.iter().find(|(known, _)| *known == number)?;
+        let buffer = plan.buffer(*buffer);
+        Some((self.memory.get_mut(buffer), buffer.storage))
     }
 
     /// What lies in the buffer of an input.
-    pub fn fed(&self, number: u32) -> Option<&[f32]> {
-        let (_, buffer) = self.plan.inputs.iter().find(|(known, _)| *known == number)?;
-        Some(&self.arena[self.range(*buffer)])
+    pub fn fed(&self, id: PlanId, number: u32) -> Option<Values<'_>> {
+        let plan = &self.plans[id.0].plan;
+        let (_, buffer) = plan.inputs.iter().find(|(known, _)| *known == number)?;
+        Some(self.values(plan.buffer(*buffer)))
     }
 
-    /// The elements of a root, as many as it has; a scalar of the host stands for any number of them.
-    pub fn output(&self, root: usize) -> &[f32] {
-        match &self.plan.outputs[root] {
-            Output::Buffer(buffer) => &self.arena[self.range(*buffer)],
-            Output::Scalar(_) => &[],
+    /// The elements of a root; a scalar of the host stands for any number of them.
+    pub fn output(&self, id: PlanId, root: usize) -> Values<'_> {
+        let Loaded { plan, scalars, .. } = &self.plans[id.0];
+        match plan.outputs[root] {
+            Output::Buffer(buffer) => self.values(plan.buffer(buffer)),
+            Output::Scalar(scalar) => Values::Everywhere(scalars.get(scalar).copied().unwrap_or(f64::NAN)),
+        }
+    }
+
+    fn values(&self, buffer: &Buffer) -> Values<'_> {
+        let bytes = self.memory.get(buffer);
+        match buffer.storage {
+            plan::Storage::F32 => Values::F32(cast_slice(bytes)),
+            plan::Storage::F64 => Values::F64(cast_slice(bytes)),
+            plan::Storage::I32 => Values::I32(cast_slice(bytes)),
+            plan::Storage::Bool => Values::Bool(bytes),
         }
     }
 
     /// Whether a root has no infinity and no NaN.
-    pub fn is_finite(&self, root: usize) -> bool {
-        let values = self.output(root);
+    pub fn is_finite(&self, id: PlanId, root: usize) -> bool {
+        let values = match self.output(id, root) {
+            Values::F32(values) => values,
+            Values::F64(values) => return values.iter().all(|value| value.is_finite()),
+            Values::Everywhere(value) => return value.is_finite(),
+            Values::I32(_) | Values::Bool(_) => return true,
+        };
         if values.len() < ALONE || self.pool.threads() == 1 {
             return finite(values);
         }
@@ -137,91 +179,147 @@ impl Cpu {
     }
 
     /// A root that is one number.
-    pub fn scalar(&self, root: usize) -> f64 {
-        match &self.plan.outputs[root] {
-            Output::Buffer(_) => self.output(root).first().map_or(f64::NAN, |value| f64::from(*value)),
-            Output::Scalar(scalar) => self.scalars.get(*scalar).copied().unwrap_or(f64::NAN),
+    pub fn scalar(&self, id: PlanId, root: usize) -> f64 {
+        self.output(id, root).first()
+    }
+
+    /// Keeps a root of so many 32-bit floats: copies it into the resident region, some bytes from its start.
+    pub fn keep(&mut self, id: PlanId, root: usize, offset: usize, len: usize) {
+        let Loaded { plan, scalars, .. } = &self.plans[id.0];
+        let to = Buffer { len, storage: plan::Storage::F32, region: plan::Region::Resident, offset, kept: true };
+        match plan.outputs[root] {
+            Output::Buffer(buffer) => self.memory.copy(plan.buffer(buffer), &to),
+            Output::Scalar(scalar) => {
+                let value = scalars.get(scalar).copied().unwrap_or(f64::NAN) as f32;
+                let cells: &mut [f32] = cast_slice_mut(self.memory.get_mut(&to));
+                // Memory that was never touched holds zeros, and takes no room until it is written.
+                if cells.iter().any(|cell| cell.to_bits() != value.to_bits()) {
+                    cells.fill(value);
+                }
+            }
         }
     }
 
-    fn range(&self, buffer: BufferId) -> Range<usize> {
-        let buffer = &self.plan.buffers[buffer.0 as usize];
-        buffer.offset..buffer.offset + buffer.len
-    }
-
     /// Runs every stage.
-    pub fn run(&mut self) -> Result<(), String> {
-        for stage in 0..self.plan.stages.len() {
-            self.run_stage(stage)?;
+    pub fn run(&mut self, id: PlanId) -> Result<(), String> {
+        for stage in 0..self.plan(id).stages.len() {
+            self.run_stage(id, stage)?;
         }
         Ok(())
     }
 
     /// Runs a stage; after the last, next values are in place.
-    pub fn run_stage(&mut self, stage: usize) -> Result<(), String> {
+    pub fn run_stage(&mut self, id: PlanId, stage: usize) -> Result<(), String> {
+        let Loaded { plan, hosts, scalars, .. } = &mut self.plans[id.0];
         if stage == 0 {
-            let hosts = &self.hosts;
-            plan::values(
-                &self.plan.scalars,
-                |number| hosts.get(number as usize).copied().unwrap_or(0.0),
-                &mut self.scalars,
-            );
+            plan::values(&plan.scalars, |number| hosts.get(number as usize).copied().unwrap_or(0.0), scalars);
         }
-        let first = if stage == 0 { 0 } else { self.plan.stages[stage - 1] };
-        for kernel in first..self.plan.stages[stage] {
-            self.run_kernel(kernel)?;
+        let first = if stage == 0 { 0 } else { plan.stages[stage - 1] };
+        for kernel in first..plan.stages[stage] {
+            self.run_kernel(id, kernel)?;
         }
-        if stage + 1 == self.plan.stages.len() {
-            for (from, to) in &self.plan.copies {
-                let (from, to) = (self.range(*from), self.range(*to));
-                if from.len() == to.len() {
-                    self.arena.copy_within(from, to.start);
-                }
+        let plan = &self.plans[id.0].plan;
+        if stage + 1 == plan.stages.len() {
+            for (from, to) in &plan.copies {
+                self.memory.copy(plan.buffer(*from), plan.buffer(*to));
             }
         }
         Ok(())
     }
 
     /// Runs one kernel, by its number.
-    pub fn run_kernel(&mut self, at: usize) -> Result<(), String> {
-        let Kernel { body, .. } = &self.plan.kernels[at];
+    pub fn run_kernel(&mut self, id: PlanId, at: usize) -> Result<(), String> {
+        let Loaded { plan, codes, scalars, .. } = &self.plans[id.0];
+        let kernel = &plan.kernels[at];
+        let bound = |operand: usize| kernel.bindings[operand];
         let mut joined = None;
-        match body {
-            Body::Special(special) => {
-                let wanted: Vec<BufferId> = special.operands.iter().map(|(id, _)| *id).chain([special.out]).collect();
-                let mut slices = borrow(&mut self.arena, &self.plan.buffers, &wanted);
-                let place = |id: BufferId| wanted.iter().position(|other| *other == id).unwrap_or(0);
-                let out = std::mem::take(&mut slices[place(special.out)]);
-                let operands: Vec<&[f32]> = special.operands.iter().map(|(id, _)| &*slices[place(*id)]).collect();
-                return special::run(special, &operands, &self.counters, out)
-                    .map_err(|e| format!("{}: {e}", special.op));
+        match &*kernel.code {
+            Code::Special(special) => {
+                let out = bound(special.shapes.len() - 1).buffer;
+                let operands: Vec<BufferId> =
+                    (0..special.shapes.len() - 1).map(|operand| bound(operand).buffer).collect();
+                let mut slices =
+                    Slices::borrow(&mut self.memory, &plan.buffers, operands.iter().copied(), [out].into_iter());
+                let made = slices.take(out);
+                let operands: Vec<&[u8]> = operands.into_iter().map(|operand| slices.get(operand)).collect();
+                return special::run(special, &operands, made, &self.pool).map_err(|e| format!("{}: {e}", special.op));
             }
-            Body::Product(matrices, _) => {
-                let code = self.codes[at].as_ref().filter(|code| pass::takes_in(code, matrices, self.pool.threads()));
-                match code {
+            Code::Product(matrices, _) => {
+                let code = codes[at].as_ref();
+                match code.filter(|code| pass::takes_in(code, kernel, matrices, self.pool.threads())) {
                     Some(_) => joined = Some(matrices),
                     None => {
-                        let wanted = [matrices.a.0, matrices.b.0, matrices.out];
-                        let mut slices = borrow(&mut self.arena, &self.plan.buffers, &wanted);
-                        let out = std::mem::take(&mut slices[2]);
-                        let b = if wanted[0] == wanted[1] { &*slices[0] } else { &*slices[1] };
-                        product::run(matrices, &*slices[0], b, out, &self.pool)?;
+                        let [a, b, out] = [Matrices::A, Matrices::B, Matrices::OUT].map(bound);
+                        let reads = [a.buffer, b.buffer].into_iter();
+                        let mut slices =
+                            Slices::borrow(&mut self.memory, &plan.buffers, reads, [out.buffer].into_iter());
+                        let made = slices.take(out.buffer);
+                        let read = |bound: plan::Binding| Read { bytes: slices.get(bound.buffer), start: bound.start };
+                        product::run(matrices, read(a), read(b), cast_slice_mut(made), &self.pool)?;
                     }
                 }
             }
-            Body::Loop(_) => {}
+            Code::Loop(_) => {}
         }
-        if let Some(code) = &self.codes[at] {
-            Pass {
-                code,
-                buffers: &self.plan.buffers,
-                scalars: &self.scalars,
-                scratch: &self.scratch,
-                pool: &self.pool,
-            }
-            .run(joined, &mut self.arena, &mut self.partials)?;
+        if let Some(code) = &codes[at] {
+            let scalars: Vec<f64> = kernel.scalars.iter().map(|scalar| scalars[*scalar]).collect();
+            let (buffers, scratch, pool) = (&plan.buffers, &self.scratch, &self.pool);
+            let pass = Pass { code, kernel, buffers, scalars: &scalars, scratch, pool };
+            pass.run(joined, &mut self.memory, &mut self.partials)
+                .map_err(|wrong| format!("{}: {wrong}", kernel.name()))?;
         }
         Ok(())
+    }
+}
+
+/// The elements of a buffer.
+#[derive(Clone, Copy, Debug)]
+pub enum Values<'m> {
+    F32(&'m [f32]),
+    F64(&'m [f64]),
+    I32(&'m [i32]),
+    /// 0 and 1.
+    Bool(&'m [u8]),
+    /// The same number for any element.
+    Everywhere(f64),
+}
+
+impl Values<'_> {
+    /// As many elements as a shape has.
+    pub fn to_f64(self, count: usize) -> Vec<f64> {
+        match self {
+            Values::F32(values) => values.iter().map(|value| f64::from(*value)).collect(),
+            Values::F64(values) => values.to_vec(),
+            Values::I32(values) => values.iter().map(|value| f64::from(*value)).collect(),
+            Values::Bool(values) => values.iter().map(|value| f64::from(*value)).collect(),
+            Values::Everywhere(value) => vec![value; count],
+        }
+    }
+
+    pub fn first(self) -> f64 {
+        match self {
+            Values::F32(values) => values.first().map_or(f64::NAN, |value| f64::from(*value)),
+            Values::F64(values) => values.first().copied().unwrap_or(f64::NAN),
+            Values::I32(values) => values.first().map_or(f64::NAN, |value| f64::from(*value)),
+            Values::Bool(values) => values.first().map_or(f64::NAN, |value| f64::from(*value)),
+            Values::Everywhere(value) => value,
+        }
+    }
+}
+
+/// Numbers into the bytes of a buffer, as its elements are held.
+pub fn fill(bytes: &mut [u8], storage: plan::Storage, values: impl Iterator<Item = f64>) {
+    match storage {
+        plan::Storage::F32 => {
+            cast_slice_mut::<u8, f32>(bytes).iter_mut().zip(values).for_each(|(cell, value)| *cell = value as f32);
+        }
+        plan::Storage::F64 => {
+            cast_slice_mut::<u8, f64>(bytes).iter_mut().zip(values).for_each(|(cell, value)| *cell = value);
+        }
+        plan::Storage::I32 => {
+            cast_slice_mut::<u8, i32>(bytes).iter_mut().zip(values).for_each(|(cell, value)| *cell = value as i32);
+        }
+        plan::Storage::Bool => bytes.iter_mut().zip(values).for_each(|(cell, value)| *cell = u8::from(value != 0.0)),
     }
 }
 
@@ -230,25 +328,4 @@ fn finite(values: &[f32]) -> bool {
     const EXPONENT: u32 = 0x7f80_0000;
     let unbounded = |chunk: &[f32]| chunk.iter().fold(false, |any, x| any | (x.to_bits() & EXPONENT == EXPONENT));
     !values.chunks(4096).any(unbounded)
-}
-
-/// Buffers of the arena, each its own range. A buffer that is wanted again comes back empty.
-fn borrow<'a>(arena: &'a mut [f32], buffers: &[plan::Buffer], wanted: &[BufferId]) -> Vec<&'a mut [f32]> {
-    let mut order: Vec<usize> = (0..wanted.len()).collect();
-    order.sort_by_key(|at| (buffers[wanted[*at].0 as usize].offset, *at));
-    let mut slices: Vec<&mut [f32]> = wanted.iter().map(|_| Default::default()).collect();
-    let (mut rest, mut start) = (arena, 0);
-    let mut seen: Vec<BufferId> = Vec::with_capacity(wanted.len());
-    for at in order {
-        let buffer = &buffers[wanted[at].0 as usize];
-        if buffer.len == 0 || seen.contains(&wanted[at]) {
-            continue;
-        }
-        seen.push(wanted[at]);
-        let (_, tail) = rest.split_at_mut(buffer.offset - start);
-        let (own, tail) = tail.split_at_mut(buffer.len);
-        slices[at] = own;
-        (rest, start) = (tail, buffer.offset + buffer.len);
-    }
-    slices
 }

@@ -1,17 +1,22 @@
 //! One pass of a loop: its rows are dealt to the threads. A product of matrices whose rows are dealt in the same way goes
 //! before it on each thread, so that what the loop reads is still in the cache and nobody waits in between.
 
-use super::code::Code;
+use super::code::Prepared;
+use super::memory::{Memory, Slices};
 use super::pool::Pool;
-use super::tile::{self, Read, Scratch, Share};
-use super::{ALONE, borrow, product};
+use super::tile::{self, Inputs, Read, Scratch, Share};
+use super::{ALONE, product};
 use crate::ir::Reduce;
-use crate::plan::{Buffer, BufferId, Instruction, Level, Matrices};
+use crate::plan::{Instruction, Kernel, Level, Matrices, Storage};
+use bytemuck::{cast_slice, cast_slice_mut};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};
 
 pub struct Pass<'c> {
-    pub code: &'c Code,
-    pub buffers: &'c [Buffer],
+    pub code: &'c Prepared,
+    pub kernel: &'c Kernel,
+    pub buffers: &'c [crate::plan::Buffer],
+    /// The values of the kernel's scalars.
     pub scalars: &'c [f64],
     /// Of each thread.
     pub scratch: &'c [Mutex<Scratch>],
@@ -21,48 +26,42 @@ pub struct Pass<'c> {
 /// What one thread does: its rows of a product, if there is one, then its chunks of the loop.
 struct Deal<'d, 'a> {
     shares: &'d mut [Share<'a>],
-    made: &'a mut [f32],
+    made: &'a mut [u8],
 }
 
 /// Whether a product can go before its loop on the same rows: the loop reads it, and overwrites nothing that it reads.
-pub fn takes_in(code: &Code, matrices: &Matrices, threads: usize) -> bool {
-    let written = code.writes.iter().map(|(buffer, _)| buffer).chain(code.collects.iter().map(|(buffer, _)| buffer));
-    let operands = [matrices.a.0, matrices.b.0];
-    let apart = written.into_iter().all(|buffer| !operands.contains(buffer));
-    let same = (code.rows, code.columns) == (matrices.rows, matrices.columns);
-    matrices.batch == 1
-        && same
-        && apart
-        && code.reads.contains(&matrices.out)
+pub fn takes_in(code: &Prepared, kernel: &Kernel, matrices: &Matrices, threads: usize) -> bool {
+    let written =
+        code.writes.iter().map(|write| write.operand).chain(code.collects.iter().map(|(operand, _)| *operand));
+    let buffer = |operand: usize| kernel.bindings[operand].buffer;
+    let operands = [buffer(Matrices::A), buffer(Matrices::B)];
+    let apart = written.into_iter().all(|operand| !operands.contains(&buffer(operand)));
+    let same = (code.rows, code.columns) == (matrices.batch * matrices.rows, matrices.columns);
+    same && apart
+        && code.reads.contains(&Matrices::OUT)
         && code.chunks() >= threads
-        && product::by_rows(matrices.rows, matrices.columns)
+        && (matrices.batch > 1 || product::by_rows(matrices.rows, matrices.columns))
 }
 
 impl Pass<'_> {
-    pub fn run(&self, product: Option<&Matrices>, arena: &mut [f32], partials: &mut [f64]) -> Result<(), String> {
+    pub fn run(&self, product: Option<&Matrices>, memory: &mut Memory, partials: &mut [f64]) -> Result<(), String> {
         let code = self.code;
         let chunks = code.chunks();
-        let written = code.writes.iter().map(|(id, _)| *id);
-        let collected = code.collects.iter().map(|(id, _)| *id);
-        let operands = product.map(|matrices| [matrices.a.0, matrices.b.0]);
-        let wanted: Vec<BufferId> =
-            code.reads.iter().copied().chain(written).chain(collected).chain(operands.into_iter().flatten()).collect();
-        let mut slices = borrow(arena, self.buffers, &wanted);
-        let operands = slices.split_off(code.reads.len() + code.writes.len() + code.collects.len());
-        let collected = slices.split_off(code.reads.len() + code.writes.len());
-        let outs = slices.split_off(code.reads.len());
-        let place = product.and_then(|matrices| code.reads.iter().position(|read| *read == matrices.out));
-        let made = place.map_or(Default::default(), |at| std::mem::take(&mut slices[at]));
-        let reads: Vec<Read> = slices.into_iter().map(|values| Read { values, first: 0 }).collect();
-        // A buffer that is wanted twice came the first time.
-        let operand = |at: usize| -> &[f32] {
-            let id = product.map(|matrices| if at == 0 { matrices.a.0 } else { matrices.b.0 });
-            match id.and_then(|id| code.reads.iter().position(|read| *read == id)) {
-                Some(read) => reads[read].values,
-                None if at == 1 && operands[1].is_empty() => &*operands[0],
-                None => &*operands[at],
-            }
-        };
+        let bound = |operand: usize| self.kernel.bindings[operand];
+        let read = code.reads.iter().map(|operand| bound(*operand).buffer);
+        let operands = product.iter().flat_map(|_| [Matrices::A, Matrices::B]).map(|operand| bound(operand).buffer);
+        // What a product makes is written, then read by the same thread.
+        let place = product.and_then(|_| code.reads.iter().position(|read| *read == Matrices::OUT));
+        let made = place.map(|_| bound(Matrices::OUT).buffer);
+        let written = code.writes.iter().map(|write| bound(write.operand).buffer).chain(made);
+        let collected = code.collects.iter().map(|(operand, _)| bound(*operand).buffer);
+        let mut slices = Slices::borrow(memory, self.buffers, read.chain(operands), written.chain(collected));
+        let outs: Vec<&mut [u8]> = code.writes.iter().map(|write| slices.take(bound(write.operand).buffer)).collect();
+        let collected: Vec<&mut [u8]> =
+            code.collects.iter().map(|(operand, _)| slices.take(bound(*operand).buffer)).collect();
+        let made = made.map_or(Default::default(), |made| slices.take(made));
+        let input = |operand: usize| Read { bytes: slices.get(bound(operand).buffer), start: bound(operand).start };
+        let reads: Vec<Read> = code.reads.iter().map(|operand| input(*operand)).collect();
 
         let mut shares = self.shares(outs);
         let reduces: Vec<Reduce> = code
@@ -73,10 +72,12 @@ impl Pass<'_> {
                 _ => None,
             })
             .collect();
+        let lens: Vec<usize> =
+            code.collects.iter().map(|(operand, _)| self.buffers[bound(*operand).buffer.0 as usize].len).collect();
         let mut rest = &mut partials[..];
-        for (out, reduce) in collected.iter().zip(&reduces) {
+        for (len, reduce) in lens.iter().zip(&reduces) {
             for share in &mut shares {
-                let (own, others) = rest.split_at_mut(out.len());
+                let (own, others) = rest.split_at_mut(*len);
                 own.fill(reduce.start());
                 share.partials.push(own);
                 rest = others;
@@ -92,13 +93,14 @@ impl Pass<'_> {
             .chunks_mut(per_thread)
             .map(|shares| {
                 let rows: usize = shares.iter().map(|share| share.rows).sum();
-                let len = if place.is_some() { rows * code.columns } else { 0 };
+                let len = if place.is_some() { rows * code.columns * Storage::F32.size() } else { 0 };
                 let (made, others) = std::mem::take(&mut rest).split_at_mut(len);
                 rest = others;
                 Mutex::new(Deal { shares, made })
             })
             .collect();
         let failed: Mutex<Option<String>> = Mutex::new(None);
+        let overflow = AtomicBool::new(false);
         let work = |thread: usize| {
             let Some(deal) = dealt.get(thread) else { return };
             let mut deal = deal.lock().unwrap_or_else(PoisonError::into_inner);
@@ -107,16 +109,18 @@ impl Pass<'_> {
             let own: Vec<Read>;
             let mut reads = &reads;
             if let (Some(matrices), Some(place)) = (product, place) {
-                if let Err(wrong) = product::rows(matrices, first, operand(0), operand(1), made) {
+                let (a, b) = (input(Matrices::A), input(Matrices::B));
+                if let Err(wrong) = product::rows(matrices, first, a, b, cast_slice_mut(made)) {
                     *failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(wrong);
                     return;
                 }
-                let made = Read { values: made, first: first * code.columns };
+                let made = Read { bytes: made, start: -((first * code.columns) as isize) };
                 own = reads.iter().enumerate().map(|(at, read)| if at == place { made } else { *read }).collect();
                 reads = &own;
             }
+            let inputs = Inputs { reads, scalars: self.scalars, overflow: &overflow };
             let mut scratch = self.scratch[thread].lock().unwrap_or_else(PoisonError::into_inner);
-            shares.iter_mut().for_each(|share| tile::run(code, share, reads, self.scalars, &mut scratch));
+            shares.iter_mut().for_each(|share| tile::run(code, share, &inputs, &mut scratch));
         };
         if threads == 1 {
             work(0)
@@ -124,14 +128,18 @@ impl Pass<'_> {
             self.pool.run(&work)
         }
         drop(dealt);
+        let mut fits = !overflow.into_inner();
         for (number, (out, reduce)) in collected.into_iter().zip(&reduces).enumerate() {
-            join(&mut shares, number, *reduce, out);
+            let storage = self.buffers[bound(code.collects[number].0).buffer.0 as usize].storage;
+            fits &= join(&mut shares, number, *reduce, storage, out);
         }
-        failed.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
+        let failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
+        failed.map_or(Ok(()), Err)?;
+        if fits { Ok(()) } else { Err("a sum of ints does not fit 32 bits".to_string()) }
     }
 
     /// The rows of each chunk, and its part of whatever is written.
-    fn shares<'a>(&self, outs: Vec<&'a mut [f32]>) -> Vec<Share<'a>> {
+    fn shares<'a>(&self, outs: Vec<&'a mut [u8]>) -> Vec<Share<'a>> {
         let code = self.code;
         let share = |chunk: usize| {
             let first = chunk * code.chunk_rows;
@@ -140,8 +148,8 @@ impl Pass<'_> {
             Share { first, rows, writes, partials }
         };
         let mut shares: Vec<Share> = (0..code.chunks()).map(share).collect();
-        for (mut rest, (_, level)) in outs.into_iter().zip(&code.writes) {
-            let width = if *level == Level::Full { code.columns } else { 1 };
+        for (mut rest, write) in outs.into_iter().zip(&code.writes) {
+            let width = if write.level == Level::Full { code.columns } else { 1 } * write.storage.size();
             for share in &mut shares {
                 let (own, others) = rest.split_at_mut(share.rows * width);
                 share.writes.push(own);
@@ -152,20 +160,39 @@ impl Pass<'_> {
     }
 }
 
-/// What is collected over rows: chunk after chunk, in their order.
-fn join(shares: &mut [Share], number: usize, reduce: Reduce, out: &mut [f32]) {
-    let Some((first, rest)) = shares.split_first_mut() else {
-        return out.fill(reduce.start() as f32);
-    };
-    let sums = &mut first.partials[number];
-    for share in rest {
-        let parts = share.partials[number].iter();
-        match reduce {
-            Reduce::Sum => sums.iter_mut().zip(parts).for_each(|(sum, part)| *sum += part),
-            Reduce::Max | Reduce::Min => {
-                sums.iter_mut().zip(parts).for_each(|(most, part)| *most = reduce.join(*most, *part));
+/// What is collected over rows: chunk after chunk, in their order. Whether it fits.
+fn join(shares: &mut [Share], number: usize, reduce: Reduce, storage: Storage, out: &mut [u8]) -> bool {
+    let mut nothing = vec![reduce.start(); if shares.is_empty() { out.len() / storage.size() } else { 0 }];
+    let sums: &mut [f64] = match shares.split_first_mut() {
+        None => &mut nothing,
+        Some((first, rest)) => {
+            let sums = &mut *first.partials[number];
+            for share in rest {
+                let parts = share.partials[number].iter();
+                match reduce {
+                    Reduce::Sum => sums.iter_mut().zip(parts).for_each(|(sum, part)| *sum += part),
+                    Reduce::Max | Reduce::Min => {
+                        sums.iter_mut().zip(parts).for_each(|(most, part)| *most = reduce.join(*most, *part));
+                    }
+                }
             }
+            sums
+        }
+    };
+    match storage {
+        Storage::F32 => cast_slice_mut::<u8, f32>(out).iter_mut().zip(&*sums).for_each(|(cell, x)| *cell = *x as f32),
+        Storage::F64 => cast_slice_mut::<u8, f64>(out).copy_from_slice(sums),
+        Storage::I32 | Storage::Bool => {
+            cast_slice_mut::<u8, i32>(out).iter_mut().zip(&*sums).for_each(|(cell, x)| *cell = *x as i32);
+            let far = |x: &f64| x.is_finite() && (*x > f64::from(i32::MAX) || *x < f64::from(i32::MIN));
+            return !sums.iter().any(far);
         }
     }
-    out.iter_mut().zip(sums.iter()).for_each(|(cell, sum)| *cell = *sum as f32);
+    true
+}
+
+/// The elements of an operand, from its start.
+pub fn floats(read: Read<'_>) -> &[f32] {
+    let all: &[f32] = cast_slice(read.bytes);
+    &all[(read.start.max(0) as usize).min(all.len())..]
 }

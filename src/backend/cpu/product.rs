@@ -1,7 +1,9 @@
 //! Products of matrices: single-threaded ones of ndarray, on shares of the rows or of the columns. How a product is
 //! shared changes no bit of it.
 
+use super::pass::floats;
 use super::pool::Pool;
+use super::tile::Read;
 use crate::plan::Matrices;
 use ndarray::linalg::general_mat_mul;
 use ndarray::{ArrayView2, ArrayView3, ArrayViewMut2, ArrayViewMut3, Axis, ShapeBuilder, ShapeError};
@@ -14,20 +16,18 @@ const ALONE: usize = 64 * 1024;
 type Part<'a> = (ArrayView3<'a, f32>, ArrayView3<'a, f32>, ArrayViewMut3<'a, f32>);
 
 /// Buffers that a product does not fit are a mistake of the plan, told in words.
-pub fn run(matrices: &Matrices, a: &[f32], b: &[f32], out: &mut [f32], pool: &Pool) -> Result<(), String> {
+pub fn run(matrices: &Matrices, a: Read, b: Read, out: &mut [f32], pool: &Pool) -> Result<(), String> {
     let Matrices { batch, rows, depth, columns, .. } = *matrices;
     if out.is_empty() || depth == 0 {
         out.fill(0.0);
         return Ok(());
     }
-    let (_, start_a, strides_a) = matrices.a;
-    let (_, start_b, strides_b) = matrices.b;
     let plain = |strides: [isize; 3]| {
         let [x, y, z] = strides.map(|stride| stride.max(0) as usize);
         (x, y, z)
     };
-    let left = ArrayView3::from_shape((batch, rows, depth).strides(plain(strides_a)), &a[start_a.min(a.len())..]);
-    let right = ArrayView3::from_shape((batch, depth, columns).strides(plain(strides_b)), &b[start_b.min(b.len())..]);
+    let left = ArrayView3::from_shape((batch, rows, depth).strides(plain(matrices.a)), floats(a));
+    let right = ArrayView3::from_shape((batch, depth, columns).strides(plain(matrices.b)), floats(b));
     let made = ArrayViewMut3::from_shape((batch, rows, columns), out);
     let whole = (left.map_err(misfit)?, right.map_err(misfit)?, made.map_err(misfit)?);
     if is_small(matrices) || pool.threads() == 1 {
@@ -82,22 +82,28 @@ pub fn is_small(matrices: &Matrices) -> bool {
     matrices.batch * matrices.rows * matrices.depth * matrices.columns < ALONE
 }
 
-/// Some rows of a single product, from the row `first` on, as many as `out` has room for.
-pub fn rows(matrices: &Matrices, first: usize, a: &[f32], b: &[f32], out: &mut [f32]) -> Result<(), String> {
+/// Some rows of the products, one below the other, from the row `first` on, as many as `out` has room for.
+pub fn rows(matrices: &Matrices, first: usize, a: Read, b: Read, out: &mut [f32]) -> Result<(), String> {
     let Matrices { depth, columns, .. } = *matrices;
     if out.is_empty() || depth == 0 {
         out.fill(0.0);
         return Ok(());
     }
-    let rows = out.len() / columns.max(1);
     let plain = |[_, x, y]: [isize; 3]| (x.max(0) as usize, y.max(0) as usize);
-    let (_, start_a, strides_a) = matrices.a;
-    let (_, start_b, strides_b) = matrices.b;
-    let start_a = start_a + first * plain(strides_a).0;
-    let left = ArrayView2::from_shape((rows, depth).strides(plain(strides_a)), &a[start_a.min(a.len())..]);
-    let right = ArrayView2::from_shape((depth, columns).strides(plain(strides_b)), &b[start_b.min(b.len())..]);
-    let mut made = ArrayViewMut2::from_shape((rows, columns), out).map_err(misfit)?;
-    general_mat_mul(1.0, &left.map_err(misfit)?, &right.map_err(misfit)?, 0.0, &mut made);
+    let (a, b) = (floats(a), floats(b));
+    let (mut rest, mut row) = (out, first);
+    while !rest.is_empty() {
+        let (batch, own) = (row / matrices.rows, row % matrices.rows);
+        let rows = (matrices.rows - own).min(rest.len() / columns);
+        let (part, others) = rest.split_at_mut(rows * columns);
+        let start_a = batch * matrices.a[0].max(0) as usize + own * plain(matrices.a).0;
+        let start_b = batch * matrices.b[0].max(0) as usize;
+        let left = ArrayView2::from_shape((rows, depth).strides(plain(matrices.a)), &a[start_a.min(a.len())..]);
+        let right = ArrayView2::from_shape((depth, columns).strides(plain(matrices.b)), &b[start_b.min(b.len())..]);
+        let mut made = ArrayViewMut2::from_shape((rows, columns), part).map_err(misfit)?;
+        general_mat_mul(1.0, &left.map_err(misfit)?, &right.map_err(misfit)?, 0.0, &mut made);
+        (rest, row) = (others, row + rows);
+    }
     Ok(())
 }
 

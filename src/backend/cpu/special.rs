@@ -1,104 +1,94 @@
-//! Operations that are not fused, on whole buffers.
+//! Operations that are not fused, on whole buffers. Each thread has its own part of what is made, and goes through what it
+//! reads in one order, so that the number of threads changes nothing.
 
+use super::ALONE;
+use super::pool::Pool;
 use crate::backend::tensor::{places, strides};
-use crate::ir::{Op, philox};
-use crate::plan::Special;
+use crate::ir::{Draw, Op, philox};
+use crate::plan::{Special, Storage};
+use bytemuck::{Pod, cast_slice, cast_slice_mut};
+use std::ops::{AddAssign, Range};
+use std::sync::{Mutex, PoisonError};
 
 /// Computes an operation from its operands into its buffer. A place outside of an axis is told in words.
-pub fn run(special: &Special, operands: &[&[f32]], counters: &[f64], out: &mut [f32]) -> Result<(), String> {
-    let shapes: Vec<&[usize]> = special.operands.iter().map(|(_, shape)| shape.as_slice()).collect();
+pub fn run(special: &Special, operands: &[&[u8]], out: &mut [u8], pool: &Pool) -> Result<(), String> {
+    let own = special.storage[special.storage.len() - 1];
     match &special.op {
-        Op::ArgMax(axis) => {
-            if shapes[0][*axis] == 0 && !out.is_empty() {
-                return Err("nothing is the greatest of no elements".to_string());
+        Op::ArgMax(axis) => match special.storage[0] {
+            Storage::F32 => argmax::<f32>(special, *axis, cast_slice(operands[0]), cast_slice_mut(out), pool),
+            Storage::F64 => argmax::<f64>(special, *axis, cast_slice(operands[0]), cast_slice_mut(out), pool),
+            Storage::I32 => argmax::<i32>(special, *axis, cast_slice(operands[0]), cast_slice_mut(out), pool),
+            Storage::Bool => argmax::<u8>(special, *axis, operands[0], cast_slice_mut(out), pool),
+        },
+        Op::ArgSort(axis) => {
+            match special.storage[0] {
+                Storage::F32 => argsort(special, *axis, cast_slice(operands[0]), cast_slice_mut(out), f32::total_cmp),
+                Storage::F64 => argsort(special, *axis, cast_slice(operands[0]), cast_slice_mut(out), f64::total_cmp),
+                Storage::I32 => argsort(special, *axis, cast_slice(operands[0]), cast_slice_mut(out), i32::cmp),
+                Storage::Bool => argsort(special, *axis, operands[0], cast_slice_mut(out), u8::cmp),
             }
-            each_line(shapes[0], *axis, |line, number| {
-                let value = |at: usize| operands[0][line.at(at)];
-                out[number] =
-                    (1..line.length).fold(0, |best, at| if value(at) > value(best) { at } else { best }) as f32;
-            });
+            Ok(())
         }
-        Op::CumSum { axis, reverse } => each_line(shapes[0], *axis, |line, _| {
-            let mut sum = 0.0f64;
-            for k in 0..line.length {
-                let place = line.at(if *reverse { line.length - 1 - k } else { k });
-                sum += f64::from(operands[0][place]);
-                out[place] = sum as f32;
+        Op::CumSum { axis, reverse } => {
+            let all: Range<usize> = 0..lines(&special.shapes[0], *axis);
+            match own {
+                Storage::F32 => {
+                    cumsum(special, *axis, *reverse, all, cast_slice(operands[0]), cast_slice_mut(out), |x: f64| {
+                        x as f32
+                    })
+                }
+                Storage::F64 => {
+                    cumsum(special, *axis, *reverse, all, cast_slice(operands[0]), cast_slice_mut(out), |x| x)
+                }
+                Storage::I32 | Storage::Bool => {
+                    cumsum(special, *axis, *reverse, all, cast_slice(operands[0]), cast_slice_mut(out), |x: f64| {
+                        x as i32
+                    });
+                    let last: &[i32] = cast_slice(operands[0]);
+                    return sums_fit(&special.shapes[0], *axis, *reverse, last);
+                }
             }
-        }),
-        Op::ArgSort(axis) => each_line(shapes[0], *axis, |line, _| {
-            let value = |at: &usize| operands[0][line.at(*at)];
-            let mut order: Vec<usize> = (0..line.length).collect();
-            order.sort_by(|x, y| value(x).total_cmp(&value(y)));
-            order.iter().enumerate().for_each(|(at, from)| out[line.at(at)] = *from as f32);
-        }),
-        Op::Pad { axis, low, between, .. } => {
-            let mut steps = strides(&special.shape);
-            let first = low.settled().unwrap_or(0) as isize * steps[*axis];
-            steps[*axis] *= *between as isize + 1;
-            out.fill(0.0);
-            add(operands[0], shapes[0], &steps, first, out);
+            Ok(())
+        }
+        Op::Pad { .. } | Op::Concat(_) => {
+            match own.size() {
+                1 => copy_parts::<u8>(special, operands, out),
+                4 => copy_parts::<u32>(special, operands, out),
+                _ => copy_parts::<u64>(special, operands, out),
+            }
+            Ok(())
         }
         Op::Fold { axis, stride, dilation, .. } => {
-            let mut steps = strides(&special.shape);
-            let own = steps[*axis];
-            steps[*axis] = own * *stride as isize;
-            steps.insert(axis + 1, own * *dilation as isize);
-            out.fill(0.0);
-            add(operands[0], shapes[0], &steps, 0, out);
-        }
-        Op::Window { axis, stride, dilation, .. } => {
-            let mut steps = strides(shapes[0]);
-            let own = steps[*axis];
-            steps[*axis] = own * *stride as isize;
-            steps.insert(axis + 1, own * *dilation as isize);
-            let mut cells = out.iter_mut();
-            places(&special.shape, &steps, 0, |place| {
-                if let Some(cell) = cells.next() {
-                    *cell = operands[0][place];
+            let mut steps = strides(shape_of(special));
+            let step = steps[*axis];
+            steps[*axis] = step * *stride as isize;
+            steps.insert(axis + 1, step * *dilation as isize);
+            match own {
+                Storage::F32 => {
+                    add::<f32>(cast_slice(operands[0]), &special.shapes[0], &steps, cast_slice_mut(out), *axis, pool)
                 }
-            });
-        }
-        Op::Concat(axis) => {
-            let steps = strides(&special.shape);
-            let mut first = 0;
-            out.fill(0.0);
-            for (part, shape) in operands.iter().zip(&shapes) {
-                add(part, shape, &steps, first, out);
-                first += shape[*axis] as isize * steps[*axis];
+                Storage::F64 => {
+                    add::<f64>(cast_slice(operands[0]), &special.shapes[0], &steps, cast_slice_mut(out), *axis, pool)
+                }
+                Storage::I32 | Storage::Bool => {
+                    add::<i32>(cast_slice(operands[0]), &special.shapes[0], &steps, cast_slice_mut(out), *axis, pool);
+                }
             }
+            Ok(())
         }
-        Op::Gather { batch } => {
-            let (length, width) = (shapes[0][*batch], shapes[0][batch + 1..].iter().product::<usize>());
-            let each: usize = shapes[1][*batch..].iter().product();
-            for (number, place) in operands[1].iter().enumerate() {
-                let row = number / each * length + inside(*place, length)?;
-                out[number * width..][..width].copy_from_slice(&operands[0][row * width..][..width]);
-            }
-        }
-        Op::ScatterAdd { batch, .. } => {
-            let (length, width) = (special.shape[*batch], special.shape[batch + 1..].iter().product::<usize>());
-            let each: usize = shapes[0][*batch..].iter().product();
-            out.fill(0.0);
-            for (number, place) in operands[0].iter().enumerate() {
-                let row = number / each * length + inside(*place, length)?;
-                let cells = out[row * width..][..width].iter_mut();
-                cells.zip(&operands[1][number * width..]).for_each(|(sum, x)| *sum += x);
-            }
-        }
+        Op::Gather { batch } => match own.size() {
+            1 => gather::<u8>(special, *batch, operands, out, pool),
+            4 => gather::<u32>(special, *batch, operands, cast_slice_mut(out), pool),
+            _ => gather::<u64>(special, *batch, operands, cast_slice_mut(out), pool),
+        },
+        Op::ScatterAdd { batch, .. } => match own {
+            Storage::F32 => scatter_add::<f32>(special, *batch, operands, cast_slice_mut(out), pool),
+            Storage::F64 => scatter_add::<f64>(special, *batch, operands, cast_slice_mut(out), pool),
+            Storage::I32 | Storage::Bool => scatter_add::<i32>(special, *batch, operands, cast_slice_mut(out), pool),
+        },
         Op::Random { draw, path, rows, .. } => {
-            let counter = |at: usize| counters.get(at).copied().unwrap_or(0.0) as u32;
-            let stream = philox::stream([counter(0), counter(1)], *path, counter(2), counter(3));
-            let (length, inner) = match rows {
-                Some(axis) => (special.shape[*axis], special.shape[axis + 1..].iter().product::<usize>()),
-                None => (1, special.shape.iter().product()),
-            };
-            let first = if rows.is_some() { counter(4) } else { 0 };
-            for (at, cell) in out.iter_mut().enumerate() {
-                let row = at / inner % length;
-                let element = at / (inner * length) * inner + at % inner;
-                *cell = philox::draw(*draw, stream, first.wrapping_add(row as u32), element as u32) as f32;
-            }
+            random(*draw, *path, *rows, shape_of(special), cast_slice(operands[0]), cast_slice_mut(out), pool);
+            Ok(())
         }
         Op::Input { .. }
         | Op::Constant(_)
@@ -111,9 +101,29 @@ pub fn run(special: &Special, operands: &[&[f32]], counters: &[f64], out: &mut [
         | Op::Permute(_)
         | Op::Broadcast { .. }
         | Op::Slice { .. }
-        | Op::StopGradient => return Err(format!("{} is no operation on its own", special.op)),
+        | Op::Window { .. }
+        | Op::StopGradient => Err(format!("{} is no operation on its own", special.op)),
     }
-    Ok(())
+}
+
+/// The shape of what is made.
+fn shape_of(special: &Special) -> &[usize] {
+    special.shapes.last().map_or(&[], Vec::as_slice)
+}
+
+/// Deals what is made to the threads, in parts of whole groups of elements. The work gets a part and the number of its first group.
+fn deal<T: Send>(out: &mut [T], group: usize, pool: &Pool, work: impl Fn(&mut [T], usize) + Sync) {
+    let group = group.max(1);
+    if out.len() < ALONE || pool.threads() == 1 {
+        return work(out, 0);
+    }
+    let share = (out.len() / group).div_ceil(pool.threads()).max(1);
+    let parts: Vec<Mutex<&mut [T]>> = out.chunks_mut(share * group).map(Mutex::new).collect();
+    pool.run(&|thread| {
+        if let Some(part) = parts.get(thread) {
+            work(&mut part.lock().unwrap_or_else(PoisonError::into_inner), thread * share);
+        }
+    });
 }
 
 /// A line along an axis.
@@ -124,28 +134,214 @@ struct Line {
 }
 
 impl Line {
+    fn of(shape: &[usize], axis: usize, number: usize) -> Line {
+        let (length, step) = (shape[axis], shape[axis + 1..].iter().product::<usize>());
+        Line { start: number / step.max(1) * length * step + number % step.max(1), step, length }
+    }
+
     fn at(&self, place: usize) -> usize {
         self.start + place * self.step
     }
 }
 
-/// Every line along an axis, with its number.
-fn each_line(shape: &[usize], axis: usize, mut visit: impl FnMut(Line, usize)) {
-    let (length, step) = (shape[axis], shape[axis + 1..].iter().product::<usize>());
-    let outer: usize = shape[..axis].iter().product();
-    for number in 0..outer * step {
-        visit(Line { start: number / step.max(1) * length * step + number % step.max(1), step, length }, number);
+/// How many lines there are along an axis.
+fn lines(shape: &[usize], axis: usize) -> usize {
+    shape[..axis].iter().product::<usize>() * shape[axis + 1..].iter().product::<usize>()
+}
+
+fn argmax<T: Pod + PartialOrd + Sync>(
+    special: &Special,
+    axis: usize,
+    from: &[T],
+    out: &mut [i32],
+    pool: &Pool,
+) -> Result<(), String> {
+    let shape = &special.shapes[0];
+    if shape[axis] == 0 && !out.is_empty() {
+        return Err("nothing is the greatest of no elements".to_string());
+    }
+    deal(out, 1, pool, |part, first| {
+        for (at, cell) in part.iter_mut().enumerate() {
+            let line = Line::of(shape, axis, first + at);
+            let value = |at: usize| from[line.at(at)];
+            // The first of equal ones: a later one must be greater.
+            *cell = (1..line.length).fold(0, |best, at| if value(at) > value(best) { at } else { best }) as i32;
+        }
+    });
+    Ok(())
+}
+
+fn argsort<T: Pod>(
+    special: &Special,
+    axis: usize,
+    from: &[T],
+    out: &mut [i32],
+    order: impl Fn(&T, &T) -> std::cmp::Ordering,
+) {
+    let shape = &special.shapes[0];
+    for number in 0..lines(shape, axis) {
+        let line = Line::of(shape, axis, number);
+        let mut places: Vec<usize> = (0..line.length).collect();
+        places.sort_by(|x, y| order(&from[line.at(*x)], &from[line.at(*y)]));
+        places.iter().enumerate().for_each(|(at, from)| out[line.at(at)] = *from as i32);
     }
 }
 
-fn add(from: &[f32], shape: &[usize], steps: &[isize], start: isize, out: &mut [f32]) {
+fn cumsum<T: Pod + Into<f64>>(
+    special: &Special,
+    axis: usize,
+    reverse: bool,
+    numbers: Range<usize>,
+    from: &[T],
+    out: &mut [T],
+    narrow: impl Fn(f64) -> T,
+) {
+    for number in numbers {
+        let line = Line::of(&special.shapes[0], axis, number);
+        let mut sum = 0.0f64;
+        for k in 0..line.length {
+            let place = line.at(if reverse { line.length - 1 - k } else { k });
+            sum += from[place].into();
+            out[place] = narrow(sum);
+        }
+    }
+}
+
+/// Whether running sums of ints stay within 32 bits.
+fn sums_fit(shape: &[usize], axis: usize, reverse: bool, from: &[i32]) -> Result<(), String> {
+    for number in 0..lines(shape, axis) {
+        let line = Line::of(shape, axis, number);
+        let mut sum = 0i64;
+        for k in 0..line.length {
+            sum += i64::from(from[line.at(if reverse { line.length - 1 - k } else { k })]);
+            i32::try_from(sum).map_err(|_| "a sum of ints does not fit 32 bits".to_string())?;
+        }
+    }
+    Ok(())
+}
+
+/// Parts side by side, or one with zeros around and between its elements.
+fn copy_parts<T: Pod>(special: &Special, operands: &[&[u8]], out: &mut [u8]) {
+    let out: &mut [T] = cast_slice_mut(out);
+    let own = strides(shape_of(special));
+    out.fill(T::zeroed());
+    let mut first = 0;
+    for (part, shape) in operands.iter().zip(&special.shapes) {
+        let mut steps = own.clone();
+        match &special.op {
+            Op::Pad { axis, low, between, .. } => {
+                first = low.settled().unwrap_or(0) as isize * own[*axis];
+                steps[*axis] *= *between as isize + 1;
+                write(cast_slice(part), shape, &steps, first, out);
+            }
+            Op::Concat(axis) => {
+                write(cast_slice(part), shape, &steps, first, out);
+                first += shape[*axis] as isize * own[*axis];
+            }
+            _ => {}
+        }
+    }
+}
+
+fn write<T: Pod>(from: &[T], shape: &[usize], steps: &[isize], start: isize, out: &mut [T]) {
     let mut values = from.iter();
-    places(shape, steps, start, |place| out[place] += values.next().copied().unwrap_or(0.0));
+    places(shape, steps, start, |place| values.next().into_iter().for_each(|value| out[place] = *value));
 }
 
-fn inside(place: f32, length: usize) -> Result<usize, String> {
-    if place >= 0.0 && place < length as f32 {
-        return Ok(place as usize);
+/// Elements added at strided places. What stands before `axis` is dealt to the threads.
+fn add<T: Pod + AddAssign + Send + Sync>(
+    from: &[T],
+    shape: &[usize],
+    steps: &[isize],
+    out: &mut [T],
+    axis: usize,
+    pool: &Pool,
+) {
+    let outer: usize = shape[..axis].iter().product();
+    let (read, group) = (from.len() / outer.max(1), out.len() / outer.max(1));
+    deal(out, group, pool, |part, first| {
+        part.fill(T::zeroed());
+        let groups = part.len() / group.max(1);
+        for (own, cells) in (first..first + groups).zip(part.chunks_mut(group.max(1))) {
+            let mut values = from[own * read..][..read].iter();
+            places(&shape[axis..], &steps[axis..], 0, |place| {
+                values.next().into_iter().for_each(|value| cells[place] += *value);
+            });
+        }
+    });
+}
+
+fn gather<T: Pod + Send + Sync>(
+    special: &Special,
+    batch: usize,
+    operands: &[&[u8]],
+    out: &mut [T],
+    pool: &Pool,
+) -> Result<(), String> {
+    let (from, at): (&[T], &[i32]) = (cast_slice(operands[0]), cast_slice(operands[1]));
+    let (length, width) = (special.shapes[0][batch], special.shapes[0][batch + 1..].iter().product::<usize>());
+    let each: usize = special.shapes[1][batch..].iter().product();
+    at.iter().try_for_each(|place| inside(*place, length).map(|_| ()))?;
+    if width == 0 {
+        return Ok(());
     }
-    Err(format!("place {place} is outside of an axis of {length}"))
+    deal(out, width, pool, |part, first| {
+        for (number, cells) in (first..).zip(part.chunks_exact_mut(width)) {
+            let row = number / each * length + at[number] as usize;
+            cells.copy_from_slice(&from[row * width..][..width]);
+        }
+    });
+    Ok(())
+}
+
+/// Each thread has rows of its own of what is made, and adds what falls on them, in the order of the places.
+fn scatter_add<T: Pod + AddAssign + Send + Sync>(
+    special: &Special,
+    batch: usize,
+    operands: &[&[u8]],
+    out: &mut [T],
+    pool: &Pool,
+) -> Result<(), String> {
+    let (at, updates): (&[i32], &[T]) = (cast_slice(operands[0]), cast_slice(operands[1]));
+    let made = shape_of(special);
+    let (length, width) = (made[batch], made[batch + 1..].iter().product::<usize>());
+    let each: usize = special.shapes[0][batch..].iter().product();
+    at.iter().try_for_each(|place| inside(*place, length).map(|_| ()))?;
+    deal(out, width, pool, |part, first| {
+        part.fill(T::zeroed());
+        let rows = first..first + part.len() / width.max(1);
+        for (number, place) in at.iter().enumerate() {
+            let row = number / each * length + *place as usize;
+            if rows.contains(&row) {
+                let cells = part[(row - first) * width..][..width].iter_mut();
+                cells.zip(&updates[number * width..]).for_each(|(sum, x)| *sum += *x);
+            }
+        }
+    });
+    Ok(())
+}
+
+/// Draws, counted by their row in the whole batch and their place within it.
+fn random(draw: Draw, path: u64, rows: Option<usize>, shape: &[usize], counters: &[i32], out: &mut [f32], pool: &Pool) {
+    let counter = |at: usize| counters.get(at).copied().unwrap_or(0) as u32;
+    let stream = philox::stream([counter(0), counter(1)], path, counter(2), counter(3));
+    let (length, inner) = match rows {
+        Some(axis) => (shape[axis], shape[axis + 1..].iter().product::<usize>()),
+        None => (1, shape.iter().product()),
+    };
+    let first_row = if rows.is_some() { counter(4) } else { 0 };
+    deal(out, 1, pool, |part, first| {
+        for (at, cell) in (first..).zip(part.iter_mut()) {
+            let row = at / inner % length;
+            let element = at / (inner * length) * inner + at % inner;
+            *cell = philox::draw(draw, stream, first_row.wrapping_add(row as u32), element as u32) as f32;
+        }
+    });
+}
+
+fn inside(place: i32, length: usize) -> Result<usize, String> {
+    match usize::try_from(place) {
+        Ok(place) if place < length => Ok(place),
+        _ => Err(format!("place {place} is outside of an axis of {length}")),
+    }
 }

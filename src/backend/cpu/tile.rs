@@ -1,54 +1,69 @@
 //! The interpreter of a loop's code: each instruction on a whole tile, so that what chooses it costs little.
 
-use super::code::{Code, Fetch};
-use super::math;
-use crate::ir::{DType, Reduce, ScalarOp};
-use crate::plan::{Instruction, Level, Register, Target, View};
+use super::code::{Fetch, Prepared};
+use super::fold::{collect, fold, fold_ints};
+use super::number::{Number, Operand, both, compare, each, select};
+use crate::backend::tensor::places;
+use crate::ir::{DType, ScalarOp};
+use crate::plan::{Instruction, Layout, Level, Register, Storage};
+use bytemuck::{cast_slice, cast_slice_mut};
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What a share of a loop works on: rows of the space, and what it may write there.
 pub struct Share<'a> {
     /// The first row, and how many.
     pub first: usize,
     pub rows: usize,
-    /// The rows of every buffer that is written.
-    pub writes: Vec<&'a mut [f32]>,
+    /// The rows of every operand that is written, in bytes.
+    pub writes: Vec<&'a mut [u8]>,
     /// What is collected, in f64.
     pub partials: Vec<&'a mut [f64]>,
 }
 
-/// Some elements of a buffer that is read.
+/// Some elements of an operand that is read, in bytes.
 #[derive(Clone, Copy)]
 pub struct Read<'a> {
-    pub values: &'a [f32],
-    /// The place in the buffer of the first of them.
-    pub first: usize,
+    pub bytes: &'a [u8],
+    /// The element of the buffer that the operand starts from, counted from the first of these.
+    pub start: isize,
 }
 
-/// Slots of a thread, made once.
+/// What all shares read.
+pub struct Inputs<'a> {
+    pub reads: &'a [Read<'a>],
+    /// The values of the kernel's scalars.
+    pub scalars: &'a [f64],
+    /// Set where a sum of ints does not fit 32 bits.
+    pub overflow: &'a AtomicBool,
+}
+
+/// Slots of a thread, made once. In words of 8 bytes, so that they hold elements of any kind.
 #[derive(Default)]
 pub struct Scratch {
-    slots: Vec<Vec<f32>>,
+    slots: Vec<Vec<u64>>,
 }
 
 impl Scratch {
     /// Room for a code.
-    pub fn reserve(&mut self, code: &Code) {
+    pub fn reserve(&mut self, code: &Prepared) {
         self.slots.resize_with(self.slots.len().max(code.slots), Vec::new);
+        let wide = code.storage.contains(&Storage::F64);
+        let words = if wide { code.tile() } else { code.tile().div_ceil(2) };
         for slot in &mut self.slots[..code.slots] {
-            let len = slot.len().max(code.tile());
-            slot.resize(len, 0.0);
+            slot.resize(slot.len().max(words), 0);
         }
     }
 }
 
 /// Runs a code on a share.
-pub fn run(code: &Code, share: &mut Share, reads: &[Read], scalars: &[f64], scratch: &mut Scratch) {
+pub fn run(code: &Prepared, share: &mut Share, inputs: &Inputs, scratch: &mut Scratch) {
     #[cfg(target_arch = "x86_64")]
     if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
         // SAFETY: the processor has what the function is compiled for.
-        return unsafe { run_wide(code, share, reads, scalars, scratch) };
+        return unsafe { run_wide(code, share, inputs, scratch) };
     }
-    run_here(code, share, reads, scalars, scratch);
+    run_here(code, share, inputs, scratch);
 }
 
 /// The same, compiled for 256-bit vectors.
@@ -57,21 +72,21 @@ pub fn run(code: &Code, share: &mut Share, reads: &[Read], scalars: &[f64], scra
 /// The processor has AVX2 and FMA.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-unsafe fn run_wide(code: &Code, share: &mut Share, reads: &[Read], scalars: &[f64], scratch: &mut Scratch) {
-    run_here(code, share, reads, scalars, scratch);
+unsafe fn run_wide(code: &Prepared, share: &mut Share, inputs: &Inputs, scratch: &mut Scratch) {
+    run_here(code, share, inputs, scratch);
 }
 
 #[inline(always)]
-fn run_here(code: &Code, share: &mut Share, reads: &[Read], scalars: &[f64], scratch: &mut Scratch) {
+fn run_here(code: &Prepared, share: &mut Share, inputs: &Inputs, scratch: &mut Scratch) {
     for (register, instruction) in code.instructions.iter().enumerate() {
         if let (Instruction::Scalar(scalar), Fetch::Slot(slot)) = (instruction, code.fetch[register]) {
-            scratch.slots[slot].fill(scalars[*scalar] as f32);
+            fill(&mut scratch.slots[slot], code.storage[register], inputs.scalars[*scalar]);
         }
     }
     let mut done = 0;
     while done < share.rows {
         let rows = code.tile_rows.min(share.rows - done);
-        let tile = Tile { code, reads, scalars, row: share.first + done, offset: done, rows };
+        let tile = Tile { code, inputs, row: share.first + done, offset: done, rows };
         let (mut written, mut collected) = (0, 0);
         for (register, instruction) in code.instructions.iter().enumerate() {
             match instruction {
@@ -79,28 +94,36 @@ fn run_here(code: &Code, share: &mut Share, reads: &[Read], scalars: &[f64], scr
                 Instruction::Store(from, _) => {
                     if code.fetch[*from] != Fetch::Written(written) {
                         let out = std::mem::take(&mut share.writes[written]);
-                        let values = tile.get(*from, share, scratch);
-                        out[done * tile.width(*from)..][..values.len()].copy_from_slice(values);
+                        tile.store(*from, share, scratch, &mut out[tile.written(*from)]);
                         share.writes[written] = out;
                     }
                     written += 1;
                 }
                 Instruction::Collect(reduce, from, target, _) => {
                     let partial = std::mem::take(&mut share.partials[collected]);
-                    collect(*reduce, tile.get(*from, share, scratch), *target, code.columns, partial);
+                    match code.storage[*from] {
+                        Storage::F32 => {
+                            collect::<f32>(*reduce, tile.get(*from, share, scratch), *target, code.columns, partial)
+                        }
+                        Storage::F64 => {
+                            collect::<f64>(*reduce, tile.get(*from, share, scratch), *target, code.columns, partial)
+                        }
+                        Storage::I32 | Storage::Bool => {
+                            collect::<i32>(*reduce, tile.get(*from, share, scratch), *target, code.columns, partial)
+                        }
+                    }
                     share.partials[collected] = partial;
                     collected += 1;
                 }
                 _ => match code.fetch[register] {
                     Fetch::Slot(slot) => {
                         let mut out = std::mem::take(&mut scratch.slots[slot]);
-                        tile.compute(register, instruction, share, scratch, &mut out);
+                        tile.compute(register, instruction, share, scratch, cast_slice_mut(&mut out));
                         scratch.slots[slot] = out;
                     }
                     Fetch::Written(number) => {
                         let out = std::mem::take(&mut share.writes[number]);
-                        let own = &mut out[done * tile.width(register)..];
-                        tile.compute(register, instruction, share, scratch, own);
+                        tile.compute(register, instruction, share, scratch, &mut out[tile.written(register)]);
                         share.writes[number] = out;
                     }
                     Fetch::Direct { .. } | Fetch::Number(_) | Fetch::Nothing => {}
@@ -111,11 +134,20 @@ fn run_here(code: &Code, share: &mut Share, reads: &[Read], scalars: &[f64], scr
     }
 }
 
+/// A number everywhere in a slot.
+fn fill(slot: &mut [u64], storage: Storage, value: f64) {
+    match storage {
+        Storage::F32 => cast_slice_mut::<u64, f32>(slot).fill(value as f32),
+        Storage::F64 => cast_slice_mut::<u64, f64>(slot).fill(value),
+        Storage::I32 => cast_slice_mut::<u64, i32>(slot).fill(value as i32),
+        Storage::Bool => cast_slice_mut::<u64, u32>(slot).fill(u32::from(value != 0.0)),
+    }
+}
+
 /// Some rows of the space, all their columns.
 struct Tile<'a> {
-    code: &'a Code,
-    reads: &'a [Read<'a>],
-    scalars: &'a [f64],
+    code: &'a Prepared,
+    inputs: &'a Inputs<'a>,
     row: usize,
     /// Rows since the start of the share.
     offset: usize,
@@ -132,255 +164,279 @@ impl Tile<'_> {
         }
     }
 
+    /// Elements that a register has in this tile.
     #[inline(always)]
-    fn get<'s>(&'s self, register: Register, share: &'s Share, scratch: &'s Scratch) -> &'s [f32] {
-        let width = self.width(register);
-        let len = self.rows * width;
+    fn len(&self, register: Register) -> usize {
+        self.rows * self.width(register)
+    }
+
+    /// The bytes of this tile in an operand that holds a register.
+    #[inline(always)]
+    fn written(&self, register: Register) -> Range<usize> {
+        let row = self.width(register) * self.code.storage[register].size();
+        self.offset * row..(self.offset + self.rows) * row
+    }
+
+    #[inline(always)]
+    fn get<'s, T: bytemuck::Pod>(&'s self, register: Register, share: &'s Share, scratch: &'s Scratch) -> &'s [T] {
+        let len = self.len(register);
         match self.code.fetch[register] {
-            Fetch::Slot(slot) => &scratch.slots[slot][..len],
-            Fetch::Direct { read, start, step } => {
-                let Read { values, first } = self.reads[read];
-                &values[start + self.row * step - first..][..len]
+            Fetch::Slot(slot) => &cast_slice::<u64, T>(&scratch.slots[slot])[..len],
+            Fetch::Direct { read, step } => {
+                let Read { bytes, start } = self.inputs.reads[read];
+                let first = (start + (self.row * step) as isize) as usize;
+                &cast_slice::<u8, T>(bytes)[first..][..len]
             }
-            Fetch::Written(number) => &share.writes[number][self.offset * width..][..len],
+            Fetch::Written(number) => cast_slice::<u8, T>(&share.writes[number][self.written(register)]),
             Fetch::Number(_) | Fetch::Nothing => &[],
         }
     }
 
     #[inline(always)]
-    fn operand<'s>(&'s self, register: Register, share: &'s Share, scratch: &'s Scratch) -> Operand<'s> {
+    fn operand<'s, T: Number>(&'s self, register: Register, share: &'s Share, scratch: &'s Scratch) -> Operand<'s, T> {
         match self.code.fetch[register] {
-            Fetch::Number(scalar) => Operand::Number(self.scalars[scalar] as f32),
+            Fetch::Number(scalar) => Operand::Number(T::of(self.inputs.scalars[scalar])),
             _ => Operand::Values(self.get(register, share, scratch)),
         }
     }
 
     #[inline(always)]
-    fn compute(
-        &self,
-        register: Register,
-        instruction: &Instruction,
-        share: &Share,
-        scratch: &Scratch,
-        out: &mut [f32],
-    ) {
-        let out = &mut out[..self.rows * self.width(register)];
-        let get = |register: &Register| self.get(*register, share, scratch);
-        let operand = |register: &Register| self.operand(*register, share, scratch);
+    fn store(&self, from: Register, share: &Share, scratch: &Scratch, out: &mut [u8]) {
+        match self.code.storage[from] {
+            Storage::F32 | Storage::I32 => out.copy_from_slice(cast_slice(self.get::<u32>(from, share, scratch))),
+            Storage::F64 => out.copy_from_slice(cast_slice(self.get::<f64>(from, share, scratch))),
+            Storage::Bool => each(self.get::<u32>(from, share, scratch), out, |x| x as u8),
+        }
+    }
+
+    #[inline(always)]
+    fn compute(&self, register: Register, instruction: &Instruction, share: &Share, scratch: &Scratch, out: &mut [u8]) {
+        let own = self.code.storage[register];
+        // Truth values are as wide as floats in a slot.
+        let size = if own == Storage::Bool { 4 } else { own.size() };
+        let out = &mut out[..self.len(register) * size];
         match instruction {
-            Instruction::Load(view, level) => self.load(view, *level, share, out),
-            Instruction::Apply(op, operands) => match operands[..] {
-                [a] => unary(*op, get(&a), out),
-                [a, b] => binary(*op, operand(&a), operand(&b), out),
-                [c, a, b] => select(get(&c), operand(&a), operand(&b), out),
-                _ => {}
+            Instruction::Load(operand, layout, level) => match own {
+                Storage::F32 | Storage::I32 => self.load::<u32>(*operand, layout, *level, share, cast_slice_mut(out)),
+                Storage::F64 => self.load::<u64>(*operand, layout, *level, share, cast_slice_mut(out)),
+                Storage::Bool => self.load_truths(*operand, layout, *level, share, cast_slice_mut(out)),
+            },
+            Instruction::Iota(start, layout, level) => {
+                self.each_row(layout, *level, *start, cast_slice_mut::<u8, i32>(out), |row, start, sizes, strides| {
+                    let mut cells = row.iter_mut();
+                    walk(sizes, strides, start, |place| {
+                        cells.next().into_iter().for_each(|cell| *cell = place as i32);
+                    });
+                });
+            }
+            Instruction::Apply(op, operands) => self.apply(*op, operands, own, share, scratch, out),
+            Instruction::Convert(a) => match own {
+                Storage::F64 => each(self.get::<f32>(*a, share, scratch), cast_slice_mut::<u8, f64>(out), f64::from),
+                _ => each(self.get::<f64>(*a, share, scratch), cast_slice_mut::<u8, f32>(out), |x| x as f32),
             },
             Instruction::Fold(reduce, a) => {
-                let (values, columns) = (get(a), self.code.columns);
-                for (row, o) in out.iter_mut().enumerate() {
-                    *o = fold(*reduce, &values[row * columns..][..columns]);
+                let columns = self.code.columns;
+                match own {
+                    Storage::F32 => rows_of(self.get::<f32>(*a, share, scratch), columns, cast_slice_mut(out), |row| {
+                        fold::<f32>(*reduce, row)
+                    }),
+                    Storage::F64 => rows_of(self.get::<f64>(*a, share, scratch), columns, cast_slice_mut(out), |row| {
+                        fold::<f64>(*reduce, row)
+                    }),
+                    Storage::I32 | Storage::Bool => {
+                        rows_of(self.get::<i32>(*a, share, scratch), columns, cast_slice_mut(out), |row| {
+                            fold_ints(*reduce, row).unwrap_or_else(|| {
+                                self.inputs.overflow.store(true, Ordering::Relaxed);
+                                0
+                            })
+                        });
+                    }
                 }
             }
             Instruction::Expand(a) => {
                 let columns = self.code.columns.max(1);
-                out.chunks_exact_mut(columns).zip(get(a)).for_each(|(row, x)| row.fill(*x));
+                match own {
+                    Storage::F64 => expand(self.get::<u64>(*a, share, scratch), columns, cast_slice_mut(out)),
+                    _ => expand(self.get::<u32>(*a, share, scratch), columns, cast_slice_mut(out)),
+                }
             }
             Instruction::Scalar(_) | Instruction::Store(..) | Instruction::Collect(..) => {}
         }
     }
 
-    /// Reads a view that does not lie in the order of the space.
     #[inline(always)]
-    fn load(&self, view: &View, level: Level, share: &Share, out: &mut [f32]) {
-        let code = self.code;
-        let source = match view.buffer {
-            None => Read { values: &[], first: 0 },
-            Some(buffer) => match code.writes.iter().position(|(written, _)| *written == buffer) {
-                Some(written) => {
-                    // In place, hence dense, and the rows of this share.
-                    let from = self.offset * (out.len() / self.rows.max(1));
-                    return out.copy_from_slice(&share.writes[written][from..][..out.len()]);
+    fn apply(
+        &self,
+        op: ScalarOp,
+        operands: &[Register],
+        own: Storage,
+        share: &Share,
+        scratch: &Scratch,
+        out: &mut [u8],
+    ) {
+        let held = self.code.storage[operands[operands.len() - 1]];
+        match (op, held) {
+            (ScalarOp::Select, Storage::F64) => self.select::<f64>(operands, share, scratch, out),
+            (ScalarOp::Select, Storage::F32) => self.select::<f32>(operands, share, scratch, out),
+            // Ints and truth values are chosen by their bits.
+            (ScalarOp::Select, Storage::I32 | Storage::Bool) => self.select::<i32>(operands, share, scratch, out),
+            (ScalarOp::Cast(dtype), _) => self.cast(dtype, operands[0], own, share, scratch, out),
+            (_, Storage::F32) => self.numbers::<f32>(op, operands, own, share, scratch, out),
+            (_, Storage::F64) => self.numbers::<f64>(op, operands, own, share, scratch, out),
+            (_, Storage::I32) => self.numbers::<i32>(op, operands, own, share, scratch, out),
+            (_, Storage::Bool) => {
+                let out = cast_slice_mut::<u8, u32>(out);
+                let operand = |at: usize| -> Operand<u32> {
+                    match self.code.fetch[operands[at]] {
+                        Fetch::Number(scalar) => Operand::Number(u32::from(self.inputs.scalars[scalar] != 0.0)),
+                        _ => Operand::Values(self.get(operands[at], share, scratch)),
+                    }
+                };
+                match op {
+                    ScalarOp::And => both(operand(0), operand(1), out, |x, y| x & y),
+                    ScalarOp::Or => both(operand(0), operand(1), out, |x, y| x | y),
+                    _ => each(self.get::<u32>(operands[0], share, scratch), out, |x| x ^ 1),
                 }
-                None => match code.reads.iter().position(|read| *read == buffer) {
-                    Some(number) => self.reads[number],
-                    None => Read { values: &[], first: 0 },
-                },
-            },
-        };
-        let (source, first) = (source.values, source.first);
-        let read = |place: isize| if view.buffer.is_none() { place as f32 } else { source[place as usize - first] };
-        let split = code.split.min(view.shape.len());
-        let (row_sizes, column_sizes) = match level {
-            Level::Full => (&view.shape[..split], &view.shape[split..]),
-            Level::Row => (&view.shape[..], &view.shape[..0]),
-        };
-        let (row_strides, column_strides) = view.strides.split_at(row_sizes.len());
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn select<T: Number>(&self, operands: &[Register], share: &Share, scratch: &Scratch, out: &mut [u8]) {
+        let (a, b) = (self.operand::<T>(operands[1], share, scratch), self.operand::<T>(operands[2], share, scratch));
+        select(self.get::<u32>(operands[0], share, scratch), a, b, cast_slice_mut(out));
+    }
+
+    #[inline(always)]
+    fn numbers<T: Number>(
+        &self,
+        op: ScalarOp,
+        operands: &[Register],
+        own: Storage,
+        share: &Share,
+        scratch: &Scratch,
+        out: &mut [u8],
+    ) {
+        if let [a] = operands {
+            return T::unary(op, self.get(*a, share, scratch), cast_slice_mut(out));
+        }
+        let (a, b) = (self.operand::<T>(operands[0], share, scratch), self.operand::<T>(operands[1], share, scratch));
+        match own {
+            Storage::Bool => compare(op, a, b, cast_slice_mut(out)),
+            _ => T::binary(op, a, b, cast_slice_mut(out)),
+        }
+    }
+
+    /// From one kind to another.
+    #[inline(always)]
+    fn cast(&self, dtype: DType, a: Register, own: Storage, share: &Share, scratch: &Scratch, out: &mut [u8]) {
+        match (self.code.storage[a], dtype) {
+            (Storage::F32, DType::Int) => each(self.get::<f32>(a, share, scratch), cast_slice_mut(out), |x| x as i32),
+            (Storage::F32, _) => each(self.get::<f32>(a, share, scratch), cast_slice_mut(out), |x| u32::from(x != 0.0)),
+            (Storage::F64, DType::Int) => each(self.get::<f64>(a, share, scratch), cast_slice_mut(out), |x| x as i32),
+            (Storage::F64, _) => each(self.get::<f64>(a, share, scratch), cast_slice_mut(out), |x| u32::from(x != 0.0)),
+            // Truth values are the ints 0 and 1.
+            (Storage::I32 | Storage::Bool, DType::Float) => {
+                let a = self.get::<i32>(a, share, scratch);
+                match own {
+                    Storage::F64 => each(a, cast_slice_mut::<u8, f64>(out), f64::from),
+                    _ => each(a, cast_slice_mut::<u8, f32>(out), |x| x as f32),
+                }
+            }
+            (Storage::I32 | Storage::Bool, DType::Bool) => {
+                each(self.get::<i32>(a, share, scratch), cast_slice_mut(out), |x| u32::from(x != 0));
+            }
+            (Storage::I32 | Storage::Bool, DType::Int) => {
+                each(self.get::<i32>(a, share, scratch), cast_slice_mut(out), |x| x);
+            }
+        }
+    }
+
+    /// Calls with each row of this tile: its cells, the place of its first element, and the sizes and strides of its columns.
+    #[inline(always)]
+    fn each_row<T>(
+        &self,
+        layout: &Layout,
+        level: Level,
+        start: isize,
+        out: &mut [T],
+        f: impl Fn(&mut [T], isize, &[usize], &[isize]),
+    ) {
+        let split = if level == Level::Full { self.code.split.min(layout.shape.len()) } else { layout.shape.len() };
+        let (row_sizes, column_sizes) = layout.shape.split_at(split);
+        let (row_strides, column_strides) = layout.strides.split_at(split);
         let columns: usize = column_sizes.iter().product();
         for (at, row) in out.chunks_exact_mut(columns.max(1)).enumerate() {
-            let mut rest = self.row + at;
-            let mut start = view.start;
+            let (mut rest, mut first) = (self.row + at, start);
             for (size, stride) in row_sizes.iter().zip(row_strides).rev() {
-                start += (rest % size) as isize * stride;
+                first += (rest % size) as isize * stride;
                 rest /= size;
             }
-            match View::merged(column_sizes, column_strides) {
-                Some((_, 0)) => row.fill(read(start)),
-                Some((_, 1)) if view.buffer.is_some() => {
-                    row.copy_from_slice(&source[start as usize - first..][..row.len()])
-                }
-                Some((_, stride)) => {
-                    row.iter_mut().enumerate().for_each(|(column, o)| *o = read(start + column as isize * stride));
-                }
-                None => {
-                    let mut places = row.iter_mut();
-                    crate::backend::tensor::places(column_sizes, column_strides, start, |place| {
-                        if let Some(o) = places.next() {
-                            *o = read(place as isize);
-                        }
-                    });
-                }
+            f(row, first, column_sizes, column_strides);
+        }
+    }
+
+    /// Reads a layout that does not lie in the order of the space.
+    #[inline(always)]
+    fn load<T: bytemuck::Pod>(&self, operand: usize, layout: &Layout, level: Level, share: &Share, out: &mut [T]) {
+        if let Some(written) = self.code.writes.iter().position(|write| write.operand == operand) {
+            // In place, hence dense, and the rows of this share.
+            let from = self.offset * (out.len() / self.rows.max(1));
+            return out.copy_from_slice(&cast_slice::<u8, T>(&*share.writes[written])[from..][..out.len()]);
+        }
+        let Some(read) = self.code.reads.iter().position(|read| *read == operand) else { return };
+        let Read { bytes, start } = self.inputs.reads[read];
+        let source: &[T] = cast_slice(bytes);
+        self.each_row(layout, level, start, out, |row, start, sizes, strides| match Layout::merged(sizes, strides) {
+            Some((_, 0)) => row.fill(source[start as usize]),
+            Some((_, 1)) => row.copy_from_slice(&source[start as usize..][..row.len()]),
+            Some((_, stride)) => {
+                let place = |column: usize| (start + column as isize * stride) as usize;
+                row.iter_mut().enumerate().for_each(|(column, o)| *o = source[place(column)]);
             }
-        }
-    }
-}
-
-#[inline(always)]
-fn each(a: &[f32], out: &mut [f32], f: impl Fn(f32) -> f32) {
-    out.iter_mut().zip(a).for_each(|(o, x)| *o = f(*x));
-}
-
-/// What arithmetic takes.
-enum Operand<'s> {
-    Values(&'s [f32]),
-    /// The same for every element.
-    Number(f32),
-}
-
-#[inline(always)]
-fn both(a: Operand, b: Operand, out: &mut [f32], f: impl Fn(f32, f32) -> f32) {
-    match (a, b) {
-        (Operand::Values(a), Operand::Values(b)) => {
-            out.iter_mut().zip(a.iter().zip(b)).for_each(|(o, (x, y))| *o = f(*x, *y));
-        }
-        (Operand::Values(a), Operand::Number(y)) => each(a, out, |x| f(x, y)),
-        (Operand::Number(x), Operand::Values(b)) => each(b, out, |y| f(x, y)),
-        (Operand::Number(x), Operand::Number(y)) => out.fill(f(x, y)),
-    }
-}
-
-#[inline(always)]
-fn select(c: &[f32], a: Operand, b: Operand, out: &mut [f32]) {
-    match (a, b) {
-        (Operand::Values(a), Operand::Values(b)) => {
-            let chosen = c.iter().zip(a).zip(b);
-            out.iter_mut().zip(chosen).for_each(|(o, ((c, x), y))| *o = if *c != 0.0 { *x } else { *y });
-        }
-        (Operand::Values(a), Operand::Number(y)) => {
-            out.iter_mut().zip(c.iter().zip(a)).for_each(|(o, (c, x))| *o = if *c != 0.0 { *x } else { y });
-        }
-        (Operand::Number(x), Operand::Values(b)) => {
-            out.iter_mut().zip(c.iter().zip(b)).for_each(|(o, (c, y))| *o = if *c != 0.0 { x } else { *y });
-        }
-        (Operand::Number(x), Operand::Number(y)) => each(c, out, |c| if c != 0.0 { x } else { y }),
-    }
-}
-
-#[inline(always)]
-fn truth(holds: bool) -> f32 {
-    if holds { 1.0 } else { 0.0 }
-}
-
-/// An operation of one operand.
-#[inline(always)]
-fn unary(op: ScalarOp, a: &[f32], out: &mut [f32]) {
-    match op {
-        ScalarOp::Neg => each(a, out, |x| -x),
-        ScalarOp::Abs => each(a, out, f32::abs),
-        ScalarOp::Exp => each(a, out, math::exp),
-        ScalarOp::Expm1 => each(a, out, math::expm1),
-        ScalarOp::Log => each(a, out, math::log),
-        ScalarOp::Log1p => each(a, out, math::log1p),
-        ScalarOp::Sqrt => each(a, out, f32::sqrt),
-        ScalarOp::Sin => each(a, out, math::sin),
-        ScalarOp::Cos => each(a, out, math::cos),
-        ScalarOp::Tanh => each(a, out, math::tanh),
-        ScalarOp::Erf => each(a, out, math::erf),
-        ScalarOp::Floor => each(a, out, f32::floor),
-        ScalarOp::Not => each(a, out, |x| truth(x == 0.0)),
-        ScalarOp::Cast(DType::Bool) => each(a, out, |x| truth(x != 0.0)),
-        ScalarOp::Cast(DType::Int) => each(a, out, f32::trunc),
-        ScalarOp::Cast(DType::Float) => out.copy_from_slice(a),
-        ScalarOp::Add | ScalarOp::Sub | ScalarOp::Mul | ScalarOp::Div | ScalarOp::Pow => {}
-        ScalarOp::Min | ScalarOp::Max | ScalarOp::Less | ScalarOp::LessEqual => {}
-        ScalarOp::Equal | ScalarOp::NotEqual | ScalarOp::And | ScalarOp::Or | ScalarOp::Select => {}
-    }
-}
-
-/// An operation of two operands.
-#[inline(always)]
-fn binary(op: ScalarOp, a: Operand, b: Operand, out: &mut [f32]) {
-    match op {
-        ScalarOp::Add => both(a, b, out, |x, y| x + y),
-        ScalarOp::Sub => both(a, b, out, |x, y| x - y),
-        ScalarOp::Mul => both(a, b, out, |x, y| x * y),
-        ScalarOp::Div => both(a, b, out, |x, y| x / y),
-        ScalarOp::Pow => both(a, b, out, math::power),
-        // Not `f32::min`, which hides a NaN.
-        ScalarOp::Min => both(a, b, out, |x, y| if x <= y || x.is_nan() { x } else { y }),
-        ScalarOp::Max => both(a, b, out, |x, y| if x >= y || x.is_nan() { x } else { y }),
-        ScalarOp::Less => both(a, b, out, |x, y| truth(x < y)),
-        ScalarOp::LessEqual => both(a, b, out, |x, y| truth(x <= y)),
-        ScalarOp::Equal => both(a, b, out, |x, y| truth(x == y)),
-        ScalarOp::NotEqual => both(a, b, out, |x, y| truth(x != y)),
-        ScalarOp::And => both(a, b, out, |x, y| truth(x != 0.0 && y != 0.0)),
-        ScalarOp::Or => both(a, b, out, |x, y| truth(x != 0.0 || y != 0.0)),
-        ScalarOp::Neg | ScalarOp::Abs | ScalarOp::Exp | ScalarOp::Expm1 | ScalarOp::Log | ScalarOp::Log1p => {}
-        ScalarOp::Sqrt | ScalarOp::Sin | ScalarOp::Cos | ScalarOp::Tanh | ScalarOp::Erf | ScalarOp::Floor => {}
-        ScalarOp::Not | ScalarOp::Select | ScalarOp::Cast(_) => {}
-    }
-}
-
-/// How many sums run side by side: a vector register of the widest processors.
-const LANES: usize = 16;
-
-/// One number of a row, by lanes and then across them: an order that does not depend on the processor.
-#[inline(always)]
-fn fold(reduce: Reduce, values: &[f32]) -> f32 {
-    let (start, join): (f32, fn(f32, f32) -> f32) = match reduce {
-        Reduce::Sum => (0.0, |a, b| a + b),
-        Reduce::Max => (f32::NEG_INFINITY, |a, b| if b > a || b.is_nan() { b } else { a }),
-        Reduce::Min => (f32::INFINITY, |a, b| if b < a || b.is_nan() { b } else { a }),
-    };
-    let mut lanes = [start; LANES];
-    let mut groups = values.chunks_exact(LANES);
-    for group in groups.by_ref() {
-        match reduce {
-            Reduce::Sum => lanes.iter_mut().zip(group).for_each(|(sum, x)| *sum += x),
-            Reduce::Max => {
-                lanes.iter_mut().zip(group).for_each(|(m, x)| *m = if *x > *m || x.is_nan() { *x } else { *m })
+            None => {
+                let mut cells = row.iter_mut();
+                walk(sizes, strides, start, |place| {
+                    cells.next().into_iter().for_each(|cell| *cell = source[place as usize]);
+                });
             }
-            Reduce::Min => {
-                lanes.iter_mut().zip(group).for_each(|(m, x)| *m = if *x < *m || x.is_nan() { *x } else { *m })
-            }
-        }
+        });
     }
-    lanes.iter_mut().zip(groups.remainder()).for_each(|(lane, x)| *lane = join(*lane, *x));
-    lanes.into_iter().fold(start, join)
+
+    /// The same of truth values, which are bytes in memory.
+    #[inline(always)]
+    fn load_truths(&self, operand: usize, layout: &Layout, level: Level, share: &Share, out: &mut [u32]) {
+        if let Some(written) = self.code.writes.iter().position(|write| write.operand == operand) {
+            let from = self.offset * (out.len() / self.rows.max(1));
+            return each(&share.writes[written][from..], out, u32::from);
+        }
+        let Some(read) = self.code.reads.iter().position(|read| *read == operand) else { return };
+        let Read { bytes, start } = self.inputs.reads[read];
+        self.each_row(layout, level, start, out, |row, start, sizes, strides| {
+            let mut cells = row.iter_mut();
+            walk(sizes, strides, start, |place| {
+                cells.next().into_iter().for_each(|cell| *cell = u32::from(bytes[place as usize]));
+            });
+        });
+    }
 }
 
-/// Adds a tile to what is collected.
+/// The places of a layout.
 #[inline(always)]
-fn collect(reduce: Reduce, values: &[f32], target: Target, columns: usize, partial: &mut [f64]) {
-    match target {
-        Target::Columns => {
-            for row in values.chunks_exact(columns.max(1)) {
-                let cells = partial.iter_mut().zip(row);
-                match reduce {
-                    Reduce::Sum => cells.for_each(|(sum, x)| *sum += f64::from(*x)),
-                    Reduce::Max | Reduce::Min => cells.for_each(|(m, x)| *m = reduce.join(*m, f64::from(*x))),
-                }
-            }
-        }
-        Target::All => partial[0] = reduce.join(partial[0], f64::from(fold(reduce, values))),
+fn walk(sizes: &[usize], strides: &[isize], start: isize, mut visit: impl FnMut(isize)) {
+    match Layout::merged(sizes, strides) {
+        Some((count, stride)) => (0..count as isize).for_each(|at| visit(start + at * stride)),
+        None => places(sizes, strides, start, |place| visit(place as isize)),
     }
+}
+
+/// One number of each row.
+#[inline(always)]
+fn rows_of<T>(values: &[T], columns: usize, out: &mut [T], f: impl Fn(&[T]) -> T) {
+    out.iter_mut().enumerate().for_each(|(row, o)| *o = f(&values[row * columns..][..columns]));
+}
+
+#[inline(always)]
+fn expand<T: Copy>(rows: &[T], columns: usize, out: &mut [T]) {
+    out.chunks_exact_mut(columns).zip(rows).for_each(|(row, x)| row.fill(*x));
 }

@@ -2,9 +2,10 @@
 
 use super::{along, draw, views};
 use crate::backend::Tensor;
-use crate::ir::{Op, Size};
+use crate::ir::{DType, Op, ScalarOp, Size};
 
-pub(super) fn compute(op: &Op, operands: &[&Tensor], shape: Vec<usize>) -> Result<Tensor, String> {
+/// `dtype` is the kind of its elements.
+pub(super) fn compute(op: &Op, operands: &[&Tensor], dtype: DType, shape: Vec<usize>) -> Result<Tensor, String> {
     let a = operands.first().copied();
     let (a, b, c) = match (a, operands.get(1), operands.get(2)) {
         (None, ..) => return leaf(op, shape),
@@ -14,6 +15,10 @@ pub(super) fn compute(op: &Op, operands: &[&Tensor], shape: Vec<usize>) -> Resul
         Op::Input { .. } | Op::Constant(_) | Op::SizeOf(_) | Op::Iota { .. } => return leaf(op, shape),
         Op::Random { draw: kind, path, rows, .. } => draw::random(*kind, *path, &shape, *rows, &a.values),
         Op::StopGradient => a.values.clone(),
+        // Ints wrap where they leave 32 bits.
+        Op::Scalar(scalar) if dtype == DType::Int && !matches!(scalar, ScalarOp::Select | ScalarOp::Cast(_)) => {
+            both(a, b, |x, y| f64::from(scalar.value_of_ints(x as i32, y as i32)))
+        }
         Op::Scalar(scalar) => match scalar.arity() {
             1 => each(a, |x| scalar.value(&[x])),
             2 => both(a, b, |x, y| scalar.value(&[x, y])),
@@ -22,9 +27,9 @@ pub(super) fn compute(op: &Op, operands: &[&Tensor], shape: Vec<usize>) -> Resul
                 operands.map(|((x, y), z)| scalar.value(&[*x, *y, *z])).collect()
             }
         },
-        Op::Reduce(reduce, axes) => along::reduce(*reduce, axes, a, &shape),
+        Op::Reduce(reduce, axes) => in_32_bits(along::reduce(*reduce, axes, a, &shape), dtype)?,
         Op::ArgMax(axis) => along::argmax(*axis, a)?,
-        Op::CumSum { axis, reverse } => along::cumsum(*axis, *reverse, a),
+        Op::CumSum { axis, reverse } => in_32_bits(along::cumsum(*axis, *reverse, a), dtype)?,
         Op::ArgSort(axis) => along::argsort(*axis, a),
         Op::Dot { batch, contracted } => along::dot(batch, contracted, a, b),
         Op::Reshape(_) => a.values.clone(),
@@ -80,6 +85,15 @@ pub(super) fn compute(op: &Op, operands: &[&Tensor], shape: Vec<usize>) -> Resul
         Op::ScatterAdd { batch, .. } => views::scatter_add(*batch, a, b, &shape)?,
     };
     Ok(Tensor { shape, values })
+}
+
+/// Sums of ints gather in more than 32 bits; what does not fit those is told. (The greatest of no elements is infinite.)
+fn in_32_bits(values: Vec<f64>, dtype: DType) -> Result<Vec<f64>, String> {
+    let far = |x: &f64| x.is_finite() && (*x > f64::from(i32::MAX) || *x < f64::from(i32::MIN));
+    if dtype == DType::Int && values.iter().any(far) {
+        return Err("a sum of ints does not fit 32 bits".to_string());
+    }
+    Ok(values)
 }
 
 /// An operation without operands.

@@ -54,7 +54,8 @@ pub fn run_while(
             Op::Input { number, .. } => input(inputs, *number, &shape)?,
             op => {
                 let operands: Vec<&Tensor> = node.inputs.iter().map(|input| &*values[input]).collect();
-                compute::compute(op, &operands, shape).map_err(|trouble| format!("{op}: {trouble}"))?
+                compute::compute(op, &operands, node.shaped.dtype, shape)
+                    .map_err(|trouble| format!("{op}: {trouble}"))?
             }
         };
         values.insert(id, Rc::new(value));

@@ -1,0 +1,127 @@
+//! The memory of a device: parameters and states, which lie once, and scratch, which every plan has while it runs. Kernels
+//! get disjoint ranges of both.
+
+use crate::plan::{Buffer, BufferId, Region};
+use bytemuck::{cast_slice, cast_slice_mut};
+use std::ops::Range;
+
+/// In words of 8 bytes, so that elements of every kind are aligned.
+#[derive(Default)]
+pub struct Memory {
+    resident: Vec<u64>,
+    scratch: Vec<u64>,
+}
+
+impl Memory {
+    /// Room for a plan: bytes of both regions. What is there stays.
+    pub fn reserve(&mut self, resident: usize, scratch: usize) {
+        for (region, bytes) in [(&mut self.resident, resident), (&mut self.scratch, scratch)] {
+            let words = bytes.div_ceil(8);
+            if region.is_empty() {
+                // Fresh pages of the system are zeros already, and cost nothing until they are touched.
+                *region = vec![0; words];
+            } else if region.len() < words {
+                region.resize(words, 0);
+            }
+        }
+    }
+
+    pub fn get(&self, buffer: &Buffer) -> &[u8] {
+        let region = match buffer.region {
+            Region::Resident => &self.resident,
+            Region::Scratch => &self.scratch,
+        };
+        &cast_slice(region)[range(buffer)]
+    }
+
+    pub fn get_mut(&mut self, buffer: &Buffer) -> &mut [u8] {
+        let region = match buffer.region {
+            Region::Resident => &mut self.resident,
+            Region::Scratch => &mut self.scratch,
+        };
+        &mut cast_slice_mut(region)[range(buffer)]
+    }
+
+    /// Copies a buffer to another of the same length.
+    pub fn copy(&mut self, from: &Buffer, to: &Buffer) {
+        let (from_range, to_range) = (range(from), range(to));
+        match (from.region, to.region) {
+            _ if from_range.len() != to_range.len() => {}
+            (Region::Resident, Region::Resident) => {
+                cast_slice_mut::<u64, u8>(&mut self.resident).copy_within(from_range, to_range.start);
+            }
+            (Region::Scratch, Region::Scratch) => {
+                cast_slice_mut::<u64, u8>(&mut self.scratch).copy_within(from_range, to_range.start);
+            }
+            (Region::Resident, Region::Scratch) => {
+                let from = &cast_slice::<u64, u8>(&self.resident)[from_range];
+                cast_slice_mut(&mut self.scratch)[to_range].copy_from_slice(from);
+            }
+            (Region::Scratch, Region::Resident) => {
+                let from = &cast_slice::<u64, u8>(&self.scratch)[from_range];
+                cast_slice_mut(&mut self.resident)[to_range].copy_from_slice(from);
+            }
+        }
+    }
+}
+
+fn range(buffer: &Buffer) -> Range<usize> {
+    buffer.offset..buffer.offset + buffer.bytes()
+}
+
+/// The ranges that a kernel reads and writes, each once.
+pub struct Slices<'m> {
+    read: Vec<(BufferId, &'m [u8])>,
+    written: Vec<(BufferId, &'m mut [u8])>,
+}
+
+impl<'m> Slices<'m> {
+    /// Disjoint ranges of memory; what is both read and written is written.
+    pub fn borrow(
+        memory: &'m mut Memory,
+        buffers: &[Buffer],
+        reads: impl Iterator<Item = BufferId>,
+        writes: impl Iterator<Item = BufferId>,
+    ) -> Slices<'m> {
+        let mut wanted: Vec<(BufferId, bool)> = writes.map(|id| (id, true)).collect();
+        for id in reads {
+            if !wanted.iter().any(|(known, _)| *known == id) {
+                wanted.push((id, false));
+            }
+        }
+        wanted.retain(|(id, _)| buffers[id.0 as usize].len > 0);
+        wanted.sort_unstable_by_key(|(id, _)| {
+            (buffers[id.0 as usize].region == Region::Scratch, buffers[id.0 as usize].offset, *id)
+        });
+        wanted.dedup_by_key(|(id, _)| *id);
+        let mut this = Slices { read: Vec::new(), written: Vec::new() };
+        let mut resident: (&mut [u8], usize) = (cast_slice_mut(&mut memory.resident), 0);
+        let mut scratch: (&mut [u8], usize) = (cast_slice_mut(&mut memory.scratch), 0);
+        for (id, write) in wanted {
+            let buffer = &buffers[id.0 as usize];
+            let (rest, start) = match buffer.region {
+                Region::Resident => &mut resident,
+                Region::Scratch => &mut scratch,
+            };
+            let (_, tail) = std::mem::take(rest).split_at_mut(buffer.offset - *start);
+            let (own, tail) = tail.split_at_mut(buffer.bytes());
+            (*rest, *start) = (tail, buffer.offset + buffer.bytes());
+            match write {
+                true => this.written.push((id, own)),
+                false => this.read.push((id, own)),
+            }
+        }
+        this
+    }
+
+    /// A range to write; empty, and aligned all the same, where it was taken before.
+    pub fn take(&mut self, id: BufferId) -> &'m mut [u8] {
+        let found = self.written.iter().position(|(known, _)| *known == id);
+        found.map_or(cast_slice_mut::<u64, u8>(&mut []), |at| self.written.swap_remove(at).1)
+    }
+
+    /// A range that is read.
+    pub fn get(&self, id: BufferId) -> &'m [u8] {
+        self.read.iter().find(|(known, _)| *known == id).map_or(cast_slice::<u64, u8>(&[]), |(_, slice)| slice)
+    }
+}

@@ -1,0 +1,244 @@
+//! A group's code: its members in their order, what they read loaded where it is first wanted, and stores at the end.
+
+use super::kernel::{Binding, BufferId, Code, Instruction, Level, Loop, Matrices, Operand, Register, Special, Storage};
+use super::select::{Folded, Group, GroupKind, Place, Selection, Value};
+use super::view::View;
+use crate::ir::{NodeId, Op, ScalarOp};
+use std::collections::HashMap;
+
+/// A kernel whose code is not shared yet.
+pub(super) struct Emitted {
+    pub nodes: Vec<NodeId>,
+    pub code: Code,
+    pub bindings: Vec<Binding>,
+    pub scalars: Vec<usize>,
+}
+
+/// The kernel of a group.
+pub(super) fn emit(selection: &Selection, at: usize) -> Emitted {
+    let group = &selection.groups[at];
+    let mut this = Emitter {
+        selection,
+        at,
+        split: group.split.unwrap_or(group.shape.len().saturating_sub(1)),
+        group,
+        members: Vec::new(),
+        instructions: Vec::new(),
+        storage: Vec::new(),
+        loads: HashMap::new(),
+        bindings: Vec::new(),
+        scalars: Vec::new(),
+    };
+    let code = match &group.kind {
+        GroupKind::Loop => Code::Loop(this.looped()),
+        GroupKind::Product(matrices, [a, b], out) => {
+            this.bindings = vec![bound(a), bound(b), Binding { buffer: *out, start: 0 }];
+            Code::Product(matrices.clone(), this.looped())
+        }
+        GroupKind::Special(op, operands, out) => {
+            let all = operands.iter().map(|(buffer, _)| buffer).chain([out]);
+            this.bindings = all.clone().map(|buffer| Binding { buffer: *buffer, start: 0 }).collect();
+            let storage = all.map(|buffer| selection.buffers[buffer.0 as usize].storage).collect();
+            let shapes = operands.iter().map(|(_, shape)| shape.clone()).chain([group.shape.clone()]).collect();
+            Code::Special(Special { op: op.clone(), shapes, storage })
+        }
+    };
+    Emitted { nodes: group.nodes.clone(), code, bindings: this.bindings, scalars: this.scalars }
+}
+
+fn bound(view: &View) -> Binding {
+    Binding { buffer: view.buffer.unwrap_or(BufferId(0)), start: view.start }
+}
+
+struct Emitter<'s> {
+    selection: &'s Selection<'s>,
+    at: usize,
+    group: &'s Group,
+    split: usize,
+    /// The register of each member that has one.
+    members: Vec<Register>,
+    instructions: Vec<Instruction>,
+    storage: Vec<Storage>,
+    /// Loads, scalars and conversions that are there already.
+    loads: HashMap<Instruction, Vec<Register>>,
+    bindings: Vec<Binding>,
+    scalars: Vec<usize>,
+}
+
+impl Emitter<'_> {
+    fn looped(&mut self) -> Loop {
+        let group = self.group;
+        for member in &group.members {
+            let register = match &member.value {
+                Value::Made => self.made(),
+                Value::Node(node) => self.compute(*node, member.level),
+                Value::Copy(view) => {
+                    let register = self.load(view, member.level);
+                    self.converted(register, member.storage)
+                }
+                Value::Scalar(scalar) => self.scalar(*scalar, member.storage),
+                Value::Fold(reduce, from) => {
+                    let from = match from {
+                        Folded::Node(node) => self.register(*node, Level::Full),
+                        Folded::Member(member) => self.members[*member],
+                    };
+                    let from = self.converted(from, member.storage);
+                    self.push(Instruction::Fold(*reduce, from), member.storage)
+                }
+                Value::Expand(row) => self.push(Instruction::Expand(self.members[*row]), member.storage),
+                Value::Collect(reduce, from, target, buffer) => {
+                    let from = self.register(*from, member.level);
+                    let operand = self.operand(Binding { buffer: *buffer, start: 0 });
+                    self.push(Instruction::Collect(*reduce, from, *target, operand), member.storage)
+                }
+            };
+            self.members.push(register);
+        }
+        for (at, member) in group.members.iter().enumerate() {
+            if let (Some(buffer), false) = (member.store, matches!(member.value, Value::Made)) {
+                let operand = self.operand(Binding { buffer, start: 0 });
+                self.push(Instruction::Store(self.members[at], operand), member.storage);
+            }
+        }
+        let (instructions, storage) = (std::mem::take(&mut self.instructions), std::mem::take(&mut self.storage));
+        Loop { shape: group.shape.clone(), split: self.split, instructions, storage }
+    }
+
+    fn push(&mut self, instruction: Instruction, storage: Storage) -> Register {
+        self.instructions.push(instruction);
+        self.storage.push(storage);
+        self.instructions.len() - 1
+    }
+
+    /// An instruction that may stand already.
+    fn pushed_once(&mut self, instruction: Instruction, storage: Storage) -> Register {
+        let known = self.loads.get(&instruction).into_iter().flatten();
+        if let Some(known) = known.copied().find(|register| self.storage[*register] == storage) {
+            return known;
+        }
+        let register = self.push(instruction.clone(), storage);
+        self.loads.entry(instruction).or_default().push(register);
+        register
+    }
+
+    fn operand(&mut self, binding: Binding) -> Operand {
+        let bindings = &mut self.bindings;
+        // The operands of a product come first and stay its own.
+        let first = if matches!(self.group.kind, GroupKind::Product(..)) { Matrices::OUT } else { 0 };
+        match bindings.iter().skip(first).position(|known| *known == binding) {
+            Some(known) => first + known,
+            None => {
+                bindings.push(binding);
+                bindings.len() - 1
+            }
+        }
+    }
+
+    /// What the product before this loop has made.
+    fn made(&mut self) -> Register {
+        let layout = super::view::Layout::dense(self.group.shape.clone());
+        self.pushed_once(Instruction::Load(Matrices::OUT, layout, Level::Full), Storage::F32)
+    }
+
+    fn load(&mut self, view: &View, level: Level) -> Register {
+        match view.buffer {
+            None => self.pushed_once(Instruction::Iota(view.start, view.layout.clone(), level), Storage::I32),
+            Some(buffer) => {
+                let operand = self.operand(bound(view));
+                let storage = self.selection.buffers[buffer.0 as usize].storage;
+                self.pushed_once(Instruction::Load(operand, view.layout.clone(), level), storage)
+            }
+        }
+    }
+
+    fn scalar(&mut self, scalar: usize, storage: Storage) -> Register {
+        let scalars = &mut self.scalars;
+        let number = scalars.iter().position(|known| *known == scalar).unwrap_or_else(|| {
+            scalars.push(scalar);
+            scalars.len() - 1
+        });
+        self.pushed_once(Instruction::Scalar(number), storage)
+    }
+
+    fn converted(&mut self, register: Register, storage: Storage) -> Register {
+        if self.storage[register] == storage {
+            return register;
+        }
+        self.pushed_once(Instruction::Convert(register), storage)
+    }
+
+    /// A node as a register. A scalar of the host is of the kind of its node.
+    fn register(&mut self, node: NodeId, level: Level) -> Register {
+        match self.selection.place(node) {
+            Place::Member(home, member, _) if *home == self.at => self.members[*member],
+            Place::Member(_, _, Some(view)) | Place::Stored(view) => self.load(view, level),
+            Place::Host(scalar) => self.scalar(*scalar, Storage::of(self.selection.request.graph.dtype(node))),
+            Place::Inline(_) | Place::Member(_, _, None) => self.compute(node, level),
+        }
+    }
+
+    /// An elementwise node, and the inline ones that it reads: from an explicit stack, however long their chain is.
+    fn compute(&mut self, root: NodeId, level: Level) -> Register {
+        let graph = self.selection.request.graph;
+        let mut made: HashMap<NodeId, Register> = HashMap::new();
+        let mut open = vec![(root, false)];
+        while let Some((node, operands_made)) = open.pop() {
+            let inputs = &graph.node(node).inputs;
+            let inline = |input: &NodeId| matches!(self.selection.place(*input), Place::Inline(_));
+            if !operands_made {
+                open.push((node, true));
+                open.extend(inputs.iter().filter(|input| inline(input)).map(|input| (*input, false)));
+                continue;
+            }
+            let registers = inputs.iter().map(|input| made.get(input).copied()).collect::<Vec<_>>();
+            let register = self.apply(node, &registers, level);
+            made.insert(node, register);
+        }
+        made[&root]
+    }
+
+    fn apply(&mut self, node: NodeId, made: &[Option<Register>], level: Level) -> Register {
+        let graph = self.selection.request.graph;
+        let inputs = graph.node(node).inputs.clone();
+        let Op::Scalar(op) = graph.node(node).op else { return self.register(inputs[0], level) };
+        let is_host = |input: &NodeId| matches!(self.selection.place(*input), Place::Host(_));
+        let mut registers: Vec<Option<Register>> = Vec::new();
+        for (input, made) in inputs.iter().zip(made) {
+            let own = match made {
+                Some(register) => Some(*register),
+                None if is_host(input) => None,
+                None => Some(self.register(*input, level)),
+            };
+            registers.push(own);
+        }
+        // The operands that are of one kind: all of them but the condition of a choice.
+        let first = usize::from(op == ScalarOp::Select);
+        let held = registers[first..].iter().flatten().map(|register| self.storage[*register]);
+        let wide = held.clone().any(|storage| storage == Storage::F64);
+        let plain = Storage::of(graph.dtype(inputs[first]));
+        let common = if wide { Storage::F64 } else { plain };
+        let operands: Vec<Register> = inputs
+            .iter()
+            .zip(registers)
+            .enumerate()
+            .map(|(at, (input, register))| {
+                let storage = if at < first { Storage::Bool } else { common };
+                match (register, self.selection.place(*input)) {
+                    (Some(register), _) if storage.is_float() => self.converted(register, storage),
+                    (Some(register), _) => register,
+                    (None, Place::Host(scalar)) => self.scalar(*scalar, storage),
+                    (None, _) => 0,
+                }
+            })
+            .collect();
+        let result = match op {
+            ScalarOp::Cast(_) => self.selection.storage(node),
+            _ => match Storage::of(graph.dtype(node)) {
+                Storage::F32 => common,
+                other => other,
+            },
+        };
+        let register = self.push(Instruction::Apply(op, operands), result);
+        self.converted(register, if result.is_float() { self.selection.storage(node) } else { result })
+    }
+}

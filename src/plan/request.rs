@@ -1,0 +1,92 @@
+//! What is to be planned.
+
+use super::kernel::Storage;
+use crate::ir::{DType, Graph, NodeId, Op, ScalarOp, Size};
+use std::collections::BTreeMap;
+
+pub struct Request<'a> {
+    /// All its sizes are settled.
+    pub graph: &'a Graph,
+    /// The roots of each stage; a stage begins when the one before it has ended.
+    pub stages: &'a [Vec<NodeId>],
+    /// Numbers of the scalar inputs that the host feeds.
+    pub hosts: &'a [u32],
+    /// Roots that become inputs of the next step: parameters and states.
+    pub updates: &'a [(NodeId, u32)],
+    pub residents: &'a Residents,
+    pub precision: Precision<'a>,
+    pub limits: Limits,
+}
+
+/// The inputs that lie in the resident region, the same for all plans that share it.
+#[derive(Clone, Debug, Default)]
+pub struct Residents {
+    /// Bytes from its start.
+    pub offsets: BTreeMap<u32, usize>,
+    pub bytes: usize,
+}
+
+impl Residents {
+    /// One after the other: inputs and how many 32-bit elements they have.
+    pub fn of(inputs: impl IntoIterator<Item = (u32, usize)>) -> Residents {
+        let mut this = Residents::default();
+        for (input, elements) in inputs {
+            this.offsets.insert(input, this.bytes);
+            this.bytes += (elements * 4).next_multiple_of(super::arena::ALIGN);
+        }
+        this
+    }
+}
+
+/// How many digits floats have.
+#[derive(Clone, Copy, Debug)]
+pub enum Precision<'a> {
+    /// 32 bits throughout.
+    Step,
+    /// 64 bits in what is reduced over the first axis, the rows, in given inputs, and in whatever reads those, up to a product
+    /// of matrices: losses and reports are then sums of exact differences.
+    Evaluation { wide: &'a [u32] },
+}
+
+/// What a device can take.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Operations that one kernel may fuse: what it costs to make code of them grows with them.
+    pub fused: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits { fused: 256 }
+    }
+}
+
+impl Precision<'_> {
+    /// How the value of a node is held, given how its operands are.
+    pub(super) fn storage(self, graph: &Graph, id: NodeId, operands: impl Iterator<Item = Storage>) -> Storage {
+        let node = graph.node(id);
+        let plain = Storage::of(node.shaped.dtype);
+        let Precision::Evaluation { wide } = self else { return plain };
+        if plain != Storage::F32 {
+            return plain;
+        }
+        let widens = match &node.op {
+            Op::Input { number, .. } => wide.contains(number),
+            Op::Dot { .. } | Op::Random { .. } => false,
+            Op::Reduce(_, axes) if axes.first() == Some(&0) => true,
+            // A whole number may have more digits than a 32-bit float.
+            Op::Scalar(ScalarOp::Cast(_)) if graph.dtype(node.inputs[0]) == DType::Int => true,
+            _ => operands.into_iter().any(|storage| storage == Storage::F64),
+        };
+        if widens { Storage::F64 } else { plain }
+    }
+}
+
+/// The sizes of a settled shape.
+pub(super) fn settled(shape: &[Size]) -> Result<Vec<usize>, String> {
+    shape.iter().map(|size| number(size).map(|size| size.max(0) as usize)).collect()
+}
+
+pub(super) fn number(size: &Size) -> Result<i64, String> {
+    size.settled().ok_or_else(|| format!("the size {size} is not settled"))
+}

@@ -1,0 +1,130 @@
+//! What must hold of a plan, whoever made it; held against every plan in tests and debug builds.
+
+use super::arena::lifetimes;
+use super::kernel::{Code, Instruction, Kernel, Loop, Operand, Output, Plan, Region, Storage};
+use super::view::Layout;
+use crate::ir::ScalarOp;
+
+/// The first rule that a plan breaks, in words.
+pub fn verify(plan: &Plan) -> Result<(), String> {
+    let mut written: Vec<bool> = vec![false; plan.buffers.len()];
+    plan.inputs.iter().for_each(|(_, buffer)| written[buffer.0 as usize] = true);
+    for (at, kernel) in plan.kernels.iter().enumerate() {
+        let wrong = |rule: String| format!("kernel {at}, {}: {rule}", kernel.name());
+        if let Some(unwritten) = kernel.reads().find(|buffer| !written[buffer.0 as usize]) {
+            return Err(wrong(format!("{unwritten} is read before it is written")));
+        }
+        kernel.writes().for_each(|buffer| written[buffer.0 as usize] = true);
+        match &*kernel.code {
+            Code::Loop(body) | Code::Product(_, body) => holds(plan, kernel, body).map_err(wrong)?,
+            Code::Special(special) => {
+                for (operand, (shape, storage)) in special.shapes.iter().zip(&special.storage).enumerate() {
+                    let buffer = plan.buffer(kernel.bindings[operand].buffer);
+                    if (shape.iter().product::<usize>(), *storage) != (buffer.len, buffer.storage) {
+                        return Err(wrong(format!("operand {operand} does not fill its buffer")));
+                    }
+                }
+            }
+        }
+    }
+    for output in &plan.outputs {
+        if let Output::Buffer(buffer) = output
+            && !written[buffer.0 as usize]
+        {
+            return Err(format!("the root in {buffer} is never written"));
+        }
+    }
+    apart(plan)
+}
+
+/// Registers are written before they are read and held alike, and what is read and written lies inside of its buffer.
+fn holds(plan: &Plan, kernel: &Kernel, body: &Loop) -> Result<(), String> {
+    if body.split > body.shape.len() || body.storage.len() != body.instructions.len() {
+        return Err("its rows or its registers are not told".to_string());
+    }
+    let buffer = |operand: Operand| {
+        let bound = kernel.bindings.get(operand).map(|binding| (plan.buffer(binding.buffer), binding.start));
+        bound.ok_or_else(|| format!("operand {operand} is not bound"))
+    };
+    for (at, instruction) in body.instructions.iter().enumerate() {
+        let own = body.storage[at];
+        let wrong = |rule: &str| Err(format!("r{at} = {instruction}: {rule}"));
+        if instruction.registers().iter().any(|register| *register >= at) {
+            return wrong("it reads what stands after it");
+        }
+        let held = |register: &usize| body.storage[*register];
+        match instruction {
+            Instruction::Load(operand, layout, _) => {
+                let (buffer, start) = buffer(*operand)?;
+                if buffer.storage != own || !inside(layout, start, buffer.len) {
+                    return wrong("it is not inside of its buffer");
+                }
+            }
+            Instruction::Iota(..) if own != Storage::I32 => return wrong("places are ints"),
+            Instruction::Scalar(number) if *number >= kernel.scalars.len() => return wrong("it is not bound"),
+            Instruction::Apply(op, operands) => {
+                let first = usize::from(*op == ScalarOp::Select);
+                let alike = operands[first..].iter().all(|operand| held(operand) == held(&operands[first]));
+                if operands.len() != op.arity() || !alike {
+                    return wrong("its operands are not held alike");
+                }
+            }
+            Instruction::Store(from, operand) => {
+                let (buffer, start) = buffer(*operand)?;
+                if buffer.storage != held(from) || start != 0 {
+                    return wrong("it is not held as its buffer is");
+                }
+            }
+            Instruction::Collect(_, _, _, operand) if buffer(*operand)?.0.storage != own => {
+                return wrong("it is not held as its buffer is");
+            }
+            Instruction::Fold(_, from) | Instruction::Expand(from) if held(from) != own => {
+                return wrong("it is not held as what it reads");
+            }
+            Instruction::Iota(..)
+            | Instruction::Scalar(_)
+            | Instruction::Convert(_)
+            | Instruction::Fold(..)
+            | Instruction::Expand(_)
+            | Instruction::Collect(..) => {}
+        }
+    }
+    Ok(())
+}
+
+/// Whether every element of a layout from some place on lies in a buffer.
+fn inside(layout: &Layout, start: isize, len: usize) -> bool {
+    let reach = |sign: isize| -> isize {
+        let axes = layout.shape.iter().zip(&layout.strides).filter(|(_, stride)| **stride * sign > 0);
+        axes.map(|(size, stride)| (*size as isize - 1) * stride).sum()
+    };
+    layout.count() == 0 || (start + reach(-1) >= 0 && start + reach(1) < len as isize)
+}
+
+/// No two buffers that are alive at once share a byte.
+fn apart(plan: &Plan) -> Result<(), String> {
+    let lives = lifetimes(plan);
+    let life = |at: usize| match lives[at] {
+        _ if plan.buffers[at].kept => Some((0, usize::MAX)),
+        life => life,
+    };
+    let mut scratch: Vec<usize> = (0..plan.buffers.len())
+        .filter(|at| plan.buffers[*at].region == Region::Scratch && plan.buffers[*at].len > 0 && life(*at).is_some())
+        .collect();
+    scratch.sort_by_key(|at| plan.buffers[*at].offset);
+    let end = |at: usize| plan.buffers[at].offset + plan.buffers[at].bytes();
+    for (number, a) in scratch.iter().enumerate() {
+        if end(*a) > plan.scratch {
+            return Err(format!("buffer b{a} lies outside of scratch"));
+        }
+        for b in scratch[number + 1..].iter().take_while(|b| plan.buffers[**b].offset < end(*a)) {
+            if let (Some(x), Some(y)) = (life(*a), life(*b))
+                && x.0 <= y.1
+                && y.0 <= x.1
+            {
+                return Err(format!("buffers b{a} and b{b} are alive at once and share room"));
+            }
+        }
+    }
+    Ok(())
+}
