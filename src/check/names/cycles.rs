@@ -3,7 +3,6 @@
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
 use crate::syntax::tree::{File, Item, ItemKind};
-use std::collections::{HashMap, VecDeque};
 
 /// An item reads another.
 #[derive(Clone, Copy)]
@@ -16,41 +15,18 @@ pub struct Edge {
 /// One diagnostic a cycle, at its first item.
 pub fn check(file: &File, edges: &[Edge]) -> Vec<Diagnostic> {
     let counts = |at: usize| file.items.get(at).is_some_and(may_not_repeat);
-    let edges = edges.iter().copied().filter(|edge| counts(edge.from) && counts(edge.to));
-    let read = read_back(edges.collect(), file.items.len());
+    let edges: Vec<Edge> = edges.iter().copied().filter(|edge| counts(edge.from) && counts(edge.to)).collect();
     let mut told = vec![false; file.items.len()];
     let mut found = Vec::new();
     for start in 0..file.items.len() {
-        if told[start] || read[start].is_empty() {
+        if told[start] {
             continue;
         }
-        let cycle = cycle_from(start, &read);
+        let cycle = cycle_from(start, &edges, file.items.len());
         cycle.iter().for_each(|edge| told[edge.from] = true);
         found.extend(diagnostic(file, &cycle));
     }
     found
-}
-
-/// The reads of each item, without those of items that read nothing further: no cycle goes through these.
-fn read_back(edges: Vec<Edge>, items: usize) -> Vec<Vec<Edge>> {
-    let mut readers = vec![Vec::new(); items];
-    let mut reads = vec![0; items];
-    for edge in &edges {
-        readers[edge.to].push(edge.from);
-        reads[edge.from] += 1;
-    }
-    let mut ends: Vec<usize> = (0..items).filter(|at| reads[*at] == 0).collect();
-    while let Some(end) = ends.pop() {
-        for reader in &readers[end] {
-            reads[*reader] -= 1;
-            if reads[*reader] == 0 {
-                ends.push(*reader);
-            }
-        }
-    }
-    let mut left = vec![Vec::new(); items];
-    edges.into_iter().filter(|edge| reads[edge.to] > 0).for_each(|edge| left[edge.from].push(edge));
-    left
 }
 
 fn may_not_repeat(item: &Item) -> bool {
@@ -66,21 +42,21 @@ fn may_not_repeat(item: &Item) -> bool {
 }
 
 /// The fewest reads that lead from an item back to itself; none where nothing does.
-fn cycle_from(start: usize, reads: &[Vec<Edge>]) -> Vec<Edge> {
-    let mut reached_by: HashMap<usize, Edge> = HashMap::new();
-    let mut queue = VecDeque::from([start]);
-    while let Some(at) = queue.pop_front().filter(|_| !reached_by.contains_key(&start)) {
-        for edge in &reads[at] {
-            reached_by.entry(edge.to).or_insert_with(|| {
+fn cycle_from(start: usize, edges: &[Edge], items: usize) -> Vec<Edge> {
+    let mut reached_by: Vec<Option<Edge>> = vec![None; items];
+    let mut queue = std::collections::VecDeque::from([start]);
+    while let Some(at) = queue.pop_front() {
+        for edge in edges.iter().filter(|edge| edge.from == at) {
+            if reached_by[edge.to].is_none() {
+                reached_by[edge.to] = Some(*edge);
                 queue.push_back(edge.to);
-                *edge
-            });
+            }
         }
     }
     let mut back = Vec::new();
     let mut at = start;
-    while let Some(edge) = reached_by.get(&at) {
-        back.push(*edge);
+    while let Some(edge) = reached_by[at] {
+        back.push(edge);
         at = edge.from;
         if at == start {
             back.reverse();

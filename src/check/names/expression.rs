@@ -2,7 +2,7 @@
 
 use super::scope::{read_names, stages};
 use super::{Edge, Pass};
-use crate::syntax::tree::{Expr, ExprKind, ItemKind, Name, Reduce, Scan};
+use crate::syntax::tree::{Expr, ExprKind, Item, ItemKind, Name, Reduce, Scan};
 use crate::syntax::walk;
 
 impl<'a> Pass<'a> {
@@ -89,7 +89,8 @@ impl<'a> Pass<'a> {
         if self.locals.contains(&name.text) {
             return;
         }
-        match self.items.get(name.text.as_str()).copied() {
+        let item = |item: &Item| item.kind.name().is_some_and(|found| found.text == name.text);
+        match self.file.items.iter().position(item) {
             Some(to) => self.edges.push(Edge { from: self.item, to, at: name.span }),
             None if must && !self.knows(&name.text) => self.found.push(self.unknown(name)),
             None => {}

@@ -15,7 +15,6 @@ use crate::syntax::tree::{
 };
 use cycles::Edge;
 use scope::{bound, read_names, value_of, words};
-use std::collections::HashMap;
 
 /// What `data` may call besides functions.
 const OF_DATA: [&str; 2] = ["csv", "holdout"];
@@ -26,10 +25,8 @@ const OF_TRAINING: [&str; 6] = ["model", "step", "steps", "epoch", "epochs", "n"
 
 /// Everything about names that one file shows; `stdlib` holds the names that the standard library declares.
 pub fn check(file: &File, stdlib: &[&str]) -> Vec<Diagnostic> {
-    let names = file.items.iter().enumerate().rev();
     let mut pass = Pass {
         file,
-        items: names.filter_map(|(at, item)| Some((item.kind.name()?.text.as_str(), at))).collect(),
         stdlib,
         locals: Vec::new(),
         body: &[],
@@ -50,8 +47,6 @@ pub fn check(file: &File, stdlib: &[&str]) -> Vec<Diagnostic> {
 
 struct Pass<'a> {
     file: &'a File,
-    /// The first item of each name.
-    items: HashMap<&'a str, usize>,
     stdlib: &'a [&'a str],
     /// The names that stand before an expression, innermost last.
     locals: Vec<String>,
