@@ -59,19 +59,25 @@ pub fn check_file(
     found.extend(later::find(file));
     let textual = found.len();
     let (mut programs, mut trains) = (Vec::new(), Vec::new());
+    let mut reached = HashSet::new();
     for item in &file.items {
         if let ItemKind::Train(block) = &item.kind {
             let mut elaborator = Elaborator::new(sources, schemas, library, overrides);
             programs.extend(elaborator.train(block));
             trains.push(block.name.as_ref().map_or("train", |name| &name.text).to_string());
             found.extend(elaborator.found);
+            reached.extend(elaborator.reached);
         }
     }
     let mut elaborator = Elaborator::new(sources, schemas, library, overrides);
     elaborator.lets_alone(&lets(&file.items));
     unused_data(file).into_iter().for_each(|data| elaborator.data_alone(data));
     found.extend(elaborator.found);
+    reached.extend(elaborator.reached);
     let unread: Vec<Span> = found[..unread].iter().filter_map(|found| Some(found.labels.first()?.span)).collect();
+    let mut elaborator = Elaborator::new(sources, schemas, library, overrides);
+    elaborator.definitions_alone(&file.items, &reached, &unread, &found);
+    found.extend(elaborator.found);
     let mut found = in_order(found, textual);
     if !unread.is_empty() {
         let text = sources.get(file.source).text.clone();

@@ -36,7 +36,7 @@ pub fn trials() -> Vec<Trial> {
 }
 
 /// Small texts first: most of the language in few lines.
-fn texts() -> Vec<String> {
+pub fn texts() -> Vec<String> {
     let mut texts = Vec::new();
     for folder in ["models", "tests/spec/syntax", "tests/spec/check", "stdlib"] {
         for entry in fs::read_dir(repository(folder)).expect("a folder") {
@@ -51,7 +51,7 @@ fn texts() -> Vec<String> {
 }
 
 /// One change: a piece is cut, doubled, or replaced by a piece of another text.
-fn mangled(text: &str, other: &str, below: &mut impl FnMut(usize) -> usize) -> String {
+pub fn mangled(text: &str, other: &str, below: &mut impl FnMut(usize) -> usize) -> String {
     let pieces = |text: &str| -> Vec<String> {
         let mut pieces = vec![String::new()];
         for sign in text.chars() {

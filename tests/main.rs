@@ -3,6 +3,7 @@
 use libtest_mimic::{Arguments, Trial};
 
 mod allocations;
+mod alone;
 mod binary;
 mod check;
 mod cli;
@@ -32,6 +33,7 @@ fn main() {
     let arguments = Arguments::from_args();
     let mut trials: Vec<Trial> = Vec::new();
     trials.extend(allocations::trials());
+    trials.extend(alone::trials());
     trials.extend(check::trials());
     trials.extend(cli::trials());
     trials.extend(data::trials());

@@ -422,8 +422,13 @@ fn what_cannot_be_computed_is_refused() {
         ("1/0", "E0218"),
         ("[[1.0, 2]] |> dense(10^9) |> dense(10^9)", "does not fit into"),
         ("sum([1.0] |> dense(10^18))", "does not fit into"),
-        ("layer down(x: [..s]) -> [..s] {\n    out down(x)\n}\n[1.0] |> down", "nest too deep"),
-        ("layer tree(x: [..s]) -> [..s] {\n    out tree(x) + tree(x)\n}\n[1.0] |> tree", "nest too deep"),
+        ("layer down(x: [..s]) -> [..s] {\n    out down(x)\n}", "nest too deep"),
+        ("layer tree(x: [..s]) -> [..s] {\n    out tree(x) + tree(x)\n}", "nest too deep"),
+        (
+            "layer up(k: int)(x: [..s]) -> [..s] {\n    out if k > 10^6 then x else x |> up(k + 1)\n}\n[1.0] |> up(1)",
+            "nest too deep",
+        ),
+        ("fn f(x: [n, 3]) = x @ transpose([[1, 2], [3, 4]])", "sizes 3 and 2 do not agree"),
         ("fn f(x) = f(x)", "E0206"),
         (nested.as_str(), "E010"),
     ] {

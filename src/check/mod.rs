@@ -1,5 +1,5 @@
 //! The checker: names, types and index notation. Checking is per instantiation, with every hyperparameter
-//! settled and only the rows of a batch symbolic.
+//! settled and only the rows of a batch symbolic; definitions that nothing uses are checked with symbols for what a use decides.
 //!
 //! | file | what |
 //! |---|---|

@@ -13,7 +13,8 @@ pub struct Operand<'a> {
 }
 
 /// The axes of an elementwise operation: shapes agree from the right, an axis of size 1 stretches. One
-/// operation may not both add an axis to one operand and stretch an axis of the other.
+/// operation may not both add an axis to one operand and stretch an axis of the other. A size that a use decides may be
+/// 1 or the other one.
 pub fn broadcast(a: Operand, b: Operand, operator: Span) -> Result<Vec<Axis>, Diagnostic> {
     let (longer, shorter) = if a.ty.axes.len() >= b.ty.axes.len() { (a, b) } else { (b, a) };
     let added = longer.ty.axes.len() - shorter.ty.axes.len();
@@ -22,10 +23,12 @@ pub fn broadcast(a: Operand, b: Operand, operator: Span) -> Result<Vec<Axis>, Di
         if one.size == two.size || two.size == Size::from(1) {
             axes.push(one.clone());
         } else if one.size == Size::from(1) {
-            if added > 0 {
+            if added > 0 && !two.size.is_open() {
                 return Err(stretched_and_added(a, b, operator));
             }
             axes.push(two.clone());
+        } else if one.size.agrees(&two.size) {
+            axes.push(if one.size.is_open() { two.clone() } else { one.clone() });
         } else {
             return Err(conflict(a, b, operator, one, two));
         }
@@ -45,7 +48,7 @@ pub fn product(a: Operand, b: Operand, operator: Span) -> Result<Vec<Axis>, Diag
     }
     let inner = &b.ty.axes[rank_b.saturating_sub(2)];
     let last = &a.ty.axes[rank_a - 1];
-    if last.size != inner.size {
+    if !last.size.agrees(&inner.size) {
         return Err(conflict(a, b, operator, last, inner));
     }
     let batch_b = &b.ty.axes[..rank_b.saturating_sub(2)];
@@ -55,7 +58,7 @@ pub fn product(a: Operand, b: Operand, operator: Span) -> Result<Vec<Axis>, Diag
         if batch_a.len() != batch_b.len() {
             return Err(ranks(a, b, operator));
         }
-        if let Some((one, two)) = batch_a.iter().zip(batch_b).find(|(one, two)| one.size != two.size) {
+        if let Some((one, two)) = batch_a.iter().zip(batch_b).find(|(one, two)| !one.size.agrees(&two.size)) {
             return Err(conflict(a, b, operator, one, two));
         }
     }

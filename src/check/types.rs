@@ -63,6 +63,12 @@ impl Type {
     pub fn sizes(&self) -> Vec<Size> {
         self.axes.iter().map(|axis| axis.size.clone()).collect()
     }
+
+    /// Whether it has the shape of another, or a use may make it so.
+    pub fn agrees(&self, other: &Type) -> bool {
+        let same = |(one, two): (&Axis, &Axis)| one.size.agrees(&two.size);
+        self.axes.len() == other.axes.len() && self.axes.iter().zip(&other.axes).all(same)
+    }
 }
 
 /// `[n, 10]`, `class(3)[n]`, `[]`: as a person would write it.

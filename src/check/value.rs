@@ -29,7 +29,8 @@ pub enum Value {
     Distribution(Distribution),
     /// With the text of each part.
     List(Vec<(Value, Span)>),
-    /// What was wrong and is reported already.
+    /// Nothing is known of it, and nothing is said of what reads it: what was wrong and is reported already, or what a use
+    /// of a definition decides that is checked alone.
     Wrong,
 }
 
@@ -53,8 +54,8 @@ pub struct Recipe {
 pub enum Layers {
     /// With its hyperparameters.
     One { item: Rc<Item>, hyper: Vec<(String, Bound)> },
-    /// So many in a row: of a recipe fresh ones, of an instance the same.
-    Repeat { times: usize, of: Value },
+    /// So many in a row: of a recipe fresh ones, of an instance the same. `None` where a use decides how many.
+    Repeat { times: Option<usize>, of: Value },
 }
 
 /// A value, and where it was decided.
@@ -111,6 +112,16 @@ impl Scope {
 
     pub fn index(&self, name: &str) -> Option<&[IndexId]> {
         self.indices.iter().rev().find(|(known, _)| known == name).map(|(_, ids)| ids.as_slice())
+    }
+
+    /// How many names were bound.
+    pub fn count(&self) -> usize {
+        self.names.len()
+    }
+
+    /// Nothing is known of what was bound after the first `count` names.
+    pub fn doubt(&mut self, count: usize) {
+        self.names.iter_mut().skip(count).for_each(|(_, bound)| bound.value = Value::Wrong);
     }
 
     /// All names, for suggestions.

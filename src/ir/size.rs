@@ -8,11 +8,19 @@ use std::sync::Arc;
 
 /// A size that is known only when a run starts: the rows of a batch.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Symbol(Arc<str>);
+pub struct Symbol {
+    name: Arc<str>,
+    open: bool,
+}
 
 impl Symbol {
     pub fn new(name: &str) -> Symbol {
-        Symbol(name.into())
+        Symbol { name: name.into(), open: false }
+    }
+
+    /// A number that a use decides, in a definition that is checked without one.
+    pub fn open(name: &str) -> Symbol {
+        Symbol { name: name.into(), open: true }
     }
 }
 
@@ -20,6 +28,9 @@ impl Symbol {
 /// not fit 64 bits is refused by whoever counts elements, long before it would wrap.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Size(Form);
+
+/// How long a product may be, counted in symbols and factors.
+const MAX_LENGTH: usize = 4_096;
 
 /// Most sizes are numbers, and those cost no allocation; each size has one form, so that equal ones are equal.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -59,6 +70,28 @@ impl Size {
             Form::Number(number) => Some(number),
             Form::Polynomial(_) => None,
         }
+    }
+
+    /// Whether a use decides it.
+    pub fn is_open(&self) -> bool {
+        match &self.0 {
+            Form::Number(_) => false,
+            Form::Polynomial(terms) => terms.keys().flatten().any(|symbol| symbol.open),
+        }
+    }
+
+    /// Whether a product with another could be longer than any that a person writes.
+    pub fn is_long_with(&self, other: &Size) -> bool {
+        let length = |size: &Size| match &size.0 {
+            Form::Number(_) => 1,
+            Form::Polynomial(terms) => terms.keys().map(|symbols| symbols.len() + 1).sum(),
+        };
+        length(self).saturating_mul(length(other)) > MAX_LENGTH
+    }
+
+    /// Whether two sizes are one, or a use may make them so.
+    pub fn agrees(&self, other: &Size) -> bool {
+        self == other || self.is_open() || other.is_open()
     }
 
     pub fn plus(&self, other: &Size) -> Size {
@@ -134,7 +167,7 @@ impl From<i64> for Size {
 
 impl fmt::Display for Symbol {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.name)
     }
 }
 

@@ -156,7 +156,8 @@ pub fn value(value: &Value, sources: &Sources) -> String {
         Value::Item(item) => signature(item, sources),
         Value::Recipe(recipe) | Value::Instance(recipe, _) => match &recipe.layers {
             Layers::One { item, .. } => signature(item, sources),
-            Layers::Repeat { times, of } => format!("{times} times {}", self::value(of, sources)),
+            Layers::Repeat { times: Some(times), of } => format!("{times} times {}", self::value(of, sources)),
+            Layers::Repeat { times: None, of } => self::value(of, sources),
         },
         Value::Tensor(_) | Value::Size(_) | Value::RawColumn(_) | Value::Wrong => value.noun().to_string(),
     }

@@ -49,6 +49,10 @@ impl Elaborator<'_> {
                     let origin = passed_on.unwrap_or_else(|| plain.origin.clone());
                     given.push(Arg { name: argument.name.clone(), origin, ..plain });
                 }
+                // What nothing is known of is an argument still, with a name and a place.
+                Err(Reported) if self.alone.is_some() => {
+                    given.push(Arg { name: argument.name.clone(), ..Arg::plain(Value::Wrong, span) });
+                }
                 Err(reported) => wrong = Some(reported),
             }
         }
@@ -128,7 +132,8 @@ impl Elaborator<'_> {
         };
         let head = self.callee(callee, scope)?;
         let site = Site { at: callee.span, name };
-        let (input, rest) = (Arg::plain(input?, from.span), rest.transpose()?);
+        let input = if self.alone.is_some() { input.unwrap_or(Value::Wrong) } else { input? };
+        let (input, rest) = (Arg::plain(input, from.span), rest.transpose()?);
         match (&head, rest) {
             // What is piped to a layer is its input, be it a tensor or a list.
             (Value::Item(item), hyper)
@@ -158,7 +163,16 @@ impl Elaborator<'_> {
         span: Span,
         scope: &mut Scope,
     ) -> Out<Value> {
-        let tensor = |arg: &Arg| arg.name.is_none() && matches!(arg.value, Value::Tensor(_) | Value::RawColumn(_));
+        let unnamed = |arg: &&Arg| arg.name.is_none();
+        let tensor = |arg: &Arg| {
+            arg.name.is_none()
+                && matches!(arg.value, Value::Tensor(_) | Value::RawColumn(_))
+                && !self.may_settle(&arg.value)
+        };
+        // Either its input or a hyperparameter.
+        if given.iter().filter(unnamed).any(|arg| matches!(arg.value, Value::Wrong)) {
+            return Err(Reported);
+        }
         if !given.iter().any(tensor) {
             self.unnamed(site, "a layer without input")?;
             return Ok(Value::Recipe(self.recipe(item, layer, site.at, given, span)?));

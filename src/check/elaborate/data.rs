@@ -302,6 +302,9 @@ impl Elaborator<'_> {
     /// `fitted(e)`: the value of `e` on the training rows.
     pub(super) fn fitted(&mut self, term: TermId, span: Span) -> Out<Value> {
         let ty = self.ty(term).clone();
+        if self.alone.is_some() {
+            return Ok(Value::Tensor(term));
+        }
         let (Some(data), Some(open)) = (&mut self.data, &mut self.open) else {
             let error = Diagnostic::error("E0221", "only columns are fitted", span, "this is no column");
             return Err(self.report(error.help("use it in a `data` block")));

@@ -9,7 +9,7 @@ use crate::check::types::{Axis, Elem, IndexId, Type};
 use crate::check::value::{Bound, Scope, Value};
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::nearest;
-use crate::ir::Size;
+use crate::ir::{Size, Symbol};
 use crate::source::Span;
 use crate::syntax::tree::{Expr, ExprKind, ItemKind, Name};
 use crate::syntax::walk;
@@ -114,6 +114,9 @@ impl Elaborator<'_> {
             return self.value(callee, scope);
         }
         let reported = self.unknown(name, scope);
+        if self.alone.is_some() {
+            return Err(reported);
+        }
         let near = nearest(&name.text, self.library.names()).map(str::to_string).ok_or(reported)?;
         let item = self.library.find(&near, self.sources, &mut self.found).ok_or(reported)?;
         Ok(Value::Item(item))
@@ -236,7 +239,7 @@ impl Elaborator<'_> {
                 (one, two) => same_elem(one, two).then(|| one.clone()),
             };
             match elem {
-                Some(elem) if other.axes.is_empty() || other.sizes() == ty.sizes() => ty.elem = elem,
+                Some(elem) if other.axes.is_empty() || other.agrees(&ty) => ty.elem = elem,
                 _ => {
                     let message = format!("the parts of a list are to have one type, and these are {ty} and {other}");
                     let (one, two) = (self.terms.get(*first).span, self.terms.get(*part).span);
@@ -262,6 +265,8 @@ impl Elaborator<'_> {
     pub(super) fn whole(&mut self, value: &Value, what: &str, span: Span) -> Out<i64> {
         let message = match value {
             Value::Wrong => return Err(Reported),
+            // A use decides it.
+            open if self.may_settle(open) => return Err(Reported),
             Value::Number(number) => match number.to_whole() {
                 Some(whole) => return Ok(whole),
                 None => format!("{what} is a whole number, and this is {number}"),
@@ -283,6 +288,10 @@ impl Elaborator<'_> {
         if let Value::Size(axis) = value {
             return Ok(axis);
         }
+        if self.may_settle(&value) {
+            let symbol = Symbol::open(self.sources.text(expr.span));
+            return Ok(Axis::new(Size::symbol(symbol), expr.span, "is written here"));
+        }
         let whole = self.whole(&value, "a size", expr.span)?;
         if whole < 0 {
             let message = format!("a size is not below 0, and this is {whole}");
@@ -297,7 +306,7 @@ impl Elaborator<'_> {
 pub(super) fn same_elem(a: &Elem, b: &Elem) -> bool {
     match (a, b) {
         (Elem::Float, Elem::Float) | (Elem::Int, Elem::Int) | (Elem::Bool, Elem::Bool) => true,
-        (Elem::Class(a), Elem::Class(b)) => a.size == b.size,
+        (Elem::Class(a), Elem::Class(b)) => a.size.agrees(&b.size),
         (Elem::Float | Elem::Int | Elem::Bool | Elem::Class(_), _) => false,
     }
 }

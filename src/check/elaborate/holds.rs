@@ -10,8 +10,14 @@ use crate::syntax::walk;
 
 impl Elaborator<'_> {
     pub(super) fn holds(&mut self, name: &Name, condition: &Expr, scope: &mut Scope) -> Out<()> {
-        match self.value(condition, scope)? {
+        // In a definition checked alone a use decides what is open.
+        let value = match self.value(condition, scope) {
+            Err(_) if self.alone.is_some() => return Ok(()),
+            value => value?,
+        };
+        match value {
             Value::Truth(true) => Ok(()),
+            open if self.may_settle(&open) => Ok(()),
             Value::Truth(false) => Err(self.does_not_hold(name, condition, scope)),
             Value::Tensor(term) if matches!(self.ty(term).elem, Elem::Bool) => {
                 // A schedule is known in a run alone: the library demands only what it can see.

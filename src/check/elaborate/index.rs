@@ -141,6 +141,11 @@ impl Elaborator<'_> {
             match &index.axis {
                 None => self.terms.indices[id.0 as usize].axis = Some(axis.clone()),
                 Some(known) if known.size == axis.size => {}
+                // What a use decides is known from where it is settled.
+                Some(known) if known.size.is_open() => {
+                    self.terms.indices[id.0 as usize].axis = Some(axis.clone());
+                }
+                Some(_) if axis.size.is_open() => {}
                 Some(known) => {
                     let message = format!("index `{}` runs over {} and over {}", index.name, known.size, axis.size);
                     let error = Diagnostic::error("E0203", message, span, format!("this reads {ty}"));

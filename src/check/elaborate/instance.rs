@@ -8,7 +8,7 @@ use crate::check::value::{Bound, Home, Layers, Recipe, Scope, Value};
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::nearest;
 use crate::source::Span;
-use crate::syntax::tree::{Expr, ExprKind, Item, ItemKind, Name, Param, Statement, Type, TypeKind, Word};
+use crate::syntax::tree::{Expr, ExprKind, Item, ItemKind, Layer, Name, Param, Statement, Type, TypeKind, Word};
 use crate::syntax::walk;
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -110,6 +110,9 @@ impl Elaborator<'_> {
 
     /// Notes where the layer of a path is made. Two of one path would share their parameters unseen.
     pub(super) fn claim(&mut self, path: &str, at: Span) -> Out<()> {
+        if self.undecided() {
+            return Ok(());
+        }
         let first = *self.made.entry(path.to_string()).or_insert(at);
         if first == at {
             return Ok(());
@@ -119,9 +122,14 @@ impl Elaborator<'_> {
     }
 
     pub(super) fn apply_instance(&mut self, recipe: &Recipe, path: &str, given: Vec<Arg>, span: Span) -> Out<Value> {
+        if self.undecided() {
+            // Its parameters may be others in a use.
+            self.broken.insert(path.to_string());
+        }
         let made = match &recipe.layers {
             Layers::One { item, hyper } => self.apply_layer(item, hyper, path, given, span),
-            Layers::Repeat { times, of } => self.apply_repeated(*times, of, path, given, span),
+            Layers::Repeat { times: Some(times), of } => self.apply_repeated(*times, of, path, given, span),
+            Layers::Repeat { times: None, of } => self.apply_some(of, path, given, span),
         };
         if made.is_err() {
             self.broken.insert(path.to_string());
@@ -139,29 +147,43 @@ impl Elaborator<'_> {
     ) -> Out<Value> {
         let ItemKind::Layer(layer) = &item.kind else { return Err(Reported) };
         let given = self.assign(&layer.name, &layer.inputs, given, span)?;
+        self.left_alone(&layer.name)?;
         self.inside(span, &layer.name.text, |this| {
             let mut scope = Scope::default();
             for (name, bound) in hyper {
                 scope.insert(name, bound.clone());
             }
             scope.home = Home::Body(path.to_string());
-            this.name_uses(layer.name.span, &layer.hyper, &layer.body);
+            this.reached.insert(layer.name.span);
             this.bind_inputs(&layer.name, &layer.inputs, given, &mut scope)?;
-            let (terms, calls) = (this.terms.count(), this.calls.len());
-            let result = this.body(&layer.body, &mut scope, layer.name.span);
-            if layer.is_model {
-                this.warn_of_joins(&result, terms, calls);
-            }
-            let (value, at) = result?;
-            match &layer.result {
-                Some(ty) => this.check_result(value, at, ty, &mut scope),
-                None => Ok(value),
-            }
+            this.layer_result(layer, scope)
         })
     }
 
+    /// What a layer gives, where its hyperparameters and inputs are bound.
+    pub(super) fn layer_result(&mut self, layer: &Layer, mut scope: Scope) -> Out<Value> {
+        self.name_uses(layer.name.span, &layer.hyper, &layer.body);
+        let (terms, calls) = (self.terms.count(), self.calls.len());
+        let result = self.body(&layer.body, &mut scope, layer.name.span);
+        if layer.is_model {
+            self.warn_of_joins(&result, terms, calls);
+        }
+        let (value, at) = result?;
+        match &layer.result {
+            Some(ty) => self.check_result(value, at, ty, &mut scope),
+            None => Ok(value),
+        }
+    }
+
     /// Each on what the one before it gives; further inputs are the same for all.
-    fn apply_repeated(&mut self, times: usize, of: &Value, path: &str, given: Vec<Arg>, span: Span) -> Out<Value> {
+    pub(super) fn apply_repeated(
+        &mut self,
+        times: usize,
+        of: &Value,
+        path: &str,
+        given: Vec<Arg>,
+        span: Span,
+    ) -> Out<Value> {
         let Some((first, further)) = given.split_first() else {
             let message = "what is repeated is not given its input";
             return Err(self.error("E0212", message, span, "in this call"));
@@ -185,17 +207,24 @@ impl Elaborator<'_> {
     /// `repeat(times, layer)`.
     pub(super) fn repeat(&mut self, times: &Bound, of: Value, span: Span) -> Out<Value> {
         let at = times.origin.span;
-        let whole = self.whole(&times.value, "a count", at)?;
-        let Some(count) = usize::try_from(whole).ok().filter(|count| *count <= MAX_CALLS) else {
-            let message = format!("a layer is repeated between 0 and {MAX_CALLS} times, and this is {whole}");
-            return Err(self.error("E0213", message, at, "here"));
-        };
+        let times = if self.may_settle(&times.value) { None } else { Some(self.count(&times.value, at)?) };
         let of = self.unapplied(of, span)?;
         let segment = match &of {
             Value::Recipe(recipe) => recipe.segment.clone(),
             _ => "repeat".to_string(),
         };
-        Ok(Value::Recipe(Rc::new(Recipe { layers: Layers::Repeat { times: count, of }, segment })))
+        Ok(Value::Recipe(Rc::new(Recipe { layers: Layers::Repeat { times, of }, segment })))
+    }
+
+    fn count(&mut self, times: &Value, at: Span) -> Out<usize> {
+        let whole = self.whole(times, "a count", at)?;
+        match usize::try_from(whole).ok().filter(|count| *count <= MAX_CALLS) {
+            Some(count) => Ok(count),
+            None => {
+                let message = format!("a layer is repeated between 0 and {MAX_CALLS} times, and this is {whole}");
+                Err(self.error("E0213", message, at, "here"))
+            }
+        }
     }
 
     /// The names of the uses of layers in a body: `dense_1`, `dense_2`, in the order of the text, whether taken or not.

@@ -18,6 +18,7 @@ impl Elaborator<'_> {
             return two;
         }
         let given = self.assign(&function.name, &function.params, given, span)?;
+        self.left_alone(&function.name)?;
         let joins = self.joins.len();
         let value = self.inside(span, &function.name.text, |this| this.function_body(function, given, span));
         self.note_result(joins, span, &value);
@@ -26,7 +27,13 @@ impl Elaborator<'_> {
 
     fn function_body(&mut self, function: &Function, given: Vec<Option<Arg>>, span: Span) -> Out<Value> {
         let mut scope = Scope::default();
+        self.reached.insert(function.name.span);
         self.bind_inputs(&function.name, &function.params, given, &mut scope)?;
+        self.function_result(function, scope, span)
+    }
+
+    /// What a function gives, where its parameters are bound.
+    pub(super) fn function_result(&mut self, function: &Function, mut scope: Scope, span: Span) -> Out<Value> {
         let (value, at) = match &function.body {
             FnBody::Primitive => (self.primitive(&function.name.text, &function.params, &scope, span)?, span),
             FnBody::Expr(body) => (self.value(body, &mut scope)?, body.span),

@@ -18,7 +18,9 @@
 //! | `train` | what is minimized, reported, and for how long |
 //! | `optimizer` | the recurrence of an optimizer, for each parameter |
 //! | `explore` | a statement of a session |
+//! | `alone`, `open` | definitions without a use; what a use decides |
 
+mod alone;
 mod call;
 mod data;
 mod explore;
@@ -29,6 +31,7 @@ mod instance;
 mod joins;
 mod kept;
 mod layer;
+mod open;
 mod operators;
 mod optimizer;
 mod param;
@@ -95,7 +98,7 @@ pub struct Elaborator<'a> {
     open: Option<data::Open>,
     /// Columns in which something is wrong.
     wrong_columns: Vec<Name>,
-    /// Whether the columns are not known, so that any name may be one.
+    /// Whether columns or other files are not known, so that any name may be theirs.
     blind: bool,
     /// `let` items by name; `None` while one is being evaluated.
     lets: HashMap<String, Option<Bound>>,
@@ -107,6 +110,10 @@ pub struct Elaborator<'a> {
     too_deep: bool,
     /// How many calls were entered so far.
     entered: usize,
+    /// The definitions that were entered, by the places of their names.
+    pub reached: HashSet<Span>,
+    /// While a definition is checked alone.
+    alone: Option<open::Alone>,
 }
 
 impl<'a> Elaborator<'a> {
@@ -141,6 +148,8 @@ impl<'a> Elaborator<'a> {
             depth: 0,
             too_deep: false,
             entered: 0,
+            reached: HashSet::new(),
+            alone: None,
         }
     }
 

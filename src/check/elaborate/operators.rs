@@ -34,6 +34,9 @@ impl Elaborator<'_> {
     }
 
     pub(super) fn binary(&mut self, op: Binary, operator: Span, a: Written, b: Written, span: Span) -> Out<Value> {
+        if let Some(open) = self.open_truth(op, &a.0, &b.0, span) {
+            return Ok(open);
+        }
         if let Some(settled) = settled(op, &a.0, &b.0) {
             let zero = |value: &Value| matches!(value, Value::Number(number) if *number == Number::whole(0));
             if op == Binary::Divide && zero(&b.0) {
@@ -137,7 +140,11 @@ impl Elaborator<'_> {
         span: Span,
         scope: &mut Scope,
     ) -> Out<Value> {
-        let chosen = self.value(condition, scope)?;
+        let chosen = self.value(condition, scope);
+        if self.alone.is_some() && chosen.as_ref().map_or(true, |chosen| self.may_settle(chosen)) {
+            return self.either(yes, no, span, scope);
+        }
+        let chosen = chosen?;
         if let Value::Truth(truth) = chosen {
             return self.value(if truth { yes } else { no }, scope);
         }
@@ -244,6 +251,10 @@ fn sizes(op: Binary, a: &Value, b: &Value) -> Option<Value> {
         _ => None,
     };
     let (x, y) = (size(a)?, size(b)?);
+    // What no longer fits on a page is a number like any other.
+    if x.is_long_with(&y) {
+        return None;
+    }
     let size = match op {
         Binary::Add => x.plus(&y),
         Binary::Subtract => x.minus(&y),

@@ -62,7 +62,13 @@ impl Elaborator<'_> {
         self.inside(rule.span, &optimizer.name.text, |this| this.recurrence(optimizer, &rule.settings, param))
     }
 
-    fn recurrence(&mut self, optimizer: &Optimizer, settings: &[(String, Bound)], param: ParamId) -> Out<Update> {
+    pub(super) fn recurrence(
+        &mut self,
+        optimizer: &Optimizer,
+        settings: &[(String, Bound)],
+        param: ParamId,
+    ) -> Out<Update> {
+        self.reached.insert(optimizer.name.span);
         if let Some(input) = &optimizer.input {
             return Err(self.later(Later::OneRank, input.name.span));
         }
@@ -136,7 +142,7 @@ impl Elaborator<'_> {
     fn like(&mut self, value: Value, span: Span, ty: &Type) -> Out<TermId> {
         let term = self.numbers(value, span)?;
         let found = self.ty(term);
-        if found.axes.is_empty() || found.sizes() == ty.sizes() {
+        if found.axes.is_empty() || found.agrees(ty) {
             return Ok(term);
         }
         let message = format!("a parameter {ty} and its states have one shape, and this is {found}");

@@ -1,13 +1,14 @@
 //! Parameters: their paths, shapes and where they start.
 
 use super::call::Arg;
-use super::{Elaborator, Out};
+use super::{Elaborator, Out, Reported};
 use crate::check::program;
 use crate::check::shapes::with_origin;
 use crate::check::terms::{Leaf, ParamId, Start};
 use crate::check::types::{Axis, Type};
 use crate::check::value::{Distribution, Scope, Value};
 use crate::diagnostic::Diagnostic;
+use crate::ir::Draw;
 use crate::source::Span;
 use crate::syntax::tree::{self, Expr, ExprKind, Function, Init, ItemKind, Name, Target, TypeKind};
 
@@ -63,7 +64,7 @@ impl Elaborator<'_> {
                 tree::Axis::Rest(None, at) => return Err(self.error("E0216", "a `param` says its shape", *at, "here")),
             }
         }
-        if let Some(open) = sizes.iter().find(|axis| axis.size.settled().is_none()) {
+        if let Some(open) = sizes.iter().find(|axis| axis.size.settled().is_none() && !axis.size.is_open()) {
             let message = format!("a parameter has a settled shape, and `{}` is known only in a run", open.size);
             let error = Diagnostic::error("E0218", message, name.span, "this parameter");
             return Err(self.report(with_origin(error, open)));
@@ -73,15 +74,26 @@ impl Elaborator<'_> {
         if let Some(known) = self.param_of.get(&path) {
             return self.same_param(*known, ty, name.span);
         }
-        let start = self.start(&ty, init, scope)?;
+        let start = match self.start(&ty, init, scope) {
+            Ok(start) => start,
+            // Its shape is known, wherever a use has it start.
+            Err(Reported) if self.alone.is_some() => Start::Drawn(Draw::Uniform, 0.0, 1.0),
+            Err(Reported) => return Err(Reported),
+        };
         let id = ParamId(self.params.len() as u32);
-        self.param_of.insert(path.clone(), id);
+        if !self.undecided() {
+            self.param_of.insert(path.clone(), id);
+        }
         self.params.push(program::Param { path, ty: ty.clone(), start, span: name.span });
         Ok(Value::Tensor(self.leaf(Leaf::Param(id), ty, name.span)))
     }
 
     /// A parameter has elements, and no more than any memory holds.
     fn is_of_some_size(&mut self, ty: &Type, name: &Name) -> Out<()> {
+        // A use decides.
+        if ty.axes.iter().any(|axis| axis.size.is_open()) {
+            return Ok(());
+        }
         let whole = |axis: &Axis| axis.size.settled().unwrap_or(0);
         let count = ty.axes.iter().fold(1, |count: i64, axis| count.saturating_mul(whole(axis)));
         let (axis, message) = match count {
@@ -102,12 +114,14 @@ impl Elaborator<'_> {
     /// The parameter that is there already: an instance that is used again must ask for the same shape.
     fn same_param(&mut self, id: ParamId, ty: Type, span: Span) -> Out<Value> {
         let known = &self.params[id.0 as usize];
-        if known.ty.sizes() == ty.sizes() {
+        if known.ty.agrees(&ty) {
             return Ok(Value::Tensor(self.leaf(Leaf::Param(id), ty, span)));
         }
         let message = format!("`{}` is {} in one use and {ty} in another", known.path, known.ty);
         let mut error = Diagnostic::error("E0203", message, span, "one parameter has one shape");
-        for axis in known.ty.axes.iter().zip(&ty.axes).filter(|(a, b)| a.size != b.size).flat_map(|(a, b)| [a, b]) {
+        for axis in
+            known.ty.axes.iter().zip(&ty.axes).filter(|(a, b)| !a.size.agrees(&b.size)).flat_map(|(a, b)| [a, b])
+        {
             error = with_origin(error, axis);
         }
         Err(self.report(error))
@@ -119,7 +133,7 @@ impl Elaborator<'_> {
                 let value = self.value(expr, scope)?;
                 let term = self.numbers(value, expr.span)?;
                 let found = self.ty(term);
-                if found.axes.is_empty() || found.sizes() == ty.sizes() {
+                if found.axes.is_empty() || found.agrees(ty) {
                     return Ok(Start::Value(term));
                 }
                 let message = format!("a parameter {ty} does not start from {found}");
@@ -151,7 +165,7 @@ impl Elaborator<'_> {
         match value {
             Value::Distribution(distribution) => Ok(distribution),
             other => {
-                let message = format!("behind `~` stands a distribution, and this is {}", other.noun());
+                let message = format!("behind `~` stands a distribution, and this is {}", self.noun(&other));
                 Err(self.error("E0211", message, expr.span, "here"))
             }
         }
@@ -162,9 +176,12 @@ impl Elaborator<'_> {
         for (word, axis) in [("fan_in", fan_in), ("fan_out", fan_out)] {
             let wanted = function.params.iter().any(|param| param.name.text == word);
             let named = given.iter().any(|arg| arg.name.as_ref().is_some_and(|name| name.text == word));
-            if let (true, false, Some(size)) = (wanted, named, axis.size.settled()) {
+            let size = match axis.size.settled() {
+                Some(size) => Some(Value::Number(crate::check::number::Number::whole(size))),
+                None => axis.size.is_open().then(|| Value::Size(axis.clone())),
+            };
+            if let (true, false, Some(value)) = (wanted, named, size) {
                 let name = Name { text: word.into(), span };
-                let value = Value::Number(crate::check::number::Number::whole(size));
                 given.push(Arg { name: Some(name), ..Arg::plain(value, span) });
             }
         }

@@ -86,6 +86,9 @@ impl Elaborator<'_> {
             return Err(self.error("E0216", "only the standard library has functions without a body", span, "here"));
         };
         let value = |at: usize| params.get(at).and_then(|param| scope.get(&param.name.text)).map(|b| b.value.clone());
+        if params.iter().enumerate().any(|(at, _)| matches!(value(at), Some(Value::Wrong))) {
+            return Err(Reported);
+        }
         let tensor = |at: usize| match value(at) {
             Some(Value::Tensor(term)) => Ok(term),
             _ => Err(Reported),
@@ -120,8 +123,13 @@ impl Elaborator<'_> {
                     let ty = Type { axes: Vec::new(), ..ty };
                     return Ok(Value::Tensor(self.term(Kind::Fold(Reduce::Sum, ones), ty, span)));
                 }
-                let sizes = self.ty(a).sizes();
-                let count = sizes.iter().fold(Size::from(1), |product, size| product.times(size));
+                let mut count = Size::from(1);
+                for size in self.ty(a).sizes() {
+                    if size.is_open() && count.is_long_with(&size) {
+                        return Err(Reported);
+                    }
+                    count = count.times(&size);
+                }
                 Ok(match count.settled() {
                     Some(count) => Value::Number(Number::whole(count)),
                     None => Value::Size(Axis { size: count, origin: None }),
@@ -175,6 +183,7 @@ impl Elaborator<'_> {
                         Err(self.report(error.help("`normal` takes a mean and a standard deviation: `normal(0, 1)`")))
                     }
                     (Ok(first), Ok(second)) => Ok(Value::Distribution(Distribution { draw, first, second })),
+                    _ if [0, 1].into_iter().filter_map(value).any(|value| self.may_settle(&value)) => Err(Reported),
                     _ => Err(self.later(Later::OpenDistribution, span)),
                 }
             }

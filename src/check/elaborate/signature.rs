@@ -59,7 +59,9 @@ impl Elaborator<'_> {
         let scalar = |term: &TermId| self.ty(*term).axes.is_empty();
         let fits = match (wanted, &given.value) {
             (None, _) => true,
-            (_, Value::Wrong) => return Err(Reported),
+            (_, Value::Wrong) if self.alone.is_none() => return Err(Reported),
+            (_, Value::Wrong) => true,
+            (Some(word), open) if self.may_settle(open) => self.may_be(open, word),
             (Some(Word::Int), Value::Number(number)) => number.to_whole().is_some(),
             (Some(Word::Float), Value::Number(_)) => true,
             (Some(Word::Float), Value::Tensor(term)) => scalar(term),
@@ -84,7 +86,7 @@ impl Elaborator<'_> {
         };
         let shown = match &given.value {
             Value::Number(number) => number.to_string(),
-            other => other.noun().to_string(),
+            other => self.noun(other).to_string(),
         };
         let message = format!("`{}` is to be {noun}", param.name.text);
         let error = Diagnostic::error("E0211", message, at, format!("this is {shown}"));
@@ -101,6 +103,7 @@ impl Elaborator<'_> {
             TypeKind::Word(Word::Distribution) if matches!(value, Value::Distribution(_)) => Ok(value),
             TypeKind::Word(Word::Int | Word::Float) if matches!(value, Value::Number(_)) => Ok(value),
             TypeKind::Word(Word::Bool) if matches!(value, Value::Truth(_)) => Ok(value),
+            TypeKind::Word(word) if self.may_settle(&value) && self.may_be(&value, *word) => Ok(value),
             TypeKind::Word(_) => {
                 let error = Diagnostic::error("E0210", "the result is not what is declared", at, value.noun());
                 Err(self.report(error.label(ty.span, "declared here")))
@@ -151,7 +154,7 @@ impl Elaborator<'_> {
                 }
                 Some(known) => {
                     for (one, two) in known.iter().zip(middle) {
-                        if one.size != two.size {
+                        if !one.size.agrees(&two.size) {
                             return Err(self.sizes_differ(meeting, one, two));
                         }
                     }
@@ -184,7 +187,7 @@ impl Elaborator<'_> {
             return Ok(());
         }
         let wanted = self.size(size, scope)?;
-        if wanted.size == actual.size {
+        if wanted.size.agrees(&actual.size) {
             return Ok(());
         }
         Err(self.sizes_differ(meeting, &wanted, actual))
