@@ -6,13 +6,16 @@
 //! | `memory` | what does not fit into the machine |
 //! | `prepare` | fitted values and columns |
 //! | `predict` | the model on new rows |
+//! | `naming` | whose classes a prediction is one of |
 //! | `identity` | what stands beside the weights |
 //! | `schedule` | how many steps, on how many rows |
 //! | `run` | fitted values, one step, evaluation |
 //! | `driver` | a whole training, from the first step to the folder |
 //! | `evaluate` | loss and reports on a whole split, batch by batch |
 //! | `weights` | weight files: named tensors and one key of metadata |
-//! | `record` | the folder of a run and its `run.yaml` |
+//! | `folder` | who may write to the folder of a run |
+//! | `known` | what a weight file knows of its data, for the checker |
+//! | `record` | `run.yaml` and `metrics.jsonl` |
 //! | `yaml` | YAML that every reader takes alike |
 //! | `value` | one value of a session |
 //! | `events` | what happens in a run, one line of JSON each |
@@ -21,8 +24,11 @@ pub mod dataset;
 pub mod driver;
 pub mod evaluate;
 pub mod events;
+pub mod folder;
 pub mod identity;
+pub mod known;
 pub mod memory;
+mod naming;
 pub mod predict;
 mod prepare;
 pub mod record;
