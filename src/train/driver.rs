@@ -9,14 +9,15 @@ use crate::lower::program::Program as Lowered;
 use crate::source::Span;
 use crate::train::dataset::Opened;
 use crate::train::events::{Event, Reason};
-use crate::train::folder::{self, BEST, Folder, LAST};
+use crate::train::folder::{self, Folder};
 use crate::train::identity::{self, Identity};
 use crate::train::record::{self, Metrics, Record};
 use crate::train::run::{Run, Trouble};
+use crate::train::saving::{self, Saved};
 use crate::train::schedule::Schedule;
 use crate::train::weights::{self, Weights};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// How long a run goes on without leaving its weights: what a power failure costs.
@@ -51,25 +52,6 @@ pub struct Outcome {
     pub finals: Vec<Event>,
     /// The first thing that went wrong.
     pub failure: Option<Failure>,
-}
-
-/// Where the last weights are.
-pub enum Saved {
-    /// In the folder of the run.
-    There(PathBuf),
-    /// That could not be written: they are among the system's temporary files.
-    Elsewhere(PathBuf),
-    /// Those could not be written either.
-    Nowhere(Diagnostic),
-}
-
-impl Saved {
-    pub fn path(&self) -> Option<&Path> {
-        match self {
-            Saved::There(path) | Saved::Elsewhere(path) => Some(path),
-            Saved::Nowhere(_) => None,
-        }
-    }
 }
 
 /// Why a run could not begin or go on.
@@ -114,8 +96,7 @@ pub fn train(training: &Training, stop: impl Fn() -> bool, tell: &mut dyn FnMut(
         if saved.elapsed() < training.save_every {
             return Ok(());
         }
-        let last = folder.path.join(LAST);
-        let done = bytes_of(&last, &weights_of(training, run)).and_then(|bytes| io::write(&last, &bytes));
+        let done = saving::write_last(&folder.path, &weights_of(training, run)).map(drop);
         saved = Instant::now();
         done
     };
@@ -132,7 +113,7 @@ pub fn train(training: &Training, stop: impl Fn() -> bool, tell: &mut dyn FnMut(
         teller.fail(told(trouble, program, lowered));
     }
     let weights = weights_of(training, &run);
-    let saved = save(&folder.path, &program.name, &weights, &mut teller);
+    let saved = saving::save(&folder.path, &program.name, &weights, &mut |wrong| teller.fail(Failure::Told(wrong)));
     let seconds = started.elapsed().as_secs_f64();
     let reason = teller.reason(ended);
     teller.tell(&Event::End { step: run.step, reason, seconds, peak_rss_bytes: io::peak_memory() });
@@ -238,43 +219,6 @@ fn every_split(run: &mut Run, teller: &mut Teller) -> Result<Vec<Event>, Trouble
     }
     events.iter().for_each(|event| teller.tell(event));
     Ok(events)
-}
-
-/// Leaves the last weights in the folder of the run, or where there is room for them.
-fn save(folder: &Path, train: &str, weights: &Weights, teller: &mut Teller) -> Saved {
-    let last = folder.join(LAST);
-    let written = bytes_of(&last, weights).and_then(|bytes| io::write(&last, &bytes).map(|()| bytes));
-    match written {
-        Ok(bytes) => {
-            // Until a file says what to keep, the best weights are the last.
-            if let Err(wrong) = io::write(&folder.join(BEST), &bytes) {
-                teller.fail(Failure::Told(wrong));
-            }
-            Saved::There(last)
-        }
-        Err(wrong) => {
-            teller.fail(Failure::Told(wrong));
-            save_elsewhere(train, weights).map_or_else(Saved::Nowhere, Saved::Elsewhere)
-        }
-    }
-}
-
-/// Weights among the system's temporary files, in a folder of their own.
-fn save_elsewhere(train: &str, weights: &Weights) -> Result<PathBuf, Diagnostic> {
-    let folder = io::create_temporary_folder(&format!("mlx-{}-", record::plain(train)))?;
-    let last = folder.join(LAST);
-    match bytes_of(&last, weights).and_then(|bytes| io::write(&last, &bytes)) {
-        Ok(()) => Ok(last),
-        Err(wrong) => {
-            io::remove(&folder);
-            Err(wrong)
-        }
-    }
-}
-
-fn bytes_of(path: &Path, weights: &Weights) -> Result<Vec<u8>, Diagnostic> {
-    weights::to_bytes(weights)
-        .map_err(|error| io::failure(io::UNWRITABLE, "write", path, &std::io::Error::other(error)))
 }
 
 /// A trouble of the run for its reader: a number that is not finite is shown where it was made.

@@ -11,6 +11,7 @@
 //! | `schedule` | how many steps, on how many rows |
 //! | `run` | fitted values, one step, evaluation |
 //! | `driver` | a whole training, from the first step to the folder |
+//! | `saving` | where the weights of a run are written |
 //! | `evaluate` | loss and reports on a whole split, batch by batch |
 //! | `weights` | weight files: named tensors and one key of metadata |
 //! | `folder` | who may write to the folder of a run |
@@ -33,6 +34,7 @@ pub mod predict;
 mod prepare;
 pub mod record;
 pub mod run;
+pub mod saving;
 pub mod schedule;
 pub mod value;
 pub mod weights;

@@ -1,4 +1,4 @@
-//! The folder of a run: `run.yaml`, `metrics.jsonl`, and beside them the weights.
+//! What a run writes beside its weights: `run.yaml` and `metrics.jsonl`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -91,8 +91,8 @@ pub fn read(folder: &Path) -> Result<Record, Diagnostic> {
         .map_err(|error| io::failure(io::UNREADABLE, "read", &path, &std::io::Error::other(error)))
 }
 
-/// `metrics.jsonl`, as it grows. Of a run with more steps than [`STEPS`] it has the first step, every k-th and the last; all
-/// else that happens is in it.
+/// `metrics.jsonl`, as it grows. Of a run of more than 10,000 steps it has the first, every k-th and the last; all else that
+/// happens is in it.
 pub struct Metrics {
     log: Log,
     /// k.

@@ -4,10 +4,11 @@
 //! `checksum` is the SHA-256 of the whole file with zeros in the place of its own digits, so that no bit of a file changes
 //! unseen. Files of other programs have none.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
-use safetensors::tensor::{Dtype, Metadata, TensorView};
+use safetensors::tensor::{Dtype, Metadata, View};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
@@ -49,22 +50,36 @@ pub fn to_bytes(weights: &Weights) -> Result<Vec<u8>, String> {
     meta.insert(CHECKSUM.to_string(), Value::String("0".repeat(DIGITS)));
     let mut meta = Value::Object(meta);
     meta.sort_all_objects();
-    let raw: Vec<(&String, &Tensor, Vec<u8>)> = weights
-        .tensors
-        .iter()
-        .map(|(path, tensor)| (path, tensor, tensor.values.iter().flat_map(|value| value.to_le_bytes()).collect()))
-        .collect();
-    let mut views = Vec::new();
-    for (path, tensor, bytes) in &raw {
-        let view = TensorView::new(Dtype::F32, tensor.shape.clone(), bytes);
-        views.push((path, view.map_err(|error| format!("tensor `{path}`: {error}"))?));
+    for (path, Tensor { shape, values }) in &weights.tensors {
+        if shape.iter().product::<usize>() != values.len() {
+            return Err(format!("tensor `{path}` has {} values and the shape {shape:?}", values.len()));
+        }
     }
     let meta = HashMap::from([(KEY.to_string(), meta.to_string())]);
-    let mut bytes = safetensors::serialize(views, Some(meta)).map_err(|error| error.to_string())?;
+    let mut bytes = safetensors::serialize(&weights.tensors, Some(meta)).map_err(|error| error.to_string())?;
     let place = checksum_place(&bytes).ok_or("the checksum has no place")?;
     let checksum = checksum_without(&bytes, &place);
     bytes[place].copy_from_slice(checksum.as_bytes());
     Ok(bytes)
+}
+
+/// The bytes of a tensor are made when its turn comes, so that only one has them twice.
+impl View for &Tensor {
+    fn dtype(&self) -> Dtype {
+        Dtype::F32
+    }
+
+    fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    fn data(&self) -> Cow<'_, [u8]> {
+        self.values.iter().flat_map(|value| value.to_le_bytes()).collect()
+    }
+
+    fn data_len(&self) -> usize {
+        4 * self.values.len()
+    }
 }
 
 /// Where the digits of the checksum stand, if there is one.
