@@ -16,6 +16,7 @@ pub const UNWRITABLE: &str = "E0332";
 /// What the system says about a path, as a diagnostic without a place. Who knows where a program names the file adds it.
 pub fn failure(code: &'static str, attempt: &str, path: &Path, cause: &Error) -> Diagnostic {
     let cause = match cause.kind() {
+        ErrorKind::NotFound if code == UNWRITABLE => "its folder does not exist".to_string(),
         ErrorKind::NotFound => "it does not exist".to_string(),
         ErrorKind::PermissionDenied => "permission denied".to_string(),
         ErrorKind::IsADirectory => "it is a folder".to_string(),

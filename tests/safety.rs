@@ -20,6 +20,7 @@ pub fn trials() -> Vec<Trial> {
         trial("safety::only_what_is_meant_is_checked", only_what_is_meant_is_checked),
         trial("safety::the_same_run_has_the_same_bytes", the_same_run_has_the_same_bytes),
         trial("safety::weights_that_are_not_finite_are_told", weights_that_are_not_finite),
+        trial("safety::weights_of_another_program", weights_of_another_program),
         trial("safety::damaged_weights_are_refused", damaged_weights),
     ];
     for case in cases() {
@@ -221,7 +222,10 @@ fn a_folder_that_is_gone() {
         let output = child.wait_with_output().expect("it ends");
         let told = told(&output);
         assert_eq!(output.status.code(), Some(3), "{told}");
-        assert!(told.contains("[E0332]") && told.contains("run/last.safetensors`: it does not exist"), "{told}");
+        assert!(
+            told.contains("[E0332]") && told.contains("run/last.safetensors`: its folder does not exist"),
+            "{told}"
+        );
         let (_, rest) = told.split_once("its last weights are in `").expect("where they are");
         let place = rest.split('`').next().expect("a path");
         assert!(place.starts_with(&*path.join("temporary").to_string_lossy()), "{place}");
@@ -373,6 +377,19 @@ fn damaged_weights() {
     for output in [eval(path), predict(path, &[]), init] {
         refused(&output, 1, "E0324", "is damaged");
     }
+}
+
+/// Weights of another program have neither classes nor fitted values: a run may begin from them, and rows are not told apart.
+fn weights_of_another_program() {
+    let folder = untrained(&PROGRAM.replace(" |> standardize", "").replace("impute(a)", "a"));
+    let path = folder.path();
+    assert!(mlx(path, &["train", "net.mlx", "--out", "run"]).status.success());
+    let mut weights = from_bytes("w", &fs::read(path.join(WEIGHTS)).expect("weights"), None).expect("weights");
+    weights.meta = serde_json::Value::Null;
+    fs::write(path.join(WEIGHTS), to_bytes(&weights).expect("bytes")).expect("written");
+    assert!(eval(path).status.success());
+    assert!(mlx(path, &["train", "net.mlx", "--init", WEIGHTS]).status.success());
+    refused(&predict(path, &[]), 1, "E0325", "the weights know no classes of column `group`");
 }
 
 /// A program with two columns of three classes, and by whose names a prediction is written.

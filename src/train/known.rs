@@ -70,9 +70,13 @@ impl Schemas for Remembered<'_> {
     }
 
     fn classes(&mut self, _: &Sources, _: &Source, column: &str, call: Span) -> Result<usize, Diagnostic> {
-        self.classes.get(column).map(Vec::len).ok_or_else(|| {
-            let message = format!("the weights know no classes of column `{column}`");
-            Diagnostic::error("E0325", message, call, "they were trained without").help("train again")
-        })
+        self.classes.get(column).map(Vec::len).ok_or_else(|| no_classes(column, call))
     }
+}
+
+/// The mistake of reading a column's classes, of which weights say nothing. `call` is what reads them.
+pub fn no_classes(column: &str, call: Span) -> Diagnostic {
+    let message = format!("the weights know no classes of column `{column}`");
+    Diagnostic::error("E0325", message, call, "read here")
+        .help("use the weights of a run of this program; those of other programs hold no classes")
 }

@@ -11,6 +11,7 @@ use crate::lower::program::Program;
 use crate::source::{Sources, Span};
 use crate::train::dataset::{drawn, lacking};
 use crate::train::identity::Identity;
+use crate::train::known;
 use crate::train::memory;
 use crate::train::naming::{self, Classes};
 use crate::train::weights::Weights;
@@ -135,7 +136,7 @@ fn raw(
             return Err(Diagnostic::error("E0220", message, raw.span, "this column is read from a file"));
         }
         (NewRows::Table(table), RawKind::Classes, _) => {
-            let classes = identity.classes.get(&raw.name).map_or(&[][..], Vec::as_slice);
+            let classes = identity.classes.get(&raw.name).ok_or_else(|| known::no_classes(&raw.name, raw.span))?;
             codes(table, &raw.name, classes, raw.span, sources)?
         }
         (NewRows::Table(table), RawKind::Drawn(_), _) if !inner.is_empty() => {
