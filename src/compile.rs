@@ -43,6 +43,43 @@ pub fn check(
     Ok(checked)
 }
 
+/// The same of one `train` block, the named one or the only one, with the data that it names: what stands beside it in the
+/// file may be wrong, or its data gone. Where no block is meant the whole file is checked.
+pub fn check_block(
+    sources: &mut Sources,
+    source: SourceId,
+    schemas: &mut dyn Schemas,
+    sets: &[String],
+    name: Option<&str>,
+) -> Result<Checked, String> {
+    let (mut file, found) = syntax::parse(sources, source);
+    let overrides = sets.iter().map(|set| setting(&file.items, set)).collect::<Result<Vec<_>, _>>()?;
+    let trains = trains(&file);
+    if name.map_or(trains.len() == 1, |name| trains.iter().any(|train| train == name)) {
+        file.items.retain(|item| match &item.kind {
+            ItemKind::Train(block) => name.is_none_or(|name| name_of(block) == name),
+            _ => true,
+        });
+        let unused: Vec<Span> = unused_data(&file).into_iter().map(|data| data.name.span).collect();
+        file.items.retain(|item| !matches!(&item.kind, ItemKind::Data(data) if unused.contains(&data.name.span)));
+    }
+    let checked = check_file(sources, &file, found, schemas, &mut Library::new(&file), &overrides);
+    Ok(Checked { trains, ..checked })
+}
+
+/// The names of all `train` blocks.
+fn trains(file: &File) -> Vec<String> {
+    let named = file.items.iter().filter_map(|item| match &item.kind {
+        ItemKind::Train(block) => Some(name_of(block).to_string()),
+        _ => None,
+    });
+    named.collect()
+}
+
+fn name_of(block: &Block) -> &str {
+    block.name.as_ref().map_or("train", |name| &name.text)
+}
+
 /// A syntax tree, with what could not be read of it → programs. The library has the file's items open.
 pub fn check_file(
     sources: &mut Sources,
@@ -58,13 +95,12 @@ pub fn check_file(
     found.extend(chains::find(sources, file));
     found.extend(later::find(file));
     let textual = found.len();
-    let (mut programs, mut trains) = (Vec::new(), Vec::new());
+    let mut programs = Vec::new();
     let mut reached = HashSet::new();
     for item in &file.items {
         if let ItemKind::Train(block) = &item.kind {
             let mut elaborator = Elaborator::new(sources, schemas, library, overrides);
             programs.extend(elaborator.train(block));
-            trains.push(block.name.as_ref().map_or("train", |name| &name.text).to_string());
             found.extend(elaborator.found);
             reached.extend(elaborator.reached);
         }
@@ -84,7 +120,7 @@ pub fn check_file(
         let declared = text.lines().filter_map(declares).collect();
         found.retain(|found| !lost(found, &unread, &declared, file, sources));
     }
-    Checked { programs, trains, found }
+    Checked { programs, trains: trains(file), found }
 }
 
 /// A statement of a session, where it stands → what it says, or what is wrong with it. The library has the session's items

@@ -1,7 +1,7 @@
 //! The one door to files: everything that reads or writes one does it through these functions.
 
 use std::cell::Cell;
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Error, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
@@ -16,6 +16,7 @@ pub const UNWRITABLE: &str = "E0332";
 /// What the system says about a path, as a diagnostic without a place. Who knows where a program names the file adds it.
 pub fn failure(code: &'static str, attempt: &str, path: &Path, cause: &Error) -> Diagnostic {
     let cause = match cause.kind() {
+        ErrorKind::NotFound if code == UNWRITABLE => "its folder does not exist".to_string(),
         ErrorKind::NotFound => "it does not exist".to_string(),
         ErrorKind::PermissionDenied => "permission denied".to_string(),
         ErrorKind::IsADirectory => "it is a folder".to_string(),
@@ -51,6 +52,31 @@ pub fn exists(path: &Path) -> bool {
     path.exists()
 }
 
+/// Whether a file that is there has something in it; a folder has.
+pub fn holds_something(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|found| found.is_dir() || found.len() > 0)
+}
+
+/// Whether two paths lead to one file, by whatever names, links or ways.
+pub fn same_file(a: &Path, b: &Path) -> bool {
+    match (fs::metadata(a), fs::metadata(b)) {
+        (Ok(one), Ok(other)) => identity(a, &one) == identity(b, &other),
+        _ => false,
+    }
+}
+
+/// What no other file has: its number on its disk.
+#[cfg(unix)]
+fn identity(_: &Path, found: &fs::Metadata) -> (u64, u64) {
+    use std::os::unix::fs::MetadataExt;
+    (found.dev(), found.ino())
+}
+
+#[cfg(not(unix))]
+fn identity(path: &Path, _: &fs::Metadata) -> Option<PathBuf> {
+    path.canonicalize().ok()
+}
+
 /// Creates a folder with the folders above it; that it is there already is no failure.
 pub fn create_folder(path: &Path) -> Result<(), Diagnostic> {
     fs::create_dir_all(path).map_err(|cause| failure(UNWRITABLE, "create", path, &cause))
@@ -62,6 +88,64 @@ pub fn create_new_folder(path: &Path) -> Result<bool, Diagnostic> {
         Ok(()) => Ok(true),
         Err(cause) if cause.kind() == ErrorKind::AlreadyExists => Ok(false),
         Err(cause) => Err(failure(UNWRITABLE, "create", path, &cause)),
+    }
+}
+
+/// Creates a folder of a new name among the system's temporary files.
+pub fn create_temporary_folder(prefix: &str) -> Result<PathBuf, Diagnostic> {
+    let above = std::env::temp_dir();
+    let folder = tempfile::Builder::new().prefix(prefix).tempdir_in(&above);
+    folder.map(tempfile::TempDir::keep).map_err(|cause| failure(UNWRITABLE, "create a folder in", &above, &cause))
+}
+
+/// Removes a file or an empty folder, if it is there.
+pub fn remove(path: &Path) {
+    let _ = if path.is_dir() { fs::remove_dir(path) } else { fs::remove_file(path) };
+}
+
+/// A folder that this process alone writes to. The system lets go of it when the process ends, however it ends.
+pub struct Lock {
+    path: PathBuf,
+    file: File,
+}
+
+impl Lock {
+    /// Takes a folder; `None` if another process has it, or this one.
+    pub fn take(folder: &Path) -> Result<Option<Lock>, Diagnostic> {
+        let path = folder.join(".lock");
+        let unwritable = |cause: &Error| failure(UNWRITABLE, "write", &path, cause);
+        loop {
+            let file = OpenOptions::new().write(true).create(true).truncate(false).open(&path);
+            let file = file.map_err(|cause| unwritable(&cause))?;
+            match file.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => return Ok(None),
+                // A disk without locks, as some of a network are.
+                Err(TryLockError::Error(cause)) if cause.kind() == ErrorKind::Unsupported => {}
+                Err(TryLockError::Error(cause)) => return Err(unwritable(&cause)),
+            }
+            let lock = Lock { path: path.clone(), file };
+            // Who had it before may have removed the file in between.
+            if lock.is_there() {
+                return Ok(Some(lock));
+            }
+        }
+    }
+
+    /// Whether the file under the name is still the one that is locked.
+    fn is_there(&self) -> bool {
+        match (self.file.metadata(), fs::metadata(&self.path)) {
+            (Ok(own), Ok(there)) => identity(&self.path, &own) == identity(&self.path, &there),
+            _ => false,
+        }
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        if self.is_there() {
+            let _ = fs::remove_file(&self.path);
+        }
     }
 }
 
@@ -86,24 +170,41 @@ fn put(file: &mut File, bytes: &[u8]) -> std::io::Result<()> {
     if fitting < bytes.len() { Err(ErrorKind::StorageFull.into()) } else { Ok(()) }
 }
 
-/// Writes a whole file: to the side, synced, then renamed, so that readers see the old bytes or the new ones.
+/// Writes a whole file: to the side, synced, then renamed, so that readers see the old bytes or the new ones. Of a link,
+/// what it leads to is written. A device, a pipe or a stream of this process takes the bytes as they come.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Diagnostic> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let written = || -> std::io::Result<()> {
-        let mut side = tempfile::Builder::new();
-        side.prefix(".writing-");
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            side.permissions(fs::Permissions::from_mode(0o666));
+    let written = match fs::metadata(path) {
+        Ok(found) if is_stream(path, &found) => {
+            OpenOptions::new().append(true).open(path).and_then(|mut file| put(&mut file, bytes))
         }
-        let mut side = side.tempfile_in(folder)?;
-        put(side.as_file_mut(), bytes)?;
-        side.as_file().sync_all()?;
-        side.persist(path).map_err(|failed| failed.error)?;
-        Ok(())
+        Ok(_) => path.canonicalize().and_then(|path| replace(&path, bytes)),
+        Err(_) => replace(path, bytes),
     };
-    written().map_err(|cause| failure(UNWRITABLE, "write", path, &cause))
+    written.map_err(|cause| failure(UNWRITABLE, "write", path, &cause))
+}
+
+/// Whether what is written to a path goes on from there. `/dev/stdout` may lead to a file, and not be the file.
+fn is_stream(path: &Path, found: &fs::Metadata) -> bool {
+    (!found.is_file() && !found.is_dir()) || (path.starts_with("/dev") && path.is_symlink())
+}
+
+fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut side = tempfile::Builder::new();
+    side.prefix(".writing-");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        side.permissions(fs::Permissions::from_mode(0o666));
+    }
+    let mut side = side.tempfile_in(folder)?;
+    put(side.as_file_mut(), bytes)?;
+    side.as_file().sync_all()?;
+    side.persist(path).map_err(|failed| failed.error)?;
+    // The new name outlasts a power failure once its folder is on the disk as well, where the system allows that.
+    #[cfg(unix)]
+    let _ = File::open(folder).and_then(|folder| folder.sync_all());
+    Ok(())
 }
 
 /// A file that grows by whole lines, each handed to the system when [`Log::line`] returns.

@@ -12,7 +12,7 @@ pub fn mlx(folder: &Path, arguments: &[&str]) -> Output {
 /// Runs `mlx train FILE --json` with more arguments, all of which must succeed; its events.
 pub fn train(folder: &Path, file: &Path, more: &[&str]) -> Vec<Value> {
     let file = file.display().to_string();
-    let output = mlx(folder, &[&["train", &file, "--json", "--out", "run"], more].concat());
+    let output = mlx(folder, &[&["train", &file, "--json", "--out", "run", "--overwrite"], more].concat());
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     events(&output)
 }

@@ -8,8 +8,10 @@ use mlx::compile;
 use mlx::io;
 use mlx::source::Sources;
 use mlx::train::dataset::Files;
-use mlx::train::driver::{Failure, Outcome, Training, train};
+use mlx::train::driver::{Failure, Outcome, SAVE_EVERY, Training, train};
+use mlx::train::events::Event;
 use mlx::train::record;
+use mlx::train::saving::Saved;
 use mlx::train::schedule::Schedule;
 use mlx::train::weights::{Tensor, Weights, from_bytes, to_bytes};
 use std::collections::BTreeMap;
@@ -23,6 +25,8 @@ pub fn trials() -> Vec<Trial> {
         trial("hardness::what_is_not_broken_trains", what_is_not_broken_trains),
         trial("hardness::a_disk_that_is_full_after_any_byte", a_disk_that_is_full_after_any_byte),
         trial("hardness::an_old_run_stays_whole", an_old_run_stays_whole),
+        trial("hardness::weights_are_left_in_time", weights_are_left_in_time),
+        trial("hardness::a_folder_that_is_deleted_costs_no_weights", a_folder_that_is_deleted),
         trial("hardness::what_a_terminal_obeys_is_not_drawn", what_a_terminal_obeys_is_not_drawn),
     ];
     if cfg!(target_os = "linux") {
@@ -291,6 +295,11 @@ fn one_clear_diagnostic(broken: &Broken) {
 
 /// Trains `net.mlx` of a folder in this process, on one thread.
 fn trained(folder: &Path, out: &Path) -> Result<Outcome, Failure> {
+    watched(folder, out, SAVE_EVERY, &mut |_| {})
+}
+
+/// The same with other times between its weights, and with what is done at each event.
+fn watched(folder: &Path, out: &Path, save_every: Duration, tell: &mut dyn FnMut(&Event)) -> Result<Outcome, Failure> {
     let file = folder.join("net.mlx");
     let mut sources = Sources::default();
     let mut files = Files::beside(&file);
@@ -302,9 +311,20 @@ fn trained(folder: &Path, out: &Path) -> Result<Outcome, Failure> {
     let schedule = Schedule { threads: 1, ..Schedule::of(program, program.plan.length) };
     let (lowered, data, source) = (&lowered, &data, "");
     train(
-        &Training { program, lowered, data, schedule, start: None, file: &file, source, out: Some(out) },
+        &Training {
+            program,
+            lowered,
+            data,
+            schedule,
+            start: None,
+            file: &file,
+            source,
+            out: Some(out),
+            overwrite: true,
+            save_every,
+        },
         || false,
-        &mut |_| {},
+        tell,
     )
 }
 
@@ -328,9 +348,12 @@ fn assert_whole(out: &Path) {
     }
 }
 
-/// Trains with room for 0, 1, 2, … bytes until all fit; what each left is held against `check`.
+/// Between the rooms that a disk is given: each run is synced several times. It is prime, so that no end is always missed.
+const ROOMS_APART: usize = 7;
+
+/// Trains with room for 0, 7, 14, … bytes until all fit; what each left is held against `check`.
 fn fill(folder: &Path, out: impl Fn(usize) -> std::path::PathBuf, check: impl Fn(&Path, bool)) -> usize {
-    for room in 0.. {
+    for room in (0..).step_by(ROOMS_APART) {
         let out = out(room);
         let ended = io::with_room(room, || trained(folder, &out));
         let failure = ended.map_or_else(Some, |outcome| outcome.failure);
@@ -339,6 +362,7 @@ fn fill(folder: &Path, out: impl Fn(usize) -> std::path::PathBuf, check: impl Fn
             Some(Failure::Told(wrong)) => {
                 assert!(wrong.code == "E0332" && wrong.message.contains("disk is full"), "{wrong:?}")
             }
+            Some(Failure::Refused(wrong)) => panic!("{wrong:?}"),
             Some(Failure::Words(words)) => panic!("{words}"),
         }
         assert_whole(&out);
@@ -388,6 +412,57 @@ fn an_old_run_stays_whole() {
             assert!(last == new || (last == old && !done));
         },
     );
+}
+
+/// While a run goes on its weights are those of a step before; a disk that is full then costs none of them.
+fn weights_are_left_in_time() {
+    let folder = folder();
+    let out = folder.path().join("run");
+    let steps_of = |out: &Path| {
+        let bytes = fs::read(out.join("last.safetensors")).ok()?;
+        from_bytes("last", &bytes, None).expect("whole weights").meta["steps"].as_u64()
+    };
+    let mut seen = Vec::new();
+    let mut tell = |event: &Event| {
+        if let Event::Step { step, .. } = event {
+            seen.push((*step, steps_of(&out)));
+        }
+    };
+    watched(folder.path(), &out, Duration::ZERO, &mut tell).ok().expect("a run");
+    assert_eq!(seen, [(1, None), (2, Some(1)), (3, Some(2)), (4, Some(3))]);
+    let mut none = |event: &Event| {
+        if let Event::Step { .. } = event {
+            assert!(!folder.path().join("other/last.safetensors").exists());
+        }
+    };
+    watched(folder.path(), &folder.path().join("other"), SAVE_EVERY, &mut none).ok().expect("a run");
+    let mut fullest = 0;
+    for room in (0..4_000).step_by(5 * ROOMS_APART) {
+        let out = folder.path().join(format!("full-{room}"));
+        let _ = io::with_room(room, || watched(folder.path(), &out, Duration::ZERO, &mut |_| {}));
+        assert_whole(&out);
+        fullest = fullest.max(steps_of(&out).unwrap_or(0));
+    }
+    assert!(fullest > 1, "{fullest}");
+}
+
+/// The weights of a run whose folder is gone are among the temporary files, and it says where.
+fn a_folder_that_is_deleted() {
+    let folder = folder();
+    let out = folder.path().join("run");
+    let mut tell = |event: &Event| {
+        if let Event::Step { step: 2, .. } = event {
+            fs::remove_dir_all(&out).expect("removed");
+        }
+    };
+    let outcome = watched(folder.path(), &out, SAVE_EVERY, &mut tell).ok().expect("a run");
+    let Saved::Elsewhere(path) = outcome.weights else { panic!("the weights are elsewhere") };
+    assert!(path.starts_with(std::env::temp_dir()), "{path:?}");
+    let weights = from_bytes("last", &fs::read(&path).expect("weights"), None).expect("whole weights");
+    assert_eq!(weights.meta["steps"], 4);
+    fs::remove_dir_all(path.parent().expect("a folder")).expect("removed");
+    assert!(matches!(outcome.failure, Some(Failure::Told(wrong)) if wrong.code == "E0332"));
+    assert!(!out.exists());
 }
 
 /// Where only the metrics cannot be written, the weights are.

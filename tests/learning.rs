@@ -255,7 +255,8 @@ fn any_number_of_threads() {
     );
     fs::write(folder.path().join("net.mlx"), program).expect("written");
     let weights = |threads: &str| {
-        let output = mlx(folder.path(), &["train", "net.mlx", "--threads", threads, "--quiet", "--out", threads]);
+        let output =
+            mlx(folder.path(), &["train", "net.mlx", "--threads", threads, "--quiet", "--overwrite", "--out", threads]);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         fs::read(folder.path().join(threads).join("last.safetensors")).expect("weights")
     };

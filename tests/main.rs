@@ -19,6 +19,7 @@ mod ops;
 mod record;
 mod repl;
 mod rooms;
+mod safety;
 mod shapes;
 mod size;
 mod source;
@@ -48,6 +49,7 @@ fn main() {
     trials.extend(record::trials());
     trials.extend(repl::trials());
     trials.extend(rooms::trials());
+    trials.extend(safety::trials());
     trials.extend(shapes::trials());
     trials.extend(size::trials());
     trials.extend(source::trials());

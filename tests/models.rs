@@ -55,7 +55,8 @@ fn same_bits(model: &Path) {
     let text = text.replace("rows(200,", "rows(37,").replace("batch  = 64", "batch  = 8");
     fs::write(folder.path().join("model.mlx"), text).expect("written");
     let weights = |threads: &str| {
-        let arguments = ["train", "model.mlx", "--epochs", "7", "--quiet", "--threads", threads, "--out", "run"];
+        let arguments =
+            ["train", "model.mlx", "--epochs", "7", "--quiet", "--threads", threads, "--out", "run", "--overwrite"];
         let output = mlx(folder.path(), &arguments);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         fs::read(folder.path().join("run/last.safetensors")).expect("weights")
@@ -79,7 +80,7 @@ fn accuracy(model: &str, least: f64) {
     let of = |seed: u32| {
         fs::write(folder.path().join("model.mlx"), text.replace("seed = 1", &format!("seed = {seed}")))
             .expect("written");
-        let output = mlx(folder.path(), &["train", "model.mlx", "--json", "--out", "run"]);
+        let output = mlx(folder.path(), &["train", "model.mlx", "--json", "--out", "run", "--overwrite"]);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let events = events(&output);
         let test = events.iter().find(|event| event["split"] == "test").expect("an evaluation");

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use libtest_mimic::Trial;
 use mlx::train::events::{Event, Reason, kept};
+use mlx::train::folder::take;
 use mlx::train::record::{DataFile, Metrics, Record, checksum, new_folder, read, write};
 use serde_json::json;
 
@@ -16,6 +17,8 @@ pub fn trials() -> Vec<Trial> {
         trial("record::run_yaml_reads_alike_elsewhere", run_yaml_reads_alike_elsewhere),
         trial("record::event_lines", event_lines),
         trial("record::metrics_grow_by_lines", metrics_grow_by_lines),
+        trial("record::metrics_of_a_long_run_are_bounded", metrics_are_bounded),
+        trial("record::a_folder_is_one_runs", a_folder_is_one_runs),
         trial("record::a_continued_run_keeps_what_counts", a_continued_run_keeps_what_counts),
     ]
 }
@@ -111,6 +114,73 @@ fn metrics_grow_by_lines() {
     }
     let text = std::fs::read_to_string(folder.path().join("metrics.jsonl")).expect("a text");
     assert_eq!(text, format!("{0}\n{0}\n", event.line()));
+}
+
+/// Step lines are spread evenly over a run, the first and the last among them; evaluations are all there.
+fn metrics_are_bounded() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (steps, taken) in [(9_999, 9_999), (10_000, 10_000), (10_001, 10_001), (1_234_567, 1_234_567), (80_000, 12_345)]
+    {
+        let mut metrics = Metrics::open(folder.path()).expect("a file");
+        let mut add = |event: Event| metrics.add(&event).expect("written");
+        add(Event::Start { parameters: 1, arena_bytes: 1, steps, device: "cpu".into() });
+        let mut evals = 0;
+        for step in 1..=taken {
+            add(Event::Step { step, epoch: 1, loss: 1.0, lr: 0.1, terms: vec![] });
+            if step % 1_001 == 0 {
+                add(Event::Eval { step, split: "valid".into(), loss: 1.0, reports: vec![] });
+                evals += 1;
+            }
+        }
+        metrics.end_steps().expect("written");
+        let mut add = |event: Event| metrics.add(&event).expect("written");
+        add(Event::Eval { step: taken, split: "test".into(), loss: 1.0, reports: vec![] });
+        add(Event::End { step: taken, reason: Reason::Done, seconds: 1.0, peak_rss_bytes: 1 });
+        let text = std::fs::read_to_string(folder.path().join("metrics.jsonl")).expect("a text");
+        let events: Vec<serde_json::Value> =
+            text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        let of = |kind: &str| -> Vec<u64> {
+            events.iter().filter(|event| event["event"] == kind).filter_map(|event| event["step"].as_u64()).collect()
+        };
+        let kept = of("step");
+        assert_eq!(of("eval").len(), evals + 1);
+        assert!(kept.len() <= 10_002 && kept[0] == 1 && kept.last() == Some(&taken), "{}", kept.len());
+        let apart = steps.div_ceil(10_000);
+        assert!(kept.len() as u64 >= taken / apart, "{}", kept.len());
+        assert!(kept.windows(2).all(|two| two[1] > two[0] && two[1] - two[0] <= apart), "evenly");
+        let last = events.iter().rposition(|event| event["event"] == "step");
+        assert_eq!(last, Some(events.len() - 3), "the last step stands before the last evaluation");
+    }
+}
+
+fn a_folder_is_one_runs() {
+    let above = tempfile::tempdir().expect("a folder");
+    let path = above.path().join("a/run");
+    let first = take(&path, false).expect("a folder");
+    for overwrite in [false, true] {
+        assert_eq!(take(&path, overwrite).err().expect("refused").code, "E0335");
+    }
+    drop(first);
+    assert_eq!(std::fs::read_dir(&path).expect("a folder").count(), 0, "nothing is left");
+    // Other files are no run, nor is what is empty.
+    std::fs::write(path.join("notes.txt"), "x").expect("written");
+    std::fs::write(path.join("metrics.jsonl"), "").expect("written");
+    drop(take(&path, false).expect("a folder"));
+    for held in ["run.yaml", "metrics.jsonl", "last.safetensors", "best.safetensors", "checkpoint/a"] {
+        let file = path.join(held);
+        std::fs::create_dir_all(file.parent().expect("a folder")).expect("created");
+        std::fs::write(&file, "x").expect("written");
+        let wrong = take(&path, false).err().expect("refused");
+        let name = held.split('/').next().expect("a name");
+        assert!(wrong.code == "E0334" && wrong.message.ends_with(&format!("holds a run: `{name}`")), "{wrong:?}");
+        drop(take(&path, true).expect("a folder"));
+        assert_eq!(file.exists(), held != "run.yaml", "what was run is no longer there; its weights are");
+        let _ = std::fs::remove_file(file);
+    }
+    // A run that was killed has left its file, which nobody holds.
+    std::fs::remove_dir(path.join("checkpoint")).expect("removed");
+    std::fs::write(path.join(".lock"), "").expect("written");
+    drop(take(&path, false).expect("a folder"));
 }
 
 fn a_continued_run_keeps_what_counts() {

@@ -269,7 +269,10 @@ fn every_code_has_its_page() {
     let bare: Vec<&str> = codes::pages().filter(|(_, text)| !text.contains("```mlx")).map(|(code, _)| code).collect();
     assert_eq!(
         bare,
-        ["E0103", "E0104", "E0106", "E0301", "E0302", "E0321", "E0322", "E0323", "E0331", "E0332", "E0401"],
+        [
+            "E0103", "E0104", "E0106", "E0301", "E0302", "E0321", "E0322", "E0323", "E0324", "E0325", "E0331", "E0332",
+            "E0333", "E0334", "E0335", "E0401", "W0321", "W0322", "W0323"
+        ],
         "of bytes, of weight files, of the system, of a run"
     );
 }

@@ -76,7 +76,7 @@ fn on_terminal(folder: &Path, how: &str, columns: u32, term: &str, program: &[&s
     (shown.to_string(), status.trim().parse().expect("a status"))
 }
 
-const TRAIN: [&str; 5] = [env!("CARGO_BIN_EXE_mlx"), "train", "net.mlx", "--out", "run"];
+const TRAIN: [&str; 6] = [env!("CARGO_BIN_EXE_mlx"), "train", "net.mlx", "--out", "run", "--overwrite"];
 
 /// What was drawn one after the other, without the signs that move the cursor.
 fn drawings(shown: &str) -> Vec<String> {

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use libtest_mimic::Trial;
-use mlx::train::weights::{Tensor, Weights, fits, from_bytes, to_bytes};
+use mlx::train::record::checksum;
+use mlx::train::weights::{Tensor, Weights, fits, from_bytes, not_finite, to_bytes};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::json;
@@ -15,6 +16,8 @@ pub fn trials() -> Vec<Trial> {
     vec![
         trial("weights::written_and_read", written_and_read),
         trial("weights::the_bytes_are_settled", the_bytes_are_settled),
+        trial("weights::no_bit_changes_unseen", no_bit_changes_unseen),
+        trial("weights::what_is_not_finite_is_named", what_is_not_finite_is_named),
         trial("weights::other_programs_files_are_read", other_programs_files_are_read),
         trial("weights::broken_files", broken_files),
         trial("weights::no_bytes_panic", no_bytes_panic),
@@ -47,13 +50,62 @@ fn the_bytes_are_settled() {
     let bytes = to_bytes(&some()).expect("bytes");
     let length = u64::from_le_bytes(bytes[..8].try_into().expect("eight bytes")) as usize;
     let header = std::str::from_utf8(&bytes[8..8 + length]).expect("text").trim_end();
-    let expected = concat!(
-        r#"{"__metadata__":{"mlx":"{\"fits\":{\"x\":[0.1,2.0],\"y\":[\"no\",\"yes\"]},\"seed\":1}"},"#,
-        r#""dense_1.b":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"#,
-        r#""dense_2.w":{"dtype":"F32","shape":[2,3],"data_offsets":[8,32]},"#,
-        r#""scale":{"dtype":"F32","shape":[],"data_offsets":[32,36]}}"#,
+    let zeros = "0".repeat(64);
+    let (before, rest) = header.split_once(r#"\"checksum\":\""#).expect("a checksum");
+    let blank = format!("{before}\\\"checksum\\\":\\\"{zeros}{}", &rest[64..]);
+    let mut whole = bytes.clone();
+    whole[8..8 + blank.len()].copy_from_slice(blank.as_bytes());
+    assert_eq!(checksum(&whole), rest[..64], "of the file with zeros in its place");
+    let expected = format!(
+        "{}{zeros}{}",
+        r#"{"__metadata__":{"mlx":"{\"checksum\":\""#,
+        concat!(
+            r#"\",\"fits\":{\"x\":[0.1,2.0],\"y\":[\"no\",\"yes\"]},\"seed\":1}"},"#,
+            r#""dense_1.b":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"#,
+            r#""dense_2.w":{"dtype":"F32","shape":[2,3],"data_offsets":[8,32]},"#,
+            r#""scale":{"dtype":"F32","shape":[],"data_offsets":[32,36]}}"#,
+        )
     );
-    assert_eq!(header, expected);
+    assert_eq!(blank, expected);
+}
+
+/// Each bit of a file: its length, names, shapes, offsets, metadata, checksum, padding and numbers.
+fn no_bit_changes_unseen() {
+    let mut weights = some();
+    weights.tensors.insert("a \u{1}\"é".to_string(), tensor(&[1, 1]));
+    weights.meta["settings"] = json!({"η": 1e-5, "name": "\u{1f}x", "checksum": "abc"});
+    let bytes = to_bytes(&weights).expect("bytes");
+    assert_eq!(from_bytes("w", &bytes, None).expect("weights"), weights);
+    let mut damaged = 0;
+    for bit in 0..bytes.len() * 8 {
+        let mut flipped = bytes.clone();
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        let wrong = from_bytes("w", &flipped, None).expect_err("a mistake");
+        assert!(["E0321", "E0324"].contains(&wrong.code), "bit {bit}: {wrong:?}");
+        damaged += usize::from(wrong.code == "E0324");
+    }
+    assert!(damaged > bytes.len(), "{damaged} of {} bits", bytes.len() * 8);
+    // Whole bytes as well.
+    for at in 0..bytes.len() {
+        for byte in [0, b' ', b'"', b'0', b'x', 255] {
+            let mut changed = bytes.clone();
+            changed[at] = byte;
+            assert!(changed == bytes || from_bytes("w", &changed, None).is_err(), "byte {at}: {byte}");
+        }
+    }
+}
+
+fn what_is_not_finite_is_named() {
+    assert_eq!(not_finite("w", &some()), None);
+    let mut weights = some();
+    let values = vec![f32::NAN, 1.0, f32::INFINITY];
+    weights.tensors.insert("a".to_string(), Tensor { shape: vec![3], values });
+    let warning = not_finite("w", &weights).expect("a warning");
+    assert_eq!(warning.code, "W0321");
+    assert!(warning.message.ends_with("are not finite: `a` in 2 of 3 numbers"), "{}", warning.message);
+    (0..20).for_each(|at| drop(weights.tensors.insert(format!("b{at}"), weights.tensors["a"].clone())));
+    let warning = not_finite("w", &weights).expect("a warning");
+    assert!(warning.message.ends_with("3 numbers, and 13 more"), "{}", warning.message);
 }
 
 fn other_programs_files_are_read() {
@@ -92,9 +144,7 @@ fn no_bytes_panic() {
         .run(&change, |(at, byte)| {
             let mut bytes = whole.clone();
             bytes[at] = byte;
-            if let Ok(weights) = from_bytes("w", &bytes, None) {
-                prop_assert!(to_bytes(&weights).is_ok());
-            }
+            prop_assert!(bytes == whole || from_bytes("w", &bytes, None).is_err());
             Ok(())
         })
         .expect("no panic");

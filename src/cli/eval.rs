@@ -1,6 +1,6 @@
 //! `mlx eval FILE [NAME] --weights W`
 
-use super::load::{Trained, complain, print, trained};
+use super::load::{Rows, Trained, changed, complain, print, show, trained};
 use super::{FAILED, MISUSED, WRONG};
 use crate::progress::table;
 use crate::train::run::{Run, SPLITS, Trouble};
@@ -15,7 +15,7 @@ pub struct Eval {
     file: PathBuf,
     /// The `train` block, where the file has several
     name: Option<String>,
-    /// The weights of a run
+    /// The weights of a run; the data must have the classes that they were trained with
     #[arg(long, value_name = "W.safetensors")]
     weights: PathBuf,
     /// Only this split
@@ -46,11 +46,18 @@ fn eval(arguments: &Eval) -> Result<(), u8> {
         return Err(MISUSED);
     }
     let Trained { loaded, program, lowered, weights, identity } =
-        trained(&arguments.file, arguments.name.as_deref(), &arguments.weights, &arguments.set)?;
+        trained(&arguments.file, arguments.name.as_deref(), &arguments.weights, &arguments.set, Rows::Own)?;
     let Some(data) = loaded.files.open(&program.data) else {
         complain("the data could not be read");
         return Err(WRONG);
     };
+    let trained_on = identity.data.as_ref().and_then(|data| data.sha256.as_ref());
+    if let (Some(file), Some(trained_on)) = (data.file, trained_on)
+        && file.sha256 != *trained_on
+    {
+        let weights = arguments.weights.display().to_string();
+        show(&changed(&file.path, &weights, "rows of any split may be among those trained on"), &loaded.sources);
+    }
     let mut run =
         Run::with_fits(&lowered, Schedule::of(&program, program.plan.length), &data, &identity.fits).map_err(failed)?;
     run.start_from(&weights);

@@ -6,10 +6,11 @@ use crate::compile::{self, Checked};
 use crate::diagnostic::{Diagnostic, Severity, draw, harmless, plain};
 use crate::io;
 use crate::lower::program::Program as Lowered;
-use crate::source::Sources;
+use crate::source::{SourceId, Sources};
 use crate::syntax;
 use crate::train::dataset::Files;
 use crate::train::identity::Identity;
+use crate::train::known::Remembered;
 use crate::train::memory;
 use crate::train::record::checksum;
 use crate::train::weights::{self, Weights};
@@ -30,13 +31,21 @@ pub struct Loaded {
 
 /// Reads and checks a file. The error is the exit status: what is wrong with `--set` is told.
 pub fn load(path: &Path, sets: &[String]) -> Result<Loaded, u8> {
+    read(path, Files::beside(path), |sources, source, files| compile::check(sources, source, files, sets))
+}
+
+/// Reads a file and has it checked in some way, given its data.
+fn read(
+    path: &Path,
+    mut files: Files,
+    check: impl FnOnce(&mut Sources, SourceId, &mut Files) -> Result<Checked, String>,
+) -> Result<Loaded, u8> {
     let mut sources = Sources::default();
-    let mut files = Files::beside(path);
     let name = path.display().to_string();
     let (checked, hash) = match io::read_text(&mut sources, path) {
         Err(wrong) => (Checked { programs: Vec::new(), trains: Vec::new(), found: vec![wrong] }, String::new()),
         Ok(source) => {
-            let checked = compile::check(&mut sources, source, &mut files, sets).map_err(|message| {
+            let checked = check(&mut sources, source, &mut files).map_err(|message| {
                 complain(&message);
                 MISUSED
             })?;
@@ -74,11 +83,16 @@ pub fn program(loaded: &mut Loaded, name: Option<&str>) -> Result<Program, u8> {
 
 /// The graph of a checked program, which fits into the machine.
 pub fn lowered(program: &Program) -> Result<Lowered, u8> {
+    lowered_for(program, program.data.rows)
+}
+
+/// The same for so many rows.
+fn lowered_for(program: &Program, rows: [usize; 3]) -> Result<Lowered, u8> {
     let lowered = compile::lower(program).map_err(|broken| {
         complain(&format!("this is a mistake of mlx itself, please report it: {broken}"));
         FAILED
     })?;
-    memory::refuse(&lowered, program.data.rows).map_err(|message| {
+    memory::refuse(&lowered, rows).map_err(|message| {
         complain(&message);
         WRONG
     })?;
@@ -94,31 +108,72 @@ pub struct Trained {
     pub identity: Identity,
 }
 
-/// Loads a file with weights. Hyperparameters are those of the weights, and the command line's over them.
-pub fn trained(file: &Path, name: Option<&str>, weights: &Path, sets: &[String]) -> Result<Trained, u8> {
-    let nothing = Sources::default();
-    let tell = |wrong: Diagnostic| {
-        show(&wrong, &nothing);
-        WRONG
-    };
+/// The rows that a command applies weights to.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Rows {
+    /// Those of the file's data.
+    Own,
+    /// New ones, for which the data need not be there: the weights know what they must of it.
+    New,
+}
+
+/// Loads the block of a file that a command is about, with weights. Hyperparameters are those of the weights, and the
+/// command line's over them.
+pub fn trained(file: &Path, name: Option<&str>, weights: &Path, sets: &[String], rows: Rows) -> Result<Trained, u8> {
     let path = weights.display().to_string();
-    let bytes = io::read(weights).map_err(tell)?;
-    let weights = weights::from_bytes(&path, &bytes, None).map_err(tell)?;
+    let weights = weights_of(weights)?;
     let identity = Identity::from_json(&weights.meta);
     of_another_program(file, &path, &identity)?;
-    let mut loaded = load(file, &[identity.sets(), sets.to_vec()].concat())?;
+    let sets = [identity.sets(), sets.to_vec()].concat();
+    let own = || {
+        let files = Files::of_weights(file, &identity.classes);
+        read(file, files, |sources, source, files| compile::check_block(sources, source, files, &sets, name))
+    };
+    let mut loaded = match (rows, &identity.data) {
+        (Rows::New, Some(data)) => {
+            let mut remembered = Remembered { data, classes: &identity.classes };
+            let loaded = read(file, Files::beside(file), |sources, source, _| {
+                compile::check_block(sources, source, &mut remembered, &sets, name)
+            })?;
+            // What the weights do not know, of a file that has changed, its data may.
+            let wrong = loaded.checked.found.iter().any(|found| found.severity == Severity::Error);
+            if wrong && loaded.hash != identity.source { own()? } else { loaded }
+        }
+        (Rows::New, None) | (Rows::Own, _) => own()?,
+    };
     let program = program(&mut loaded, name)?;
-    let lowered = lowered(&program)?;
+    let lowered = match rows {
+        Rows::Own => lowered(&program)?,
+        Rows::New => lowered_for(&program, [0; 3])?,
+    };
     if !identity.source.is_empty() && identity.source != loaded.hash {
-        let _ = writeln!(
-            std::io::stderr(),
-            "warning: `{}` has changed since the weights in `{path}` were trained",
-            file.display()
-        );
+        show(&changed(&loaded.name, &path, "what they are applied to may mean something else"), &loaded.sources);
     }
     let wanted = lowered.params.iter().map(|param| (param.path.clone(), param.shape.clone())).collect();
-    weights::fits(&path, &weights, &wanted, None).map_err(tell)?;
+    weights::fits(&path, &weights, &wanted, None).map_err(|wrong| {
+        show(&wrong, &loaded.sources);
+        WRONG
+    })?;
     Ok(Trained { loaded, program, lowered, weights, identity })
+}
+
+/// The weights of a file. Those that are not finite are told.
+pub fn weights_of(path: &Path) -> Result<Weights, u8> {
+    let name = path.display().to_string();
+    let nothing = Sources::default();
+    let read = io::read(path).and_then(|bytes| weights::from_bytes(&name, &bytes, None));
+    let weights = read.map_err(|wrong| {
+        show(&wrong, &nothing);
+        WRONG
+    })?;
+    weights::not_finite(&name, &weights).iter().for_each(|warning| show(warning, &nothing));
+    Ok(weights)
+}
+
+/// The warning of a file that is not what it was when weights were trained.
+pub fn changed(file: &str, weights: &str, so: &str) -> Diagnostic {
+    let message = format!("`{file}` has changed since the weights in `{weights}` were trained: {so}");
+    Diagnostic { code: "W0322", severity: Severity::Warning, message, labels: Vec::new(), help: None }
 }
 
 /// Weights whose settings the file does not have are those of another program.

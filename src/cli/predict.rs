@@ -1,13 +1,15 @@
 //! `mlx predict FILE [NAME] --weights W (--input F | --rows N)`
 
-use super::load::{Trained, complain, print, show, trained};
+use super::load::{Rows, Trained, complain, print, show, trained};
 use super::{FAILED, MISUSED, WRONG};
+use crate::check::program::Program;
 use crate::check::schema::From;
 use crate::data::write;
+use crate::diagnostic::{Diagnostic, Severity};
 use crate::io;
 use crate::train::dataset::Files;
 use crate::train::predict::{NewRows, Prediction, Trouble, predict};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 #[derive(clap::Args)]
@@ -17,7 +19,7 @@ pub struct Predict {
     file: PathBuf,
     /// The `train` block, where the file has several
     name: Option<String>,
-    /// The weights of a run; fitted transforms and classes come with them
+    /// The weights of a run; fitted transforms and classes come with them, and the training data is not read
     #[arg(long, value_name = "W.safetensors")]
     weights: PathBuf,
     /// New rows, in a file like that of the data
@@ -26,7 +28,7 @@ pub struct Predict {
     /// So many drawn rows, of data whose source is `rows`
     #[arg(long, value_name = "N", conflicts_with = "input", value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
     rows: Option<u64>,
-    /// Where to write the predictions [default: standard output]
+    /// Where to write the predictions, no file that is read [default: standard output]
     #[arg(long, value_name = "F")]
     output: Option<PathBuf>,
     /// Give a `let` of the file another value than the weights were trained with
@@ -47,7 +49,11 @@ fn predictions(arguments: &Predict) -> Result<(), u8> {
         return Err(MISUSED);
     }
     let Trained { mut loaded, program, lowered, weights, identity } =
-        trained(&arguments.file, arguments.name.as_deref(), &arguments.weights, &arguments.set)?;
+        trained(&arguments.file, arguments.name.as_deref(), &arguments.weights, &arguments.set, Rows::New)?;
+    if let Some(wrong) = written_over(arguments, loaded.files.path(&program.data.source).as_deref()) {
+        show(&wrong, &loaded.sources);
+        return Err(MISUSED);
+    }
     if program.predictions.is_empty() {
         complain("the file does not say what to predict; add `predict z = model(x)` to its `train` block");
         return Err(WRONG);
@@ -83,8 +89,14 @@ fn predictions(arguments: &Predict) -> Result<(), u8> {
             FAILED
         }
     })?;
+    found
+        .iter()
+        .filter_map(|prediction| unclear(prediction, &program))
+        .for_each(|warning| show(&warning, &loaded.sources));
     let text = write::csv(&found.iter().flat_map(columns).collect::<Vec<_>>());
     match &arguments.output {
+        // Opened anew it would begin where the stream began, not where it is.
+        Some(path) if path == Path::new("/dev/stdout") => print(&text),
         None => print(&text),
         Some(path) => io::write(path, text.as_bytes()).map_err(|wrong| {
             show(&wrong, &loaded.sources);
@@ -93,9 +105,39 @@ fn predictions(arguments: &Predict) -> Result<(), u8> {
     }
 }
 
+/// The refusal to write predictions over a file that is read, by whatever name.
+fn written_over(arguments: &Predict, data: Option<&Path>) -> Option<Diagnostic> {
+    let output = arguments.output.as_deref()?;
+    let read = [
+        ("the new rows", arguments.input.as_deref()),
+        ("the weights", Some(&*arguments.weights)),
+        ("the program", Some(&*arguments.file)),
+        ("the data that the weights were trained on", data),
+    ];
+    let (what, path) =
+        read.into_iter().find_map(|(what, path)| Some((what, path.filter(|path| io::same_file(path, output))?)))?;
+    let message = format!("`--output {}` would write over {what}, `{}`", output.display(), path.display());
+    let help = Some("name another file; without `--output` predictions go to standard output".to_string());
+    Some(Diagnostic { code: "E0333", severity: Severity::Error, message, labels: Vec::new(), help })
+}
+
+/// The warning of classes that stay numbers because they may be those of several columns.
+fn unclear(prediction: &Prediction, program: &Program) -> Option<Diagnostic> {
+    let columns: Vec<String> = prediction.unclear.iter().map(|column| format!("`{column}`")).collect();
+    if columns.is_empty() {
+        return None;
+    }
+    let name = &prediction.name;
+    let report = program.predictions.iter().find(|report| report.name == *name)?;
+    let message = format!("`{name}` is written as numbers: its classes may be those of {}", columns.join(" or "));
+    let wrong =
+        Diagnostic::error("W0323", message, program.terms.get(report.value).span, "this is the place of a class");
+    Some(wrong.warning().help("a report says which is meant: `report accuracy(model(x), y)`"))
+}
+
 /// `[n]` is one column; `[n, k]` is `name.0`, `name.1`, …. Classes have their names.
 fn columns(prediction: &Prediction) -> Vec<(String, Vec<String>)> {
-    let Prediction { name, tensor, classes } = prediction;
+    let Prediction { name, tensor, classes, .. } = prediction;
     let width = tensor.shape[1..].iter().product::<usize>();
     let cell = |value: &f64| match classes.as_ref().and_then(|classes| classes.get(*value as usize)) {
         Some(class) => class.clone(),

@@ -1,16 +1,16 @@
 //! `mlx train FILE [NAME]`
 
-use super::load::{complain, load, lowered, print, program, show};
+use super::load::{complain, load, lowered, print, program, show, weights_of};
 use super::{FAILED, MISUSED, WRONG};
 use crate::check::program::{Length, Program};
-use crate::diagnostic::Diagnostic;
 use crate::interrupt;
-use crate::io;
 use crate::lower::program::Program as Lowered;
 use crate::progress::{Progress, say, table};
+use crate::source::Sources;
 use crate::train::driver::{self, Failure, Training};
 use crate::train::events::{Event, Reason};
 use crate::train::run::SPLITS;
+use crate::train::saving::Saved;
 use crate::train::schedule::Schedule;
 use crate::train::weights::{self, Weights};
 use std::io::Write;
@@ -30,6 +30,9 @@ pub struct Train {
     /// The folder of the run [default: runs/<file>-<train>-<n>]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Write over the run that the folder of `--out` holds
+    #[arg(long)]
+    overwrite: bool,
     /// Start from these weights
     #[arg(long, value_name = "W.safetensors")]
     init: Option<PathBuf>,
@@ -77,10 +80,7 @@ fn train(arguments: &Train) -> Result<(), u8> {
     let mut loaded = load(&arguments.file, &arguments.set)?;
     let program = program(&mut loaded, arguments.name.as_deref())?;
     let lowered = lowered(&program)?;
-    let start = arguments.init.as_deref().map(|path| initial(path, &lowered)).transpose().map_err(|wrong| {
-        show(&wrong, &loaded.sources);
-        WRONG
-    })?;
+    let start = arguments.init.as_deref().map(|path| initial(path, &lowered)).transpose()?;
     let Some(data) = loaded.files.open(&program.data) else {
         complain("the data could not be read");
         return Err(WRONG);
@@ -94,13 +94,22 @@ fn train(arguments: &Train) -> Result<(), u8> {
         file: &arguments.file,
         source: &loaded.hash,
         out: arguments.out.as_deref(),
+        overwrite: arguments.overwrite,
+        save_every: driver::SAVE_EVERY,
     };
-    let failed = |failure: Failure| {
-        match failure {
-            Failure::Told(wrong) => show(&wrong, &loaded.sources),
-            Failure::Words(message) => complain(&message),
+    let failed = |failure: Failure| match failure {
+        Failure::Told(wrong) => {
+            show(&wrong, &loaded.sources);
+            FAILED
         }
-        FAILED
+        Failure::Refused(wrong) => {
+            show(&wrong, &loaded.sources);
+            MISUSED
+        }
+        Failure::Words(message) => {
+            complain(&message);
+            FAILED
+        }
     };
     interrupt::watch();
     let mut progress = (!arguments.quiet && !arguments.json).then(|| progress(&training));
@@ -114,12 +123,21 @@ fn train(arguments: &Train) -> Result<(), u8> {
         progress.iter_mut().for_each(|progress| progress.tell(event));
     };
     let outcome = driver::train(&training, interrupt::asked, &mut tell).map_err(failed)?;
-    let printed = match outcome.weights.filter(|_| !arguments.json) {
+    let printed = match outcome.weights.path().filter(|_| !arguments.json) {
         Some(weights) => print(&format!("{}weights: {}\n", table(&outcome.finals), weights.display())),
         None => Ok(()),
     };
-    match (outcome.failure, outcome.reason) {
-        (Some(failure), _) => Err(failed(failure)),
+    let failure = outcome.failure.map(failed);
+    match &outcome.weights {
+        Saved::There(_) => {}
+        Saved::Elsewhere(path) => {
+            say(&format!("the folder of the run could not be written: its last weights are in `{}`", path.display()));
+        }
+        Saved::Nowhere(wrong) => say(&format!("the last weights are lost: {}", wrong.message)),
+    }
+    outcome.not_finite.iter().for_each(|warning| show(warning, &loaded.sources));
+    match (failure, outcome.reason) {
+        (Some(status), _) => Err(status),
         (None, Reason::Interrupted) => {
             if !arguments.quiet && !arguments.json {
                 say("interrupted; the weights are those of the last finished step");
@@ -131,11 +149,13 @@ fn train(arguments: &Train) -> Result<(), u8> {
 }
 
 /// Weights to start from; every tensor that does not fit is listed.
-fn initial(path: &Path, lowered: &Lowered) -> Result<Weights, Diagnostic> {
-    let name = path.display().to_string();
-    let weights = weights::from_bytes(&name, &io::read(path)?, None)?;
+fn initial(path: &Path, lowered: &Lowered) -> Result<Weights, u8> {
+    let weights = weights_of(path)?;
     let wanted = lowered.params.iter().map(|param| (param.path.clone(), param.shape.clone())).collect();
-    weights::fits(&name, &weights, &wanted, None)?;
+    weights::fits(&path.display().to_string(), &weights, &wanted, None).map_err(|wrong| {
+        show(&wrong, &Sources::default());
+        WRONG
+    })?;
     Ok(weights)
 }
 

@@ -1,7 +1,7 @@
 //! What is fitted on training rows alone: the classes of a category column.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::data::split::Split;
 use crate::data::table::{Table, Values};
@@ -42,6 +42,56 @@ pub fn category(
     }
     Ok((Vocabulary { classes: places.keys().map(Class::text).collect() }, codes))
 }
+
+/// The class of every row as its place among classes that are known: those of the rows that weights were trained on. All
+/// of them, and no others, are in the column, or what the weights say means something else.
+pub fn by(
+    sources: &Sources,
+    table: &Table,
+    column: usize,
+    known: &[String],
+    call: Span,
+) -> Result<Vec<usize>, Diagnostic> {
+    let places: HashMap<&str, usize> = known.iter().enumerate().map(|(at, class)| (class.as_str(), at)).collect();
+    let mut seen = vec![false; known.len()];
+    let mut codes = vec![0; table.rows];
+    let mut new: BTreeMap<Class, usize> = BTreeMap::new();
+    for (row, code) in codes.iter_mut().enumerate() {
+        let class = class(table, column, row);
+        match places.get(&*class.text()) {
+            Some(place) => (*code, seen[*place]) = (*place, true),
+            None => drop(new.entry(class).or_insert(row)),
+        }
+    }
+    let gone = known.iter().zip(seen).filter(|(_, seen)| !seen).map(|(class, _)| class.clone()).collect::<Vec<_>>();
+    if new.is_empty() && gone.is_empty() {
+        return Ok(codes);
+    }
+    let name = &table.columns[column].name;
+    let first = new.values().min().copied();
+    let told = [("has", new.keys().map(Class::text).collect()), ("lacks", gone)];
+    let told =
+        told.iter().filter(|(_, classes)| !classes.is_empty()).map(|(word, all)| format!("{word} {}", listed(all)));
+    let told = told.collect::<Vec<_>>().join(" and ");
+    let message = format!("column `{name}` has other classes than the weights were trained with: it {told}");
+    let place = first.map_or(table.columns[column].span, |row| table.place(sources, row, column));
+    let what = if first.is_some() { "the weights know no such class" } else { "this column" };
+    Err(Diagnostic::error("E0325", message, place, what)
+        .label(call, format!("the weights know {}", listed(known)))
+        .help("use data with the classes of the run, or train again"))
+}
+
+/// `a`, `b`, `c` and 4 more
+fn listed(classes: &[String]) -> String {
+    let shown: Vec<String> = classes.iter().take(LISTED).map(|class| format!("`{class}`")).collect();
+    match classes.len().saturating_sub(LISTED) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
+/// How many classes a message names.
+const LISTED: usize = 10;
 
 /// Each row's value as a number that equal values share: what a split is stratified by.
 pub fn strata(table: &Table, column: usize) -> Vec<usize> {

@@ -96,6 +96,11 @@ impl ScalarOp {
         }
     }
 
+    /// Whether it holds two numbers against each other.
+    pub fn compares(self) -> bool {
+        matches!(self, Less | LessEqual | Equal | NotEqual)
+    }
+
     /// The function of the language that is this operation, declared without a body in `stdlib/core.mlx`.
     pub fn function(self) -> Option<&'static str> {
         Some(match self {

@@ -58,7 +58,7 @@ impl Session {
                     name
                 }
                 Err(Failure::Words(message)) => return console.complain(&message),
-                Err(Failure::Told(wrong)) => return console.draw(&[wrong], &self.sources),
+                Err(Failure::Told(wrong) | Failure::Refused(wrong)) => return console.draw(&[wrong], &self.sources),
             },
             Err(message) => return console.complain(&message),
         };

@@ -14,6 +14,7 @@ use crate::diagnostic::nearest;
 use crate::io;
 use crate::ir::philox;
 use crate::source::{Sources, Span};
+use crate::train::known::Known;
 use crate::train::record::{DataFile, checksum};
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -27,19 +28,41 @@ pub struct Files {
     tables: BTreeMap<From, (Table, DataFile)>,
     splits: BTreeMap<From, Split>,
     vocabularies: BTreeMap<(From, String), (Vocabulary, Vec<usize>)>,
+    /// The classes that columns must have: those that weights were trained with.
+    trained: BTreeMap<String, Vec<String>>,
 }
 
 impl Files {
     pub fn beside(file: &Path) -> Files {
         let folder = file.parent().unwrap_or(Path::new("")).to_path_buf();
-        Files { folder, tables: BTreeMap::new(), splits: BTreeMap::new(), vocabularies: BTreeMap::new() }
+        Files {
+            folder,
+            tables: BTreeMap::new(),
+            splits: BTreeMap::new(),
+            vocabularies: BTreeMap::new(),
+            trained: BTreeMap::new(),
+        }
+    }
+
+    /// The same for weights that were trained with some classes.
+    pub fn of_weights(file: &Path, classes: &BTreeMap<String, Vec<String>>) -> Files {
+        Files { trained: classes.clone(), ..Files::beside(file) }
+    }
+
+    /// Where the file of a source is; none where rows are drawn.
+    pub fn path(&self, source: &Source) -> Option<PathBuf> {
+        match &source.from {
+            From::Csv { path, .. } => Some(self.folder.join(path)),
+            From::Rows { .. } => None,
+        }
     }
 
     /// The table of a source; `None` where rows are drawn.
     fn read(&mut self, sources: &mut Sources, source: &Source) -> Result<Option<&Table>, Vec<Diagnostic>> {
-        let From::Csv { path: written, separator } = &source.from else { return Ok(None) };
+        let (From::Csv { path: written, separator }, Some(path)) = (&source.from, self.path(source)) else {
+            return Ok(None);
+        };
         if !self.tables.contains_key(&source.from) {
-            let path = self.folder.join(written);
             let bytes = io::read(&path).map_err(|failure| vec![failure.label(source.span, "named here")])?;
             let name = path.display().to_string();
             let table = data::csv::read(sources, &name, &bytes, *separator, source.span)?;
@@ -90,12 +113,14 @@ impl Files {
             .collect();
         let classes = data.raw.iter().filter(|raw| raw.kind == RawKind::Classes);
         let classes = classes.filter_map(|raw| Some((raw.name.clone(), vocabulary(&raw.name)?.0.classes.clone())));
+        let held = |raw: &Raw| Some((raw.name.clone(), holds(&self.table(&data.source)?.column(&raw.name)?.values)));
         Some(Opened {
             from,
             file: self.tables.get(from).map(|(_, file)| file),
             splits: [&split.train, &split.valid, &split.test],
             columns: columns?,
             classes: classes.collect(),
+            holds: data.raw.iter().filter_map(held).collect(),
         })
     }
 }
@@ -144,9 +169,20 @@ pub struct Opened<'f> {
     columns: Vec<RawColumn<'f>>,
     /// The classes of each category column.
     pub classes: BTreeMap<String, Vec<String>>,
+    /// What each of the columns of a file holds.
+    holds: BTreeMap<String, Holds>,
 }
 
 impl Opened<'_> {
+    /// What weights remember of the data.
+    pub fn known(&self) -> Known {
+        Known {
+            sha256: self.file.map(|file| file.sha256.clone()),
+            rows: self.splits.map(<[usize]>::len),
+            columns: self.holds.clone(),
+        }
+    }
+
     /// The most elements that a row of a source column has.
     pub fn widest(&self) -> usize {
         self.columns.iter().map(|column| column.shape.iter().product()).max().unwrap_or(0)
@@ -171,10 +207,7 @@ impl Schemas for Files {
     fn columns(&mut self, sources: &mut Sources, source: &Source) -> Result<Vec<Column>, Vec<Diagnostic>> {
         let Some(table) = self.read(sources, source)? else { return Ok(Vec::new()) };
         let column = |(at, column): (usize, &crate::data::table::Column)| {
-            let holds = match column.values {
-                Values::Numbers(_) | Values::Integers(_) => Holds::Numbers,
-                Values::Text(_) => Holds::Text,
-            };
+            let holds = holds(&column.values);
             let (name, mistakes) = (column.name.clone(), column.mistakes.clone());
             let word = table.first_word(at).map(|row| table.place(sources, row, at));
             Column { name, holds, span: column.span, lacking: lacking(table, sources, at), word, mistakes }
@@ -218,10 +251,20 @@ impl Schemas for Files {
             Some((table, at, self.splits.get(&source.from)?))
         });
         let Some((table, at, split)) = found else { return Ok(0) };
-        let (vocabulary, codes) = fit::category(sources, table, at, split, call)?;
+        let (vocabulary, codes) = match self.trained.get(column) {
+            None => fit::category(sources, table, at, split, call)?,
+            Some(classes) => (Vocabulary { classes: classes.clone() }, fit::by(sources, table, at, classes, call)?),
+        };
         let count = vocabulary.classes.len();
         self.vocabularies.insert((source.from.clone(), column.to_string()), (vocabulary, codes));
         Ok(count)
+    }
+}
+
+fn holds(values: &Values) -> Holds {
+    match values {
+        Values::Numbers(_) | Values::Integers(_) => Holds::Numbers,
+        Values::Text(_) => Holds::Text,
     }
 }
 

@@ -9,14 +9,19 @@ use crate::lower::program::Program as Lowered;
 use crate::source::Span;
 use crate::train::dataset::Opened;
 use crate::train::events::{Event, Reason};
+use crate::train::folder::{self, Folder};
 use crate::train::identity::{self, Identity};
 use crate::train::record::{self, Metrics, Record};
 use crate::train::run::{Run, Trouble};
+use crate::train::saving::{self, Saved};
 use crate::train::schedule::Schedule;
 use crate::train::weights::{self, Weights};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// How long a run goes on without leaving its weights: what a power failure costs.
+pub const SAVE_EVERY: Duration = Duration::from_secs(60);
 
 /// What is trained, and where it leaves what comes of it.
 pub struct Training<'p> {
@@ -31,12 +36,17 @@ pub struct Training<'p> {
     pub source: &'p str,
     /// The folder of the run; else the next one under `runs`.
     pub out: Option<&'p Path>,
+    /// Whether `out` may hold a run that is lost.
+    pub overwrite: bool,
+    /// [`SAVE_EVERY`], but for tests.
+    pub save_every: Duration,
 }
 
 /// How a run ended.
 pub struct Outcome {
-    /// Where the last weights are, if they could be written.
-    pub weights: Option<PathBuf>,
+    pub weights: Saved,
+    /// Those that are not finite.
+    pub not_finite: Option<Diagnostic>,
     pub reason: Reason,
     /// Loss and reports of every split by the last weights; none of a run that failed.
     pub finals: Vec<Event>,
@@ -48,6 +58,8 @@ pub struct Outcome {
 pub enum Failure {
     /// A number that is not finite, or a file that cannot be written.
     Told(Diagnostic),
+    /// A folder that is not to be written to: it holds a run, or one is writing there.
+    Refused(Diagnostic),
     /// What is no mistake of the program's or the system's.
     Words(String),
 }
@@ -57,16 +69,21 @@ pub enum Failure {
 pub fn train(training: &Training, stop: impl Fn() -> bool, tell: &mut dyn FnMut(&Event)) -> Result<Outcome, Failure> {
     let started = Instant::now();
     let Training { program, lowered, data, schedule, .. } = *training;
+    // A folder that is refused is so before anything is computed; one that is new comes when nothing else is in the way.
+    let taken = training.out.filter(|out| io::exists(out)).map(|out| take(out, training.overwrite)).transpose()?;
     let mut run = Run::new(lowered, schedule, data).map_err(|trouble| told(trouble, program, lowered))?;
     if let Some(weights) = training.start {
         run.start_from(weights);
     }
-    let folder = match training.out {
-        Some(folder) => io::create_folder(folder).map(|()| folder.to_path_buf()),
-        None => record::new_folder(Path::new("runs"), training.file, &program.name),
+    let folder = match (taken, training.out) {
+        (Some(folder), _) => folder,
+        (None, Some(out)) => take(out, training.overwrite)?,
+        (None, None) => {
+            let new = record::new_folder(Path::new("runs"), training.file, &program.name).map_err(Failure::Told)?;
+            take(&new, false)?
+        }
     };
-    let folder = folder.map_err(Failure::Told)?;
-    let metrics = Metrics::open(&folder).map_err(Failure::Told)?;
+    let metrics = Metrics::open(&folder.path).map_err(Failure::Told)?;
     let mut teller = Teller { metrics: Some(metrics), tell, failure: None };
 
     let arena_bytes = run.plan().arena() as u64;
@@ -74,7 +91,18 @@ pub fn train(training: &Training, stop: impl Fn() -> bool, tell: &mut dyn FnMut(
     teller.tell(&Event::Start { parameters, arena_bytes, steps: schedule.steps, device: "cpu".into() });
     let mut finals = Vec::new();
     let mut ended = Reason::Done;
-    let trained = steps(&mut run, schedule, stop, &mut teller).and_then(|reason| {
+    let mut saved = Instant::now();
+    let mut save_in_time = |run: &Run| {
+        if saved.elapsed() < training.save_every {
+            return Ok(());
+        }
+        let done = saving::write_last(&folder.path, &weights_of(training, run)).map(drop);
+        saved = Instant::now();
+        done
+    };
+    let trained = steps(&mut run, schedule, stop, &mut teller, &mut save_in_time);
+    teller.end_steps();
+    let trained = trained.and_then(|reason| {
         ended = reason;
         if reason != Reason::Failed {
             finals = every_split(&mut run, &mut teller)?;
@@ -84,17 +112,8 @@ pub fn train(training: &Training, stop: impl Fn() -> bool, tell: &mut dyn FnMut(
     if let Err(trouble) = trained {
         teller.fail(told(trouble, program, lowered));
     }
-    let identity = Identity {
-        train: program.name.clone(),
-        source: training.source.to_string(),
-        settings: identity::settings(program),
-        seed: schedule.seed,
-        steps: run.step,
-        fits: run.fits().into_iter().map(|(name, tensor)| (name, Tensor::clone(tensor))).collect(),
-        classes: data.classes.clone(),
-    };
-    let weights = Weights { tensors: run.weights(), meta: identity.to_json() };
-    let saved = save(&folder, &weights).map_err(|wrong| teller.fail(Failure::Told(wrong))).ok();
+    let weights = weights_of(training, &run);
+    let saved = saving::save(&folder.path, &program.name, &weights, &mut |wrong| teller.fail(Failure::Told(wrong)));
     let seconds = started.elapsed().as_secs_f64();
     let reason = teller.reason(ended);
     teller.tell(&Event::End { step: run.step, reason, seconds, peak_rss_bytes: io::peak_memory() });
@@ -103,7 +122,7 @@ pub fn train(training: &Training, stop: impl Fn() -> bool, tell: &mut dyn FnMut(
         file: training.file.display().to_string(),
         train: program.name.clone(),
         source: training.source.to_string(),
-        hyperparameters: identity.settings,
+        hyperparameters: identity::settings(program),
         seed: schedule.seed,
         device: "cpu".into(),
         versions: BTreeMap::from([("mlx".to_string(), env!("CARGO_PKG_VERSION").to_string())]),
@@ -115,10 +134,36 @@ pub fn train(training: &Training, stop: impl Fn() -> bool, tell: &mut dyn FnMut(
         metrics: finals.iter().filter_map(named).collect(),
         reason: reason.name().to_string(),
     };
-    if let Err(wrong) = record::write(&folder, &record) {
+    if let Err(wrong) = record::write(&folder.path, &record) {
         teller.fail(Failure::Told(wrong));
     }
-    Ok(Outcome { weights: saved, reason: teller.reason(ended), finals, failure: teller.failure })
+    let place = saved.path().unwrap_or(&folder.path).display().to_string();
+    let not_finite = weights::not_finite(&place, &weights);
+    Ok(Outcome { weights: saved, not_finite, reason: teller.reason(ended), finals, failure: teller.failure })
+}
+
+/// A folder for a run.
+fn take(path: &Path, overwrite: bool) -> Result<Folder, Failure> {
+    folder::take(path, overwrite).map_err(|wrong| match wrong.code {
+        io::UNWRITABLE => Failure::Told(wrong),
+        _ => Failure::Refused(wrong),
+    })
+}
+
+/// The present weights with what they mean.
+fn weights_of(training: &Training, run: &Run) -> Weights {
+    let Training { program, data, schedule, .. } = *training;
+    let identity = Identity {
+        train: program.name.clone(),
+        source: training.source.to_string(),
+        settings: identity::settings(program),
+        seed: schedule.seed,
+        steps: run.step,
+        fits: run.fits().into_iter().map(|(name, tensor)| (name, Tensor::clone(tensor))).collect(),
+        classes: data.classes.clone(),
+        data: Some(data.known()),
+    };
+    Weights { tensors: run.weights(), meta: identity.to_json() }
 }
 
 /// Trains and leaves nothing behind: the run after its last step, loss and reports of every split, and why it ended.
@@ -133,13 +178,19 @@ pub fn in_memory<'p>(
     let told = |trouble| told(trouble, program, lowered);
     let mut run = Run::new(lowered, schedule, data).map_err(told)?;
     let mut teller = Teller { metrics: None, tell, failure: None };
-    let reason = steps(&mut run, schedule, stop, &mut teller).map_err(told)?;
+    let reason = steps(&mut run, schedule, stop, &mut teller, &mut |_| Ok(())).map_err(told)?;
     let finals = every_split(&mut run, &mut teller).map_err(told)?;
     Ok((run, finals, reason))
 }
 
-/// Takes the steps; why they ended.
-fn steps(run: &mut Run, schedule: Schedule, stop: impl Fn() -> bool, teller: &mut Teller) -> Result<Reason, Trouble> {
+/// Takes the steps, with something to be done after each; why they ended.
+fn steps(
+    run: &mut Run,
+    schedule: Schedule,
+    stop: impl Fn() -> bool,
+    teller: &mut Teller,
+    after: &mut dyn FnMut(&Run) -> Result<(), Diagnostic>,
+) -> Result<Reason, Trouble> {
     while run.step < schedule.steps {
         if stop() {
             return Ok(Reason::Interrupted);
@@ -149,6 +200,9 @@ fn steps(run: &mut Run, schedule: Schedule, stop: impl Fn() -> bool, teller: &mu
         let due = if run.ends_epoch() && run.step < schedule.steps { &["train", "valid"][..] } else { &[] };
         for split in due {
             run.evaluate(split)?.iter().for_each(|event| teller.tell(event));
+        }
+        if let Err(wrong) = after(run) {
+            teller.fail(Failure::Told(wrong));
         }
         if teller.failure.is_some() {
             return Ok(Reason::Failed);
@@ -165,16 +219,6 @@ fn every_split(run: &mut Run, teller: &mut Teller) -> Result<Vec<Event>, Trouble
     }
     events.iter().for_each(|event| teller.tell(event));
     Ok(events)
-}
-
-fn save(folder: &Path, weights: &Weights) -> Result<PathBuf, Diagnostic> {
-    let last = folder.join("last.safetensors");
-    let bytes = weights::to_bytes(weights)
-        .map_err(|error| io::failure(io::UNWRITABLE, "write", &last, &std::io::Error::other(error)))?;
-    io::write(&last, &bytes)?;
-    // Until a file says what to keep, the best weights are the last.
-    io::write(&folder.join("best.safetensors"), &bytes)?;
-    Ok(last)
 }
 
 /// A trouble of the run for its reader: a number that is not finite is shown where it was made.
@@ -239,11 +283,19 @@ struct Teller<'t> {
 
 impl Teller<'_> {
     fn tell(&mut self, event: &Event) {
-        if let Some(Err(wrong)) = self.metrics.as_mut().map(|metrics| metrics.add(event)) {
+        self.write(|metrics| metrics.add(event));
+        (self.tell)(event);
+    }
+
+    fn end_steps(&mut self) {
+        self.write(Metrics::end_steps);
+    }
+
+    fn write(&mut self, what: impl FnOnce(&mut Metrics) -> Result<(), Diagnostic>) {
+        if let Some(Err(wrong)) = self.metrics.as_mut().map(what) {
             self.metrics = None;
             self.fail(Failure::Told(wrong));
         }
-        (self.tell)(event);
     }
 
     fn fail(&mut self, failure: Failure) {

@@ -3,6 +3,7 @@
 use crate::backend::Tensor;
 use crate::check::number::Number;
 use crate::check::program::{Program, Setting};
+use crate::train::known::Known;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -20,6 +21,8 @@ pub struct Identity {
     pub fits: BTreeMap<String, Tensor>,
     /// The classes of each category column.
     pub classes: BTreeMap<String, Vec<String>>,
+    /// None where the file does not say: it is of another program.
+    pub data: Option<Known>,
 }
 
 /// The settings of a program, for files.
@@ -45,7 +48,7 @@ impl Identity {
             .iter()
             .map(|(name, tensor)| (name, json!({ "shape": tensor.shape, "values": tensor.values })))
             .collect();
-        json!({
+        let mut all = json!({
             "train": self.train,
             "source": self.source,
             "settings": self.settings,
@@ -53,7 +56,11 @@ impl Identity {
             "steps": self.steps,
             "fits": fits,
             "classes": self.classes,
-        })
+        });
+        if let Some(data) = &self.data {
+            all["data"] = data.to_json();
+        }
+        all
     }
 
     /// What a file says; what it does not say, or says otherwise, is left out.
@@ -78,6 +85,7 @@ impl Identity {
             steps: number("steps"),
             fits: each("fits").filter_map(|(name, value)| Some((name.clone(), tensor(value)?))).collect(),
             classes: each("classes").filter_map(|(name, value)| Some((name.clone(), texts(value)?))).collect(),
+            data: Known::from_json(&value["data"]),
         }
     }
 

@@ -1,10 +1,9 @@
 //! The model on new rows: source columns in, fitted values and weights from the weight file, predictions out.
 
 use crate::backend::{Tensor, reference};
-use crate::check::program::{Program as Checked, Raw, RawKind};
+use crate::check::program::{Program as Checked, RawKind};
 use crate::check::schema::From;
-use crate::check::terms::{Kind, Leaf, TermId};
-use crate::check::types::Elem;
+use crate::check::terms::{Leaf, TermId};
 use crate::data::kind::is_missing;
 use crate::data::table::{Table, Values};
 use crate::diagnostic::Diagnostic;
@@ -12,9 +11,10 @@ use crate::lower::program::Program;
 use crate::source::{Sources, Span};
 use crate::train::dataset::{drawn, lacking};
 use crate::train::identity::Identity;
+use crate::train::known;
 use crate::train::memory;
+use crate::train::naming::{self, Classes};
 use crate::train::weights::Weights;
-use std::collections::BTreeSet;
 
 /// Why nothing was predicted: the new rows are wrong, or the run failed.
 pub enum Trouble {
@@ -34,6 +34,8 @@ pub struct Prediction {
     pub tensor: Tensor,
     /// Of what is a class: the names of the classes.
     pub classes: Option<Vec<String>>,
+    /// The columns whose classes it may be one of, where there are several: it stays a number.
+    pub unclear: Vec<String>,
 }
 
 /// The predictions of a program for every new row.
@@ -75,32 +77,21 @@ pub fn predict(
         feed[program.columns[*at].input] = tensor;
     }
     let found = reference::run(&graph, &nodes, &feed).map_err(Trouble::Run)?;
-    let predictions = checked.predictions.iter().zip(found).map(|(report, tensor)| Prediction {
-        name: report.name.clone(),
-        tensor,
-        classes: class_column(checked, report.value).and_then(|name| identity.classes.get(name).cloned()),
+    let predictions = checked.predictions.iter().zip(found).map(|(report, tensor)| {
+        let name = report.name.clone();
+        match naming::classes(checked, report.value) {
+            Classes::Of(column) => {
+                let classes = identity.classes.get(column).cloned();
+                Prediction { name, tensor, classes, unclear: Vec::new() }
+            }
+            Classes::Unclear(columns) => {
+                let unclear = columns.into_iter().map(str::to_string).collect();
+                Prediction { name, tensor, classes: None, unclear }
+            }
+            Classes::None => Prediction { name, tensor, classes: None, unclear: Vec::new() },
+        }
     });
     Ok(predictions.collect())
-}
-
-/// The column whose classes a prediction is one of: itself, or the one with as many classes that the loss reads. Where two
-/// are possible there is none.
-fn class_column(checked: &Checked, value: TermId) -> Option<&str> {
-    let term = checked.terms.get(value);
-    let Elem::Class(count) = &term.ty.elem else { return None };
-    let columns = |roots: &[TermId]| -> BTreeSet<&str> {
-        let leaves = checked.terms.leaves(roots).into_iter();
-        let own: Vec<TermId> = leaves
-            .filter_map(|leaf| if let Leaf::Column(at) = leaf { Some(checked.data.columns[at].value) } else { None })
-            .collect();
-        let raws = checked.terms.leaves(&own).into_iter();
-        let raws = raws.filter_map(|leaf| if let Leaf::Raw(at) = leaf { Some(&checked.data.raw[at]) } else { None });
-        let same = |raw: &&Raw| matches!(&raw.ty.elem, Elem::Class(own) if own.size == count.size);
-        raws.filter(same).map(|raw| raw.name.as_str()).collect()
-    };
-    let itself = matches!(term.kind, Kind::Leaf(Leaf::Column(_)));
-    let possible = columns(&[if itself { value } else { checked.loss.value }]);
-    if possible.len() == 1 { possible.into_iter().next() } else { None }
 }
 
 /// The columns that the predictions read: a target need not be among the new rows' columns.
@@ -145,7 +136,7 @@ fn raw(
             return Err(Diagnostic::error("E0220", message, raw.span, "this column is read from a file"));
         }
         (NewRows::Table(table), RawKind::Classes, _) => {
-            let classes = identity.classes.get(&raw.name).map_or(&[][..], Vec::as_slice);
+            let classes = identity.classes.get(&raw.name).ok_or_else(|| known::no_classes(&raw.name, raw.span))?;
             codes(table, &raw.name, classes, raw.span, sources)?
         }
         (NewRows::Table(table), RawKind::Drawn(_), _) if !inner.is_empty() => {

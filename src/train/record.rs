@@ -1,4 +1,4 @@
-//! The folder of a run: `run.yaml`, `metrics.jsonl`, and beside them the weights.
+//! What a run writes beside its weights: `run.yaml` and `metrics.jsonl`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,6 +10,12 @@ use crate::diagnostic::Diagnostic;
 use crate::io::{self, Log};
 use crate::train::events::Event;
 use crate::train::yaml;
+
+pub const RECORD: &str = "run.yaml";
+pub const METRICS: &str = "metrics.jsonl";
+
+/// The most step lines in `metrics.jsonl`.
+const STEPS: u64 = 10_000;
 
 /// What was run, and what came of it: the text of `run.yaml`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -64,13 +70,13 @@ pub fn new_folder(runs: &Path, file: &Path, train: &str) -> Result<PathBuf, Diag
 }
 
 /// A name without what a path gives a meaning to (a backquoted name may hold anything).
-fn plain(name: &str) -> String {
+pub fn plain(name: &str) -> String {
     name.chars().map(|sign| if sign.is_alphanumeric() || "-_.'".contains(sign) { sign } else { '_' }).collect()
 }
 
 /// Writes `run.yaml`.
 pub fn write(folder: &Path, record: &Record) -> Result<(), Diagnostic> {
-    let path = folder.join("run.yaml");
+    let path = folder.join(RECORD);
     match yaml::to_string(record) {
         Ok(text) => io::write(&path, text.as_bytes()),
         Err(error) => Err(io::failure(io::UNWRITABLE, "write", &path, &std::io::Error::other(error))),
@@ -79,21 +85,43 @@ pub fn write(folder: &Path, record: &Record) -> Result<(), Diagnostic> {
 
 /// Reads `run.yaml`.
 pub fn read(folder: &Path) -> Result<Record, Diagnostic> {
-    let path = folder.join("run.yaml");
+    let path = folder.join(RECORD);
     let bytes = io::read(&path)?;
     serde_yaml::from_slice(&bytes)
         .map_err(|error| io::failure(io::UNREADABLE, "read", &path, &std::io::Error::other(error)))
 }
 
-/// `metrics.jsonl`, as it grows.
-pub struct Metrics(Log);
+/// `metrics.jsonl`, as it grows. Of a run of more than 10,000 steps it has the first, every k-th and the last; all else that
+/// happens is in it.
+pub struct Metrics {
+    log: Log,
+    /// k.
+    apart: u64,
+    /// The last step, if it has no line.
+    left_out: Option<Event>,
+}
 
 impl Metrics {
     pub fn open(folder: &Path) -> Result<Metrics, Diagnostic> {
-        Log::new(&folder.join("metrics.jsonl")).map(Metrics)
+        Ok(Metrics { log: Log::new(&folder.join(METRICS))?, apart: 1, left_out: None })
     }
 
     pub fn add(&mut self, event: &Event) -> Result<(), Diagnostic> {
-        self.0.line(&event.line())
+        match event {
+            Event::Start { steps, .. } => self.apart = steps.div_ceil(STEPS).max(1),
+            Event::Step { step, .. } if *step == 1 || step.is_multiple_of(self.apart) => self.left_out = None,
+            Event::Step { .. } => {
+                self.left_out = Some(event.clone());
+                return Ok(());
+            }
+            Event::Eval { .. } => {}
+            Event::End { .. } => self.end_steps()?,
+        }
+        self.log.line(&event.line())
+    }
+
+    /// Says that the last step was taken.
+    pub fn end_steps(&mut self) -> Result<(), Diagnostic> {
+        self.left_out.take().map_or(Ok(()), |event| self.log.line(&event.line()))
     }
 }

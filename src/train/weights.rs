@@ -1,11 +1,16 @@
 //! Weight files: safetensors of 32-bit floats by parameter path, with the one metadata key `mlx`.
 //!
-//! The same weights make the same bytes: tensors stand in the order of their paths and the metadata is sorted JSON.
+//! The same weights make the same bytes: tensors stand in the order of their paths and the metadata is sorted JSON. Its
+//! `checksum` is the SHA-256 of the whole file with zeros in the place of its own digits, so that no bit of a file changes
+//! unseen. Files of other programs have none.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 
-use safetensors::tensor::{Dtype, Metadata, TensorView};
-use serde_json::Value;
+use safetensors::tensor::{Dtype, Metadata, View};
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 
 use crate::diagnostic::{Diagnostic, Label, Severity};
 use crate::source::Span;
@@ -23,25 +28,75 @@ pub struct Weights {
     pub meta: Value,
 }
 
-/// The key of the metadata.
+/// The key of the metadata, and the one in it that holds the checksum.
 const KEY: &str = "mlx";
+const CHECKSUM: &str = "checksum";
 
-/// The bytes of a weight file. A tensor whose shape is not that of its values is a mistake of the caller, told as text.
+/// How the checksum begins in the header, where the metadata is JSON in a text of JSON; its digits follow.
+const MARK: &[u8] = br#"\"checksum\":\""#;
+const DIGITS: usize = 64;
+
+/// How many tensors a warning names.
+const NAMED: usize = 8;
+
+/// The bytes of a weight file. A tensor whose shape is not that of its values is a mistake of the caller, told as text; so
+/// is metadata that is no object.
 pub fn to_bytes(weights: &Weights) -> Result<Vec<u8>, String> {
-    let mut meta = weights.meta.clone();
+    let mut meta = match &weights.meta {
+        Value::Null => Map::new(),
+        Value::Object(meta) => meta.clone(),
+        other => return Err(format!("metadata is an object, and this is {other}")),
+    };
+    meta.insert(CHECKSUM.to_string(), Value::String("0".repeat(DIGITS)));
+    let mut meta = Value::Object(meta);
     meta.sort_all_objects();
-    let raw: Vec<(&String, &Tensor, Vec<u8>)> = weights
-        .tensors
-        .iter()
-        .map(|(path, tensor)| (path, tensor, tensor.values.iter().flat_map(|value| value.to_le_bytes()).collect()))
-        .collect();
-    let mut views = Vec::new();
-    for (path, tensor, bytes) in &raw {
-        let view = TensorView::new(Dtype::F32, tensor.shape.clone(), bytes);
-        views.push((path, view.map_err(|error| format!("tensor `{path}`: {error}"))?));
+    for (path, Tensor { shape, values }) in &weights.tensors {
+        if shape.iter().product::<usize>() != values.len() {
+            return Err(format!("tensor `{path}` has {} values and the shape {shape:?}", values.len()));
+        }
     }
     let meta = HashMap::from([(KEY.to_string(), meta.to_string())]);
-    safetensors::serialize(views, Some(meta)).map_err(|error| error.to_string())
+    let mut bytes = safetensors::serialize(&weights.tensors, Some(meta)).map_err(|error| error.to_string())?;
+    let place = checksum_place(&bytes).ok_or("the checksum has no place")?;
+    let checksum = checksum_without(&bytes, &place);
+    bytes[place].copy_from_slice(checksum.as_bytes());
+    Ok(bytes)
+}
+
+/// The bytes of a tensor are made when its turn comes, so that only one has them twice.
+impl View for &Tensor {
+    fn dtype(&self) -> Dtype {
+        Dtype::F32
+    }
+
+    fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    fn data(&self) -> Cow<'_, [u8]> {
+        self.values.iter().flat_map(|value| value.to_le_bytes()).collect()
+    }
+
+    fn data_len(&self) -> usize {
+        4 * self.values.len()
+    }
+}
+
+/// Where the digits of the checksum stand, if there is one.
+fn checksum_place(bytes: &[u8]) -> Option<Range<usize>> {
+    let length = u64::from_le_bytes(*bytes.first_chunk::<8>()?);
+    let header = bytes.get(8..usize::try_from(length).ok()?.checked_add(8)?)?;
+    let start = 8 + header.windows(MARK.len()).position(|part| part == MARK)? + MARK.len();
+    (start + DIGITS <= bytes.len()).then_some(start..start + DIGITS)
+}
+
+/// The SHA-256 of a file with zeros in one place.
+fn checksum_without(bytes: &[u8], place: &Range<usize>) -> String {
+    let mut hash = Sha256::new();
+    hash.update(&bytes[..place.start]);
+    hash.update([b'0'; DIGITS]);
+    hash.update(&bytes[place.end..]);
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Reads the bytes of the weight file `name`; `call` is where a program asks for it, if one does. Metadata of other
@@ -52,6 +107,10 @@ pub fn from_bytes(name: &str, bytes: &[u8], call: Option<Span>) -> Result<Weight
             .help("name the `last.safetensors` or `best.safetensors` of a run; if it is one, copy it again")
     };
     let (header, data) = header(bytes).map_err(broken)?;
+    let meta = metadata(&header, bytes).map_err(|what| {
+        error("E0324", format!("`{name}` is damaged: {what}"), call)
+            .help("copy the file again; if no other copy is whole, train again")
+    })?;
     let mut tensors = BTreeMap::new();
     let mut others = Vec::new();
     for (path, info) in header.tensors() {
@@ -69,12 +128,46 @@ pub fn from_bytes(name: &str, bytes: &[u8], call: Option<Span>) -> Result<Weight
         let message = format!("`{name}` has tensors that are not 32-bit floats (F32): {}", others.join(", "));
         return Err(error("E0322", message, call));
     }
-    let meta = header.metadata().as_ref().and_then(|all| all.get(KEY));
-    let meta = match meta {
-        None => Value::Null,
-        Some(text) => serde_json::from_str(text).map_err(|error| broken(format!("its metadata: {error}")))?,
-    };
     Ok(Weights { tensors, meta })
+}
+
+/// The metadata of this program, which there is where its bytes have their checksum. Either alone is a damaged file.
+fn metadata(header: &Metadata, bytes: &[u8]) -> Result<Value, String> {
+    let meta = header.metadata().as_ref().and_then(|all| all.get(KEY));
+    let (text, place) = match (meta, checksum_place(bytes)) {
+        (None, None) => return Ok(Value::Null),
+        (Some(text), Some(place)) => (text, place),
+        (Some(_), None) => return Err("its checksum is missing".to_string()),
+        (None, Some(_)) => return Err("its metadata is missing".to_string()),
+    };
+    if checksum_without(bytes, &place).as_bytes() != &bytes[place] {
+        return Err("its bytes do not have its checksum".to_string());
+    }
+    let mut meta: Value = serde_json::from_str(text).map_err(|error| format!("its metadata: {error}"))?;
+    let all = meta.as_object_mut().ok_or("its metadata is no object")?;
+    all.remove(CHECKSUM);
+    Ok(if all.is_empty() { Value::Null } else { meta })
+}
+
+/// A warning of weights that are infinite or no numbers at all; `place` is their file.
+pub fn not_finite(place: &str, weights: &Weights) -> Option<Diagnostic> {
+    let broken = |tensor: &Tensor| tensor.values.iter().filter(|value| !value.is_finite()).count();
+    let mut told: Vec<String> = weights
+        .tensors
+        .iter()
+        .map(|(path, tensor)| (path, broken(tensor), tensor.values.len()))
+        .filter(|(_, broken, _)| *broken > 0)
+        .map(|(path, broken, all)| format!("`{path}` in {broken} of {all} numbers"))
+        .collect();
+    if told.is_empty() {
+        return None;
+    }
+    let more = told.len().saturating_sub(NAMED);
+    told.truncate(NAMED);
+    told.extend((more > 0).then(|| format!("and {more} more")));
+    let message = format!("the weights in `{place}` are not finite: {}", told.join(", "));
+    let wrong = error("W0321", message, None).warning();
+    Some(wrong.help("train again with a smaller learning rate; from such weights nothing finite follows"))
 }
 
 /// The header of a weight file and the bytes after it, their lengths held against each other.

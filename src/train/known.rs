@@ -1,0 +1,82 @@
+//! What a weight file knows of the data that it was trained on: enough to check a program and to predict without it.
+
+use crate::check::schema::{Column, Holds, Lacking, Schemas, Source, Split};
+use crate::diagnostic::Diagnostic;
+use crate::source::{Sources, Span};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// The data of a run.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Known {
+    /// SHA-256 of its file; none where rows are drawn.
+    pub sha256: Option<String>,
+    /// Rows of train, valid and test.
+    pub rows: [usize; 3],
+    /// The columns of the source that were read.
+    pub columns: BTreeMap<String, Holds>,
+}
+
+impl Known {
+    pub fn to_json(&self) -> Value {
+        let holds: BTreeMap<&String, &str> = self.columns.iter().map(|(name, holds)| (name, word(*holds))).collect();
+        json!({ "sha256": self.sha256, "rows": self.rows, "columns": holds })
+    }
+
+    pub fn from_json(value: &Value) -> Option<Known> {
+        let rows: Option<Vec<usize>> =
+            value["rows"].as_array()?.iter().map(|rows| Some(rows.as_u64()? as usize)).collect();
+        let column = |(name, word): (&String, &Value)| {
+            let holds =
+                [Holds::Numbers, Holds::Text].into_iter().find(|holds| word.as_str() == Some(self::word(*holds)));
+            Some((name.clone(), holds?))
+        };
+        Some(Known {
+            sha256: value["sha256"].as_str().map(str::to_string),
+            rows: rows?.try_into().ok()?,
+            columns: value["columns"].as_object()?.iter().map(column).collect::<Option<_>>()?,
+        })
+    }
+}
+
+fn word(holds: Holds) -> &'static str {
+    match holds {
+        Holds::Numbers => "numbers",
+        Holds::Text => "text",
+    }
+}
+
+/// Answers the checker from a weight file.
+pub struct Remembered<'w> {
+    pub data: &'w Known,
+    pub classes: &'w BTreeMap<String, Vec<String>>,
+}
+
+impl Schemas for Remembered<'_> {
+    fn columns(&mut self, _: &mut Sources, source: &Source) -> Result<Vec<Column>, Vec<Diagnostic>> {
+        let column = |(name, holds): (&String, &Holds)| Column {
+            name: name.clone(),
+            holds: *holds,
+            span: source.span,
+            lacking: Lacking::default(),
+            word: None,
+            mistakes: Vec::new(),
+        };
+        Ok(self.data.columns.iter().map(column).collect())
+    }
+
+    fn rows(&mut self, _: &Sources, _: &Source, _: Option<&Split>) -> Result<[usize; 3], Diagnostic> {
+        Ok(self.data.rows)
+    }
+
+    fn classes(&mut self, _: &Sources, _: &Source, column: &str, call: Span) -> Result<usize, Diagnostic> {
+        self.classes.get(column).map(Vec::len).ok_or_else(|| no_classes(column, call))
+    }
+}
+
+/// The mistake of reading a column's classes, of which weights say nothing. `call` is what reads them.
+pub fn no_classes(column: &str, call: Span) -> Diagnostic {
+    let message = format!("the weights know no classes of column `{column}`");
+    Diagnostic::error("E0325", message, call, "read here")
+        .help("use the weights of a run of this program; those of other programs hold no classes")
+}
