@@ -1,75 +1,81 @@
 //! The value of one operation.
 
+use super::watch::{PIECE, Watch};
 use super::{along, draw, views};
 use crate::backend::Tensor;
 use crate::ir::{DType, Op, Size};
 
-pub(super) fn compute(op: &Op, operands: &[&Tensor], shape: Vec<usize>) -> Result<Tensor, String> {
+pub(super) fn compute(op: &Op, operands: &[&Tensor], shape: Vec<usize>, watch: &Watch) -> Result<Tensor, String> {
     let a = operands.first().copied();
     let (a, b, c) = match (a, operands.get(1), operands.get(2)) {
-        (None, ..) => return leaf(op, shape),
+        (None, ..) => return leaf(op, shape, watch),
         (Some(a), b, c) => (a, b.copied().unwrap_or(a), c.copied().unwrap_or(a)),
     };
     let truth = |holds: bool| f64::from(u8::from(holds));
     let values = match op {
-        Op::Input { .. } | Op::Constant(_) | Op::SizeOf(_) | Op::Iota { .. } => return leaf(op, shape),
-        Op::Random { draw: kind, path, rows, .. } => draw::random(*kind, *path, &shape, *rows, &a.values),
-        Op::Unary(unary) => each(a, |x| unary.value(x)),
-        Op::Binary(binary) => both(a, b, |x, y| binary.value(x, y)),
-        Op::Compare(compare) => both(a, b, |x, y| truth(compare.value(x, y))),
-        Op::And => both(a, b, |x, y| truth(x != 0.0 && y != 0.0)),
-        Op::Or => both(a, b, |x, y| truth(x != 0.0 || y != 0.0)),
-        Op::Not => each(a, |x| truth(x == 0.0)),
+        Op::Input { .. } | Op::Constant(_) | Op::SizeOf(_) | Op::Iota { .. } => return leaf(op, shape, watch),
+        Op::Random { draw: kind, path, rows, .. } => draw::random(*kind, *path, &shape, *rows, &a.values, watch),
+        Op::Unary(unary) => each(watch, a, |x| unary.value(x)),
+        Op::Binary(binary) => both(watch, a, b, |x, y| binary.value(x, y)),
+        Op::Compare(compare) => both(watch, a, b, |x, y| truth(compare.value(x, y))),
+        Op::And => both(watch, a, b, |x, y| truth(x != 0.0 && y != 0.0)),
+        Op::Or => both(watch, a, b, |x, y| truth(x != 0.0 || y != 0.0)),
+        Op::Not => each(watch, a, |x| truth(x == 0.0)),
         Op::Select => {
-            let choose = |((condition, yes), no): ((&f64, &f64), &f64)| if *condition != 0.0 { *yes } else { *no };
-            a.values.iter().zip(&b.values).zip(&c.values).map(choose).collect()
+            let mut values = Vec::with_capacity(a.values.len());
+            let choices = a.values.chunks(PIECE).zip(b.values.chunks(PIECE)).zip(c.values.chunks(PIECE));
+            for ((conditions, yes), no) in choices.take_while(|_| watch.goes_on(PIECE)) {
+                let cells = conditions.iter().zip(yes).zip(no);
+                values.extend(cells.map(|((condition, yes), no)| if *condition != 0.0 { *yes } else { *no }));
+            }
+            values
         }
-        Op::Cast(DType::Float) | Op::StopGradient => a.values.clone(),
-        Op::Cast(DType::Int) => each(a, f64::trunc),
-        Op::Cast(DType::Bool) => each(a, |x| truth(x != 0.0)),
-        Op::Reduce(reduce, axes) => along::reduce(*reduce, axes, a, &shape),
-        Op::ArgMax(axis) => along::argmax(*axis, a)?,
-        Op::CumSum { axis, reverse } => along::cumsum(*axis, *reverse, a),
-        Op::ArgSort(axis) => along::argsort(*axis, a),
-        Op::Dot { batch, contracted } => along::dot(batch, contracted, a, b),
-        Op::Reshape(_) => a.values.clone(),
+        Op::Cast(DType::Float) | Op::StopGradient => each(watch, a, |x| x),
+        Op::Cast(DType::Int) => each(watch, a, f64::trunc),
+        Op::Cast(DType::Bool) => each(watch, a, |x| truth(x != 0.0)),
+        Op::Reduce(reduce, axes) => along::reduce(*reduce, axes, a, &shape, watch),
+        Op::ArgMax(axis) => along::argmax(*axis, a, watch)?,
+        Op::CumSum { axis, reverse } => along::cumsum(*axis, *reverse, a, watch),
+        Op::ArgSort(axis) => along::argsort(*axis, a, watch),
+        Op::Dot { batch, contracted } => along::dot(batch, contracted, a, b, watch),
+        Op::Reshape(_) => each(watch, a, |x| x),
         Op::Permute(order) => {
             let own = a.strides();
             let strides: Vec<isize> = order.iter().map(|axis| own[*axis]).collect();
-            views::read(a, &shape, &strides, 0)
+            views::read(a, &shape, &strides, 0, watch)
         }
         Op::Broadcast { kept, .. } => {
             let mut strides = vec![0; shape.len()];
             for ((stride, size), place) in a.strides().into_iter().zip(&a.shape).zip(kept) {
                 strides[*place] = if *size == 1 { 0 } else { stride };
             }
-            views::read(a, &shape, &strides, 0)
+            views::read(a, &shape, &strides, 0, watch)
         }
         Op::Slice { axis, start, step, .. } => {
             let mut strides = a.strides();
             let first = number(start)? as isize * strides[*axis];
             strides[*axis] *= *step as isize;
-            views::read(a, &shape, &strides, first)
+            views::read(a, &shape, &strides, first, watch)
         }
         Op::Pad { axis, low, between, .. } => {
             let mut strides = crate::backend::tensor::strides(&shape);
             let first = number(low)? as isize * strides[*axis];
             strides[*axis] *= *between as isize + 1;
-            views::write(&[(a, strides, first)], &shape)
+            views::write(&[(a, strides, first)], &shape, watch)
         }
         Op::Window { axis, stride, dilation, .. } => {
             let mut strides = a.strides();
             let own = strides[*axis];
             strides[*axis] = own * *stride as isize;
             strides.insert(axis + 1, own * *dilation as isize);
-            views::read(a, &shape, &strides, 0)
+            views::read(a, &shape, &strides, 0, watch)
         }
         Op::Fold { axis, stride, dilation, .. } => {
             let mut strides = crate::backend::tensor::strides(&shape);
             let own = strides[*axis];
             strides[*axis] = own * *stride as isize;
             strides.insert(axis + 1, own * *dilation as isize);
-            views::write(&[(a, strides, 0)], &shape)
+            views::write(&[(a, strides, 0)], &shape, watch)
         }
         Op::Concat(axis) => {
             let strides = crate::backend::tensor::strides(&shape);
@@ -79,16 +85,16 @@ pub(super) fn compute(op: &Op, operands: &[&Tensor], shape: Vec<usize>) -> Resul
                 parts.push((*part, strides.clone(), first));
                 first += part.shape[*axis] as isize * strides[*axis];
             }
-            views::write(&parts, &shape)
+            views::write(&parts, &shape, watch)
         }
-        Op::Gather { batch } => views::gather(*batch, a, b)?,
-        Op::ScatterAdd { batch, .. } => views::scatter_add(*batch, a, b, &shape)?,
+        Op::Gather { batch } => views::gather(*batch, a, b, watch)?,
+        Op::ScatterAdd { batch, .. } => views::scatter_add(*batch, a, b, &shape, watch)?,
     };
     Ok(Tensor { shape, values })
 }
 
 /// An operation without operands.
-fn leaf(op: &Op, shape: Vec<usize>) -> Result<Tensor, String> {
+fn leaf(op: &Op, shape: Vec<usize>, watch: &Watch) -> Result<Tensor, String> {
     match op {
         Op::Constant(value) => Ok(Tensor::scalar(value.get())),
         Op::SizeOf(size) => Ok(Tensor::scalar(number(size)? as f64)),
@@ -96,7 +102,8 @@ fn leaf(op: &Op, shape: Vec<usize>) -> Result<Tensor, String> {
             let mut values = Vec::with_capacity(shape.iter().product());
             let mut strides = vec![0; shape.len()];
             strides[*axis] = 1;
-            crate::backend::tensor::places(&shape, &strides, 0, |place| values.push(place as f64));
+            let goes_on = |count| watch.goes_on(count);
+            crate::backend::tensor::places_while(&shape, &strides, 0, goes_on, |place| values.push(place as f64));
             Ok(Tensor { shape, values })
         }
         _ => Err("an operand is missing".to_string()),
@@ -107,10 +114,18 @@ fn number(size: &Size) -> Result<i64, String> {
     size.settled().ok_or_else(|| format!("the size {size} is not settled"))
 }
 
-fn each(a: &Tensor, f: impl Fn(f64) -> f64) -> Vec<f64> {
-    a.values.iter().map(|x| f(*x)).collect()
+fn each(watch: &Watch, a: &Tensor, f: impl Fn(f64) -> f64) -> Vec<f64> {
+    let mut values = Vec::with_capacity(a.values.len());
+    for piece in a.values.chunks(PIECE).take_while(|_| watch.goes_on(PIECE)) {
+        values.extend(piece.iter().map(|x| f(*x)));
+    }
+    values
 }
 
-fn both(a: &Tensor, b: &Tensor, f: impl Fn(f64, f64) -> f64) -> Vec<f64> {
-    a.values.iter().zip(&b.values).map(|(x, y)| f(*x, *y)).collect()
+fn both(watch: &Watch, a: &Tensor, b: &Tensor, f: impl Fn(f64, f64) -> f64) -> Vec<f64> {
+    let mut values = Vec::with_capacity(a.values.len());
+    for (a, b) in a.values.chunks(PIECE).zip(b.values.chunks(PIECE)).take_while(|_| watch.goes_on(PIECE)) {
+        values.extend(a.iter().zip(b).map(|(x, y)| f(*x, *y)));
+    }
+    values
 }
