@@ -66,7 +66,10 @@ pub struct Sources {
 impl Sources {
     pub fn add(&mut self, name: impl Into<String>, text: impl Into<Arc<str>>) -> SourceId {
         let text = text.into();
-        let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at as u32 + 1)).collect();
+        // As they are drawn: a line ends in `\n`, `\r\n` or `\r`.
+        let bytes = text.as_bytes();
+        let ends = |at: &usize| bytes[*at] == b'\n' || (bytes[*at] == b'\r' && bytes.get(at + 1) != Some(&b'\n'));
+        let lines = std::iter::once(0).chain((0..bytes.len()).filter(ends).map(|at| at as u32 + 1)).collect();
         self.all.push(Source { name: name.into(), text, lines });
         SourceId(self.all.len() as u32 - 1)
     }

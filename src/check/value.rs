@@ -6,6 +6,7 @@ use super::types::{Axis, IndexId, Origin};
 use crate::ir::Draw;
 use crate::source::Span;
 use crate::syntax::tree::{Item, ItemKind, Name};
+use std::collections::HashMap;
 use std::rc::Rc;
 
 #[derive(Clone, Debug)]
@@ -67,6 +68,8 @@ pub struct Bound {
 #[derive(Clone, Debug, Default)]
 pub struct Scope {
     names: Vec<(String, Bound)>,
+    /// The columns of a source, behind all other names. A table may have very many.
+    columns: HashMap<String, Bound>,
     /// Names of rests of a signature, `..s`, with the axes that they stand for.
     rests: Vec<(String, Vec<Axis>)>,
     /// Indices that are open here, by name; a rest has one for each of its axes.
@@ -96,8 +99,14 @@ impl Scope {
         self.names.push((name.to_string(), bound));
     }
 
+    /// The names of a source's columns.
+    pub fn of_columns(columns: HashMap<String, Bound>) -> Scope {
+        Scope { columns, ..Scope::default() }
+    }
+
     pub fn get(&self, name: &str) -> Option<&Bound> {
-        self.names.iter().rev().find(|(known, _)| known == name).map(|(_, bound)| bound)
+        let named = self.names.iter().rev().find(|(known, _)| known == name).map(|(_, bound)| bound);
+        named.or_else(|| self.columns.get(name))
     }
 
     pub fn bind_rest(&mut self, name: &str, axes: Vec<Axis>) {
@@ -114,7 +123,7 @@ impl Scope {
 
     /// All names, for suggestions.
     pub fn known(&self) -> impl Iterator<Item = &str> {
-        self.names.iter().map(|(name, _)| name.as_str())
+        self.names.iter().map(|(name, _)| name.as_str()).chain(self.columns.keys().map(String::as_str))
     }
 }
 

@@ -7,6 +7,7 @@ use crate::check::schema::{Column, From, Holds, Lacking, Schemas, Source, Spanne
 use crate::check::value::Distribution;
 use crate::data;
 use crate::data::fit::{self, Vocabulary};
+use crate::data::kind::Tally;
 use crate::data::split::{self, Holdout, Part, Split};
 use crate::data::table::{Table, Values};
 use crate::diagnostic::Diagnostic;
@@ -27,12 +28,15 @@ pub struct Files {
     tables: BTreeMap<From, (Table, DataFile)>,
     splits: BTreeMap<From, Split>,
     vocabularies: BTreeMap<(From, String), (Vocabulary, Vec<usize>)>,
+    /// Whether what is going on is to end: reading, drawing, and the check that asks for them.
+    pub stop: fn() -> bool,
 }
 
 impl Files {
     pub fn beside(file: &Path) -> Files {
         let folder = file.parent().unwrap_or(Path::new("")).to_path_buf();
-        Files { folder, tables: BTreeMap::new(), splits: BTreeMap::new(), vocabularies: BTreeMap::new() }
+        let (tables, splits, vocabularies) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Files { folder, tables, splits, vocabularies, stop: || false }
     }
 
     /// The table of a source; `None` where rows are drawn.
@@ -40,9 +44,10 @@ impl Files {
         let From::Csv { path: written, separator } = &source.from else { return Ok(None) };
         if !self.tables.contains_key(&source.from) {
             let path = self.folder.join(written);
-            let bytes = io::read(&path).map_err(|failure| vec![failure.label(source.span, "named here")])?;
+            let bytes = io::read_at_most(&path, data::csv::LARGEST, &|| !(self.stop)());
+            let bytes = bytes.map_err(|failure| vec![failure.label(source.span, "named here")])?;
             let name = path.display().to_string();
-            let table = data::csv::read(sources, &name, &bytes, *separator, source.span)?;
+            let table = data::csv::read(sources, &name, &bytes, *separator, source.span, self.stop)?;
             let file = DataFile { path: written.clone(), sha256: checksum(&bytes) };
             self.tables.insert(source.from.clone(), (table, file));
         }
@@ -51,12 +56,12 @@ impl Files {
 
     /// New rows, of the kind that a source has: from a file that the command line names.
     pub fn new_rows(sources: &mut Sources, path: &Path, source: &Source) -> Result<Table, Vec<Diagnostic>> {
-        let bytes = io::read(path).map_err(|failure| vec![failure])?;
+        let bytes = io::read_at_most(path, data::csv::LARGEST, &|| true).map_err(|failure| vec![failure])?;
         let separator = match source.from {
             From::Csv { separator, .. } => separator,
             From::Rows { .. } => b',',
         };
-        data::csv::read(sources, &path.display().to_string(), &bytes, separator, source.span)
+        data::csv::read(sources, &path.display().to_string(), &bytes, separator, source.span, || false)
     }
 
     fn table(&self, source: &Source) -> Option<&Table> {
@@ -77,11 +82,16 @@ impl Files {
                 let shape = shape?;
                 let lying = |values: Vec<f64>| OnceLock::from(values);
                 let values = match &raw.kind {
-                    RawKind::Numbers | RawKind::Gappy => match &self.table(&data.source)?.column(&raw.name)?.values {
-                        Values::Numbers(numbers) => lying(numbers.clone()),
-                        Values::Integers(whole) => lying(whole.iter().map(|number| *number as f64).collect()),
-                        Values::Text(_) => return None,
-                    },
+                    RawKind::Numbers | RawKind::Gappy => {
+                        let table = self.table(&data.source)?;
+                        let column = table.column(&raw.name)?;
+                        match &column.values {
+                            Values::Numbers(numbers) => lying(numbers.clone()),
+                            Values::Integers(whole) => lying(whole.iter().map(|number| *number as f64).collect()),
+                            Values::Text(_) if table.is_without_values(column) => lying(vec![f64::NAN; table.rows]),
+                            Values::Text(_) => return None,
+                        }
+                    }
                     RawKind::Classes => lying(vocabulary(&raw.name)?.1.iter().map(|code| *code as f64).collect()),
                     RawKind::Drawn(_) => OnceLock::new(),
                 };
@@ -96,6 +106,7 @@ impl Files {
             splits: [&split.train, &split.valid, &split.test],
             columns: columns?,
             classes: classes.collect(),
+            stop: self.stop,
         })
     }
 }
@@ -110,8 +121,19 @@ struct RawColumn<'f> {
 /// Below so many draws no threads are started.
 const ALONE: usize = 64 * 1024;
 
-/// Draws of a column, counted by its name, the row and the element: other columns and the number of rows change none.
-pub fn drawn(from: &From, name: &str, distribution: Distribution, width: usize, rows: Range<usize>) -> Vec<f64> {
+/// Between so many draws it is asked whether to go on.
+const PIECE: usize = 1 << 20;
+
+/// Draws of a column, counted by its name, the row and the element: other columns and the number of rows change none. Where
+/// they are to stop, the rest is 0, and of no use.
+pub fn drawn(
+    from: &From,
+    name: &str,
+    distribution: Distribution,
+    width: usize,
+    rows: Range<usize>,
+    stop: fn() -> bool,
+) -> Vec<f64> {
     let From::Rows { seed, .. } = from else { return Vec::new() };
     let stream = philox::stream([*seed as u32, (*seed >> 32) as u32], philox::path(name), 0, 0);
     let mut values = vec![0.0; rows.len() * width];
@@ -122,14 +144,18 @@ pub fn drawn(from: &From, name: &str, distribution: Distribution, width: usize, 
         }
     };
     let threads = if values.len() < ALONE { 1 } else { std::thread::available_parallelism().map_or(1, usize::from) };
-    let share = rows.len().div_ceil(threads).max(1);
-    std::thread::scope(|scope| {
-        let draw = &draw;
-        let mut shares = values.chunks_mut((share * width).max(1)).enumerate();
-        let own = shares.next();
-        shares.for_each(|(at, cells)| drop(scope.spawn(move || draw(rows.start + at * share, cells))));
-        own.into_iter().for_each(|(_, cells)| draw(rows.start, cells));
-    });
+    let whole = (PIECE / width.max(1)).max(1);
+    for (piece, cells) in values.chunks_mut(whole * width.max(1)).enumerate().take_while(|_| !stop()) {
+        let first = rows.start + piece * whole;
+        let share = whole.min(rows.len()).div_ceil(threads);
+        std::thread::scope(|scope| {
+            let draw = &draw;
+            let mut shares = cells.chunks_mut((share * width).max(1)).enumerate();
+            let own = shares.next();
+            shares.for_each(|(at, cells)| drop(scope.spawn(move || draw(first + at * share, cells))));
+            own.into_iter().for_each(|(_, cells)| draw(first, cells));
+        });
+    }
     values
 }
 
@@ -144,6 +170,7 @@ pub struct Opened<'f> {
     columns: Vec<RawColumn<'f>>,
     /// The classes of each category column.
     pub classes: BTreeMap<String, Vec<String>>,
+    stop: fn() -> bool,
 }
 
 impl Opened<'_> {
@@ -158,7 +185,7 @@ impl Opened<'_> {
         let width: usize = shape.iter().product();
         let values = values.get_or_init(|| match (&raw.kind, self.from) {
             (RawKind::Drawn(distribution), From::Rows { count, .. }) => {
-                drawn(self.from, &raw.name, *distribution, width, 0..*count)
+                drawn(self.from, &raw.name, *distribution, width, 0..*count, self.stop)
             }
             _ => Vec::new(),
         });
@@ -168,18 +195,22 @@ impl Opened<'_> {
 }
 
 impl Schemas for Files {
+    fn goes_on(&self) -> bool {
+        !(self.stop)()
+    }
+
     fn columns(&mut self, sources: &mut Sources, source: &Source) -> Result<Vec<Column>, Vec<Diagnostic>> {
         let Some(table) = self.read(sources, source)? else { return Ok(Vec::new()) };
-        let column = |(at, column): (usize, &crate::data::table::Column)| {
+        let column = |column: &data::table::Column| {
+            let lacking = lacking(table, column);
             let holds = match column.values {
-                Values::Numbers(_) | Values::Integers(_) => Holds::Numbers,
-                Values::Text(_) => Holds::Text,
+                Values::Text(_) if !lacking.all => Holds::Text,
+                Values::Numbers(_) | Values::Integers(_) | Values::Text(_) => Holds::Numbers,
             };
             let (name, mistakes) = (column.name.clone(), column.mistakes.clone());
-            let word = table.first_word(at).map(|row| table.place(sources, row, at));
-            Column { name, holds, span: column.span, lacking: lacking(table, sources, at), word, mistakes }
+            Column { name, holds, span: column.span, lacking, word: column.word, mistakes }
         };
-        Ok(table.columns.iter().enumerate().map(column).collect())
+        Ok(table.columns.iter().map(column).collect())
     }
 
     fn rows(&mut self, _: &Sources, source: &Source, wanted: Option<&Wanted>) -> Result<[usize; 3], Diagnostic> {
@@ -192,7 +223,7 @@ impl Schemas for Files {
             None => Split { train: (0..count).collect(), ..Split::default() },
             Some(wanted) => {
                 let strata = wanted.stratify.as_ref().map(|(name, span)| {
-                    let at = table.and_then(|table| table.columns.iter().position(|column| column.name == *name));
+                    let at = table.and_then(|table| table.by_name.get(name).copied());
                     table.zip(at).map(|(table, at)| fit::strata(table, at)).ok_or_else(|| {
                         let error =
                             Diagnostic::error("E0220", format!("no column is called `{name}`"), *span, "unknown");
@@ -212,11 +243,19 @@ impl Schemas for Files {
         Ok(rows)
     }
 
+    fn is_known(&mut self, source: &Source, column: &str) -> bool {
+        let column = self.table(source).and_then(|table| Some((table, table.column(column)?)));
+        let Some(((table, column), split)) = column.zip(self.splits.get(&source.from)) else { return true };
+        match &column.values {
+            Values::Numbers(values) => split.train.iter().any(|row| !values[*row].is_nan()),
+            Values::Integers(_) | Values::Text(_) => !table.is_without_values(column),
+        }
+    }
+
     fn classes(&mut self, sources: &Sources, source: &Source, column: &str, call: Span) -> Result<usize, Diagnostic> {
-        let found = self.table(source).and_then(|table| {
-            let at = table.columns.iter().position(|known| known.name == column)?;
-            Some((table, at, self.splits.get(&source.from)?))
-        });
+        let found = self
+            .table(source)
+            .and_then(|table| Some((table, *table.by_name.get(column)?, self.splits.get(&source.from)?)));
         let Some((table, at, split)) = found else { return Ok(0) };
         let (vocabulary, codes) = fit::category(sources, table, at, split, call)?;
         let count = vocabulary.classes.len();
@@ -226,9 +265,9 @@ impl Schemas for Files {
 }
 
 /// The rows of a table that have no value in a column.
-pub fn lacking(table: &Table, sources: &Sources, column: usize) -> Lacking {
-    let (count, first) = table.lacking(sources, column);
-    Lacking { count, first }
+pub fn lacking(table: &Table, column: &data::table::Column) -> Lacking {
+    let Tally { count, first } = column.lacking.clone();
+    Lacking { count, first, all: table.is_without_values(column) }
 }
 
 fn holdout(wanted: &Wanted) -> Result<Holdout, Diagnostic> {
