@@ -80,6 +80,7 @@ impl Session {
 
     /// One entry: a command, or text of the language.
     pub fn enter(&mut self, text: &str, console: &mut Console) -> Outcome {
+        self.files.stop = console.stop;
         match text.trim_start().strip_prefix(':') {
             Some(command) => commands::run(self, command, console),
             None if text.trim().is_empty() => Outcome::Fine,
@@ -90,6 +91,7 @@ impl Session {
     /// Begins anew with a file. One in which something is wrong changes nothing.
     pub fn load(&mut self, path: &Path, console: &mut Console) -> Outcome {
         let mut fresh = Session::of(path);
+        fresh.files.stop = console.stop;
         let source = match io::read_text(&mut fresh.sources, path) {
             Ok(source) => source,
             Err(wrong) => return console.draw(&[wrong], &fresh.sources),
@@ -203,7 +205,9 @@ impl Session {
     }
 
     /// Statements that do not fit any longer are forgotten, and said to be.
+    /// What was interrupted before is no reason to forget any.
     pub(super) fn settle(&mut self, console: &mut Console) {
+        self.files.stop = || false;
         for statement in std::mem::take(&mut self.statements) {
             if self.explore(&statement).is_ok() {
                 self.statements.push(statement);
@@ -214,6 +218,7 @@ impl Session {
         }
         let place = Place { block: block_of(&self.items, self.chosen.as_deref()), before: &self.statements };
         self.names = compile::names_around(&mut self.sources, &mut self.files, &mut self.library, place);
+        self.files.stop = console.stop;
     }
 
     /// What a statement says behind those that were entered.
