@@ -99,7 +99,7 @@ impl Session {
             Some(progress) => progress.tell(event),
             None => line(event, schedule.steps).iter().for_each(|line| console.note(line)),
         };
-        let trained = driver::in_memory(program, &lowered, &data, schedule, &stop, &mut tell);
+        let trained = driver::in_memory(program, &lowered, &data, schedule, stop, &mut tell);
         // A bar goes away with it.
         drop(progress);
         let (run, finals, reason) = trained?;
