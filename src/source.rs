@@ -66,10 +66,12 @@ pub struct Sources {
 impl Sources {
     pub fn add(&mut self, name: impl Into<String>, text: impl Into<Arc<str>>) -> SourceId {
         let text = text.into();
-        // As they are drawn: a line ends in `\n`, `\r\n` or `\r`.
-        let bytes = text.as_bytes();
-        let ends = |at: &usize| bytes[*at] == b'\n' || (bytes[*at] == b'\r' && bytes.get(at + 1) != Some(&b'\n'));
-        let lines = std::iter::once(0).chain((0..bytes.len()).filter(ends).map(|at| at as u32 + 1)).collect();
+        let after = |(at, _): (usize, &str)| at as u32 + 1;
+        let mut lines: Vec<u32> = std::iter::once(0).chain(text.match_indices('\n').map(after)).collect();
+        // As they are drawn: a `\r` alone ends a line too.
+        let alone = |found: &(usize, &str)| text.as_bytes().get(found.0 + 1) != Some(&b'\n');
+        lines.extend(text.match_indices('\r').filter(alone).map(after));
+        lines.sort_unstable();
         self.all.push(Source { name: name.into(), text, lines });
         SourceId(self.all.len() as u32 - 1)
     }

@@ -12,7 +12,7 @@ use ::csv::{Reader, ReaderBuilder, StringRecord};
 
 use crate::data::kind::{Reading, Scan};
 use crate::data::table::{Column, Origin, Table, Values};
-use crate::data::trouble::{Trouble, rows_phrase};
+use crate::data::trouble::{PIECE, Trouble, interrupted, rows_phrase};
 use crate::diagnostic::Diagnostic;
 use crate::source::{Sources, Span};
 use unicode_normalization::UnicodeNormalization;
@@ -32,9 +32,9 @@ pub fn read(
     stop: fn() -> bool,
 ) -> Result<Table, Vec<Diagnostic>> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let broken = match std::str::from_utf8(bytes) {
-        Err(error) => Some(error.valid_up_to()),
-        Ok(text) => text.find('\0'),
+    let (valid, broken) = match std::str::from_utf8(bytes) {
+        Err(error) => ("", Some(error.valid_up_to())),
+        Ok(text) => (text, text.find('\0')),
     };
     if let Some(at) = broken {
         // Of a file that is no text, only what comes before is kept, to be shown.
@@ -42,7 +42,10 @@ pub fn read(
         let text = sources.get(source).text.clone();
         return Err(vec![Trouble { name, source, separator, text: &text, call, stop }.not_text(at, bytes)]);
     }
-    let source = sources.add(name, String::from_utf8_lossy(bytes));
+    if stop() {
+        return Err(vec![interrupted(call)]);
+    }
+    let source = sources.add(name, valid);
     let text = sources.get(source).text.clone();
     let trouble = Trouble { name, source, separator, text: &text, call, stop };
     let header = header(&trouble)?;
@@ -66,9 +69,6 @@ fn reader<'t>(trouble: &Trouble<'t>) -> Reader<&'t [u8]> {
         .delimiter(trouble.separator)
         .from_reader(trouble.text.as_bytes())
 }
-
-/// Cells that are read between two questions whether to go on: some milliseconds.
-const PIECE: usize = 100_000;
 
 /// Whether reading is to end; asked once for every [`PIECE`] of cells. `read` counts them.
 fn is_to_end(trouble: &Trouble, read: &mut usize, more: usize) -> bool {
@@ -135,7 +135,7 @@ fn scan(trouble: &Trouble, columns: usize) -> Result<(Vec<Scan>, Vec<u32>), Vec<
     let mut read = 0;
     while let Some(start) = next(&mut reader, &mut record, trouble.text) {
         if is_to_end(trouble, &mut read, record.len()) {
-            return Err(vec![trouble.interrupted()]);
+            return Err(vec![interrupted(trouble.call)]);
         }
         starts.push(start as u32);
         if record.len() != columns {
@@ -199,7 +199,7 @@ fn values(trouble: &Trouble, scans: &[Scan], rows: usize) -> Result<Vec<Values>,
     let mut read = 0;
     while next(&mut reader, &mut record, trouble.text).is_some() {
         if is_to_end(trouble, &mut read, record.len()) {
-            return Err(vec![trouble.interrupted()]);
+            return Err(vec![interrupted(trouble.call)]);
         }
         for (column, cell) in columns.iter_mut().zip(&record) {
             let cell = cell.trim();

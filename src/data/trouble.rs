@@ -26,6 +26,19 @@ fn cells_phrase(count: usize) -> String {
     if count == 1 { "1 cell".to_string() } else { format!("{count} cells") }
 }
 
+/// Reading is to end before its time. Who asks for that tells it in a word of its own.
+pub fn interrupted(call: Span) -> Diagnostic {
+    Diagnostic::error("E0331", "reading the data was interrupted", call, "read here")
+}
+
+/// Rows or cells between two questions whether to go on: some milliseconds.
+pub const PIECE: usize = 100_000;
+
+/// Whether what is done row by row goes on before a row; asked now and then.
+pub fn goes_on(row: usize, stop: fn() -> bool) -> bool {
+    !row.is_multiple_of(PIECE) || !stop()
+}
+
 impl Trouble<'_> {
     /// The cells of the row that starts at byte `start`.
     pub fn cells_of(&self, start: usize) -> Cells<'_> {
@@ -66,11 +79,6 @@ impl Trouble<'_> {
             Some(kind) => error.help(format!("it looks like {kind}")),
             None => error.help("save the file as UTF-8"),
         }
-    }
-
-    pub fn interrupted(&self) -> Diagnostic {
-        let message = format!("reading `{}` was interrupted", self.name);
-        Diagnostic::error("E0331", message, self.call, "read here")
     }
 
     pub fn empty(&self) -> Diagnostic {

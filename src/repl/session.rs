@@ -200,16 +200,15 @@ impl Session {
             }
             fits
         });
-        self.settle(console);
+        self.settle(console, console.stop);
         Outcome::Fine
     }
 
-    /// Statements that do not fit any longer are forgotten, and said to be.
-    /// What was interrupted before is no reason to forget any.
-    pub(super) fn settle(&mut self, console: &mut Console) {
-        self.files.stop = || false;
+    /// Statements that do not fit any longer are forgotten, and said to be. Where that is to stop, they are kept.
+    pub(super) fn settle(&mut self, console: &mut Console, stop: fn() -> bool) {
+        self.files.stop = stop;
         for statement in std::mem::take(&mut self.statements) {
-            if self.explore(&statement).is_ok() {
+            if self.explore(&statement).is_ok() || stop() {
                 self.statements.push(statement);
                 continue;
             }
@@ -218,7 +217,6 @@ impl Session {
         }
         let place = Place { block: block_of(&self.items, self.chosen.as_deref()), before: &self.statements };
         self.names = compile::names_around(&mut self.sources, &mut self.files, &mut self.library, place);
-        self.files.stop = console.stop;
     }
 
     /// What a statement says behind those that were entered.

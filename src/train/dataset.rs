@@ -26,10 +26,17 @@ pub struct Files {
     /// The folder that paths are relative to: that of the `.mlx` file.
     folder: PathBuf,
     tables: BTreeMap<From, (Table, DataFile)>,
-    splits: BTreeMap<From, Split>,
+    splits: BTreeMap<From, Dealt>,
     vocabularies: BTreeMap<(From, String), (Vocabulary, Vec<usize>)>,
-    /// Whether what is going on is to end: reading, drawing, and the check that asks for them.
+    /// Whether what is going on is to end: reading, drawing, and the check that asks for them. A training, which keeps
+    /// what it has when it ends, must not see it: it asks for itself, before each step.
     pub stop: fn() -> bool,
+}
+
+/// The rows of each split, and what the program said of them; a session asks for the same again and again.
+struct Dealt {
+    by: Option<(Holdout, Option<String>)>,
+    split: Split,
 }
 
 impl Files {
@@ -71,7 +78,7 @@ impl Files {
     /// What a run of the data reads: rows of each split, numbers, classes.
     pub fn open<'f>(&'f self, data: &'f Data) -> Option<Opened<'f>> {
         let from = &data.source.from;
-        let split = self.splits.get(from)?;
+        let split = &self.splits.get(from)?.split;
         let vocabulary = |name: &str| self.vocabularies.get(&(from.clone(), name.to_string()));
         let columns: Option<Vec<RawColumn>> = data
             .raw
@@ -179,7 +186,7 @@ impl Opened<'_> {
         self.columns.iter().map(|column| column.shape.iter().product()).max().unwrap_or(0)
     }
 
-    /// A source column on some rows: `[rows, …]`.
+    /// A source column on some rows: `[rows, …]`. Where that is to stop, the rest is 0, and of no use.
     pub fn column(&self, at: usize, rows: &[usize]) -> Tensor {
         let RawColumn { raw, shape, values } = &self.columns[at];
         let width: usize = shape.iter().product();
@@ -189,8 +196,12 @@ impl Opened<'_> {
             }
             _ => Vec::new(),
         });
-        let values = rows.iter().flat_map(|row| &values[row * width..(row + 1) * width]).copied().collect();
-        Tensor { shape: [&[rows.len()], &shape[..]].concat(), values }
+        let mut chosen = Vec::with_capacity(rows.len() * width);
+        for piece in rows.chunks(PIECE).take_while(|_| !(self.stop)()) {
+            chosen.extend(piece.iter().flat_map(|row| &values[row * width..(row + 1) * width]));
+        }
+        chosen.resize(rows.len() * width, 0.0);
+        Tensor { shape: [&[rows.len()], &shape[..]].concat(), values: chosen }
     }
 }
 
@@ -214,17 +225,23 @@ impl Schemas for Files {
     }
 
     fn rows(&mut self, _: &Sources, source: &Source, wanted: Option<&Wanted>) -> Result<[usize; 3], Diagnostic> {
+        let stratify = |wanted: &Wanted| wanted.stratify.as_ref().map(|(name, _)| name.clone());
+        let by = wanted.map(|wanted| Ok((holdout(wanted)?, stratify(wanted)))).transpose()?;
+        let sizes = |split: &Split| [split.train.len(), split.valid.len(), split.test.len()];
+        if let Some(known) = self.splits.get(&source.from).filter(|known| known.by == by) {
+            return Ok(sizes(&known.split));
+        }
         let table = self.table(source);
         let count = match &source.from {
             From::Csv { .. } => table.map_or(0, |table| table.rows),
             From::Rows { count, .. } => *count,
         };
-        let split = match wanted {
+        let split = match wanted.zip(by.as_ref()) {
             None => Split { train: (0..count).collect(), ..Split::default() },
-            Some(wanted) => {
+            Some((wanted, (parts, _))) => {
                 let strata = wanted.stratify.as_ref().map(|(name, span)| {
                     let at = table.and_then(|table| table.by_name.get(name).copied());
-                    table.zip(at).map(|(table, at)| fit::strata(table, at)).ok_or_else(|| {
+                    table.zip(at).map(|(table, at)| fit::strata(table, at, self.stop)).ok_or_else(|| {
                         let error =
                             Diagnostic::error("E0220", format!("no column is called `{name}`"), *span, "unknown");
                         let names = table.iter().flat_map(|table| &table.columns).map(|column| column.name.as_str());
@@ -234,18 +251,20 @@ impl Schemas for Files {
                         }
                     })
                 });
-                split::holdout(count, &holdout(wanted)?, strata.transpose()?.as_deref(), wanted.span)?
+                split::holdout(count, parts, strata.transpose()?.as_deref(), wanted.span, self.stop)?
             }
         };
-        let rows = [split.train.len(), split.valid.len(), split.test.len()];
+        let rows = sizes(&split);
         self.vocabularies.retain(|(from, _), _| *from != source.from);
-        self.splits.insert(source.from.clone(), split);
+        self.splits.insert(source.from.clone(), Dealt { by, split });
         Ok(rows)
     }
 
     fn is_known(&mut self, source: &Source, column: &str) -> bool {
         let column = self.table(source).and_then(|table| Some((table, table.column(column)?)));
-        let Some(((table, column), split)) = column.zip(self.splits.get(&source.from)) else { return true };
+        let Some(((table, column), Dealt { split, .. })) = column.zip(self.splits.get(&source.from)) else {
+            return true;
+        };
         match &column.values {
             Values::Numbers(values) => split.train.iter().any(|row| !values[*row].is_nan()),
             Values::Integers(_) | Values::Text(_) => !table.is_without_values(column),
@@ -253,13 +272,17 @@ impl Schemas for Files {
     }
 
     fn classes(&mut self, sources: &Sources, source: &Source, column: &str, call: Span) -> Result<usize, Diagnostic> {
+        let key = (source.from.clone(), column.to_string());
+        if let Some((known, _)) = self.vocabularies.get(&key) {
+            return Ok(known.classes.len());
+        }
         let found = self
             .table(source)
             .and_then(|table| Some((table, *table.by_name.get(column)?, self.splits.get(&source.from)?)));
-        let Some((table, at, split)) = found else { return Ok(0) };
-        let (vocabulary, codes) = fit::category(sources, table, at, split, call)?;
+        let Some((table, at, Dealt { split, .. })) = found else { return Ok(0) };
+        let (vocabulary, codes) = fit::category(sources, table, at, split, call, self.stop)?;
         let count = vocabulary.classes.len();
-        self.vocabularies.insert((source.from.clone(), column.to_string()), (vocabulary, codes));
+        self.vocabularies.insert(key, (vocabulary, codes));
         Ok(count)
     }
 }
