@@ -1,8 +1,8 @@
 //! The one door to files: everything that reads or writes one does it through these functions.
 
 use std::cell::Cell;
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{Error, ErrorKind, Write};
+use std::fs::{self, File, FileType, OpenOptions, TryLockError};
+use std::io::{Error, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
 use crate::diagnostic::{Diagnostic, Severity};
@@ -23,22 +23,91 @@ pub fn failure(code: &'static str, attempt: &str, path: &Path, cause: &Error) ->
         ErrorKind::NotADirectory => "a part of its path is no folder".to_string(),
         ErrorKind::AlreadyExists => "it is there already, and is no folder".to_string(),
         ErrorKind::StorageFull => "the disk is full".to_string(),
+        ErrorKind::OutOfMemory => "there is not enough memory for it".to_string(),
         ErrorKind::ReadOnlyFilesystem => "the disk is read-only".to_string(),
         _ => cause.to_string(),
     };
+    in_words(code, attempt, path, &cause)
+}
+
+fn in_words(code: &'static str, attempt: &str, path: &Path, cause: &str) -> Diagnostic {
     let message = format!("cannot {attempt} `{}`: {cause}", path.display());
     Diagnostic { code, severity: Severity::Error, message, labels: Vec::new(), help: None }
 }
 
-/// The whole of a file.
+/// The most bytes of a source text. Model files are a few kilobytes; what is larger than this is some other file.
+pub const SOURCE: u64 = 16 << 20;
+
+/// So much is read between two looks at whether reading shall go on.
+const PIECE: u64 = 8 << 20;
+
+/// The whole of a file, which may be as large as the machine can hold.
 pub fn read(path: &Path) -> Result<Vec<u8>, Diagnostic> {
-    fs::read(path).map_err(|cause| failure(UNREADABLE, "read", path, &cause))
+    read_at_most(path, u64::MAX, &|| true)
+}
+
+/// The whole of a file of at most so many bytes, and of at most half of the machine's memory: what a file says is made
+/// beside its bytes. Only files are opened: pipes, sockets and devices may wait for ever, or never end.
+pub fn read_at_most(path: &Path, most: u64, goes_on: &dyn Fn() -> bool) -> Result<Vec<u8>, Diagnostic> {
+    let failed = |cause: Error| failure(UNREADABLE, "read", path, &cause);
+    let known = fs::metadata(path).map_err(failed)?;
+    if let Some((what, help)) = no_file(known.file_type()) {
+        let wrong = in_words(UNREADABLE, "read", path, what);
+        return Err(help.map_or(wrong.clone(), |help| wrong.help(help)));
+    }
+    let half = memory().map_or(u64::MAX, |all| all / 2);
+    let bound = most.min(half);
+    let too_large = || {
+        let whose = if most <= half { "the most that is read of such a file" } else { "half of this machine's memory" };
+        let (count, unit) = if bound < 1 << 30 { (bound >> 20, "MiB") } else { (bound.div_ceil(1 << 30), "GiB") };
+        in_words(UNREADABLE, "read", path, &format!("it is larger than {count} {unit}, {whose}"))
+    };
+    if known.len() > bound {
+        return Err(too_large());
+    }
+    let mut file = File::open(path).map_err(failed)?;
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(known.len() as usize).map_err(|_| failed(ErrorKind::OutOfMemory.into()))?;
+    loop {
+        if !goes_on() {
+            return Err(in_words(UNREADABLE, "read", path, "interrupted"));
+        }
+        // It may be longer than it says: what the system makes up has no length.
+        if (&mut file).take(PIECE).read_to_end(&mut bytes).map_err(failed)? == 0 {
+            return Ok(bytes);
+        }
+        if bytes.len() as u64 > bound {
+            return Err(too_large());
+        }
+    }
+}
+
+/// What is at a path that is no file, and what to do about it.
+fn no_file(kind: FileType) -> Option<(&'static str, Option<&'static str>)> {
+    if kind.is_dir() {
+        return Some(("it is a folder", None));
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::FileTypeExt;
+        if kind.is_fifo() {
+            return Some(("it is a named pipe", Some("write what it gives into a file, and name that")));
+        }
+        if kind.is_socket() {
+            return Some(("it is a socket", Some("name a file")));
+        }
+        if kind.is_char_device() || kind.is_block_device() {
+            return Some(("it is a device", Some("name a file")));
+        }
+    }
+    None
 }
 
 /// A file as a source text. What is no text is drawn where it ends.
 pub fn read_text(sources: &mut Sources, path: &Path) -> Result<SourceId, Diagnostic> {
     let name = path.display().to_string();
-    String::from_utf8(read(path)?).map(|text| sources.add(name.clone(), text)).map_err(|error| {
+    let bytes = read_at_most(path, SOURCE, &|| true)?;
+    String::from_utf8(bytes).map(|text| sources.add(name.clone(), text)).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();
         let text = String::from_utf8_lossy(&error.as_bytes()[..valid]).into_owned();
         let span = Span::new(sources.add(name, text), valid, valid);

@@ -66,7 +66,12 @@ pub struct Sources {
 impl Sources {
     pub fn add(&mut self, name: impl Into<String>, text: impl Into<Arc<str>>) -> SourceId {
         let text = text.into();
-        let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at as u32 + 1)).collect();
+        let after = |(at, _): (usize, &str)| at as u32 + 1;
+        let mut lines: Vec<u32> = std::iter::once(0).chain(text.match_indices('\n').map(after)).collect();
+        // As they are drawn: a `\r` alone ends a line too.
+        let alone = |found: &(usize, &str)| text.as_bytes().get(found.0 + 1) != Some(&b'\n');
+        lines.extend(text.match_indices('\r').filter(alone).map(after));
+        lines.sort_unstable();
         self.all.push(Source { name: name.into(), text, lines });
         SourceId(self.all.len() as u32 - 1)
     }

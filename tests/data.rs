@@ -3,10 +3,14 @@
 use libtest_mimic::Trial;
 use mlx::data::csv;
 use mlx::data::table::{Table, Values};
-use mlx::diagnostic::Diagnostic;
+use mlx::diagnostic::{Diagnostic, draw};
 use mlx::source::{Sources, Span};
+use mlx::train::dataset::lacking;
+use mlx::train::identity::Identity;
+use mlx::train::weights;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
+use std::time::{Duration, Instant};
 
 use crate::binary::{mlx, train};
 use crate::trial;
@@ -25,6 +29,13 @@ pub fn trials() -> Vec<Trial> {
         trial("data::new_rows_may_lack_what_the_program_fills", new_rows_may_lack),
         trial("data::what_a_binary_file_is", what_a_binary_file_is),
         trial("data::no_bytes_panic", no_bytes_panic),
+        trial("data::headers_are_normalized", headers_are_normalized),
+        trial("data::gaps_are_drawn_in_their_own_rows", gaps_are_drawn_in_their_own_rows),
+        trial("data::lines_of_spaces_are_no_rows", lines_of_spaces_are_no_rows),
+        trial("data::rows_that_end_in_a_separator", rows_that_end_in_a_separator),
+        trial("data::a_hundred_thousand_columns", a_hundred_thousand_columns),
+        trial("data::new_rows_are_read_alike", new_rows_are_read_alike),
+        trial("data::fits_are_as_exact_as_their_columns", fits_are_as_exact_as_their_columns),
     ]
 }
 
@@ -37,7 +48,7 @@ pub fn program() -> (Sources, Span) {
 
 fn try_read(bytes: &[u8], separator: u8) -> (Sources, Result<Table, Vec<Diagnostic>>) {
     let (mut sources, call) = program();
-    let table = csv::read(&mut sources, "d.csv", bytes, separator, call);
+    let table = csv::read(&mut sources, "d.csv", bytes, separator, call, || false);
     (sources, table)
 }
 
@@ -68,8 +79,8 @@ fn types_by_scan() {
     assert_eq!(t.column("a").map(|c| &c.values), Some(&Values::Integers(vec![1, -2])));
     assert_eq!(t.column("b").map(|c| &c.values), Some(&Values::Numbers(vec![1.5, 1000.0])));
     assert_eq!(t.column("c").map(|c| &c.values), Some(&Values::Text(vec!["x".into(), "y z".into()])));
-    let (_, t) = table("house\n12\n12a\n13\n");
-    assert_eq!(t.first_word(0), Some(1));
+    let (sources, t) = table("house\n12\n12a\n13\n");
+    assert_eq!(t.columns[0].word, Some(t.place(&sources, 1, 0)));
 }
 
 fn byte_order_mark_and_separator() {
@@ -137,21 +148,22 @@ fn ragged_rows_are_shown() {
 
 /// Missing values are no mistake of the file, but of who reads them as if they were there.
 fn missing_cells() {
-    let lacking = |text: &[u8], column: usize| {
+    let gaps = |text: &[u8], column: usize| {
         let (sources, t) = try_read(text, b',');
-        let (count, places) = t.expect("a table").lacking(&sources, column);
+        let lacking = t.expect("a table").columns[column].lacking.clone();
+        let (count, places) = (lacking.count, lacking.first);
         let places: Vec<(usize, String)> =
             places.iter().map(|place| (sources.start(*place).line, sources.text(*place).to_string())).collect();
         (count, places)
     };
     let at = |line: usize, text: &str| (line, text.to_string());
     // Four quoted empty cells are text; the fifth is missing.
-    assert_eq!(lacking(b"a,b\nx,1\n\"\",1\n\"\",1\n\"\",1\n\"\",1\n,1\n", 0), (1, vec![at(7, "")]));
-    assert_eq!(lacking(b"a,b\n1,2\n\"\",3\n", 0), (1, vec![at(3, "\"\"")]));
-    assert_eq!(lacking(b"a,b\n,2\n,3\n", 0), (2, vec![at(2, ""), at(3, "")]));
+    assert_eq!(gaps(b"a,b\nx,1\n\"\",1\n\"\",1\n\"\",1\n\"\",1\n,1\n", 0), (1, vec![at(7, "")]));
+    assert_eq!(gaps(b"a,b\n1,2\n\"\",3\n", 0), (1, vec![at(3, "\"\"")]));
+    assert_eq!(gaps(b"a,b\n,2\n,3\n", 0), (2, vec![at(2, ""), at(3, "")]));
     // Among numbers, what many programs write for a missing value is one; among words it is a word.
-    assert_eq!(lacking(b"a,b\n1,x\nNA,NA\n n/a,y\n4,?\n,z\n?,z\n", 0), (4, vec![at(3, "NA"), at(4, "n/a"), at(6, "")]));
-    assert_eq!(lacking(b"a,b\n1,x\nNA,NA\n n/a,y\n4,?\n,z\n?,z\n", 1), (0, vec![]));
+    assert_eq!(gaps(b"a,b\n1,x\nNA,NA\n n/a,y\n4,?\n,z\n?,z\n", 0), (4, vec![at(3, "NA"), at(4, "n/a"), at(6, "")]));
+    assert_eq!(gaps(b"a,b\n1,x\nNA,NA\n n/a,y\n4,?\n,z\n?,z\n", 1), (0, vec![]));
     let (_, t) = try_read(b"a\n1\nNA\n3\n", b',');
     let Values::Numbers(numbers) = &t.expect("a table").columns[0].values else { panic!("numbers") };
     assert!(numbers[0] == 1.0 && numbers[1].is_nan() && numbers[2] == 3.0);
@@ -208,4 +220,186 @@ fn no_bytes_panic() {
     };
     runner.run(&garbage, |bytes| checked(&bytes)).expect("no panic");
     runner.run(&near, |text| checked(text.as_bytes())).expect("no panic");
+}
+
+/// `é` in one sign is `e` with an accent.
+fn headers_are_normalized() {
+    let (_, t) = table("e\u{301}\n1\n");
+    assert_eq!(t.column("\u{e9}").map(|c| &c.values), Some(&Values::Integers(vec![1])));
+    let twice = "E0304 1:4 \"e\\u{301}\": two columns are named `\u{e9}`".to_string();
+    assert_eq!(mistakes("\u{e9}, e\u{301}\n1,2\n".as_bytes()), [twice]);
+}
+
+/// The line of a gap, as it is counted and as it is drawn, whatever stands around it.
+fn gaps_are_drawn_in_their_own_rows() {
+    let cases = [
+        ("a,b\n1,2\n3,\n4,5\n", 3),
+        ("a,b\n1,2\n3,", 3),
+        ("a,b\r\n1,2\r\n3,\r\n4,5\r\n", 3),
+        ("a,b\r1,2\r3,\r4,5\r", 3),
+        ("\u{feff}a,b\n1,2\n3,  \n4,5", 3),
+        ("a,b\n\"1\n\",2\n\"3\",\n4,5\n", 4),
+        ("a,b\n1,2\n\"3\n3\",\n4,5\n", 4),
+        ("\n\na,b\n1,2\n\n3,\"\"\n\n4,5\n\n", 6),
+        ("a,b\n1,2\n,\n", 3),
+        ("a,b\n漢字,2\n漢字,\n", 3),
+        ("a,b\n1,2\n3,NA\n", 3),
+        // Rows that are too short.
+        ("a,b\n1,2\n3\n4,5\n", 3),
+        ("a,b\n1,2\n3", 3),
+        ("a,b\n1,\"2\n\"\n\"3\"\r\n4,5\n", 4),
+    ];
+    for (text, line) in cases {
+        let (sources, t) = try_read(text.as_bytes(), b',');
+        let call = program().1;
+        let wrong = match t {
+            Ok(t) => lacking(&t, &t.columns[1]).mistake("b", call).expect("a gap"),
+            Err(wrong) => wrong[0].clone(),
+        };
+        assert_eq!(sources.start(wrong.labels[0].span).line, line, "{text:?}");
+        let drawing = draw(&wrong, &sources, false);
+        let shown = drawing.lines().filter_map(|row| row.trim_start().split_once(" │ ")?.0.parse().ok());
+        assert_eq!(shown.collect::<Vec<usize>>(), [line, 1], "{text:?}\n{drawing}");
+    }
+}
+
+fn lines_of_spaces_are_no_rows() {
+    let (_, t) = table("  \na,b\n1,2\n   \n3,4\n ");
+    assert_eq!(t.column("b").map(|c| &c.values), Some(&Values::Integers(vec![2, 4])));
+    assert_eq!(mistakes(b" \n"), ["E0302 1:1 \"\": `d.csv` is empty"]);
+    assert_eq!(mistakes(b" \na,b\n \n"), ["E0303 2:1 \"a,b\": `d.csv` has a header and no rows"]);
+}
+
+fn rows_that_end_in_a_separator() {
+    let help = |text: &str| try_read(text.as_bytes(), b',').1.expect_err("a mistake")[0].help.clone().expect("help");
+    assert!(help("a,b\n1,2,\n3,4,\n").contains("at the end of the row"));
+    assert!(help("a,b\n1,2,\n3,4,5\n").contains("in quotes"));
+    assert!(help("a,b\n1,2,\n3\n").contains("for each name"));
+}
+
+/// Two columns of very many are read, found and missed in no time, whatever the others hold.
+fn a_hundred_thousand_columns() {
+    let columns = 100_000;
+    let row = |cell: &dyn Fn(usize) -> String| (0..columns).map(cell).collect::<Vec<_>>().join(",") + "\n";
+    let others: [&dyn Fn(usize, usize) -> String; 3] = [
+        &|_, row| row.to_string(),
+        &|column, row| if column % 3 == row { String::new() } else { "1".to_string() },
+        &|_, row| ["x", "y", "inf"][row].to_string(),
+    ];
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("written");
+    write(
+        "net.mlx",
+        "data d = csv(\"d.csv\") {\n    x = [c7, c8x]\n    y = c7\n    split = holdout(train = 100%)\n}\n",
+    );
+    for other in others {
+        let known = |column: usize, row: usize| if column == 7 { "1".to_string() } else { other(column, row) };
+        let rows: String = (0..3).map(|at| row(&|column| known(column, at))).collect();
+        write("d.csv", &(row(&|column| format!("c{column}")) + &rows));
+        let start = Instant::now();
+        let output = mlx(folder.path(), &["check", "net.mlx"]);
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(told.contains("no column is called `c8x`") && told.contains("did you mean `c8"), "{told}");
+        assert!(!told.contains("`c7`"), "{told}");
+        assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
+    }
+}
+
+/// Names, gaps and doubled columns of the rows that `predict` gets are those of any table.
+fn new_rows_are_read_alike() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("written");
+    write("d.csv", "\u{e9},k,y\n1,red,1\n2,NA,2\n3,red,3\n");
+    write(
+        "net.mlx",
+        "data d = csv(\"d.csv\") {\n    x = [\u{e9}]\n    k = category(k)\n    y = y\n    split = holdout(train = 100%)\n}\n\
+         model Net(x: [n, d], k: class(c)[n]) -> [n] {\n    param w: [d] = 1\n    param v: [c] = 2\n    out x @ w + one_hot(k) @ v\n}\n\
+         train {\n    data = d\n    model = Net\n    minimize mse(model(x, k), y) using sgd(lr = 0)\n    predict z = model(x, k)\n    steps = 1\n}\n",
+    );
+    train(folder.path(), "net.mlx".as_ref(), &[]);
+    let predict = |text: &str| {
+        write("new.csv", text);
+        let arguments = ["predict", "net.mlx", "--weights", "run/last.safetensors", "--input", "new.csv"];
+        let output = mlx(folder.path(), &arguments);
+        let told = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        (output.status.code(), told)
+    };
+    // Alone, `NA` is still the class that it was.
+    assert_eq!(predict("e\u{301},k\n5,NA\n"), (Some(0), "z\n7\n".to_string()));
+    for (text, told) in [
+        ("\u{e9},e\u{301},k\n5,5,NA\n", "two columns are named `\u{e9}`"),
+        ("\u{e9},k\n5,red\n6,", "column `k` lacks a value in 1 row"),
+        ("k,\u{e9}\nred,\nred,\n", "column `\u{e9}` has no value in any row"),
+        ("k,\u{e9}\nred,1\nred\n", "1 row of `new.csv` has another number of cells"),
+        ("k,\u{e9}x\nred,1\n", "`new.csv` has no column `\u{e9}`"),
+    ] {
+        let (code, all) = predict(text);
+        assert!(code == Some(1) && all.contains(told), "{text:?}: {all}");
+    }
+}
+
+/// Means, deviations and ranges of columns that are far from 0, huge, tiny, or constant but for rounding.
+fn fits_are_as_exact_as_their_columns() {
+    const ROWS: usize = 20_000;
+    let folder = tempfile::tempdir().expect("a folder");
+    // Spread evenly over -1..1, in an order without order.
+    let even = |row: usize| ((row * 7919) % ROWS) as f64 / (ROWS as f64 / 2.0) - 1.0;
+    let columns: [(&str, &dyn Fn(usize) -> f64); 9] = [
+        ("near", &|row| 1e7 + even(row)),
+        ("far", &|row| 1e9 + even(row)),
+        ("huge", &|row| (3.0 + even(row)) * 1e200),
+        ("tiny", &|row| (3.0 + even(row)) * 1e-300),
+        ("spike", &|row| if row == 5 { 1.0 } else { 0.0 }),
+        ("tenth", &|_| 0.1),
+        ("big", &|_| 1e200),
+        ("small", &|_| 1e-300),
+        ("rounded", &|row| if row % 3 == 0 { 0.3 } else { 0.1 + 0.2 }),
+    ];
+    let names = columns.map(|(name, _)| name).join(", ");
+    let mut text = format!("{names},y\n");
+    for row in 0..ROWS {
+        columns.iter().for_each(|(_, value)| text += &format!("{:?},", value(row)));
+        text += "1\n";
+    }
+    let program = format!(
+        "data d = csv(\"d.csv\") {{\n    x = [{names}] |> standardize\n    z = [{names}] |> minmax\n    y = y\n    split = holdout(train = 100%)\n}}\n\
+         model Net(x: [n, d]) -> [n] {{\n    param w: [d] = 1\n    out x @ w\n}}\n\
+         train {{\n    data = d\n    model = Net\n    minimize mse(model(x), y) using sgd(lr = 0)\n    predict x = x\n    predict z = z\n    steps = 1\n}}\n"
+    );
+    std::fs::write(folder.path().join("d.csv"), &text).expect("written");
+    std::fs::write(folder.path().join("net.mlx"), program).expect("written");
+    train(folder.path(), "net.mlx".as_ref(), &[]);
+    let bytes = std::fs::read(folder.path().join("run/last.safetensors")).expect("weights");
+    let identity = Identity::from_json(&weights::from_bytes("last", &bytes, None).expect("weights").meta);
+    let output =
+        mlx(folder.path(), &["predict", "net.mlx", "--weights", "run/last.safetensors", "--input", "d.csv"]).stdout;
+    let output = String::from_utf8(output).expect("text");
+    let made: Vec<Vec<f64>> = output
+        .lines()
+        .skip(1)
+        .map(|line| line.split(',').map(|cell| cell.parse().expect("a number")).collect())
+        .collect();
+    assert_eq!(made.len(), ROWS);
+    for (at, (name, value)) in columns.iter().enumerate() {
+        let fitted = |fit: &str| identity.fits[fit].values[at];
+        let column = |from: usize| made.iter().map(move |row| row[from + at]);
+        if at >= 5 {
+            assert!(column(0).chain(column(columns.len())).all(|value| value == 0.0), "{name}");
+            continue;
+        }
+        // In units and around a centre in which nothing is lost.
+        let (centre, unit) = ([1e7, 1e9, 3e200, 3e-300, 0.0][at], [1.0, 1.0, 1e200, 1e-300, 1.0][at]);
+        let exact: Vec<f64> = (0..ROWS).map(|row| (value(row) - centre) / unit).collect();
+        let mean = exact.iter().sum::<f64>() / ROWS as f64;
+        let deviation = (exact.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / ROWS as f64).sqrt();
+        let near = |found: f64, wanted: f64| assert!((found / wanted - 1.0).abs() < 1e-9, "{name}: {found} {wanted}");
+        near(fitted("d.x.0") / unit, centre / unit + mean);
+        near(fitted("d.x.1") / unit, deviation);
+        let least = (0..ROWS).map(value).fold(f64::INFINITY, f64::min);
+        assert_eq!(fitted("d.z.0"), least, "{name}");
+        for (row, (x, z)) in column(0).zip(column(columns.len())).enumerate() {
+            assert!((x - (exact[row] - mean) / deviation).abs() < 1e-4 * x.abs().max(1.0), "{name} {row}: {x}");
+            assert!((0.0..=1.0).contains(&z), "{name} {row}: {z}");
+        }
+    }
 }

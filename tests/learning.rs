@@ -129,7 +129,7 @@ fn linear_regression_is_least_squares() {
     let span = Span::new(SourceId(0), 0, 0);
     let part = |share| Part { share, span };
     let wanted = Holdout { train: part((4, 5)), valid: None, test: Some(part((1, 5))), seed: 1, shuffle: true };
-    let split = holdout(rows.len(), &wanted, None, span).expect("a split");
+    let split = holdout(rows.len(), &wanted, None, span, || false).expect("a split");
     let rows: Vec<&Vec<f64>> = split.train.iter().map(|row| &rows[*row]).collect();
     let count = rows.len() as f64;
     // Standardized columns and a column of ones; then the normal equations.

@@ -6,13 +6,15 @@ use libtest_mimic::Trial;
 use mlx::repl::complete::{Completion, Known, complete};
 use mlx::repl::session::Session;
 use mlx::repl::{Console, Outcome, is_open};
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::rc::Rc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 
 pub fn trials() -> Vec<Trial> {
     vec![
@@ -23,6 +25,7 @@ pub fn trials() -> Vec<Trial> {
         trial("repl::what_is_wrong_is_not_kept", what_is_wrong_is_not_kept),
         trial("repl::a_whole_file_can_be_pasted", a_whole_file_can_be_pasted),
         trial("repl::a_training_ends_when_it_shall", a_training_ends_when_it_shall),
+        trial("repl::an_interrupted_entry_changes_nothing", an_interrupted_entry_changes_nothing),
         trial("repl::of_several_blocks_the_last_trained_counts", of_several_blocks_the_last_trained_counts),
         trial("repl::other_parameters_start_anew", other_parameters_start_anew),
         trial("repl::classes_are_shown_by_their_names", classes_are_shown_by_their_names),
@@ -49,7 +52,7 @@ impl Write for Heard {
     }
 }
 
-fn enter_while(session: &mut Session, entry: &str, stop: &dyn Fn() -> bool) -> (Outcome, String) {
+fn enter_while(session: &mut Session, entry: &str, stop: fn() -> bool) -> (Outcome, String) {
     let heard = Heard::default();
     let (mut out, mut err) = (heard.clone(), heard.clone());
     let outcome = session.enter(entry, &mut Console { out: &mut out, err: &mut err, colour: false, live: false, stop });
@@ -59,7 +62,7 @@ fn enter_while(session: &mut Session, entry: &str, stop: &dyn Fn() -> bool) -> (
 }
 
 fn enter(session: &mut Session, entry: &str) -> String {
-    enter_while(session, entry, &|| false).1
+    enter_while(session, entry, || false).1
 }
 
 /// Holds what a session says to each entry.
@@ -196,7 +199,7 @@ fn what_is_wrong_is_not_kept() {
         (":train", "there is no `train` block"),
         (":params", "there is no `train` block"),
     ] {
-        let (outcome, said) = enter_while(session, entry, &|| false);
+        let (outcome, said) = enter_while(session, entry, || false);
         assert!(outcome == Outcome::Wrong && said.contains(words), "`{entry}`: {said}");
     }
     // One mistake is told once, and where it was entered.
@@ -235,12 +238,8 @@ fn a_training_ends_when_it_shall() {
     let session = &mut Session::default();
     says(session, &[(LINE, ""), ("sum(x |> Line) - sum(model(x))", "0.0"), ("step + steps", "100")]);
     let before = enter(session, "mean(model(x)^2)");
-    let left = Cell::new(6);
-    let stop = || {
-        left.set(left.get() - 1);
-        left.get() < 1
-    };
-    let (outcome, said) = enter_while(session, ":train", &stop);
+    static ASKED: AtomicUsize = AtomicUsize::new(0);
+    let (outcome, said) = enter_while(session, ":train", || ASKED.fetch_add(1, Relaxed) >= 5);
     assert_eq!(outcome, Outcome::Fine);
     assert!(said.contains("interrupted after step 5; the weights are kept"), "{said}");
     says(session, &[("step", "5")]);
@@ -249,6 +248,32 @@ fn a_training_ends_when_it_shall() {
     // Again from the start, whatever was trained.
     assert!(enter(session, ":train epochs=2").starts_with("step 1/2"));
     assert!(enter(session, ":params").contains("a     [2, 1]      2"), "{}", enter(session, ":params"));
+}
+
+/// Reading, checking and computing end when they shall, and leave the session as it was.
+fn an_interrupted_entry_changes_nothing() {
+    let session = &mut Session::default();
+    says(session, &[(LINE, ""), ("let k = 3", ""), ("let m = mean(model(x))", "")]);
+    enter(session, ":train steps=7");
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).expect("written");
+    write("d.csv", &("a,b\n".to_string() + &"1,2\n".repeat(100_000)));
+    write("net.mlx", "data d = csv(\"d.csv\") {\n    x = [a]\n    y = b\n    split = holdout(train = 100%)\n}\n");
+    let load = format!(":load {}", folder.path().join("net.mlx").display());
+    for entry in [
+        &load,
+        "let p = mean(model(x))",
+        "m + k",
+        "sum(x @ transpose(x))",
+        "model(x)",
+        "layer dense2(x: [n]) -> [n] = relu(x)",
+    ] {
+        let (outcome, said) = enter_while(session, entry, || true);
+        assert_eq!((outcome, said.as_str()), (Outcome::Wrong, "error: interrupted\n"), "{entry}");
+    }
+    says(session, &[("step + k", "10"), ("sum(m - mean(model(x)))", "0.0")]);
+    assert_eq!(enter(session, &load), "");
+    says(session, &[("mean([1, 2])", "1.5")]);
 }
 
 fn of_several_blocks_the_last_trained_counts() {

@@ -34,7 +34,7 @@ fn wanted(train: Share, valid: Option<Share>, test: Option<Share>) -> Holdout {
 }
 
 fn split(rows: usize, wanted: &Holdout) -> Result<Split, Diagnostic> {
-    holdout(rows, wanted, None, program().1)
+    holdout(rows, wanted, None, program().1, || false)
 }
 
 fn sizes(split: &Split) -> [usize; 3] {
@@ -85,13 +85,14 @@ fn without_shuffle_order_is_kept() {
 
 fn strata_keep_their_shares() {
     let strata: Vec<usize> = (0..150).map(|row| row / 50).collect();
-    let split = holdout(150, &wanted((8, 10), None, Some((2, 10))), Some(&strata), program().1).expect("a split");
+    let split =
+        holdout(150, &wanted((8, 10), None, Some((2, 10))), Some(&strata), program().1, || false).expect("a split");
     for class in 0..3 {
         assert_eq!(split.test.iter().filter(|row| strata[**row] == class).count(), 10);
     }
     let strata: Vec<usize> = (0..97).map(|row| (row * row) % 7).collect();
     let wanted = wanted((6, 10), Some((15, 100)), Some((25, 100)));
-    let split = holdout(97, &wanted, Some(&strata), program().1).expect("a split");
+    let split = holdout(97, &wanted, Some(&strata), program().1, || false).expect("a split");
     assert_eq!(sizes(&split), [58, 15, 24]);
     for class in 0..7 {
         let of = |rows: &[usize]| rows.iter().filter(|row| strata[**row] == class).count() as f64;
@@ -122,17 +123,17 @@ fn wrong_shares() {
 fn classes_of_training_rows() {
     let (sources, t) = table("kind,level\nb,10\na,9\nb,10\na,2\n");
     let split = Split { train: vec![0, 1, 3], valid: vec![], test: vec![2] };
-    let (kinds, codes) = fit::category(&sources, &t, 0, &split, program().1).expect("classes");
+    let (kinds, codes) = fit::category(&sources, &t, 0, &split, program().1, || false).expect("classes");
     assert_eq!((kinds.classes, codes), (vec!["a".to_string(), "b".to_string()], vec![1, 0, 1, 0]));
-    let (levels, _) = fit::category(&sources, &t, 1, &split, program().1).expect("classes");
+    let (levels, _) = fit::category(&sources, &t, 1, &split, program().1, || false).expect("classes");
     assert_eq!(levels.classes, ["2", "9", "10"]);
-    assert_eq!(fit::strata(&t, 1), [2, 1, 2, 0]);
+    assert_eq!(fit::strata(&t, 1, || false), [2, 1, 2, 0]);
 }
 
 fn an_unseen_class_is_shown() {
     let (sources, t) = table("x,kind\n1,a\n2,b\n3,\"c\"\n");
     let split = Split { train: vec![0, 1], valid: vec![], test: vec![2] };
-    let wrong = fit::category(&sources, &t, 1, &split, program().1).expect_err("a mistake");
+    let wrong = fit::category(&sources, &t, 1, &split, program().1, || false).expect_err("a mistake");
     let expected = "E0311 4:3 \"\\\"c\\\"\": the class `c` of column `kind` is in no training row";
     assert_eq!(shown(&sources, &wrong), expected);
     assert_eq!(wrong.labels[0].text, "row 3 is in `test`");

@@ -9,6 +9,7 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 use unicode_width::UnicodeWidthStr;
 
 pub fn trials() -> Vec<Trial> {
@@ -24,6 +25,7 @@ pub fn trials() -> Vec<Trial> {
             trial("terminal::nohup_outlives_its_terminal", nohup_outlives_its_terminal),
             trial("terminal::nobody_reads", nobody_reads),
             trial("terminal::a_session_is_typed", a_session_is_typed),
+            trial("terminal::one_long_operation_is_interrupted", one_long_operation_is_interrupted),
             trial("terminal::results_that_are_lost_are_a_failure", results_that_are_lost_are_a_failure),
             trial("terminal::a_second_interrupt_ends_at_once", a_second_interrupt_ends_at_once),
         ]);
@@ -106,6 +108,41 @@ fn the_bar_shows_how_far_it_is() {
     assert_eq!(heads, ["train", "valid", "test"], "{table}");
 }
 
+/// Types lines into a session; what it shows.
+fn typed(folder: &Path, keys: &str) -> String {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/terminal.py");
+    let mut command = Command::new("python3");
+    command.args([script, "type", "80", env!("CARGO_BIN_EXE_mlx"), "repl"]).current_dir(folder);
+    command.env("TERM", "xterm").env("XDG_STATE_HOME", folder.join("state"));
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("python3");
+    child.stdin.take().expect("a pipe").write_all(keys.as_bytes()).expect("written");
+    String::from_utf8_lossy(&child.wait_with_output().expect("it ends").stdout).into_owned()
+}
+
+/// Ctrl-C within a product that takes half a minute, and within a sum: what was entered and trained is kept.
+fn one_long_operation_is_interrupted() {
+    let folder = folder("steps = 3");
+    let keys = r":load net.mlx\r
+:train\r
+let a[i: 4000, j: 4000] = i * j\r
+sum(a @ a)\r
+\x03
+let long[i: 30_000, j: 30_000] = i + j\r
+sum(long)\r
+\x03
+step + 100\r
+count(a) + 206\r
+\x04
+";
+    let start = Instant::now();
+    let shown = typed(folder.path(), keys);
+    let lines: Vec<&str> = shown.lines().map(str::trim_end).collect();
+    let count = |line: &str| lines.iter().filter(|shown| shown.ends_with(line)).count();
+    assert_eq!((count("error: interrupted"), count("103"), count("16000206")), (2, 1, 1), "{shown}");
+    assert!(shown.ends_with("status 0\n"), "{shown}");
+    assert!(start.elapsed() < Duration::from_secs(25), "{:?}", start.elapsed());
+}
+
 /// Completion, an entry over two lines, Ctrl-C at the prompt and in a training, history.
 fn a_session_is_typed() {
     let folder = folder(LONG);
@@ -119,13 +156,7 @@ step > 0\r
 sigm\x12mean\r
 \x04
 ";
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/terminal.py");
-    let mut command = Command::new("python3");
-    command.args([script, "type", "80", env!("CARGO_BIN_EXE_mlx"), "repl"]).current_dir(folder.path());
-    command.env("TERM", "xterm").env("XDG_STATE_HOME", folder.path().join("state"));
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("python3");
-    child.stdin.take().expect("a pipe").write_all(keys.as_bytes()).expect("written");
-    let shown = String::from_utf8_lossy(&child.wait_with_output().expect("it ends").stdout).into_owned();
+    let shown = typed(folder.path(), keys);
     let lines: Vec<&str> = shown.lines().map(str::trim_end).collect();
     let count = |line: &str| lines.iter().filter(|shown| **shown == line).count();
     assert_eq!((count("0.5"), count("1.5"), count("true")), (1, 2, 1), "{shown}");

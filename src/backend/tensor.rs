@@ -33,8 +33,22 @@ pub fn strides(shape: &[usize]) -> Vec<isize> {
     strides
 }
 
+/// The most places that are visited in a row.
+const ROW: usize = 1 << 16;
+
 /// Visits the places of a strided view in row-major order of its shape.
-pub fn places(shape: &[usize], strides: &[isize], start: isize, mut visit: impl FnMut(usize)) {
+pub fn places(shape: &[usize], strides: &[isize], start: isize, visit: impl FnMut(usize)) {
+    places_while(shape, strides, start, |_| true, visit);
+}
+
+/// The same, as long as it shall go on: asked before so many places in a row.
+pub fn places_while(
+    shape: &[usize],
+    strides: &[isize],
+    start: isize,
+    mut goes_on: impl FnMut(usize) -> bool,
+    mut visit: impl FnMut(usize),
+) {
     if shape.contains(&0) {
         return;
     }
@@ -44,9 +58,17 @@ pub fn places(shape: &[usize], strides: &[isize], start: isize, mut visit: impl 
     let mut at = start;
     loop {
         let mut place = at;
-        for _ in 0..*inner {
-            visit(place as usize);
-            place += step;
+        let mut left = *inner;
+        while left > 0 {
+            let row = left.min(ROW);
+            if !goes_on(row) {
+                return;
+            }
+            for _ in 0..row {
+                visit(place as usize);
+                place += step;
+            }
+            left -= row;
         }
         let mut axis = outer.len();
         loop {

@@ -69,15 +69,20 @@ pub struct Column {
 pub struct Lacking {
     pub count: usize,
     pub first: Vec<Span>,
+    /// Whether no row at all has one.
+    pub all: bool,
 }
 
 impl Lacking {
     /// The mistake of reading a column as if it had a value in every row; `None` where it has. `call` is what reads it.
     pub fn mistake(&self, column: &str, call: Span) -> Option<Diagnostic> {
         let (first, more) = self.first.split_first()?;
-        let rows = if self.count == 1 { "1 row".to_string() } else { format!("{} rows", self.count) };
-        let error =
-            Diagnostic::error("E0306", format!("column `{column}` lacks a value in {rows}"), *first, "no value here");
+        let message = match self.count {
+            _ if self.all => format!("column `{column}` has no value in any row"),
+            1 => format!("column `{column}` lacks a value in 1 row"),
+            count => format!("column `{column}` lacks a value in {count} rows"),
+        };
+        let error = Diagnostic::error("E0306", message, *first, "no value here");
         let error = more.iter().fold(error, |error, place| error.label(*place, "nor here"));
         Some(error.label(call, "read here"))
     }
@@ -85,11 +90,17 @@ impl Lacking {
 
 /// Whoever can look into data. Mistakes in the data are told as diagnostics, drawn over the data's own text.
 pub trait Schemas {
+    /// Whether checking shall go on. Where it shall not, what is found is of no use.
+    fn goes_on(&self) -> bool;
+
     /// The columns of a source.
     fn columns(&mut self, sources: &mut Sources, source: &Source) -> Result<Vec<Column>, Vec<Diagnostic>>;
 
     /// How many rows train, valid and test have; without a split all are for training.
     fn rows(&mut self, sources: &Sources, source: &Source, split: Option<&Split>) -> Result<[usize; 3], Diagnostic>;
+
+    /// Whether a training row of the split that was asked for last has a value in a column.
+    fn is_known(&mut self, source: &Source, column: &str) -> bool;
 
     /// How many classes a column has in the training rows of the split that was asked for last.
     fn classes(&mut self, sources: &Sources, source: &Source, column: &str, call: Span) -> Result<usize, Diagnostic>;

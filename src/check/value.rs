@@ -69,6 +69,10 @@ pub struct Bound {
 #[derive(Clone, Debug, Default)]
 pub struct Scope {
     names: HashMap<String, Bound>,
+    /// In the order in which they were bound.
+    order: Vec<String>,
+    /// The columns of a source, behind all other names. A table may have very many.
+    columns: HashMap<String, Bound>,
     /// Names of rests of a signature, `..s`, with the axes that they stand for.
     rests: Vec<(String, Vec<Axis>)>,
     /// Indices that are open here, by name; a rest has one for each of its axes.
@@ -96,10 +100,16 @@ impl Scope {
 
     pub fn insert(&mut self, name: &str, bound: Bound) {
         self.names.insert(name.to_string(), bound);
+        self.order.push(name.to_string());
+    }
+
+    /// The names of a source's columns.
+    pub fn of_columns(columns: HashMap<String, Bound>) -> Scope {
+        Scope { columns, ..Scope::default() }
     }
 
     pub fn get(&self, name: &str) -> Option<&Bound> {
-        self.names.get(name)
+        self.names.get(name).or_else(|| self.columns.get(name))
     }
 
     pub fn bind_rest(&mut self, name: &str, axes: Vec<Axis>) {
@@ -116,17 +126,19 @@ impl Scope {
 
     /// How many names were bound.
     pub fn count(&self) -> usize {
-        self.names.len()
+        self.order.len()
     }
 
     /// Nothing is known of what was bound after the first `count` names.
     pub fn doubt(&mut self, count: usize) {
-        self.names.iter_mut().skip(count).for_each(|(_, bound)| bound.value = Value::Wrong);
+        for name in &self.order[count..] {
+            self.names.get_mut(name).into_iter().for_each(|bound| bound.value = Value::Wrong);
+        }
     }
 
     /// All names, for suggestions.
     pub fn known(&self) -> impl Iterator<Item = &str> {
-        self.names.keys().map(String::as_str)
+        self.names.keys().chain(self.columns.keys()).map(String::as_str)
     }
 }
 

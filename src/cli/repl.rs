@@ -41,8 +41,8 @@ impl Write for Results {
 pub fn run(arguments: &Repl) -> ExitCode {
     interrupt::watch();
     let (mut out, mut err) = (Results::default(), std::io::stderr());
-    let stop = interrupt::asked;
-    let mut console = Console { out: &mut out, err: &mut err, colour: colour::wanted(), live: true, stop: &stop };
+    let mut console =
+        Console { out: &mut out, err: &mut err, colour: colour::wanted(), live: true, stop: interrupt::asked };
     let status = session(arguments, &mut console);
     ExitCode::from(if out.lost { FAILED } else { status })
 }

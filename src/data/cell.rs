@@ -10,42 +10,57 @@ pub struct Cell {
     pub closed: bool,
 }
 
-impl Cell {
-    /// Of a cell without text: whether it has quotes.
-    pub fn is_quoted(&self) -> bool {
-        self.start < self.end
+/// The cells of the row that starts at a byte, from left to right. A line without text is no row: those before it are
+/// passed over.
+pub struct Cells<'t> {
+    text: &'t str,
+    separator: u8,
+    /// Where the next cell starts; at the end of the row once the last one was given.
+    at: usize,
+    /// How many were given.
+    given: usize,
+    ended: bool,
+}
+
+impl Cells<'_> {
+    pub fn of(text: &str, start: usize, separator: u8) -> Cells<'_> {
+        let blank = text.as_bytes().iter().skip(start).take_while(|byte| is_break(**byte)).count();
+        Cells { text, separator, at: start.min(text.len()) + blank, given: 0, ended: false }
+    }
+
+    /// The cell `field` (from 0), which is still to come; the row's end if the row is shorter.
+    pub fn find(&mut self, field: usize) -> Cell {
+        let found = self.nth(field.saturating_sub(self.given));
+        found.unwrap_or(Cell { start: self.at, end: self.at, closed: true })
+    }
+
+    /// The byte after the row, its line break left out.
+    pub fn end(mut self) -> usize {
+        self.by_ref().for_each(drop);
+        self.at
+    }
+}
+
+impl Iterator for Cells<'_> {
+    type Item = Cell;
+
+    fn next(&mut self) -> Option<Cell> {
+        if self.ended {
+            return None;
+        }
+        let bytes = self.text.as_bytes();
+        let (end, closed) = end_of_cell(bytes, self.at, self.separator);
+        let cell = trimmed(self.text, self.at, end, closed);
+        self.ended = bytes.get(end) != Some(&self.separator);
+        self.at = if self.ended { end } else { end + 1 };
+        self.given += 1;
+        Some(cell)
     }
 }
 
 /// The cell `field` (from 0) of the row that starts at byte `start`; the row's end if the row is shorter.
 pub fn find(text: &str, start: usize, field: usize, separator: u8) -> Cell {
-    let bytes = text.as_bytes();
-    let mut at = start.min(bytes.len());
-    while at < bytes.len() && is_break(bytes[at]) {
-        at += 1;
-    }
-    for _ in 0..field {
-        let (end, _) = end_of_cell(bytes, at, separator);
-        if end == bytes.len() || is_break(bytes[end]) {
-            return trimmed(text, end, end, true);
-        }
-        at = end + 1;
-    }
-    let (end, closed) = end_of_cell(bytes, at, separator);
-    trimmed(text, at, end, closed)
-}
-
-/// The byte after the row that starts at `start`, its line break left out.
-pub fn end_of_row(text: &str, start: usize, separator: u8) -> usize {
-    let last = find(text, start, 0, separator);
-    let mut at = last.start;
-    loop {
-        let (end, _) = end_of_cell(text.as_bytes(), at, separator);
-        if end == text.len() || is_break(text.as_bytes()[end]) {
-            return end;
-        }
-        at = end + 1;
-    }
+    Cells::of(text, start, separator).find(field)
 }
 
 fn is_break(byte: u8) -> bool {

@@ -3,56 +3,63 @@
 //! The file is read twice: once to see what each column holds, once to keep it. Cells are free of the spaces around
 //! them; a quoted empty cell (`""`) of a text column is empty text, any other empty cell is missing, and so is what many
 //! programs write for that (`NA`, `?`) among numbers.
-//! A column that the header leaves unnamed is called `column 1` by its place.
+//! A column that the header leaves unnamed is called `column 1` by its place. Names are NFC-normalized, like those of
+//! programs.
 
 use std::collections::HashMap;
 
 use ::csv::{Reader, ReaderBuilder, StringRecord};
 
-use crate::data::cell;
 use crate::data::kind::{Reading, Scan};
 use crate::data::table::{Column, Origin, Table, Values};
-use crate::data::trouble::{self, Trouble, rows_phrase};
+use crate::data::trouble::{PIECE, Trouble, interrupted, rows_phrase};
 use crate::diagnostic::Diagnostic;
 use crate::source::{Sources, Span};
+use unicode_normalization::UnicodeNormalization;
 
-/// Reads a table from the bytes of the file `name`; `call` is where the program asks for it. The text becomes one of
+/// The most bytes of a table: places in a text are 32 bits wide.
+pub const LARGEST: u64 = u32::MAX as u64;
+
+/// Reads a table from the bytes of the file `name`, at most [`LARGEST`]; `call` is where the program asks for it. The text becomes one of
 /// the sources, so that mistakes in it are drawn like mistakes in a program.
+/// `stop` is asked now and then whether reading is to end.
 pub fn read(
     sources: &mut Sources,
     name: &str,
     bytes: &[u8],
     separator: u8,
     call: Span,
+    stop: fn() -> bool,
 ) -> Result<Table, Vec<Diagnostic>> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    if u32::try_from(bytes.len()).is_err() {
-        return Err(vec![trouble::too_large(name, call)]);
-    }
-    let broken = match std::str::from_utf8(bytes) {
-        Err(error) => Some(error.valid_up_to()),
-        Ok(text) => text.find('\0'),
+    let (valid, broken) = match std::str::from_utf8(bytes) {
+        Err(error) => ("", Some(error.valid_up_to())),
+        Ok(text) => (text, text.find('\0')),
     };
     if let Some(at) = broken {
         // Of a file that is no text, only what comes before is kept, to be shown.
         let source = sources.add(name, String::from_utf8_lossy(&bytes[..(at + 1).min(bytes.len())]));
         let text = sources.get(source).text.clone();
-        return Err(vec![Trouble { name, source, separator, text: &text, call }.not_text(at, bytes)]);
+        return Err(vec![Trouble { name, source, separator, text: &text, call, stop }.not_text(at, bytes)]);
     }
-    let source = sources.add(name, String::from_utf8_lossy(bytes));
+    if stop() {
+        return Err(vec![interrupted(call)]);
+    }
+    let source = sources.add(name, valid);
     let text = sources.get(source).text.clone();
-    let trouble = Trouble { name, source, separator, text: &text, call };
+    let trouble = Trouble { name, source, separator, text: &text, call, stop };
     let header = header(&trouble)?;
     let (scans, starts) = scan(&trouble, header.len())?;
-    let origin = Origin { source, separator, starts };
-    let values = values(&trouble, &scans, origin.starts.len());
-    let columns =
-        header.into_iter().zip(values).zip(&scans).enumerate().map(|(field, (((name, span), values), scan))| {
-            let mistakes = mistakes(&trouble, field, &name, scan, &origin);
-            Column { name, span, values, lacking: scan.lacking(), mistakes }
-        });
+    let rows = starts.len();
+    let values = values(&trouble, &scans, rows)?;
+    let by_name = header.iter().enumerate().map(|(at, (name, _))| (name.clone(), at)).collect();
+    let columns = header.into_iter().zip(values).zip(scans).map(|(((name, span), values), scan)| {
+        let mistakes = mistakes(&trouble, &name, &scan, rows);
+        let word = scan.words.first.first().copied();
+        Column { name, span, values, lacking: scan.lacking(), empty: scan.missing, word, mistakes }
+    });
     let columns = columns.collect();
-    Ok(Table { name: name.to_string(), columns, rows: origin.starts.len(), origin })
+    Ok(Table { name: name.to_string(), columns, by_name, rows, origin: Origin { source, separator, starts } })
 }
 
 fn reader<'t>(trouble: &Trouble<'t>) -> Reader<&'t [u8]> {
@@ -63,13 +70,30 @@ fn reader<'t>(trouble: &Trouble<'t>) -> Reader<&'t [u8]> {
         .from_reader(trouble.text.as_bytes())
 }
 
-/// The next record, with the byte that it starts at. The text is known to be text, so that nothing else can go wrong.
-fn next(reader: &mut Reader<&[u8]>, record: &mut StringRecord, text: &str) -> Option<usize> {
-    if !reader.read_record(record).unwrap_or(false) {
-        return None;
+/// Whether reading is to end; asked once for every [`PIECE`] of cells. `read` counts them.
+fn is_to_end(trouble: &Trouble, read: &mut usize, more: usize) -> bool {
+    *read += more;
+    if *read < PIECE {
+        return false;
     }
-    let start = record.position().map_or(0, |place| place.byte() as usize);
-    Some(start + text[start..].bytes().take_while(|byte| matches!(byte, b'\n' | b'\r')).count())
+    *read = 0;
+    (trouble.stop)()
+}
+
+/// The next record, with the byte that it starts at; a line of spaces is none. The text is known to be text, so that
+/// nothing else can go wrong.
+fn next(reader: &mut Reader<&[u8]>, record: &mut StringRecord, text: &str) -> Option<usize> {
+    loop {
+        if !reader.read_record(record).unwrap_or(false) {
+            return None;
+        }
+        let start = record.position().map_or(0, |place| place.byte() as usize);
+        let start = start + text[start..].bytes().take_while(|byte| matches!(byte, b'\n' | b'\r')).count();
+        let blank = record.len() == 1 && record[0].trim().is_empty() && !text[start..].starts_with('"');
+        if !blank {
+            return Some(start);
+        }
+    }
 }
 
 /// The names of the columns and where each is written.
@@ -82,11 +106,12 @@ fn header(trouble: &Trouble) -> Result<Vec<(String, Span)>, Vec<Diagnostic>> {
     let mut names: Vec<(String, Span)> = Vec::new();
     let mut seen: HashMap<String, Span> = HashMap::new();
     let mut wrong = Vec::new();
+    let mut cells = trouble.cells_of(start);
     for (field, name) in record.iter().enumerate() {
-        let span = trouble.cell(start, field);
+        let span = trouble.place(cells.find(field));
         let name = match name.trim() {
             "" => format!("column {}", field + 1),
-            name => name.to_string(),
+            name => name.nfc().collect(),
         };
         match seen.get(&name) {
             Some(first) => wrong.push(trouble.doubled(&name, *first, span)),
@@ -107,23 +132,27 @@ fn scan(trouble: &Trouble, columns: usize) -> Result<(Vec<Scan>, Vec<u32>), Vec<
     next(&mut reader, &mut record, trouble.text);
     let (mut scans, mut starts) = (vec![Scan::default(); columns], Vec::new());
     let mut ragged: Vec<(Span, usize)> = Vec::new();
+    let mut read = 0;
     while let Some(start) = next(&mut reader, &mut record, trouble.text) {
+        if is_to_end(trouble, &mut read, record.len()) {
+            return Err(vec![interrupted(trouble.call)]);
+        }
         starts.push(start as u32);
         if record.len() != columns {
-            let last = cell::find(trouble.text, start, record.len() - 1, trouble.separator);
+            let last = trouble.cells_of(start).find(record.len() - 1);
             if !last.closed {
                 return Err(vec![trouble.open_quote(last.start)]);
             }
             ragged.push((trouble.row(start), record.len()));
             continue;
         }
+        let mut cells = trouble.cells_of(start);
         for (field, (scan, cell)) in scans.iter_mut().zip(&record).enumerate() {
-            let quoted = || cell::find(trouble.text, start, field, trouble.separator).is_quoted();
-            scan.add(starts.len() - 1, cell, quoted);
+            scan.add(cell, || trouble.place(cells.find(field)));
         }
     }
     if let Some(start) = starts.last() {
-        let last = cell::find(trouble.text, *start as usize, columns - 1, trouble.separator);
+        let last = trouble.cells_of(*start as usize).find(columns - 1);
         if ragged.is_empty() && !last.closed {
             return Err(vec![trouble.open_quote(last.start)]);
         }
@@ -138,39 +167,40 @@ fn scan(trouble: &Trouble, columns: usize) -> Result<(Vec<Scan>, Vec<u32>), Vec<
 }
 
 /// What is wrong with a column of numbers: cells that are none, or not finite. Who reads it so tells it.
-fn mistakes(trouble: &Trouble, field: usize, name: &str, scan: &Scan, origin: &Origin) -> Vec<Diagnostic> {
+fn mistakes(trouble: &Trouble, name: &str, scan: &Scan, rows: usize) -> Vec<Diagnostic> {
     let reading = scan.reading();
-    let cells = |rows: &[usize]| -> Vec<Span> {
-        rows.iter().map(|row| trouble.cell(origin.starts[*row] as usize, field)).collect()
-    };
     let mut wrong = Vec::new();
     if reading == Reading::NumbersBut {
-        let (words, rows, places) = (scan.words.count, origin.starts.len(), cells(&scan.words.first));
+        let words = scan.words.count;
         let what = format!("column `{name}` holds numbers, but not in {words} of {rows} rows");
-        wrong.push(trouble.cells("E0307", what, &places, "not a number"));
+        wrong.push(trouble.cells("E0307", what, &scan.words.first, "not a number"));
     }
     if reading != Reading::Text && scan.not_finite.count > 0 {
         let what = format!("column `{name}` is not finite in {}", rows_phrase(scan.not_finite.count));
-        wrong.push(trouble.cells("E0308", what, &cells(&scan.not_finite.first), "not a finite number"));
+        wrong.push(trouble.cells("E0308", what, &scan.not_finite.first, "not a finite number"));
     }
     wrong
 }
 
 /// The second reading: all values.
-fn values(trouble: &Trouble, scans: &[Scan], rows: usize) -> Vec<Values> {
+fn values(trouble: &Trouble, scans: &[Scan], rows: usize) -> Result<Vec<Values>, Vec<Diagnostic>> {
     let mut columns: Vec<Values> = scans
         .iter()
         .map(|scan| match scan.reading() {
             Reading::Integers if scan.lacking().count == 0 => Values::Integers(Vec::with_capacity(rows)),
             Reading::Integers | Reading::Numbers => Values::Numbers(Vec::with_capacity(rows)),
             // As classes they are what is written.
-            Reading::NumbersBut | Reading::Text => Values::Text(Vec::with_capacity(rows)),
+            Reading::NumbersBut | Reading::Text | Reading::Nothing => Values::Text(Vec::with_capacity(rows)),
         })
         .collect();
     let mut reader = reader(trouble);
     let mut record = StringRecord::new();
     next(&mut reader, &mut record, trouble.text);
+    let mut read = 0;
     while next(&mut reader, &mut record, trouble.text).is_some() {
+        if is_to_end(trouble, &mut read, record.len()) {
+            return Err(vec![interrupted(trouble.call)]);
+        }
         for (column, cell) in columns.iter_mut().zip(&record) {
             let cell = cell.trim();
             match column {
@@ -180,5 +210,5 @@ fn values(trouble: &Trouble, scans: &[Scan], rows: usize) -> Vec<Values> {
             }
         }
     }
-    columns
+    Ok(columns)
 }

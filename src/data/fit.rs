@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::data::split::Split;
 use crate::data::table::{Table, Values};
+use crate::data::trouble::{goes_on, interrupted};
 use crate::diagnostic::Diagnostic;
 use crate::source::{Sources, Span};
 
@@ -15,16 +16,21 @@ pub struct Vocabulary {
 }
 
 /// The classes of a column's training rows, and the class of every row as its place among them. A class that only
-/// other rows have is an error. `call` is where the program asks for the category.
+/// other rows have is an error. `call` is where the program asks for the category; `stop` is
+/// asked now and then whether that is to end.
 pub fn category(
     sources: &Sources,
     table: &Table,
     column: usize,
     split: &Split,
     call: Span,
+    stop: fn() -> bool,
 ) -> Result<(Vocabulary, Vec<usize>), Diagnostic> {
     let mut places: BTreeMap<Class, usize> = BTreeMap::new();
-    for row in &split.train {
+    for (at, row) in split.train.iter().enumerate() {
+        if !goes_on(at, stop) {
+            return Err(interrupted(call));
+        }
         places.insert(class(table, column, *row), 0);
     }
     for (place, (_, value)) in places.iter_mut().enumerate() {
@@ -32,7 +38,10 @@ pub fn category(
     }
     let mut codes = vec![0; table.rows];
     for (name, rows) in [("train", &split.train), ("valid", &split.valid), ("test", &split.test)] {
-        for row in rows {
+        for (at, row) in rows.iter().enumerate() {
+            if !goes_on(at, stop) {
+                return Err(interrupted(call));
+            }
             let class = class(table, column, *row);
             match places.get(&class) {
                 Some(place) => codes[*row] = *place,
@@ -93,13 +102,19 @@ fn listed(classes: &[String]) -> String {
 /// How many classes a message names.
 const LISTED: usize = 10;
 
-/// Each row's value as a number that equal values share: what a split is stratified by.
-pub fn strata(table: &Table, column: usize) -> Vec<usize> {
-    let mut places: BTreeMap<Class, usize> = (0..table.rows).map(|row| (class(table, column, row), 0)).collect();
+/// Each row's value as a number that equal values share: what a split is stratified by. Where that is to stop, they are no use.
+pub fn strata(table: &Table, column: usize, stop: fn() -> bool) -> Vec<usize> {
+    let mut places: BTreeMap<Class, usize> = BTreeMap::new();
+    for row in (0..table.rows).take_while(|row| goes_on(*row, stop)) {
+        places.insert(class(table, column, row), 0);
+    }
     for (place, (_, value)) in places.iter_mut().enumerate() {
         *value = place;
     }
-    (0..table.rows).map(|row| places[&class(table, column, row)]).collect()
+    let place = |row: usize| places.get(&class(table, column, row)).copied().unwrap_or(0);
+    let mut strata: Vec<usize> = (0..table.rows).take_while(|row| goes_on(*row, stop)).map(place).collect();
+    strata.resize(table.rows, 0);
+    strata
 }
 
 fn unseen(

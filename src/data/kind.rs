@@ -1,5 +1,7 @@
 //! What a column holds, by a scan of all its cells.
 
+use crate::source::Span;
+
 /// What one cell is. Spaces around it do not count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -31,28 +33,23 @@ pub fn kind_of(cell: &str) -> Kind {
     }
 }
 
-/// Whether a cell has no value where numbers are wanted.
-pub fn is_missing(cell: &str) -> bool {
-    matches!(kind_of(cell.trim_matches('"')), Kind::Empty | Kind::Mark)
-}
-
 const MARKS: [&str; 8] = ["na", "n/a", "null", "none", "missing", "?", "-", "."];
 
-/// How many cells of one kind there are, and the rows of the first of them.
+/// How many cells of one kind there are, and the places of the first of them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tally {
     pub count: usize,
-    pub first: Vec<usize>,
+    pub first: Vec<Span>,
 }
 
 /// Places shown of one mistake.
 const SHOWN: usize = 3;
 
 impl Tally {
-    fn add(&mut self, row: usize) {
+    fn add(&mut self, place: impl FnOnce() -> Span) {
         self.count += 1;
         if self.first.len() < SHOWN {
-            self.first.push(row);
+            self.first.push(place());
         }
     }
 }
@@ -80,19 +77,25 @@ pub enum Reading {
     Text,
     /// Numbers but for a few words: a mistake in the file.
     NumbersBut,
+    /// No row has a value.
+    Nothing,
 }
 
 impl Scan {
-    /// Counts a cell; `quoted` is asked of an empty one alone.
-    pub fn add(&mut self, row: usize, cell: &str, quoted: impl FnOnce() -> bool) {
+    /// Counts a cell; its place is asked for where it may be shown.
+    pub fn add(&mut self, cell: &str, place: impl FnOnce() -> Span) {
         match kind_of(cell) {
-            Kind::Empty if quoted() => self.quoted.add(row),
-            Kind::Empty => self.missing.add(row),
+            Kind::Empty => {
+                let place = place();
+                // A cell without text that takes room has quotes.
+                let tally = if place.start < place.end { &mut self.quoted } else { &mut self.missing };
+                tally.add(|| place);
+            }
             Kind::Integer => self.integers += 1,
             Kind::Number => self.numbers += 1,
-            Kind::NotFinite => self.not_finite.add(row),
-            Kind::Mark => self.marks.add(row),
-            Kind::Word => self.words.add(row),
+            Kind::NotFinite => self.not_finite.add(place),
+            Kind::Mark => self.marks.add(place),
+            Kind::Word => self.words.add(place),
         }
     }
 
@@ -102,7 +105,7 @@ impl Scan {
             return self.missing.clone();
         }
         let all = [&self.missing, &self.quoted, &self.marks];
-        let mut first: Vec<usize> = all.iter().flat_map(|tally| &tally.first).copied().collect();
+        let mut first: Vec<Span> = all.iter().flat_map(|tally| &tally.first).copied().collect();
         first.sort_unstable();
         first.truncate(SHOWN);
         Tally { count: all.iter().map(|tally| tally.count).sum(), first }
@@ -112,7 +115,7 @@ impl Scan {
     pub fn reading(&self) -> Reading {
         let numeric = self.integers + self.numbers + self.not_finite.count;
         match self.words.count {
-            0 if numeric == 0 => Reading::Text,
+            0 if numeric == 0 => Reading::Nothing,
             0 if self.numbers + self.not_finite.count == 0 => Reading::Integers,
             0 => Reading::Numbers,
             words if words.saturating_mul(4) <= numeric => Reading::NumbersBut,

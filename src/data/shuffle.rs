@@ -2,6 +2,8 @@
 //!
 //! It is part of what a file means (the same seed must give the same split for ever), so it does not change.
 
+use crate::data::trouble::goes_on;
+
 /// A sequence of 64-bit numbers that a seed settles.
 struct SplitMix(u64);
 
@@ -22,9 +24,14 @@ impl SplitMix {
 
 /// The numbers `0..count` in the order of a seed.
 pub fn order(count: usize, seed: u64) -> Vec<usize> {
+    order_until(count, seed, || false)
+}
+
+/// The same, unless it is to stop: then the order is no use.
+pub fn order_until(count: usize, seed: u64, stop: fn() -> bool) -> Vec<usize> {
     let mut rows: Vec<usize> = (0..count).collect();
     let mut draws = SplitMix(seed);
-    for last in (1..count).rev() {
+    for last in (1..count).rev().take_while(|last| goes_on(*last, stop)) {
         rows.swap(last, draws.below(last + 1));
     }
     rows

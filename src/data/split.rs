@@ -5,8 +5,10 @@
 //! for training and the last for test. Rows of a split are listed in the file's order.
 
 use crate::data::shuffle;
+use crate::data::trouble::{goes_on, interrupted};
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
+use std::collections::BTreeMap;
 
 /// An exact share: numerator and denominator (above 0).
 pub type Share = (i128, i128);
@@ -40,27 +42,43 @@ const NAMES: [&str; 3] = ["train", "valid", "test"];
 
 /// Splits `rows` rows. With `strata` (the class of each row, by any numbers) every split has its share of each class: exactly
 /// where that is a whole number of rows, else to within two. `call` is where the program says `holdout`.
-pub fn holdout(rows: usize, wanted: &Holdout, strata: Option<&[usize]>, call: Span) -> Result<Split, Diagnostic> {
+/// `stop` is asked now and then whether that is to end.
+pub fn holdout(
+    rows: usize,
+    wanted: &Holdout,
+    strata: Option<&[usize]>,
+    call: Span,
+    stop: fn() -> bool,
+) -> Result<Split, Diagnostic> {
     let parts = [Some(wanted.train), wanted.valid, wanted.test];
     let counts = counts(rows, &parts, call)?;
     let order = match wanted.shuffle {
-        true => shuffle::order(rows, wanted.seed),
+        true => shuffle::order_until(rows, wanted.seed, stop),
         false => (0..rows).collect(),
     };
-    let chosen = match strata {
-        None => (0..rows).map(|at| (0..3).find(|part| at < counts[..=*part].iter().sum()).unwrap_or(2)).collect(),
-        Some(strata) => dealt(&order, strata, counts),
-    };
-    let mut split = Split::default();
-    let order = match strata {
-        None => order,
-        Some(strata) => by_class(&order, strata),
-    };
-    for (row, part) in order.into_iter().zip(chosen) {
-        [&mut split.train, &mut split.valid, &mut split.test][part].push(row);
+    if stop() {
+        return Err(interrupted(call));
     }
-    [&mut split.train, &mut split.valid, &mut split.test].into_iter().for_each(|rows| rows.sort_unstable());
-    Ok(split)
+    let (order, chosen) = match strata {
+        None => {
+            let chosen = [0, 1, 2].into_iter().zip(counts).flat_map(|(part, count)| std::iter::repeat_n(part, count));
+            (order, chosen.collect())
+        }
+        Some(strata) => (by_class(&order, strata, stop), dealt(strata.len().min(rows), counts, stop)),
+    };
+    // By rows, each split has its own in the file's order.
+    let mut part_of = vec![0u8; rows];
+    for (at, (row, part)) in order.into_iter().zip(chosen).enumerate() {
+        if !goes_on(at, stop) {
+            break;
+        }
+        part_of[row] = part;
+    }
+    let mut split = Split::default();
+    for (row, part) in part_of.into_iter().enumerate().take_while(|(row, _)| goes_on(*row, stop)) {
+        [&mut split.train, &mut split.valid, &mut split.test][usize::from(part)].push(row);
+    }
+    if stop() { Err(interrupted(call)) } else { Ok(split) }
 }
 
 /// How many rows each part gets. Shares outside 0 to 1, a sum that is not 1 and an empty part are errors.
@@ -112,21 +130,24 @@ fn rounded(rows: usize, shares: &[Share; 3]) -> Option<[usize; 3]> {
 }
 
 /// The rows of an order, class after class.
-fn by_class(order: &[usize], strata: &[usize]) -> Vec<usize> {
-    let mut rows = order.to_vec();
-    rows.sort_by_key(|row| strata[*row]);
-    rows
+fn by_class(order: &[usize], strata: &[usize], stop: fn() -> bool) -> Vec<usize> {
+    let mut classes: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for (_, row) in order.iter().enumerate().take_while(|(at, _)| goes_on(*at, stop)) {
+        classes.entry(strata[*row]).or_default().push(*row);
+    }
+    classes.into_values().flatten().collect()
 }
 
 /// Deals rows that stand class after class to the parts so that every beginning has each part's share to within one row
 /// (Tijdeman, *The chairman assignment problem*, 1980); so has every class, then, to within two, and where the exact
 /// share of each class is whole, exactly.
-fn dealt(order: &[usize], strata: &[usize], counts: [usize; 3]) -> Vec<usize> {
-    let rows = order.len().min(strata.len()) as i128;
+fn dealt(rows: usize, counts: [usize; 3], stop: fn() -> bool) -> Vec<u8> {
+    let rows = rows as i128;
     let parts = counts.iter().filter(|count| **count > 0).count() as i128;
     let m = (2 * parts - 2).max(1);
     let mut given = [0i128; 3];
     (1..=rows)
+        .take_while(|k| goes_on(*k as usize, stop))
         .map(|k| {
             let lack = |part: usize| counts[part] as i128 * k - rows * given[part];
             let due = |part: usize| (m - 1) * rows - m * lack(part);
@@ -135,7 +156,7 @@ fn dealt(order: &[usize], strata: &[usize], counts: [usize; 3]) -> Vec<usize> {
                 .min_by(|a, b| (due(*a) * counts[*b] as i128).cmp(&(due(*b) * counts[*a] as i128)))
                 .unwrap_or(0);
             given[part] += 1;
-            part
+            part as u8
         })
         .collect()
 }

@@ -4,6 +4,7 @@ use crate::data::cell;
 use crate::data::kind::Tally;
 use crate::diagnostic::Diagnostic;
 use crate::source::{SourceId, Sources, Span};
+use std::collections::HashMap;
 
 /// The values of a column, one for each row.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,9 +21,14 @@ pub struct Column {
     pub name: String,
     /// Where the column is named: its cell of the header.
     pub span: Span,
+    /// Of a column without a value in any row, the text of its cells.
     pub values: Values,
     /// Cells without a value.
     pub lacking: Tally,
+    /// Those of them that are empty, without quotes: what text lacks.
+    pub empty: Tally,
+    /// The first cell that is a word: why a column of text is one.
+    pub word: Option<Span>,
     /// What is wrong with it as a column of numbers.
     pub mistakes: Vec<Diagnostic>,
 }
@@ -41,6 +47,8 @@ pub struct Table {
     /// What messages call it: the path of the file.
     pub name: String,
     pub columns: Vec<Column>,
+    /// The place of each column, by its name.
+    pub by_name: HashMap<String, usize>,
     pub rows: usize,
     pub origin: Origin,
 }
@@ -48,7 +56,12 @@ pub struct Table {
 impl Table {
     /// The column of a name.
     pub fn column(&self, name: &str) -> Option<&Column> {
-        self.columns.iter().find(|column| column.name == name)
+        self.by_name.get(name).map(|at| &self.columns[*at])
+    }
+
+    /// Whether no row has a value in a column.
+    pub fn is_without_values(&self, column: &Column) -> bool {
+        column.lacking.count == self.rows
     }
 
     /// Where a cell stands in the file. Rows and columns count from 0, the header not being a row.
@@ -57,19 +70,5 @@ impl Table {
         let start = self.origin.starts.get(row).map_or(text.len(), |start| *start as usize);
         let found = cell::find(text, start, column, self.origin.separator);
         Span::new(self.origin.source, found.start, found.end)
-    }
-
-    /// How many values a column lacks, and where the first of them should stand.
-    pub fn lacking(&self, sources: &Sources, column: usize) -> (usize, Vec<Span>) {
-        let lacking = &self.columns[column].lacking;
-        (lacking.count, lacking.first.iter().map(|row| self.place(sources, *row, column)).collect())
-    }
-
-    /// The first row of a text column that holds no number: why the column is one of text.
-    pub fn first_word(&self, column: usize) -> Option<usize> {
-        match &self.columns.get(column)?.values {
-            Values::Text(cells) => cells.iter().position(|cell| cell.trim().parse::<f64>().is_err()),
-            Values::Numbers(_) | Values::Integers(_) => None,
-        }
     }
 }

@@ -1,6 +1,6 @@
 //! What can be wrong with a table's file: one diagnostic each, drawn in the file, with the call that asked for it.
 
-use crate::data::cell;
+use crate::data::cell::{Cell, Cells};
 use crate::diagnostic::Diagnostic;
 use crate::source::{SourceId, Span};
 
@@ -11,6 +11,8 @@ pub struct Trouble<'t> {
     pub separator: u8,
     pub text: &'t str,
     pub call: Span,
+    /// Whether reading is to end.
+    pub stop: fn() -> bool,
 }
 
 /// Rows shown of those that are too long or too short.
@@ -24,22 +26,33 @@ fn cells_phrase(count: usize) -> String {
     if count == 1 { "1 cell".to_string() } else { format!("{count} cells") }
 }
 
-pub fn too_large(name: &str, call: Span) -> Diagnostic {
-    let message = format!("`{name}` is larger than 4 GiB, the largest table that can be read");
-    Diagnostic::error("E0301", message, call, "read here").help("split the file")
+/// Reading is to end before its time. Who asks for that tells it in a word of its own.
+pub fn interrupted(call: Span) -> Diagnostic {
+    Diagnostic::error("E0331", "reading the data was interrupted", call, "read here")
+}
+
+/// Rows or cells between two questions whether to go on: some milliseconds.
+pub const PIECE: usize = 100_000;
+
+/// Whether what is done row by row goes on before a row; asked now and then.
+pub fn goes_on(row: usize, stop: fn() -> bool) -> bool {
+    !row.is_multiple_of(PIECE) || !stop()
 }
 
 impl Trouble<'_> {
-    /// The place of a cell of the row that starts at byte `start`.
-    pub fn cell(&self, start: usize, field: usize) -> Span {
-        let found = cell::find(self.text, start, field, self.separator);
-        Span::new(self.source, found.start, found.end)
+    /// The cells of the row that starts at byte `start`.
+    pub fn cells_of(&self, start: usize) -> Cells<'_> {
+        Cells::of(self.text, start, self.separator)
+    }
+
+    pub fn place(&self, cell: Cell) -> Span {
+        Span::new(self.source, cell.start, cell.end)
     }
 
     /// The place of a whole row; of a row over several lines, that of its first line.
     pub fn row(&self, start: usize) -> Span {
-        let end = cell::end_of_row(self.text, start, self.separator);
-        let line = self.text[start..end].find('\n').map_or(end, |at| start + at);
+        let end = self.cells_of(start).end();
+        let line = self.text[start..end].find(['\n', '\r']).map_or(end, |at| start + at);
         Span::new(self.source, start, line)
     }
 
@@ -74,7 +87,7 @@ impl Trouble<'_> {
     }
 
     pub fn only_header(&self) -> Diagnostic {
-        let start = self.text.len() - self.text.trim_start_matches(['\n', '\r']).len();
+        let start = self.text.len() - self.text.trim_start_matches([' ', '\n', '\r']).len();
         let message = format!("`{}` has a header and no rows", self.name);
         self.error("E0303", message, self.row(start), "nothing follows this line".to_string())
     }
@@ -100,11 +113,17 @@ impl Trouble<'_> {
             .skip(1)
             .fold(first, |error, (span, cells)| error.label(*span, format!("{} here", cells_phrase(*cells))))
             .label(self.call, "read here")
-            .help(if rows.iter().all(|(_, cells)| *cells > columns) {
+            .help(if rows.iter().all(|(span, cells)| *cells == columns + 1 && self.ends_in_a_separator(*span)) {
+                "leave the separator at the end of the row out, or end the header with one too"
+            } else if rows.iter().all(|(_, cells)| *cells > columns) {
                 "a cell that holds the separator stands in quotes"
             } else {
                 "a row has a cell for each name of the header"
             })
+    }
+
+    fn ends_in_a_separator(&self, row: Span) -> bool {
+        self.text[row.start as usize..row.end as usize].trim_end_matches(' ').as_bytes().last() == Some(&self.separator)
     }
 
     /// A mistake that several cells share; the first few are shown.

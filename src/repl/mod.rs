@@ -18,7 +18,7 @@ pub mod show;
 mod training;
 mod value;
 
-use crate::diagnostic::{Diagnostic, draw, harmless};
+use crate::diagnostic::{Diagnostic, Severity, draw, harmless};
 use crate::source::Sources;
 use crate::syntax::{self, Open};
 use std::io::Write;
@@ -32,8 +32,8 @@ pub struct Console<'a> {
     pub colour: bool,
     /// Whether progress is drawn on standard error, live where that is a terminal; else it is said like everything else.
     pub live: bool,
-    /// Whether a computation or a training is to end.
-    pub stop: &'a dyn Fn() -> bool,
+    /// Whether what is going on is to end: reading, a check, a computation, a training.
+    pub stop: fn() -> bool,
 }
 
 /// Whether an entry goes on in the next line: something is open, and no empty line ends it. In a body empty lines are
@@ -79,7 +79,11 @@ impl Console<'_> {
         Outcome::Wrong
     }
 
+    /// What is wrong; of an entry that was interrupted, that alone.
     pub fn draw(&mut self, found: &[Diagnostic], sources: &Sources) -> Outcome {
+        if (self.stop)() && found.iter().any(|found| found.severity == Severity::Error) {
+            return self.complain("interrupted");
+        }
         for diagnostic in found {
             let _ = self.err.write_all(draw(diagnostic, sources, self.colour).as_bytes());
         }

@@ -80,6 +80,7 @@ impl Session {
 
     /// One entry: a command, or text of the language.
     pub fn enter(&mut self, text: &str, console: &mut Console) -> Outcome {
+        self.files.stop = console.stop;
         match text.trim_start().strip_prefix(':') {
             Some(command) => commands::run(self, command, console),
             None if text.trim().is_empty() => Outcome::Fine,
@@ -90,6 +91,7 @@ impl Session {
     /// Begins anew with a file. One in which something is wrong changes nothing.
     pub fn load(&mut self, path: &Path, console: &mut Console) -> Outcome {
         let mut fresh = Session::of(path);
+        fresh.files.stop = console.stop;
         let source = match io::read_text(&mut fresh.sources, path) {
             Ok(source) => source,
             Err(wrong) => return console.draw(&[wrong], &fresh.sources),
@@ -198,14 +200,15 @@ impl Session {
             }
             fits
         });
-        self.settle(console);
+        self.settle(console, console.stop);
         Outcome::Fine
     }
 
-    /// Statements that do not fit any longer are forgotten, and said to be.
-    pub(super) fn settle(&mut self, console: &mut Console) {
+    /// Statements that do not fit any longer are forgotten, and said to be. Where that is to stop, they are kept.
+    pub(super) fn settle(&mut self, console: &mut Console, stop: fn() -> bool) {
+        self.files.stop = stop;
         for statement in std::mem::take(&mut self.statements) {
-            if self.explore(&statement).is_ok() {
+            if self.explore(&statement).is_ok() || stop() {
                 self.statements.push(statement);
                 continue;
             }

@@ -51,6 +51,8 @@ fn asked(words: &str) -> Result<Asked<'_>, String> {
 impl Session {
     /// `:train [NAME] [steps=N] [epochs=N]`
     pub(super) fn train(&mut self, words: &str, console: &mut Console) -> Outcome {
+        // It asks for itself, and its data must be whole.
+        self.files.stop = || false;
         let name = match asked(words).and_then(|asked| Ok((self.block(asked.name)?, asked.length))) {
             Ok((name, length)) => match self.train_block(&name, length, console) {
                 Ok(trained) => {
@@ -63,7 +65,7 @@ impl Session {
             Err(message) => return console.complain(&message),
         };
         if self.chosen.replace(name.clone()).is_none_or(|before| before != name) {
-            self.settle(console);
+            self.settle(console, || false);
         }
         Outcome::Fine
     }
@@ -113,6 +115,7 @@ impl Session {
 
     /// `:params`
     pub(super) fn params(&mut self, console: &mut Console) -> Outcome {
+        self.files.stop = || false;
         let Some(program) = self.program() else {
             return console.complain("there is no `train` block, so no model; `:load FILE` brings one");
         };

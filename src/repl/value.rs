@@ -38,7 +38,7 @@ impl Session {
         explored: &Explored,
         term: TermId,
         data: Option<&Opened>,
-        stop: &dyn Fn() -> bool,
+        stop: fn() -> bool,
     ) -> Result<Tensor, String> {
         let lowered = compile::lower_value(explored, term)
             .map_err(|broken| format!("this is a mistake of mlx itself, please report it: {broken}"))?;

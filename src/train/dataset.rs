@@ -7,6 +7,7 @@ use crate::check::schema::{Column, From, Holds, Lacking, Schemas, Source, Spanne
 use crate::check::value::Distribution;
 use crate::data;
 use crate::data::fit::{self, Vocabulary};
+use crate::data::kind::Tally;
 use crate::data::split::{self, Holdout, Part, Split};
 use crate::data::table::{Table, Values};
 use crate::diagnostic::Diagnostic;
@@ -26,10 +27,19 @@ pub struct Files {
     /// The folder that paths are relative to: that of the `.mlx` file.
     folder: PathBuf,
     tables: BTreeMap<From, (Table, DataFile)>,
-    splits: BTreeMap<From, Split>,
+    splits: BTreeMap<From, Dealt>,
     vocabularies: BTreeMap<(From, String), (Vocabulary, Vec<usize>)>,
     /// The classes that columns must have: those that weights were trained with.
     trained: BTreeMap<String, Vec<String>>,
+    /// Whether what is going on is to end: reading, drawing, and the check that asks for them. A training, which keeps
+    /// what it has when it ends, must not see it: it asks for itself, before each step.
+    pub stop: fn() -> bool,
+}
+
+/// The rows of each split, and what the program said of them; a session asks for the same again and again.
+struct Dealt {
+    by: Option<(Holdout, Option<String>)>,
+    split: Split,
 }
 
 impl Files {
@@ -41,6 +51,7 @@ impl Files {
             splits: BTreeMap::new(),
             vocabularies: BTreeMap::new(),
             trained: BTreeMap::new(),
+            stop: || false,
         }
     }
 
@@ -63,9 +74,10 @@ impl Files {
             return Ok(None);
         };
         if !self.tables.contains_key(&source.from) {
-            let bytes = io::read(&path).map_err(|failure| vec![failure.label(source.span, "named here")])?;
+            let bytes = io::read_at_most(&path, data::csv::LARGEST, &|| !(self.stop)());
+            let bytes = bytes.map_err(|failure| vec![failure.label(source.span, "named here")])?;
             let name = path.display().to_string();
-            let table = data::csv::read(sources, &name, &bytes, *separator, source.span)?;
+            let table = data::csv::read(sources, &name, &bytes, *separator, source.span, self.stop)?;
             let file = DataFile { path: written.clone(), sha256: checksum(&bytes) };
             self.tables.insert(source.from.clone(), (table, file));
         }
@@ -74,12 +86,12 @@ impl Files {
 
     /// New rows, of the kind that a source has: from a file that the command line names.
     pub fn new_rows(sources: &mut Sources, path: &Path, source: &Source) -> Result<Table, Vec<Diagnostic>> {
-        let bytes = io::read(path).map_err(|failure| vec![failure])?;
+        let bytes = io::read_at_most(path, data::csv::LARGEST, &|| true).map_err(|failure| vec![failure])?;
         let separator = match source.from {
             From::Csv { separator, .. } => separator,
             From::Rows { .. } => b',',
         };
-        data::csv::read(sources, &path.display().to_string(), &bytes, separator, source.span)
+        data::csv::read(sources, &path.display().to_string(), &bytes, separator, source.span, || false)
     }
 
     fn table(&self, source: &Source) -> Option<&Table> {
@@ -89,7 +101,7 @@ impl Files {
     /// What a run of the data reads: rows of each split, numbers, classes.
     pub fn open<'f>(&'f self, data: &'f Data) -> Option<Opened<'f>> {
         let from = &data.source.from;
-        let split = self.splits.get(from)?;
+        let split = &self.splits.get(from)?.split;
         let vocabulary = |name: &str| self.vocabularies.get(&(from.clone(), name.to_string()));
         let columns: Option<Vec<RawColumn>> = data
             .raw
@@ -100,11 +112,16 @@ impl Files {
                 let shape = shape?;
                 let lying = |values: Vec<f64>| OnceLock::from(values);
                 let values = match &raw.kind {
-                    RawKind::Numbers | RawKind::Gappy => match &self.table(&data.source)?.column(&raw.name)?.values {
-                        Values::Numbers(numbers) => lying(numbers.clone()),
-                        Values::Integers(whole) => lying(whole.iter().map(|number| *number as f64).collect()),
-                        Values::Text(_) => return None,
-                    },
+                    RawKind::Numbers | RawKind::Gappy => {
+                        let table = self.table(&data.source)?;
+                        let column = table.column(&raw.name)?;
+                        match &column.values {
+                            Values::Numbers(numbers) => lying(numbers.clone()),
+                            Values::Integers(whole) => lying(whole.iter().map(|number| *number as f64).collect()),
+                            Values::Text(_) if table.is_without_values(column) => lying(vec![f64::NAN; table.rows]),
+                            Values::Text(_) => return None,
+                        }
+                    }
                     RawKind::Classes => lying(vocabulary(&raw.name)?.1.iter().map(|code| *code as f64).collect()),
                     RawKind::Drawn(_) => OnceLock::new(),
                 };
@@ -121,6 +138,7 @@ impl Files {
             columns: columns?,
             classes: classes.collect(),
             holds: data.raw.iter().filter_map(held).collect(),
+            stop: self.stop,
         })
     }
 }
@@ -135,8 +153,19 @@ struct RawColumn<'f> {
 /// Below so many draws no threads are started.
 const ALONE: usize = 64 * 1024;
 
-/// Draws of a column, counted by its name, the row and the element: other columns and the number of rows change none.
-pub fn drawn(from: &From, name: &str, distribution: Distribution, width: usize, rows: Range<usize>) -> Vec<f64> {
+/// Between so many draws it is asked whether to go on.
+const PIECE: usize = 1 << 20;
+
+/// Draws of a column, counted by its name, the row and the element: other columns and the number of rows change none. Where
+/// they are to stop, the rest is 0, and of no use.
+pub fn drawn(
+    from: &From,
+    name: &str,
+    distribution: Distribution,
+    width: usize,
+    rows: Range<usize>,
+    stop: fn() -> bool,
+) -> Vec<f64> {
     let From::Rows { seed, .. } = from else { return Vec::new() };
     let stream = philox::stream([*seed as u32, (*seed >> 32) as u32], philox::path(name), 0, 0);
     let mut values = vec![0.0; rows.len() * width];
@@ -147,14 +176,18 @@ pub fn drawn(from: &From, name: &str, distribution: Distribution, width: usize, 
         }
     };
     let threads = if values.len() < ALONE { 1 } else { std::thread::available_parallelism().map_or(1, usize::from) };
-    let share = rows.len().div_ceil(threads).max(1);
-    std::thread::scope(|scope| {
-        let draw = &draw;
-        let mut shares = values.chunks_mut((share * width).max(1)).enumerate();
-        let own = shares.next();
-        shares.for_each(|(at, cells)| drop(scope.spawn(move || draw(rows.start + at * share, cells))));
-        own.into_iter().for_each(|(_, cells)| draw(rows.start, cells));
-    });
+    let whole = (PIECE / width.max(1)).max(1);
+    for (piece, cells) in values.chunks_mut(whole * width.max(1)).enumerate().take_while(|_| !stop()) {
+        let first = rows.start + piece * whole;
+        let share = whole.min(rows.len()).div_ceil(threads);
+        std::thread::scope(|scope| {
+            let draw = &draw;
+            let mut shares = cells.chunks_mut((share * width).max(1)).enumerate();
+            let own = shares.next();
+            shares.for_each(|(at, cells)| drop(scope.spawn(move || draw(first + at * share, cells))));
+            own.into_iter().for_each(|(_, cells)| draw(first, cells));
+        });
+    }
     values
 }
 
@@ -171,6 +204,7 @@ pub struct Opened<'f> {
     pub classes: BTreeMap<String, Vec<String>>,
     /// What each of the columns of a file holds.
     holds: BTreeMap<String, Holds>,
+    stop: fn() -> bool,
 }
 
 impl Opened<'_> {
@@ -188,45 +222,60 @@ impl Opened<'_> {
         self.columns.iter().map(|column| column.shape.iter().product()).max().unwrap_or(0)
     }
 
-    /// A source column on some rows: `[rows, …]`.
+    /// A source column on some rows: `[rows, …]`. Where that is to stop, the rest is 0, and of no use.
     pub fn column(&self, at: usize, rows: &[usize]) -> Tensor {
         let RawColumn { raw, shape, values } = &self.columns[at];
         let width: usize = shape.iter().product();
         let values = values.get_or_init(|| match (&raw.kind, self.from) {
             (RawKind::Drawn(distribution), From::Rows { count, .. }) => {
-                drawn(self.from, &raw.name, *distribution, width, 0..*count)
+                drawn(self.from, &raw.name, *distribution, width, 0..*count, self.stop)
             }
             _ => Vec::new(),
         });
-        let values = rows.iter().flat_map(|row| &values[row * width..(row + 1) * width]).copied().collect();
-        Tensor { shape: [&[rows.len()], &shape[..]].concat(), values }
+        let mut chosen = Vec::with_capacity(rows.len() * width);
+        for piece in rows.chunks(PIECE).take_while(|_| !(self.stop)()) {
+            chosen.extend(piece.iter().flat_map(|row| &values[row * width..(row + 1) * width]));
+        }
+        chosen.resize(rows.len() * width, 0.0);
+        Tensor { shape: [&[rows.len()], &shape[..]].concat(), values: chosen }
     }
 }
 
 impl Schemas for Files {
+    fn goes_on(&self) -> bool {
+        !(self.stop)()
+    }
+
     fn columns(&mut self, sources: &mut Sources, source: &Source) -> Result<Vec<Column>, Vec<Diagnostic>> {
         let Some(table) = self.read(sources, source)? else { return Ok(Vec::new()) };
-        let column = |(at, column): (usize, &crate::data::table::Column)| {
-            let holds = holds(&column.values);
+        let column = |column: &data::table::Column| {
+            let lacking = lacking(table, column);
+            // A column without values may be filled with numbers.
+            let holds = if lacking.all { Holds::Numbers } else { holds(&column.values) };
             let (name, mistakes) = (column.name.clone(), column.mistakes.clone());
-            let word = table.first_word(at).map(|row| table.place(sources, row, at));
-            Column { name, holds, span: column.span, lacking: lacking(table, sources, at), word, mistakes }
+            Column { name, holds, span: column.span, lacking, word: column.word, mistakes }
         };
-        Ok(table.columns.iter().enumerate().map(column).collect())
+        Ok(table.columns.iter().map(column).collect())
     }
 
     fn rows(&mut self, _: &Sources, source: &Source, wanted: Option<&Wanted>) -> Result<[usize; 3], Diagnostic> {
+        let stratify = |wanted: &Wanted| wanted.stratify.as_ref().map(|(name, _)| name.clone());
+        let by = wanted.map(|wanted| Ok((holdout(wanted)?, stratify(wanted)))).transpose()?;
+        let sizes = |split: &Split| [split.train.len(), split.valid.len(), split.test.len()];
+        if let Some(known) = self.splits.get(&source.from).filter(|known| known.by == by) {
+            return Ok(sizes(&known.split));
+        }
         let table = self.table(source);
         let count = match &source.from {
             From::Csv { .. } => table.map_or(0, |table| table.rows),
             From::Rows { count, .. } => *count,
         };
-        let split = match wanted {
+        let split = match wanted.zip(by.as_ref()) {
             None => Split { train: (0..count).collect(), ..Split::default() },
-            Some(wanted) => {
+            Some((wanted, (parts, _))) => {
                 let strata = wanted.stratify.as_ref().map(|(name, span)| {
-                    let at = table.and_then(|table| table.columns.iter().position(|column| column.name == *name));
-                    table.zip(at).map(|(table, at)| fit::strata(table, at)).ok_or_else(|| {
+                    let at = table.and_then(|table| table.by_name.get(name).copied());
+                    table.zip(at).map(|(table, at)| fit::strata(table, at, self.stop)).ok_or_else(|| {
                         let error =
                             Diagnostic::error("E0220", format!("no column is called `{name}`"), *span, "unknown");
                         let names = table.iter().flat_map(|table| &table.columns).map(|column| column.name.as_str());
@@ -236,27 +285,41 @@ impl Schemas for Files {
                         }
                     })
                 });
-                split::holdout(count, &holdout(wanted)?, strata.transpose()?.as_deref(), wanted.span)?
+                split::holdout(count, parts, strata.transpose()?.as_deref(), wanted.span, self.stop)?
             }
         };
-        let rows = [split.train.len(), split.valid.len(), split.test.len()];
+        let rows = sizes(&split);
         self.vocabularies.retain(|(from, _), _| *from != source.from);
-        self.splits.insert(source.from.clone(), split);
+        self.splits.insert(source.from.clone(), Dealt { by, split });
         Ok(rows)
     }
 
+    fn is_known(&mut self, source: &Source, column: &str) -> bool {
+        let column = self.table(source).and_then(|table| Some((table, table.column(column)?)));
+        let Some(((table, column), Dealt { split, .. })) = column.zip(self.splits.get(&source.from)) else {
+            return true;
+        };
+        match &column.values {
+            Values::Numbers(values) => split.train.iter().any(|row| !values[*row].is_nan()),
+            Values::Integers(_) | Values::Text(_) => !table.is_without_values(column),
+        }
+    }
+
     fn classes(&mut self, sources: &Sources, source: &Source, column: &str, call: Span) -> Result<usize, Diagnostic> {
-        let found = self.table(source).and_then(|table| {
-            let at = table.columns.iter().position(|known| known.name == column)?;
-            Some((table, at, self.splits.get(&source.from)?))
-        });
-        let Some((table, at, split)) = found else { return Ok(0) };
+        let key = (source.from.clone(), column.to_string());
+        if let Some((known, _)) = self.vocabularies.get(&key) {
+            return Ok(known.classes.len());
+        }
+        let found = self
+            .table(source)
+            .and_then(|table| Some((table, *table.by_name.get(column)?, self.splits.get(&source.from)?)));
+        let Some((table, at, Dealt { split, .. })) = found else { return Ok(0) };
         let (vocabulary, codes) = match self.trained.get(column) {
-            None => fit::category(sources, table, at, split, call)?,
+            None => fit::category(sources, table, at, split, call, self.stop)?,
             Some(classes) => (Vocabulary { classes: classes.clone() }, fit::by(sources, table, at, classes, call)?),
         };
         let count = vocabulary.classes.len();
-        self.vocabularies.insert((source.from.clone(), column.to_string()), (vocabulary, codes));
+        self.vocabularies.insert(key, (vocabulary, codes));
         Ok(count)
     }
 }
@@ -269,9 +332,9 @@ fn holds(values: &Values) -> Holds {
 }
 
 /// The rows of a table that have no value in a column.
-pub fn lacking(table: &Table, sources: &Sources, column: usize) -> Lacking {
-    let (count, first) = table.lacking(sources, column);
-    Lacking { count, first }
+pub fn lacking(table: &Table, column: &data::table::Column) -> Lacking {
+    let Tally { count, first } = column.lacking.clone();
+    Lacking { count, first, all: table.is_without_values(column) }
 }
 
 fn holdout(wanted: &Wanted) -> Result<Holdout, Diagnostic> {

@@ -53,6 +53,10 @@ pub struct Remembered<'w> {
 }
 
 impl Schemas for Remembered<'_> {
+    fn goes_on(&self) -> bool {
+        true
+    }
+
     fn columns(&mut self, _: &mut Sources, source: &Source) -> Result<Vec<Column>, Vec<Diagnostic>> {
         let column = |(name, holds): (&String, &Holds)| Column {
             name: name.clone(),
@@ -67,6 +71,11 @@ impl Schemas for Remembered<'_> {
 
     fn rows(&mut self, _: &Sources, _: &Source, _: Option<&Split>) -> Result<[usize; 3], Diagnostic> {
         Ok(self.data.rows)
+    }
+
+    /// It was, when the weights were trained.
+    fn is_known(&mut self, _: &Source, _: &str) -> bool {
+        true
     }
 
     fn classes(&mut self, _: &Sources, _: &Source, column: &str, call: Span) -> Result<usize, Diagnostic> {

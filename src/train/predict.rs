@@ -2,11 +2,11 @@
 
 use crate::backend::{Tensor, reference};
 use crate::check::program::{Program as Checked, RawKind};
-use crate::check::schema::From;
+use crate::check::schema::{From, Lacking};
 use crate::check::terms::{Leaf, TermId};
-use crate::data::kind::is_missing;
+use crate::data::kind::Tally;
 use crate::data::table::{Table, Values};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, nearest};
 use crate::lower::program::Program;
 use crate::source::{Sources, Span};
 use crate::train::dataset::{drawn, lacking};
@@ -15,6 +15,7 @@ use crate::train::known;
 use crate::train::memory;
 use crate::train::naming::{self, Classes};
 use crate::train::weights::Weights;
+use std::collections::HashMap;
 
 /// Why nothing was predicted: the new rows are wrong, or the run failed.
 pub enum Trouble {
@@ -129,7 +130,7 @@ fn raw(
     let from = &checked.data.source.from;
     let values = match (new, &raw.kind, from) {
         (NewRows::Drawn(rows), RawKind::Drawn(distribution), From::Rows { count, .. }) => {
-            drawn(from, &raw.name, *distribution, width, *count..count + rows)
+            drawn(from, &raw.name, *distribution, width, *count..count + rows, || false)
         }
         (NewRows::Drawn(_), ..) => {
             let message = "new rows are drawn only of data whose source is `rows`";
@@ -142,39 +143,40 @@ fn raw(
         (NewRows::Table(table), RawKind::Drawn(_), _) if !inner.is_empty() => {
             // Of several numbers a row, each has a column: `x.0`, `x.1`, as predictions are written.
             let parts: Vec<Vec<f64>> = (0..width)
-                .map(|at| numbers(table, &format!("{}.{at}", raw.name), false, raw.span, sources))
+                .map(|at| numbers(table, &format!("{}.{at}", raw.name), false, raw.span))
                 .collect::<Result<_, _>>()?;
             (0..table.rows).flat_map(|row| parts.iter().map(move |part| part[row])).collect()
         }
-        (NewRows::Table(table), RawKind::Gappy, _) => numbers(table, &raw.name, true, raw.span, sources)?,
-        (NewRows::Table(table), RawKind::Numbers | RawKind::Drawn(_), _) => {
-            numbers(table, &raw.name, false, raw.span, sources)?
-        }
+        (NewRows::Table(table), RawKind::Gappy, _) => numbers(table, &raw.name, true, raw.span)?,
+        (NewRows::Table(table), RawKind::Numbers | RawKind::Drawn(_), _) => numbers(table, &raw.name, false, raw.span)?,
     };
     let shape = [&[values.len() / width.max(1)], &inner[..]].concat();
     Ok(Tensor { shape, values })
 }
 
-/// The place of a column that has a value in every row, unless it may have gaps; `call` is what reads it.
-fn place(table: &Table, name: &str, gaps: bool, call: Span, sources: &Sources) -> Result<usize, Diagnostic> {
-    let Some(place) = table.columns.iter().position(|column| column.name == name) else {
+/// The place of a column; `call` is what reads it.
+fn place(table: &Table, name: &str, call: Span) -> Result<usize, Diagnostic> {
+    table.by_name.get(name).copied().ok_or_else(|| {
         let message = format!("`{}` has no column `{name}`", table.name);
-        return Err(Diagnostic::error("E0220", message, call, "the program reads it"));
-    };
-    match lacking(table, sources, place).mistake(name, call) {
-        Some(wrong) if !gaps => Err(wrong),
-        _ => Ok(place),
-    }
+        let error = Diagnostic::error("E0220", message, call, "the program reads it");
+        match nearest(name, table.columns.iter().map(|column| column.name.as_str())) {
+            Some(near) => error.help(format!("did you mean `{near}`?")),
+            None => error,
+        }
+    })
 }
 
-fn numbers(table: &Table, name: &str, gaps: bool, call: Span, sources: &Sources) -> Result<Vec<f64>, Diagnostic> {
-    let column = &table.columns[place(table, name, gaps, call, sources)?];
+fn numbers(table: &Table, name: &str, gaps: bool, call: Span) -> Result<Vec<f64>, Diagnostic> {
+    let column = &table.columns[place(table, name, call)?];
     if let Some(wrong) = column.mistakes.first() {
         return Err(wrong.clone());
     }
+    if let Some(wrong) = lacking(table, column).mistake(name, call).filter(|_| !gaps) {
+        return Err(wrong);
+    }
     match &column.values {
         // A few rows may lack the value in all of them.
-        Values::Text(cells) if gaps && cells.iter().all(|cell| is_missing(cell)) => Ok(vec![f64::NAN; cells.len()]),
+        Values::Text(cells) if table.is_without_values(column) => Ok(vec![f64::NAN; cells.len()]),
         Values::Numbers(values) => Ok(values.clone()),
         Values::Integers(values) => Ok(values.iter().map(|value| *value as f64).collect()),
         Values::Text(_) => {
@@ -186,14 +188,22 @@ fn numbers(table: &Table, name: &str, gaps: bool, call: Span, sources: &Sources)
 
 /// The place of each cell among the classes of the training rows.
 fn codes(table: &Table, name: &str, classes: &[String], call: Span, sources: &Sources) -> Result<Vec<f64>, Diagnostic> {
-    let place = place(table, name, false, call, sources)?;
-    let cells: Vec<String> = match &table.columns[place].values {
+    let place = place(table, name, call)?;
+    let column = &table.columns[place];
+    // What stands for a missing number may be the name of a class: `NA`.
+    let text = table.is_without_values(column).then(|| Tally::clone(&column.empty));
+    let Tally { count, first } = text.unwrap_or_else(|| column.lacking.clone());
+    if let Some(wrong) = (Lacking { count, first, all: count == table.rows }).mistake(name, call) {
+        return Err(wrong);
+    }
+    let cells: Vec<String> = match &column.values {
         Values::Text(cells) => cells.clone(),
         Values::Integers(values) => values.iter().map(i64::to_string).collect(),
         Values::Numbers(values) => values.iter().map(f64::to_string).collect(),
     };
-    let code = |(row, cell): (usize, &String)| match classes.iter().position(|class| class == cell) {
-        Some(code) => Ok(code as f64),
+    let places: HashMap<&String, usize> = classes.iter().enumerate().map(|(code, class)| (class, code)).collect();
+    let code = |(row, cell): (usize, &String)| match places.get(cell) {
+        Some(code) => Ok(*code as f64),
         None => Err(unseen(name, cell, table.place(sources, row, place), call)),
     };
     cells.iter().enumerate().map(code).collect()

@@ -16,6 +16,8 @@ pub fn trials() -> Vec<Trial> {
         trial("ops::values::a_branch_that_is_not_chosen_gives_no_nan", a_branch_that_is_not_chosen_gives_no_nan),
         trial("ops::values::places_outside_are_told", places_outside_are_told),
         trial("ops::values::extremes_and_orders", extremes_and_orders),
+        trial("ops::values::a_long_sort_is_stable", a_long_sort_is_stable),
+        trial("ops::values::an_operation_ends_when_it_shall", an_operation_ends_when_it_shall),
     ]
 }
 
@@ -135,4 +137,46 @@ fn extremes_and_orders() {
     let values: Vec<Vec<f64>> =
         reference::run(&graph, &roots, &[input]).expect("numbers").into_iter().map(|tensor| tensor.values).collect();
     assert_eq!(values, [vec![7.0], vec![1.0], vec![3.0, 0.0, 1.0, 2.0], vec![17.0, 15.0, 8.0, 1.0]]);
+}
+
+/// Sorted piece by piece, equal ones stay in their order.
+fn a_long_sort_is_stable() {
+    const LENGTH: usize = 300_000;
+    let mut graph = Graph::default();
+    let x = graph.input(0, DType::Float, sizes(&[LENGTH]));
+    let order = graph.add(Op::ArgSort(0), vec![x]);
+    let values: Vec<f64> = (0..LENGTH).map(|at| ((at * 7919) % 1000) as f64).collect();
+    let input = Tensor { shape: vec![LENGTH], values: values.clone() };
+    let found = reference::run(&graph, &[order], &[input]).expect("numbers").remove(0).values;
+    let mut wanted: Vec<usize> = (0..LENGTH).collect();
+    wanted.sort_by(|x, y| values[*x].total_cmp(&values[*y]));
+    assert!(found.iter().zip(&wanted).all(|(found, wanted)| *found == *wanted as f64));
+}
+
+/// It is asked within an operation, not only before it.
+fn an_operation_ends_when_it_shall() {
+    const LENGTH: usize = 1_000_000;
+    let float = Op::Scalar(ScalarOp::Cast(DType::Float));
+    let ops: [(Op, &[usize]); 6] = [
+        (Op::Scalar(ScalarOp::Exp), &[LENGTH]),
+        (Op::Reduce(Reduce::Sum, vec![0]), &[LENGTH]),
+        (Op::CumSum { axis: 0, reverse: false }, &[LENGTH]),
+        (Op::ArgMax(0), &[LENGTH]),
+        (Op::ArgSort(0), &[LENGTH]),
+        (Op::Permute(vec![1, 0]), &[1000, LENGTH / 1000]),
+    ];
+    for (op, shape) in ops {
+        let mut graph = Graph::default();
+        let x = graph.input(0, DType::Float, sizes(shape));
+        let root = graph.add(op.clone(), vec![x]);
+        let last = graph.add(float.clone(), vec![root]);
+        let input = Tensor::filled(shape.to_vec(), 1.0);
+        let asked = std::cell::Cell::new(0);
+        let goes_on = || {
+            asked.set(asked.get() + 1);
+            asked.get() < 6
+        };
+        let told = reference::run_while(&graph, &[last], &[input], &goes_on).expect_err("an end");
+        assert!(told == "interrupted" && asked.get() == 6, "{op}: {told}, asked {} times", asked.get());
+    }
 }

@@ -1,75 +1,86 @@
 //! The value of one operation.
 
+use super::watch::{PIECE, Watch};
 use super::{along, draw, views};
 use crate::backend::Tensor;
 use crate::ir::{DType, Op, ScalarOp, Size};
 
 /// `dtype` is the kind of its elements.
-pub(super) fn compute(op: &Op, operands: &[&Tensor], dtype: DType, shape: Vec<usize>) -> Result<Tensor, String> {
+pub(super) fn compute(
+    op: &Op,
+    operands: &[&Tensor],
+    dtype: DType,
+    shape: Vec<usize>,
+    watch: &Watch,
+) -> Result<Tensor, String> {
     let a = operands.first().copied();
     let (a, b, c) = match (a, operands.get(1), operands.get(2)) {
-        (None, ..) => return leaf(op, shape),
+        (None, ..) => return leaf(op, shape, watch),
         (Some(a), b, c) => (a, b.copied().unwrap_or(a), c.copied().unwrap_or(a)),
     };
     let values = match op {
-        Op::Input { .. } | Op::Constant(_) | Op::SizeOf(_) | Op::Iota { .. } => return leaf(op, shape),
-        Op::Random { draw: kind, path, rows, .. } => draw::random(*kind, *path, &shape, *rows, &a.values),
-        Op::StopGradient => a.values.clone(),
+        Op::Input { .. } | Op::Constant(_) | Op::SizeOf(_) | Op::Iota { .. } => return leaf(op, shape, watch),
+        Op::Random { draw: kind, path, rows, .. } => draw::random(*kind, *path, &shape, *rows, &a.values, watch),
+        Op::StopGradient => each(watch, a, |x| x),
         // Ints wrap where they leave 32 bits.
         Op::Scalar(scalar) if dtype == DType::Int && !matches!(scalar, ScalarOp::Select | ScalarOp::Cast(_)) => {
-            both(a, b, |x, y| f64::from(scalar.value_of_ints(x as i32, y as i32)))
+            both(watch, a, b, |x, y| f64::from(scalar.value_of_ints(x as i32, y as i32)))
         }
         Op::Scalar(scalar) => match scalar.arity() {
-            1 => each(a, |x| scalar.value(&[x])),
-            2 => both(a, b, |x, y| scalar.value(&[x, y])),
+            1 => each(watch, a, |x| scalar.value(&[x])),
+            2 => both(watch, a, b, |x, y| scalar.value(&[x, y])),
             _ => {
-                let operands = a.values.iter().zip(&b.values).zip(&c.values);
-                operands.map(|((x, y), z)| scalar.value(&[*x, *y, *z])).collect()
+                let mut values = Vec::with_capacity(a.values.len());
+                let operands = a.values.chunks(PIECE).zip(b.values.chunks(PIECE)).zip(c.values.chunks(PIECE));
+                for ((a, b), c) in operands.take_while(|_| watch.goes_on(PIECE)) {
+                    values.extend(a.iter().zip(b).zip(c).map(|((x, y), z)| scalar.value(&[*x, *y, *z])));
+                }
+                values
             }
         },
-        Op::Reduce(reduce, axes) => in_32_bits(along::reduce(*reduce, axes, a, &shape), dtype)?,
-        Op::ArgMax(axis) => along::argmax(*axis, a)?,
-        Op::CumSum { axis, reverse } => in_32_bits(along::cumsum(*axis, *reverse, a), dtype)?,
-        Op::ArgSort(axis) => along::argsort(*axis, a),
-        Op::Dot { batch, contracted } => along::dot(batch, contracted, a, b),
-        Op::Reshape(_) => a.values.clone(),
+        Op::Reduce(reduce, axes) => in_32_bits(along::reduce(*reduce, axes, a, &shape, watch), dtype)?,
+        Op::ArgMax(axis) => along::argmax(*axis, a, watch)?,
+        Op::CumSum { axis, reverse } => in_32_bits(along::cumsum(*axis, *reverse, a, watch), dtype)?,
+        Op::ArgSort(axis) => along::argsort(*axis, a, watch),
+        Op::Dot { batch, contracted } => along::dot(batch, contracted, a, b, watch),
+        Op::Reshape(_) => each(watch, a, |x| x),
         Op::Permute(order) => {
             let own = a.strides();
             let strides: Vec<isize> = order.iter().map(|axis| own[*axis]).collect();
-            views::read(a, &shape, &strides, 0)
+            views::read(a, &shape, &strides, 0, watch)
         }
         Op::Broadcast { kept, .. } => {
             let mut strides = vec![0; shape.len()];
             for ((stride, size), place) in a.strides().into_iter().zip(&a.shape).zip(kept) {
                 strides[*place] = if *size == 1 { 0 } else { stride };
             }
-            views::read(a, &shape, &strides, 0)
+            views::read(a, &shape, &strides, 0, watch)
         }
         Op::Slice { axis, start, step, .. } => {
             let mut strides = a.strides();
             let first = number(start)? as isize * strides[*axis];
             strides[*axis] *= *step as isize;
-            views::read(a, &shape, &strides, first)
+            views::read(a, &shape, &strides, first, watch)
         }
         Op::Pad { axis, low, between, .. } => {
             let mut strides = crate::backend::tensor::strides(&shape);
             let first = number(low)? as isize * strides[*axis];
             strides[*axis] *= *between as isize + 1;
-            views::write(&[(a, strides, first)], &shape)
+            views::write(&[(a, strides, first)], &shape, watch)
         }
         Op::Window { axis, stride, dilation, .. } => {
             let mut strides = a.strides();
             let own = strides[*axis];
             strides[*axis] = own * *stride as isize;
             strides.insert(axis + 1, own * *dilation as isize);
-            views::read(a, &shape, &strides, 0)
+            views::read(a, &shape, &strides, 0, watch)
         }
         Op::Fold { axis, stride, dilation, .. } => {
             let mut strides = crate::backend::tensor::strides(&shape);
             let own = strides[*axis];
             strides[*axis] = own * *stride as isize;
             strides.insert(axis + 1, own * *dilation as isize);
-            views::write(&[(a, strides, 0)], &shape)
+            views::write(&[(a, strides, 0)], &shape, watch)
         }
         Op::Concat(axis) => {
             let strides = crate::backend::tensor::strides(&shape);
@@ -79,10 +90,10 @@ pub(super) fn compute(op: &Op, operands: &[&Tensor], dtype: DType, shape: Vec<us
                 parts.push((*part, strides.clone(), first));
                 first += part.shape[*axis] as isize * strides[*axis];
             }
-            views::write(&parts, &shape)
+            views::write(&parts, &shape, watch)
         }
-        Op::Gather { batch } => views::gather(*batch, a, b)?,
-        Op::ScatterAdd { batch, .. } => views::scatter_add(*batch, a, b, &shape)?,
+        Op::Gather { batch } => views::gather(*batch, a, b, watch)?,
+        Op::ScatterAdd { batch, .. } => views::scatter_add(*batch, a, b, &shape, watch)?,
     };
     Ok(Tensor { shape, values })
 }
@@ -97,7 +108,7 @@ fn in_32_bits(values: Vec<f64>, dtype: DType) -> Result<Vec<f64>, String> {
 }
 
 /// An operation without operands.
-fn leaf(op: &Op, shape: Vec<usize>) -> Result<Tensor, String> {
+fn leaf(op: &Op, shape: Vec<usize>, watch: &Watch) -> Result<Tensor, String> {
     match op {
         Op::Constant(value) => Ok(Tensor::scalar(value.get())),
         Op::SizeOf(size) => Ok(Tensor::scalar(number(size)? as f64)),
@@ -105,7 +116,8 @@ fn leaf(op: &Op, shape: Vec<usize>) -> Result<Tensor, String> {
             let mut values = Vec::with_capacity(shape.iter().product());
             let mut strides = vec![0; shape.len()];
             strides[*axis] = 1;
-            crate::backend::tensor::places(&shape, &strides, 0, |place| values.push(place as f64));
+            let goes_on = |count| watch.goes_on(count);
+            crate::backend::tensor::places_while(&shape, &strides, 0, goes_on, |place| values.push(place as f64));
             Ok(Tensor { shape, values })
         }
         _ => Err("an operand is missing".to_string()),
@@ -116,10 +128,18 @@ fn number(size: &Size) -> Result<i64, String> {
     size.settled().ok_or_else(|| format!("the size {size} is not settled"))
 }
 
-fn each(a: &Tensor, f: impl Fn(f64) -> f64) -> Vec<f64> {
-    a.values.iter().map(|x| f(*x)).collect()
+fn each(watch: &Watch, a: &Tensor, f: impl Fn(f64) -> f64) -> Vec<f64> {
+    let mut values = Vec::with_capacity(a.values.len());
+    for piece in a.values.chunks(PIECE).take_while(|_| watch.goes_on(PIECE)) {
+        values.extend(piece.iter().map(|x| f(*x)));
+    }
+    values
 }
 
-fn both(a: &Tensor, b: &Tensor, f: impl Fn(f64, f64) -> f64) -> Vec<f64> {
-    a.values.iter().zip(&b.values).map(|(x, y)| f(*x, *y)).collect()
+fn both(watch: &Watch, a: &Tensor, b: &Tensor, f: impl Fn(f64, f64) -> f64) -> Vec<f64> {
+    let mut values = Vec::with_capacity(a.values.len());
+    for (a, b) in a.values.chunks(PIECE).zip(b.values.chunks(PIECE)).take_while(|_| watch.goes_on(PIECE)) {
+        values.extend(a.iter().zip(b).map(|(x, y)| f(*x, *y)));
+    }
+    values
 }

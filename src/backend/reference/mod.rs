@@ -4,11 +4,16 @@ mod along;
 mod compute;
 mod draw;
 mod views;
+mod watch;
 
 use super::Tensor;
 use crate::ir::{Graph, NodeId, Op};
 use std::collections::HashMap;
 use std::rc::Rc;
+use watch::Watch;
+
+/// What is told of a computation that shall not go on.
+const INTERRUPTED: &str = "interrupted";
 
 /// Where a value that is not finite in 32 bits comes from: a node all of whose operands are finite. `None` if there is no
 /// such value.
@@ -31,13 +36,14 @@ pub fn run(graph: &Graph, roots: &[NodeId], inputs: &[Tensor]) -> Result<Vec<Ten
     run_while(graph, roots, inputs, &|| true)
 }
 
-/// The same, as long as it shall go on; asked before each node.
+/// The same, as long as it shall go on; asked before each node, and within those that take long.
 pub fn run_while(
     graph: &Graph,
     roots: &[NodeId],
     inputs: &[Tensor],
     goes_on: &dyn Fn() -> bool,
 ) -> Result<Vec<Tensor>, String> {
+    let watch = Watch::new(goes_on);
     let needed = graph.needed(roots);
     let mut readers: HashMap<NodeId, usize> = HashMap::new();
     for input in needed.iter().flat_map(|id| &graph.node(*id).inputs).chain(roots) {
@@ -46,7 +52,7 @@ pub fn run_while(
     let mut values: HashMap<NodeId, Rc<Tensor>> = HashMap::new();
     for id in needed {
         if !goes_on() {
-            return Err("interrupted".to_string());
+            return Err(INTERRUPTED.to_string());
         }
         let node = graph.node(id);
         let shape = settled(graph, id)?;
@@ -54,10 +60,13 @@ pub fn run_while(
             Op::Input { number, .. } => input(inputs, *number, &shape)?,
             op => {
                 let operands: Vec<&Tensor> = node.inputs.iter().map(|input| &*values[input]).collect();
-                compute::compute(op, &operands, node.shaped.dtype, shape)
+                compute::compute(op, &operands, node.shaped.dtype, shape, &watch)
                     .map_err(|trouble| format!("{op}: {trouble}"))?
             }
         };
+        if !watch.went_on() {
+            return Err(INTERRUPTED.to_string());
+        }
         values.insert(id, Rc::new(value));
         for input in &node.inputs {
             if let Some(left) = readers.get_mut(input) {

@@ -57,11 +57,11 @@ impl Elaborator<'_> {
             fits: Vec::new(),
             columns: Vec::new(),
         });
-        let mut scope = Scope::default();
-        for (at, column) in columns.iter().enumerate() {
+        let bound = |(at, column): (usize, &Column)| {
             let origin = Origin { span: column.span, text: "is named here".into() };
-            scope.insert(&column.name, Bound { value: Value::RawColumn(at), origin });
-        }
+            (column.name.clone(), Bound { value: Value::RawColumn(at), origin })
+        };
+        let mut scope = Scope::of_columns(columns.iter().enumerate().map(bound).collect());
         self.open = Some(Open { known: columns.len(), columns, name: String::new(), fitted: 0, source: source.span });
         for statement in &item.body {
             self.data_statement(statement, &mut scope);
@@ -216,7 +216,11 @@ impl Elaborator<'_> {
     pub(super) fn raw_numbers(&mut self, at: usize, span: Span) -> Out<TermId> {
         let column = self.numeric(at, span)?;
         if let Some(wrong) = column.lacking.mistake(&column.name, span) {
-            let help = format!("fill the cells, leave the rows out, or write `impute({})`", column.name);
+            let name = &column.name;
+            let help = match column.lacking.all {
+                true => format!("leave the column out, or write `fill({name}, 0)`"),
+                false => format!("fill the cells, leave the rows out, or write `impute({name})`"),
+            };
             return Err(self.report(wrong.help(help)));
         }
         Ok(self.raw(column.name, RawKind::Numbers, Elem::Float, span))
@@ -229,11 +233,32 @@ impl Elaborator<'_> {
             return Err(self.error("E0211", message, span, value.noun()));
         };
         let column = self.numeric(at, span)?;
+        // The library fills with what is fitted, and cannot where there is nothing to fit; a number of one's own it can.
+        let source = self.data.as_ref().map(|data| data.source.clone());
+        let fits = self.library.is_stdlib(span.source);
+        if fits && source.is_some_and(|source| !self.schemas.is_known(&source, &column.name)) {
+            return Err(self.nothing_to_fit(&column, span));
+        }
         let numbers = self.raw(column.name, RawKind::Gappy, Elem::Float, span);
         let ty = Type { elem: Elem::Bool, ..self.ty(numbers).clone() };
         // NaN alone is not itself.
         let missing = self.term(Kind::Scalar(ScalarOp::NotEqual, vec![numbers, numbers]), ty, span);
         Ok((numbers, missing))
+    }
+
+    /// A column whose mean is wanted has no value in any training row. What is inside of the library is not shown.
+    fn nothing_to_fit(&mut self, column: &Column, span: Span) -> Reported {
+        let own = self.calls.iter().rposition(|(call, _)| !self.library.is_stdlib(call.source));
+        let inside = self.calls.split_off(own.map_or(0, |at| at + 1));
+        let call = self.calls.last().map_or(span, |(call, _)| *call);
+        let name = &column.name;
+        let rows = if column.lacking.all { "row" } else { "training row" };
+        let message = format!("column `{name}` has no value in any {rows}");
+        let error = Diagnostic::error("E0306", message, column.span, "the column is named here");
+        let error = error.label(call, "so that there is no mean of it");
+        let reported = self.report(error.help(format!("leave the column out, or write `fill({name}, 0)`")));
+        self.calls.extend(inside);
+        reported
     }
 
     fn numeric(&mut self, at: usize, span: Span) -> Out<Column> {
@@ -289,7 +314,8 @@ impl Elaborator<'_> {
         };
         let column = self.raw_column(at)?;
         if let Some(wrong) = column.lacking.mistake(&column.name, span) {
-            return Err(self.report(wrong.help("fill the cells or leave the rows out")));
+            let help = if column.lacking.all { "leave the column out" } else { "fill the cells or leave the rows out" };
+            return Err(self.report(wrong.help(help)));
         }
         let Some(source) = self.data.as_ref().map(|data| data.source.clone()) else { return Err(Reported) };
         let count =

@@ -106,7 +106,7 @@ pub struct Elaborator<'a> {
     /// The calls that are being entered: where, and of what.
     calls: Vec<(Span, String)>,
     depth: usize,
-    /// Whether they went too deep: then all ends, for what calls itself twice would come to the same end 2ⁿ times.
+    /// Whether they went too deep, or checking was interrupted: then all ends, for what calls itself twice would come to the same end 2ⁿ times.
     too_deep: bool,
     /// How many calls were entered so far.
     entered: usize,
@@ -217,6 +217,10 @@ impl<'a> Elaborator<'a> {
 
     /// Does something inside a call, which diagnostics from there will show.
     fn inside<T>(&mut self, call: Span, name: &str, f: impl FnOnce(&mut Self) -> Out<T>) -> Out<T> {
+        if !self.schemas.goes_on() {
+            self.too_deep = true;
+            return Err(self.error("E0215", "the check was interrupted", call, "at this point"));
+        }
         if self.entered >= MAX_CALLS {
             let message = format!("the program has more than {MAX_CALLS} calls");
             let error = Diagnostic::error("E0215", message, call, "at this point");
