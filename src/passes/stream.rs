@@ -60,6 +60,10 @@ pub fn streamed(graph: &Graph, rows: &Symbol, roots: &[NodeId], inputs: usize) -
                 this.sizes.push((number, size.clone()));
                 (this.graph.input(number, dtype, shape), None, pass)
             }
+            (op, axis) if op.body().is_some() => {
+                body_is_row_wise(op, &row).then_some(())?;
+                (this.graph.add(op.clone(), operand_nodes), axis, pass)
+            }
             (op, None) if axes.iter().any(Option::is_some) => {
                 let (how, number) = (joined(op, &axes)?, next.next()?);
                 let of_batch = this.graph.add(op.clone(), operand_nodes);
@@ -89,11 +93,37 @@ fn axis_of_rows(shape: &[Size], row: &Size) -> Option<Option<usize>> {
 
 /// How an operation whose operands have rows, and whose result has none, is joined from batches.
 fn joined(op: &Op, axes: &[Option<usize>]) -> Option<Reduce> {
-    match (op, axes) {
-        (Op::Reduce(reduce, _), _) => Some(*reduce),
-        (Op::Dot { contracted, .. }, [Some(a), Some(b)]) if contracted.contains(&(*a, *b)) => Some(Reduce::Sum),
-        _ => None,
+    if let Op::Reduce(reduce, _) = op {
+        return Some(*reduce);
     }
+    let (Op::Dot { contracted, .. }, [Some(a), Some(b)]) = (op, axes) else { return None };
+    contracted.contains(&(*a, *b)).then_some(Reduce::Sum)
+}
+
+/// Whether rows never meet in a body that an operation runs, so that each row of a result is of that row of the operands
+/// alone, and a result without rows is of none. How often it runs must not depend on the rows either.
+fn body_is_row_wise(op: &Op, row: &Size) -> bool {
+    let steps = if let Op::Scan(scan, _) = op { scan.steps.settled() } else { Some(1) };
+    let Some(body) = op.body().filter(|_| steps.is_some()) else { return false };
+    let graph = body.graph();
+    let mut known: HashMap<NodeId, Option<usize>> = HashMap::new();
+    for (id, node) in graph.nodes() {
+        let Some(axis) = axis_of_rows(&node.shaped.shape, row) else { return false };
+        let axes: Vec<Option<usize>> = node.inputs.iter().map(|input| known[input]).collect();
+        let sound = match (&node.op, axis) {
+            // Rows may be any axis of what comes in.
+            (Op::Input { .. }, _) => true,
+            (Op::SizeOf(size), _) => size.settled().is_some(),
+            (op, _) if op.body().is_some() => body_is_row_wise(op, row),
+            (_, None) => axes.iter().all(Option::is_none),
+            (_, Some(axis)) => is_row_wise(graph, node, axis, &axes),
+        };
+        if !sound {
+            return false;
+        }
+        known.insert(id, axis);
+    }
+    true
 }
 
 /// Whether each row of the result is of that row of the operands alone.
@@ -124,5 +154,7 @@ fn is_row_wise(graph: &Graph, node: &Node, axis: usize, axes: &[Option<usize>]) 
         },
         Op::Gather { batch } => first.is_none_or(|first| first < *batch),
         Op::ScatterAdd { batch, .. } => axes.iter().flatten().all(|axis| axis < batch),
+        // Looked into before: `body_is_row_wise`.
+        Op::Call(..) | Op::Scan(..) => false,
     }
 }

@@ -162,6 +162,7 @@ impl Builder<'_> {
             | Op::Concat(_)
             | Op::Gather { .. }
             | Op::ScatterAdd { .. } => self.special(id, &node.op, &inputs, shape)?,
+            Op::Call(..) | Op::Scan(..) => return Err(format!("{} is not planned yet", node.op)),
         })
     }
 
@@ -196,7 +197,9 @@ impl Builder<'_> {
             | Op::Fold { .. }
             | Op::Concat(_)
             | Op::Gather { .. }
-            | Op::ScatterAdd { .. } => return None,
+            | Op::ScatterAdd { .. }
+            | Op::Call(..)
+            | Op::Scan(..) => return None,
         };
         Some(Place::Scalar(self.known_scalar(scalar)))
     }

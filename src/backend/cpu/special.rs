@@ -111,7 +111,9 @@ pub fn run(special: &Special, operands: &[&[f32]], counters: &[f64], out: &mut [
         | Op::Permute(_)
         | Op::Broadcast { .. }
         | Op::Slice { .. }
-        | Op::StopGradient => return Err(format!("{} is no operation on its own", special.op)),
+        | Op::StopGradient
+        | Op::Call(..)
+        | Op::Scan(..) => return Err(format!("{} is no operation on its own", special.op)),
     }
     Ok(())
 }

@@ -6,10 +6,8 @@ use crate::ir::{Op, Size};
 
 pub(super) fn compute(op: &Op, operands: &[&Tensor], shape: Vec<usize>) -> Result<Tensor, String> {
     let a = operands.first().copied();
-    let (a, b, c) = match (a, operands.get(1), operands.get(2)) {
-        (None, ..) => return leaf(op, shape),
-        (Some(a), b, c) => (a, b.copied().unwrap_or(a), c.copied().unwrap_or(a)),
-    };
+    let Some(a) = a else { return leaf(op, shape) };
+    let (b, c) = (operands.get(1).copied().unwrap_or(a), operands.get(2).copied().unwrap_or(a));
     let values = match op {
         Op::Input { .. } | Op::Constant(_) | Op::SizeOf(_) | Op::Iota { .. } => return leaf(op, shape),
         Op::Random { draw: kind, path, rows, .. } => draw::random(*kind, *path, &shape, *rows, &a.values),
@@ -78,27 +76,28 @@ pub(super) fn compute(op: &Op, operands: &[&Tensor], shape: Vec<usize>) -> Resul
         }
         Op::Gather { batch } => views::gather(*batch, a, b)?,
         Op::ScatterAdd { batch, .. } => views::scatter_add(*batch, a, b, &shape)?,
+        Op::Call(..) | Op::Scan(..) => return Err("a body is run, not computed".to_string()),
     };
     Ok(Tensor { shape, values })
 }
 
 /// An operation without operands.
 fn leaf(op: &Op, shape: Vec<usize>) -> Result<Tensor, String> {
-    match op {
-        Op::Constant(value) => Ok(Tensor::scalar(value.get())),
-        Op::SizeOf(size) => Ok(Tensor::scalar(number(size)? as f64)),
-        Op::Iota { axis, .. } => {
-            let mut values = Vec::with_capacity(shape.iter().product());
-            let mut strides = vec![0; shape.len()];
-            strides[*axis] = 1;
-            crate::backend::tensor::places(&shape, &strides, 0, |place| values.push(place as f64));
-            Ok(Tensor { shape, values })
-        }
-        _ => Err("an operand is missing".to_string()),
+    if let Op::Constant(value) = op {
+        return Ok(Tensor::scalar(value.get()));
     }
+    if let Op::SizeOf(size) = op {
+        return Ok(Tensor::scalar(number(size)? as f64));
+    }
+    let Op::Iota { axis, .. } = op else { return Err("an operand is missing".to_string()) };
+    let mut values = Vec::with_capacity(shape.iter().product());
+    let mut strides = vec![0; shape.len()];
+    strides[*axis] = 1;
+    crate::backend::tensor::places(&shape, &strides, 0, |place| values.push(place as f64));
+    Ok(Tensor { shape, values })
 }
 
-fn number(size: &Size) -> Result<i64, String> {
+pub(super) fn number(size: &Size) -> Result<i64, String> {
     size.settled().ok_or_else(|| format!("the size {size} is not settled"))
 }
 

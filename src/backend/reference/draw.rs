@@ -2,10 +2,11 @@
 
 use crate::ir::{Draw, philox};
 
-/// `counters`: seed (low, high), step, repetition, first row. With `rows`, a draw is counted by its row in the whole
+/// `counters`: seed (low, high), step, repetition, first row, each a number modulo 2³²: as an int of 32 bits those above
+/// 2³¹ are negative, and what a loop adds may go beyond. With `rows`, a draw is counted by its row in the whole
 /// batch and its place within the row, so that it does not depend on how rows are batched.
 pub(super) fn random(draw: Draw, path: u64, shape: &[usize], rows: Option<usize>, counters: &[f64]) -> Vec<f64> {
-    let counter = |at: usize| counters.get(at).copied().unwrap_or(0.0) as u32;
+    let counter = |at: usize| counters.get(at).copied().unwrap_or(0.0) as i64 as u32;
     let stream = philox::stream([counter(0), counter(1)], path, counter(2), counter(3));
     let count: usize = shape.iter().product();
     let Some(axis) = rows else {

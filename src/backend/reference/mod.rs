@@ -1,6 +1,7 @@
 //! The executor that defines every operation: in f64, one operation at a time, as plainly as it can be said.
 
 mod along;
+mod body;
 mod compute;
 mod draw;
 mod views;
@@ -31,34 +32,48 @@ pub fn run(graph: &Graph, roots: &[NodeId], inputs: &[Tensor]) -> Result<Vec<Ten
     run_while(graph, roots, inputs, &|| true)
 }
 
-/// The same, as long as it shall go on; asked before each node.
+/// The same, as long as it shall go on; asked before each node, and in each step of a loop.
 pub fn run_while(
     graph: &Graph,
     roots: &[NodeId],
     inputs: &[Tensor],
     goes_on: &dyn Fn() -> bool,
 ) -> Result<Vec<Tensor>, String> {
+    let fed = |number: u32| inputs.get(number as usize).map(|tensor| Rc::new(tensor.clone()));
+    let values = values(graph, roots, &fed, goes_on)?;
+    Ok(values.into_iter().map(|value| Rc::try_unwrap(value).unwrap_or_else(|shared| (*shared).clone())).collect())
+}
+
+/// The values of the roots, of inputs by number.
+fn values(
+    graph: &Graph,
+    roots: &[NodeId],
+    fed: &dyn Fn(u32) -> Option<Rc<Tensor>>,
+    goes_on: &dyn Fn() -> bool,
+) -> Result<Vec<Rc<Tensor>>, String> {
     let needed = graph.needed(roots);
     let mut readers: HashMap<NodeId, usize> = HashMap::new();
     for input in needed.iter().flat_map(|id| &graph.node(*id).inputs).chain(roots) {
         *readers.entry(*input).or_default() += 1;
     }
     let mut values: HashMap<NodeId, Rc<Tensor>> = HashMap::new();
-    for id in needed {
+    for family in graph.families(&needed) {
         if !goes_on() {
             return Err("interrupted".to_string());
         }
-        let node = graph.node(id);
-        let shape = settled(graph, id)?;
-        let value = match &node.op {
-            Op::Input { number, .. } => input(inputs, *number, &shape)?,
+        let (node, shape) = (graph.node(family[0]), settled(graph, family[0])?);
+        let operands: Vec<Rc<Tensor>> = node.inputs.iter().map(|input| Rc::clone(&values[input])).collect();
+        let made = match &node.op {
+            Op::Input { number, .. } => vec![input(fed(*number), *number, &shape)?],
+            Op::Call(..) | Op::Scan(..) => body::run(graph, family, &operands, goes_on)?,
             op => {
-                let operands: Vec<&Tensor> = node.inputs.iter().map(|input| &*values[input]).collect();
-                compute::compute(op, &operands, shape).map_err(|trouble| format!("{op}: {trouble}"))?
+                let operands: Vec<&Tensor> = operands.iter().map(|operand| &**operand).collect();
+                let value = compute::compute(op, &operands, shape).map_err(|trouble| format!("{op}: {trouble}"))?;
+                vec![Rc::new(value)]
             }
         };
-        values.insert(id, Rc::new(value));
-        for input in &node.inputs {
+        values.extend(family.iter().copied().zip(made));
+        for input in family.iter().flat_map(|id| &graph.node(*id).inputs) {
             if let Some(left) = readers.get_mut(input) {
                 *left -= 1;
                 if *left == 0 {
@@ -67,7 +82,7 @@ pub fn run_while(
             }
         }
     }
-    Ok(roots.iter().map(|root| (*values[root]).clone()).collect())
+    Ok(roots.iter().map(|root| Rc::clone(&values[root])).collect())
 }
 
 fn settled(graph: &Graph, id: NodeId) -> Result<Vec<usize>, String> {
@@ -78,9 +93,9 @@ fn settled(graph: &Graph, id: NodeId) -> Result<Vec<usize>, String> {
     graph.shape(id).iter().map(number).collect()
 }
 
-fn input(inputs: &[Tensor], number: u32, shape: &[usize]) -> Result<Tensor, String> {
-    match inputs.get(number as usize) {
-        Some(tensor) if tensor.shape == shape => Ok(tensor.clone()),
+fn input(fed: Option<Rc<Tensor>>, number: u32, shape: &[usize]) -> Result<Rc<Tensor>, String> {
+    match fed {
+        Some(tensor) if tensor.shape == shape => Ok(tensor),
         Some(tensor) => Err(format!("input {number} is {:?}, and {shape:?} is wanted", tensor.shape)),
         None => Err(format!("there is no input {number}")),
     }

@@ -1,0 +1,138 @@
+//! Building loops, and calls of bodies.
+
+use super::body::{Body, Part, Scan};
+use super::graph::{Graph, NodeId};
+use super::op::{DType, Op};
+use super::size::Size;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// A loop in the making. Its body is built in a graph of its own; what comes into it is told along the way, and each
+/// such method takes a node of the graph around the loop and gives what stands for it in the body.
+pub struct ScanBuilder {
+    pub body: Graph,
+    /// The place of the step, an int.
+    pub index: NodeId,
+    pub steps: Size,
+    pub reverse: bool,
+    pub carries: Vec<Carry>,
+    /// What is outside, and what stands for it in the body.
+    pub slices: Vec<(NodeId, NodeId)>,
+    pub captures: Vec<(NodeId, NodeId)>,
+    pub each: Vec<NodeId>,
+}
+
+pub struct Carry {
+    /// Its first value, outside.
+    pub first: NodeId,
+    pub now: NodeId,
+    pub next: NodeId,
+}
+
+/// What a loop gives, in the order in which it was told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scanned {
+    /// The carries after all steps.
+    pub last: Vec<NodeId>,
+    /// What the steps give, stacked.
+    pub each: Vec<NodeId>,
+}
+
+impl ScanBuilder {
+    pub fn new(steps: Size, reverse: bool) -> ScanBuilder {
+        let mut body = Graph::default();
+        let index = body.input(0, DType::Int, Vec::new());
+        let (carries, slices, captures, each) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        ScanBuilder { body, index, steps, reverse, carries, slices, captures, each }
+    }
+
+    fn input(&mut self, dtype: DType, shape: Vec<Size>) -> NodeId {
+        let number = 1 + self.carries.len() + self.slices.len() + self.captures.len();
+        self.body.input(number as u32, dtype, shape)
+    }
+
+    /// A value that goes from step to step; as it is, unless [`ScanBuilder::next`] says what comes next.
+    pub fn carry(&mut self, outside: &Graph, first: NodeId) -> NodeId {
+        let now = self.input(outside.dtype(first), outside.shape(first).to_vec());
+        self.carries.push(Carry { first, now, next: now });
+        now
+    }
+
+    /// What a carry is in the next step.
+    pub fn next(&mut self, now: NodeId, next: NodeId) {
+        self.carries.iter_mut().filter(|carry| carry.now == now).for_each(|carry| carry.next = next);
+    }
+
+    /// The slice of a tensor that is at the place of the step along its first axis.
+    pub fn slice(&mut self, outside: &Graph, tensor: NodeId) -> NodeId {
+        let shape = outside.shape(tensor).iter().skip(1).cloned().collect();
+        let slice = self.input(outside.dtype(tensor), shape);
+        self.slices.push((tensor, slice));
+        slice
+    }
+
+    /// A value that is the same in every step.
+    pub fn capture(&mut self, outside: &Graph, value: NodeId) -> NodeId {
+        if let Some((_, known)) = self.captures.iter().find(|(known, _)| *known == value) {
+            return *known;
+        }
+        let inside = self.input(outside.dtype(value), outside.shape(value).to_vec());
+        self.captures.push((value, inside));
+        inside
+    }
+
+    /// A result of every step.
+    pub fn give(&mut self, each: NodeId) {
+        self.each.push(each);
+    }
+}
+
+impl Graph {
+    /// The results of a loop. What its body does not read is no operand of it.
+    pub fn scan(&mut self, mut built: ScanBuilder) -> Scanned {
+        let results: Vec<NodeId> = built.carries.iter().map(|carry| carry.next).chain(built.each.clone()).collect();
+        let read = built.body.needed_behind(&[], &results);
+        let is_read = |(_, inside): &(NodeId, NodeId)| read.binary_search(inside).is_ok();
+        built.slices.retain(is_read);
+        built.captures.retain(is_read);
+        let rest = || built.slices.iter().chain(&built.captures);
+        let carries = || built.carries.iter();
+        let operands: Vec<NodeId> =
+            carries().map(|carry| carry.first).chain(rest().map(|(outside, _)| *outside)).collect();
+        let inputs: Vec<NodeId> = std::iter::once(built.index)
+            .chain(carries().map(|carry| carry.now))
+            .chain(rest().map(|(_, inside)| *inside))
+            .collect();
+        let scan = Scan {
+            steps: built.steps.clone(),
+            reverse: built.reverse,
+            carries: built.carries.len(),
+            slices: built.slices.len(),
+            body: Arc::new(Body::new(&built.body, &inputs, &results)),
+        };
+        let mut part = |part: Part| self.add(Op::Scan(scan.clone(), part), operands.clone());
+        Scanned {
+            last: (0..built.carries.len()).map(|at| part(Part::Last(at))).collect(),
+            each: (0..built.each.len()).map(|at| part(Part::Each(at))).collect(),
+        }
+    }
+
+    /// The results of a body, computed by itself: nothing within is shared with the graph around it, and its gradient
+    /// computes it anew instead of keeping what is within.
+    pub fn call(&mut self, body: &Arc<Body>, operands: &[NodeId]) -> Vec<NodeId> {
+        (0..body.results().len()).map(|at| self.add(Op::Call(Arc::clone(body), at), operands.to_vec())).collect()
+    }
+
+    /// The results of a body, its nodes among those of the graph.
+    pub fn inline(&mut self, body: &Body, operands: &[NodeId]) -> Vec<NodeId> {
+        let mut made: HashMap<NodeId, NodeId> = HashMap::new();
+        for (id, node) in body.graph().nodes() {
+            let known = match operands.get(id.0 as usize) {
+                Some(operand) => *operand,
+                None => self.add(node.op.clone(), node.inputs.iter().map(|input| made[input]).collect()),
+            };
+            made.insert(id, known);
+        }
+        body.results().iter().map(|result| made[result]).collect()
+    }
+}
