@@ -42,14 +42,11 @@ impl Body {
         }
         for id in graph.needed_behind(inputs, results) {
             let node = graph.node(id);
-            let op = match &node.op {
+            let mut op = node.op.clone();
+            if let Op::Input { number, .. } = &mut op {
                 // An input that is not told stays one that the body does not have.
-                Op::Input { number, dtype, shape } => {
-                    let number = number.saturating_add(inputs.len() as u32);
-                    Op::Input { number, dtype: *dtype, shape: shape.clone() }
-                }
-                op => op.clone(),
-            };
+                *number = number.saturating_add(inputs.len() as u32);
+            }
             let operands = node.inputs.iter().map(|input| made[input]).collect();
             made.insert(id, own.add(op, operands));
         }

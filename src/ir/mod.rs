@@ -6,11 +6,12 @@
 //! | `op`, `scalar` | the operations; scalar ones with their values |
 //! | `shape` | the shape rule of every operation |
 //! | `graph` | nodes, building, verifying, settling, printing |
-//! | `body`, `scan` | graphs inside a graph; building loops |
+//! | `body`, `scan`, `checkpoints` | graphs inside a graph; building loops, and such as keep little for their gradient |
 //! | `cost` | how many operations a graph takes |
 //! | `philox` | draws by counting |
 
 mod body;
+mod checkpoints;
 mod cost;
 mod graph;
 mod op;

@@ -85,35 +85,39 @@ impl ScanBuilder {
     pub fn give(&mut self, each: NodeId) {
         self.each.push(each);
     }
+
+    /// The loop and its operands: first carries, slices, captures.
+    pub(super) fn close(mut self) -> (Scan, Vec<NodeId>) {
+        let results: Vec<NodeId> =
+            self.carries.iter().map(|carry| carry.next).chain(self.each.iter().copied()).collect();
+        let read = self.body.needed_behind(&[], &results);
+        let is_read = |(_, inside): &(NodeId, NodeId)| read.binary_search(inside).is_ok();
+        self.slices.retain(is_read);
+        self.captures.retain(is_read);
+        let carries = self.carries.iter().map(|carry| (carry.first, carry.now));
+        let rest = self.slices.iter().chain(&self.captures).copied();
+        let (operands, mut inputs): (Vec<NodeId>, Vec<NodeId>) = carries.chain(rest).unzip();
+        inputs.insert(0, self.index);
+        let scan = Scan {
+            steps: self.steps,
+            reverse: self.reverse,
+            carries: self.carries.len(),
+            slices: self.slices.len(),
+            body: Arc::new(Body::new(&self.body, &inputs, &results)),
+        };
+        (scan, operands)
+    }
 }
 
 impl Graph {
     /// The results of a loop. What its body does not read is no operand of it.
-    pub fn scan(&mut self, mut built: ScanBuilder) -> Scanned {
-        let results: Vec<NodeId> = built.carries.iter().map(|carry| carry.next).chain(built.each.clone()).collect();
-        let read = built.body.needed_behind(&[], &results);
-        let is_read = |(_, inside): &(NodeId, NodeId)| read.binary_search(inside).is_ok();
-        built.slices.retain(is_read);
-        built.captures.retain(is_read);
-        let rest = || built.slices.iter().chain(&built.captures);
-        let carries = || built.carries.iter();
-        let operands: Vec<NodeId> =
-            carries().map(|carry| carry.first).chain(rest().map(|(outside, _)| *outside)).collect();
-        let inputs: Vec<NodeId> = std::iter::once(built.index)
-            .chain(carries().map(|carry| carry.now))
-            .chain(rest().map(|(_, inside)| *inside))
-            .collect();
-        let scan = Scan {
-            steps: built.steps.clone(),
-            reverse: built.reverse,
-            carries: built.carries.len(),
-            slices: built.slices.len(),
-            body: Arc::new(Body::new(&built.body, &inputs, &results)),
-        };
+    pub fn scan(&mut self, built: ScanBuilder) -> Scanned {
+        let (scan, operands) = built.close();
+        let each = scan.body.results().len() - scan.carries;
         let mut part = |part: Part| self.add(Op::Scan(scan.clone(), part), operands.clone());
         Scanned {
-            last: (0..built.carries.len()).map(|at| part(Part::Last(at))).collect(),
-            each: (0..built.each.len()).map(|at| part(Part::Each(at))).collect(),
+            last: (0..scan.carries).map(|at| part(Part::Last(at))).collect(),
+            each: (0..each).map(|at| part(Part::Each(at))).collect(),
         }
     }
 

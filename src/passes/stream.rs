@@ -54,24 +54,21 @@ pub fn streamed(graph: &Graph, rows: &Symbol, roots: &[NodeId], inputs: usize) -
         let axes: Vec<Option<usize>> = operands.iter().map(|(_, axis, _)| *axis).collect();
         let pass = operands.iter().map(|(.., pass)| *pass).max().unwrap_or(0);
         let (dtype, shape) = (node.shaped.dtype, node.shaped.shape.clone());
-        let made = match (&node.op, axis) {
-            (Op::SizeOf(size), _) if size.settled().is_none() => {
-                let number = next.next()?;
-                this.sizes.push((number, size.clone()));
-                (this.graph.input(number, dtype, shape), None, pass)
-            }
-            (op, axis) if op.body().is_some() => {
-                body_is_row_wise(op, &row).then_some(())?;
-                (this.graph.add(op.clone(), operand_nodes), axis, pass)
-            }
-            (op, None) if axes.iter().any(Option::is_some) => {
-                let (how, number) = (joined(op, &axes)?, next.next()?);
-                let of_batch = this.graph.add(op.clone(), operand_nodes);
-                this.joins.push(Join { of_batch, input: number, how, pass });
-                (this.graph.input(number, dtype, shape), None, pass + 1)
-            }
-            (_, Some(axis)) if !is_row_wise(graph, node, axis, &axes) => return None,
-            (op, axis) => (this.graph.add(op.clone(), operand_nodes), axis, pass),
+        let made = if let Op::SizeOf(size) = &node.op
+            && size.settled().is_none()
+        {
+            let number = next.next()?;
+            this.sizes.push((number, size.clone()));
+            (this.graph.input(number, dtype, shape), None, pass)
+        } else if node.op.body().is_none() && axis.is_none() && axes.iter().any(Option::is_some) {
+            let (how, number) = (joined(&node.op, &axes)?, next.next()?);
+            let of_batch = this.graph.add(node.op.clone(), operand_nodes);
+            this.joins.push(Join { of_batch, input: number, how, pass });
+            (this.graph.input(number, dtype, shape), None, pass + 1)
+        } else if is_row_wise(graph, node, axis, &axes, &row) {
+            (this.graph.add(node.op.clone(), operand_nodes), axis, pass)
+        } else {
+            return None;
         };
         known.insert(id, made);
     }
@@ -110,13 +107,11 @@ fn body_is_row_wise(op: &Op, row: &Size) -> bool {
     for (id, node) in graph.nodes() {
         let Some(axis) = axis_of_rows(&node.shaped.shape, row) else { return false };
         let axes: Vec<Option<usize>> = node.inputs.iter().map(|input| known[input]).collect();
-        let sound = match (&node.op, axis) {
+        let sound = if let Op::SizeOf(size) = &node.op {
+            size.settled().is_some()
+        } else {
             // Rows may be any axis of what comes in.
-            (Op::Input { .. }, _) => true,
-            (Op::SizeOf(size), _) => size.settled().is_some(),
-            (op, _) if op.body().is_some() => body_is_row_wise(op, row),
-            (_, None) => axes.iter().all(Option::is_none),
-            (_, Some(axis)) => is_row_wise(graph, node, axis, &axes),
+            matches!(node.op, Op::Input { .. }) || is_row_wise(graph, node, axis, &axes, row)
         };
         if !sound {
             return false;
@@ -126,8 +121,12 @@ fn body_is_row_wise(op: &Op, row: &Size) -> bool {
     true
 }
 
-/// Whether each row of the result is of that row of the operands alone.
-fn is_row_wise(graph: &Graph, node: &Node, axis: usize, axes: &[Option<usize>]) -> bool {
+/// Whether each row of the result is of that row of the operands alone; without rows, whether it is of none.
+fn is_row_wise(graph: &Graph, node: &Node, axis: Option<usize>, axes: &[Option<usize>], row: &Size) -> bool {
+    if node.op.body().is_some() {
+        return body_is_row_wise(&node.op, row);
+    }
+    let Some(axis) = axis else { return axes.iter().all(Option::is_none) };
     let first = axes.first().copied().flatten();
     match &node.op {
         Op::Input { .. } => axis == 0,

@@ -63,14 +63,14 @@ fn values(
         }
         let (node, shape) = (graph.node(family[0]), settled(graph, family[0])?);
         let operands: Vec<Rc<Tensor>> = node.inputs.iter().map(|input| Rc::clone(&values[input])).collect();
-        let made = match &node.op {
-            Op::Input { number, .. } => vec![input(fed(*number), *number, &shape)?],
-            Op::Call(..) | Op::Scan(..) => body::run(graph, family, &operands, goes_on)?,
-            op => {
-                let operands: Vec<&Tensor> = operands.iter().map(|operand| &**operand).collect();
-                let value = compute::compute(op, &operands, shape).map_err(|trouble| format!("{op}: {trouble}"))?;
-                vec![Rc::new(value)]
-            }
+        let made = if let Op::Input { number, .. } = node.op {
+            vec![input(fed(number), number, &shape)?]
+        } else if node.op.body().is_some() {
+            body::run(graph, family, &operands, goes_on)?
+        } else {
+            let operands: Vec<&Tensor> = operands.iter().map(|operand| &**operand).collect();
+            let value = compute::compute(&node.op, &operands, shape);
+            vec![Rc::new(value.map_err(|trouble| format!("{}: {trouble}", node.op))?)]
         };
         values.extend(family.iter().copied().zip(made));
         for input in family.iter().flat_map(|id| &graph.node(*id).inputs) {
