@@ -19,6 +19,7 @@ mod record;
 mod repl;
 mod rooms;
 mod shapes;
+mod sites;
 mod size;
 mod source;
 mod spec;
@@ -47,6 +48,7 @@ fn main() {
     trials.extend(repl::trials());
     trials.extend(rooms::trials());
     trials.extend(shapes::trials());
+    trials.extend(sites::trials());
     trials.extend(size::trials());
     trials.extend(source::trials());
     trials.extend(stream::trials());

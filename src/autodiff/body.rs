@@ -42,7 +42,7 @@ pub(super) fn call(
 /// by slices.
 pub(super) fn scan(
     graph: &mut Graph,
-    scan: &Scan,
+    scan: &Arc<Scan>,
     inputs: &[NodeId],
     of: &[(NodeId, NodeId)],
     wanted: &[bool],
@@ -125,7 +125,7 @@ fn step_back(graph: &Graph, scan: &Scan, arrived: &[(Part, NodeId)], through: &[
 /// The loop of such steps, and what of it each operand gets.
 fn assemble(
     graph: &mut Graph,
-    scan: &Scan,
+    scan: &Arc<Scan>,
     inputs: &[NodeId],
     arrived: &[(Part, NodeId)],
     active: &[usize],
@@ -159,7 +159,7 @@ fn assemble(
     let is_read = |input: NodeId| read.contains(&input);
     let mut slices = Vec::new();
     for carry in (0..scan.carries).filter(|carry| is_read(step.own[1 + carry])) {
-        let before = graph.add(Op::Scan(scan.clone(), Part::Before(carry)), inputs.to_vec());
+        let before = graph.add(Op::Scan(Arc::clone(scan), Part::Before(carry)), inputs.to_vec());
         slices.push((before, step.own[1 + carry]));
     }
     slices.extend(rest.clone().map(|slice| (inputs[slice], step.own[1 + slice])));

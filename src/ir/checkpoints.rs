@@ -2,7 +2,7 @@
 
 use super::body::Scan;
 use super::graph::{Graph, NodeId};
-use super::op::{DType, Op};
+use super::op::Op;
 use super::scalar::ScalarOp;
 use super::scan::{ScanBuilder, Scanned};
 use super::size::Size;
@@ -103,6 +103,5 @@ impl Graph {
 }
 
 fn int(graph: &mut Graph, size: &Size) -> NodeId {
-    let size = graph.add(Op::SizeOf(size.clone()), Vec::new());
-    graph.cast(DType::Int, size)
+    graph.add(Op::SizeOf(size.clone()), Vec::new())
 }

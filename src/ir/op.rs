@@ -170,7 +170,7 @@ pub enum Op {
     /// A result of a body of the operands.
     Call(Arc<Body>, usize),
     /// A result of a body that runs step after step.
-    Scan(Scan, Part),
+    Scan(Arc<Scan>, Part),
 }
 
 /// What an operation is like, where no more than that is asked for.
@@ -213,14 +213,17 @@ impl Op {
             return Some(Op::Call(Arc::clone(body), 0));
         }
         if let Op::Scan(scan, _) = self {
-            return Some(Op::Scan(scan.clone(), Part::Last(0)));
+            return Some(Op::Scan(Arc::clone(scan), Part::Last(0)));
         }
         None
     }
 
     /// The body that it runs.
     pub fn body(&self) -> Option<&Arc<Body>> {
-        if let Op::Call(body, _) | Op::Scan(Scan { body, .. }, _) = self { Some(body) } else { None }
+        if let Op::Scan(scan, _) = self {
+            return Some(&scan.body);
+        }
+        if let Op::Call(body, _) = self { Some(body) } else { None }
     }
 
     /// The same operation with every size replaced.
@@ -251,7 +254,7 @@ impl Op {
             Op::Call(body, result) => Op::Call(Body::mapped(body, f), *result),
             Op::Scan(scan, part) => {
                 let body = Body::mapped(&scan.body, f);
-                Op::Scan(Scan { steps: f(&scan.steps), body, ..scan.clone() }, *part)
+                Op::Scan(Arc::new(Scan { steps: f(&scan.steps), body, ..Scan::clone(scan) }), *part)
             }
             Op::Constant(_)
             | Op::Scalar(_)

@@ -114,7 +114,8 @@ impl Graph {
     pub fn scan(&mut self, built: ScanBuilder) -> Scanned {
         let (scan, operands) = built.close();
         let each = scan.body.results().len() - scan.carries;
-        let mut part = |part: Part| self.add(Op::Scan(scan.clone(), part), operands.clone());
+        let scan = Arc::new(scan);
+        let mut part = |part: Part| self.add(Op::Scan(Arc::clone(&scan), part), operands.clone());
         Scanned {
             last: (0..scan.carries).map(|at| part(Part::Last(at))).collect(),
             each: (0..each).map(|at| part(Part::Each(at))).collect(),

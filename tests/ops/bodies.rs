@@ -39,7 +39,8 @@ pub fn call() -> Op {
 
 pub fn scan() -> Op {
     let body = Arc::new(Body::new(&Graph::default(), &[], &[]));
-    Op::Scan(Scan { steps: Size::from(0), reverse: false, carries: 0, slices: 0, body }, Part::Last(0))
+    let scan = Scan { steps: Size::from(0), reverse: false, carries: 0, slices: 0, body };
+    Op::Scan(Arc::new(scan), Part::Last(0))
 }
 
 /// One number of several results, in which each element counts otherwise.
@@ -660,10 +661,8 @@ fn the_verifier_finds_what_is_wrong() {
     hold(broken(last(), vec![w, x, w]), "the first carry 0 is float[2, 2], and the body takes float[2]");
     hold(broken(last(), vec![h, x, h]), "capture 0 is float[2], and the body takes float[2, 2]");
     hold(broken(Op::Scan(scan.clone(), Part::Each(1)), vec![h, x, w]), "there is no Each(1)");
-    hold(
-        broken(Op::Scan(Scan { carries: 3, slices: 0, ..scan.clone() }, Part::Last(0)), vec![h, x, w]),
-        "of 3 next carries",
-    );
+    let many = Scan { carries: 3, slices: 0, ..Scan::clone(&scan) };
+    hold(broken(Op::Scan(Arc::new(many), Part::Last(0)), vec![h, x, w]), "of 3 next carries");
     let body = || Arc::clone(&scan.body);
     hold(broken(Op::Call(body(), 0), vec![h]), "the body takes 4 operands, not 1");
     hold(broken(Op::Call(body(), 0), vec![h, h, h, w]), "operand 0 is float[2], and the body takes int[]");

@@ -63,17 +63,31 @@ fn check(seed: u64, covered: &mut BTreeSet<String>) -> Result<(), String> {
     graph.verify()?;
     let point = numbers(&shape, (-1.5, 1.5), seed);
     let direction = numbers(&shape, (-1.0, 1.0), seed + 1);
+    agrees(&graph, loss, by, &point, &direction)?;
+    // What runs bodies backwards is differentiated in its turn.
+    if graph.nodes().any(|(_, node)| node.op.body().is_some()) {
+        let bounded = graph.unary(ScalarOp::Tanh, by);
+        let slope = graph.reduce(Reduce::Sum, (0..shape.len()).collect(), bounded);
+        let second = gradient(&mut graph, slope, &[x])[0];
+        graph.verify()?;
+        agrees(&graph, slope, second, &point, &direction).map_err(|wrong| format!("second gradient: {wrong}"))?;
+    }
+    Ok(())
+}
+
+/// Whether a scalar rises along a direction as its gradient says.
+fn agrees(graph: &Graph, of: NodeId, by: NodeId, point: &Tensor, direction: &Tensor) -> Result<(), String> {
     let counters = Tensor { shape: vec![5], values: vec![1.0, 2.0, 3.0, 0.0, 0.0] };
-    let run = |root: NodeId, x: &Tensor| reference::run(&graph, &[root], &[x.clone(), counters.clone()]);
+    let run = |root: NodeId, x: &Tensor| reference::run(graph, &[root], &[x.clone(), counters.clone()]);
     let slope: f64 =
-        run(by, &point)?[0].values.iter().zip(&direction.values).map(|(gradient, step)| gradient * step).sum();
+        run(by, point)?[0].values.iter().zip(&direction.values).map(|(gradient, step)| gradient * step).sum();
     // A kink may lie within one step, hardly within a hundredth of it.
     let mut last = f64::NAN;
     let mut rises = Vec::new();
     for h in [1e-4, 1e-5, 1e-6] {
         let moved = |h: f64| {
             let values = point.values.iter().zip(&direction.values).map(|(x, step)| x + h * step).collect();
-            run(loss, &Tensor { shape: shape.clone(), values }).map(|values| values[0].values[0])
+            run(of, &Tensor { shape: point.shape.clone(), values }).map(|values| values[0].values[0])
         };
         rises.push((moved(h)? - moved(-h)?).abs());
         last = (moved(h)? - moved(-h)?) / (2.0 * h);
