@@ -4,6 +4,7 @@
 mod bodies;
 mod check;
 pub mod cpu;
+mod loops;
 mod random;
 mod samples;
 mod values;

@@ -1,7 +1,7 @@
 //! Samples of every operation. An operation without an arm here does not compile.
 
-use super::bodies;
 use super::check::{Sample, numbers, sizes};
+use super::loops;
 use mlx::backend::Tensor;
 use mlx::ir::{DType, Draw, Graph, NodeId, Number, Op, Reduce, ScalarOp, Size};
 
@@ -31,8 +31,8 @@ pub fn representatives() -> Vec<Op> {
         Op::Gather { batch: 0 },
         Op::ScatterAdd { batch: 0, size: size() },
         Op::StopGradient,
-        bodies::call(),
-        bodies::scan(),
+        loops::call(),
+        loops::scan(),
     ]);
     all
 }
@@ -230,8 +230,8 @@ pub fn samples(op: &Op) -> Vec<Sample> {
             let iota = make.graph.cast(DType::Float, iota);
             vec![make.done(Op::StopGradient, vec![iota])]
         }
-        Op::Call(..) => bodies::calls(op),
-        Op::Scan(..) => bodies::scans(op),
+        Op::Call(..) => loops::calls(op),
+        Op::Scan(..) => loops::scans(op),
     }
 }
 
