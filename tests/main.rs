@@ -21,6 +21,7 @@ mod repl;
 mod rooms;
 mod safety;
 mod shapes;
+mod sites;
 mod size;
 mod source;
 mod spec;
@@ -51,6 +52,7 @@ fn main() {
     trials.extend(rooms::trials());
     trials.extend(safety::trials());
     trials.extend(shapes::trials());
+    trials.extend(sites::trials());
     trials.extend(size::trials());
     trials.extend(source::trials());
     trials.extend(stream::trials());

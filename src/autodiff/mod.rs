@@ -1,5 +1,6 @@
 //! Gradients: graph to graph, by one table of rules that is closed under itself, so that a gradient has gradients too.
 
+mod body;
 mod rules;
 mod scalar;
 mod structure;
@@ -9,9 +10,10 @@ use std::collections::HashMap;
 
 pub use rules::contributions;
 
-/// The rule of a node: what each of its operands gets of the gradient by its value. The graph, the node, and that
-/// gradient; `None` for an operand that nothing flows to.
-pub type Rule<'r> = &'r dyn Fn(&mut Graph, NodeId, NodeId) -> Vec<Option<NodeId>>;
+/// The rule of a node: what each of its operands gets of the gradient by its value. The graph; the node with that
+/// gradient, and if its operation has several results, all of those that have one; which operands something is wanted
+/// for. `None` for an operand that nothing flows to.
+pub type Rule<'r> = &'r dyn Fn(&mut Graph, &[(NodeId, NodeId)], &[bool]) -> Vec<Option<NodeId>>;
 
 /// The derivatives of the scalar `of` by each of `by`, of its shape; zeros where it does not depend on it.
 pub fn gradient(graph: &mut Graph, of: NodeId, by: &[NodeId]) -> Vec<NodeId> {
@@ -20,32 +22,54 @@ pub fn gradient(graph: &mut Graph, of: NodeId, by: &[NodeId]) -> Vec<NodeId> {
 
 /// The same by given rules: how tests see that each rule matters.
 pub fn gradient_by(graph: &mut Graph, of: NodeId, by: &[NodeId], rule: Rule) -> Vec<NodeId> {
-    let order = graph.needed(&[of]);
+    let one = graph.constant(1.0);
+    let found = backward(graph, &[(of, one)], by, rule);
+    let or_zeros = |(by, found): (&NodeId, Option<NodeId>)| {
+        found.unwrap_or_else(|| {
+            let shape = graph.shape(*by).to_vec();
+            graph.fill(0.0, shape)
+        })
+    };
+    by.iter().zip(found).map(or_zeros).collect()
+}
+
+/// What each of `by` gets of the gradients by values that are given; `None` where nothing depends on it.
+fn backward(graph: &mut Graph, given: &[(NodeId, NodeId)], by: &[NodeId], rule: Rule) -> Vec<Option<NodeId>> {
+    let order = graph.needed(&given.iter().map(|(of, _)| *of).collect::<Vec<_>>());
+    let reaches = reached(graph, &order, by);
+    let mut gradients: HashMap<NodeId, NodeId> = HashMap::new();
+    let add = |graph: &mut Graph, gradients: &mut HashMap<NodeId, NodeId>, id: NodeId, part: NodeId| {
+        let sum = match gradients.get(&id) {
+            Some(other) => graph.binary(ScalarOp::Add, *other, part),
+            None => part,
+        };
+        gradients.insert(id, sum);
+    };
+    given.iter().for_each(|(of, gradient)| add(graph, &mut gradients, *of, *gradient));
+    let families: Vec<Vec<NodeId>> = graph.families(&order).map(<[NodeId]>::to_vec).collect();
+    for family in families.into_iter().rev() {
+        let arrived = |id: &NodeId| gradients.get(id).filter(|_| reaches[id]).map(|gradient| (*id, *gradient));
+        let arrived: Vec<(NodeId, NodeId)> = family.iter().filter_map(arrived).collect();
+        let inputs = graph.node(family[0]).inputs.clone();
+        let wanted: Vec<bool> = inputs.iter().map(|input| reaches[input]).collect();
+        if arrived.is_empty() || !wanted.contains(&true) {
+            continue;
+        }
+        for (input, part) in inputs.into_iter().zip(rule(graph, &arrived, &wanted)) {
+            if let Some(part) = part.filter(|_| reaches[&input]) {
+                add(graph, &mut gradients, input, part);
+            }
+        }
+    }
+    by.iter().map(|id| gradients.get(id).copied().filter(|_| reaches.get(id) == Some(&true))).collect()
+}
+
+/// Whether floats go from some nodes to each of others, which stand in their order.
+fn reached(graph: &Graph, order: &[NodeId], by: &[NodeId]) -> HashMap<NodeId, bool> {
     let mut reaches: HashMap<NodeId, bool> = HashMap::new();
-    for id in &order {
+    for id in order {
         let through = graph.node(*id).inputs.iter().any(|input| reaches.get(input) == Some(&true));
         reaches.insert(*id, graph.dtype(*id) == DType::Float && (through || by.contains(id)));
     }
-    let one = graph.constant(1.0);
-    let mut gradients: HashMap<NodeId, NodeId> = HashMap::from([(of, one)]);
-    for id in order.into_iter().rev() {
-        let Some(gradient) = gradients.get(&id).copied().filter(|_| reaches[&id]) else { continue };
-        let inputs = graph.node(id).inputs.clone();
-        if !inputs.iter().any(|input| reaches[input]) {
-            continue;
-        }
-        for (input, part) in inputs.into_iter().zip(rule(graph, id, gradient)) {
-            let Some(part) = part.filter(|_| reaches[&input]) else { continue };
-            let sum = match gradients.get(&input) {
-                Some(other) => graph.binary(ScalarOp::Add, *other, part),
-                None => part,
-            };
-            gradients.insert(input, sum);
-        }
-    }
-    let zeros = |graph: &mut Graph, id: &NodeId| {
-        let shape = graph.shape(*id).to_vec();
-        graph.fill(0.0, shape)
-    };
-    by.iter().map(|id| gradients.get(id).copied().unwrap_or_else(|| zeros(graph, id))).collect()
+    reaches
 }

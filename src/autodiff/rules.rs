@@ -1,11 +1,12 @@
 //! The table of rules. In each row `g` is the gradient by the node's value, and what is written is what its operands
 //! get. Nothing flows through ints, truth values and choices.
 
-use super::{scalar, structure};
+use super::{body, scalar, structure};
 use crate::ir::{DType, Graph, NodeId, Op, Reduce, ScalarOp};
 
-/// What each operand of a node gets of the gradient by its value.
-pub fn contributions(graph: &mut Graph, id: NodeId, g: NodeId) -> Vec<Option<NodeId>> {
+/// What each operand of a node gets of the gradient by its value, where it is wanted: see [`super::Rule`].
+pub fn contributions(graph: &mut Graph, of: &[(NodeId, NodeId)], wanted: &[bool]) -> Vec<Option<NodeId>> {
+    let Some((id, g)) = of.first().copied() else { return vec![None; wanted.len()] };
     let node = graph.node(id).clone();
     let operand = |at: usize| node.inputs.get(at).copied().unwrap_or(id);
     let (a, b) = (operand(0), operand(1));
@@ -46,6 +47,8 @@ pub fn contributions(graph: &mut Graph, id: NodeId, g: NodeId) -> Vec<Option<Nod
             vec![Some(graph.add(Op::ScatterAdd { batch: *batch, size }, vec![b, g])), None]
         }
         Op::ScatterAdd { batch, .. } => vec![None, Some(graph.add(Op::Gather { batch: *batch }, vec![g, a]))],
+        Op::Call(called, _) => body::call(graph, called, &node.inputs, of, wanted),
+        Op::Scan(scan, _) => body::scan(graph, scan, &node.inputs, of, wanted),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The rules of scalar operations. In each, `g` is the gradient by the value `y`.
 
 use super::rules::like;
-use crate::ir::{DType, Graph, NodeId, Op, ScalarOp};
+use crate::ir::{Class, DType, Graph, NodeId, Op, ScalarOp};
 use std::collections::HashSet;
 
 /// What each operand gets. Nothing flows through truth values, conditions and casts.
@@ -164,34 +164,24 @@ fn may_be_infinite(graph: &Graph, node: NodeId) -> bool {
             return true;
         }
         let node = graph.node(id);
-        match &node.op {
-            Op::Scalar(scalar) if has_pole(graph, *scalar, &node.inputs) => return true,
-            Op::Scalar(scalar) => {
-                if !gives_truth(*scalar) {
-                    open.extend(&node.inputs);
-                }
+        if let Op::Scalar(scalar) = node.op {
+            if has_pole(graph, scalar, &node.inputs) {
+                return true;
             }
-            Op::StopGradient
-            | Op::Reshape(_)
-            | Op::Permute(_)
-            | Op::Broadcast { .. }
-            | Op::Slice { .. }
-            | Op::Concat(_)
-            | Op::Reduce(..)
-            | Op::CumSum { .. }
-            | Op::Gather { .. } => open.extend(&node.inputs),
-            Op::Input { .. }
-            | Op::Constant(_)
-            | Op::SizeOf(_)
-            | Op::Iota { .. }
-            | Op::Random { .. }
-            | Op::ArgMax(_)
-            | Op::ArgSort(_)
-            | Op::Dot { .. }
-            | Op::Pad { .. }
-            | Op::Window { .. }
-            | Op::Fold { .. }
-            | Op::ScatterAdd { .. } => {}
+            if gives_truth(scalar) {
+                continue;
+            }
+        }
+        if let Some(body) = node.op.body()
+            && body.results().iter().any(|result| may_be_infinite(body.graph(), *result))
+        {
+            return true;
+        }
+        match node.op.class() {
+            Class::Elementwise | Class::View | Class::Copy | Class::Reduction | Class::Body => {
+                open.extend(&node.inputs)
+            }
+            Class::Leaf | Class::Draw | Class::Order | Class::Product => {}
         }
     }
     false
@@ -225,10 +215,11 @@ fn gives_truth(op: ScalarOp) -> bool {
 /// A number that is not 0 and that the program writes, or that of some rows, everywhere.
 fn is_constant(graph: &Graph, node: NodeId) -> bool {
     let node = graph.node(node);
-    match &node.op {
-        Op::Constant(number) => number.get() != 0.0,
-        Op::SizeOf(_) => true,
-        Op::Broadcast { .. } | Op::Scalar(ScalarOp::Cast(_)) => is_constant(graph, node.inputs[0]),
-        _ => false,
+    if let Op::Constant(number) = node.op {
+        return number.get() != 0.0;
     }
+    if let Op::Broadcast { .. } | Op::Scalar(ScalarOp::Cast(_)) = node.op {
+        return is_constant(graph, node.inputs[0]);
+    }
+    matches!(node.op, Op::SizeOf(_))
 }

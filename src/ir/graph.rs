@@ -3,11 +3,12 @@
 //! Building never fails. Whether every node keeps the rule of its operation is what [`Graph::verify`] says, which runs
 //! after everything that builds or changes a graph.
 
+use super::body::Body;
 use super::op::{DType, Draw, Number, Op, Reduce};
 use super::scalar::ScalarOp;
 use super::shape::{Shaped, rule};
 use super::size::{Size, Symbol};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 /// Names one node of a graph.
@@ -57,9 +58,13 @@ impl Graph {
         id
     }
 
-    /// Holds every node against the rule of its operation; the first that breaks it, in words.
+    /// Holds every node against the rule of its operation, those of bodies too; the first that breaks it, in words.
     pub fn verify(&self) -> Result<(), String> {
+        let mut sound: HashSet<&Body> = HashSet::new();
         for (id, node) in self.nodes() {
+            if let Some(body) = node.op.body().filter(|body| sound.insert(body)) {
+                body.verify().map_err(|broken| format!("{id} = {}: {broken}", node.op))?;
+            }
             if let Some(late) = node.inputs.iter().find(|input| **input >= id) {
                 return Err(format!("{} reads {}, which stands after it", id, late));
             }
@@ -82,11 +87,15 @@ impl Graph {
 
     /// The graph with numbers for symbols. Nodes keep their names.
     pub fn settle(&self, numbers: &[(Symbol, i64)]) -> Graph {
-        let settled = |size: &Size| size.settle(numbers);
+        self.map_sizes(&|size: &Size| size.settle(numbers))
+    }
+
+    /// The graph with every size replaced, those of bodies too. Nodes keep their names.
+    pub fn map_sizes(&self, f: &impl Fn(&Size) -> Size) -> Graph {
         let mut graph = Graph::default();
         for node in &self.nodes {
-            let op = node.op.map_sizes(&settled);
-            let shape = node.shaped.shape.iter().map(settled).collect();
+            let op = node.op.map_sizes(f);
+            let shape = node.shaped.shape.iter().map(f).collect();
             let shaped = Shaped { dtype: node.shaped.dtype, shape };
             let id = NodeId(graph.nodes.len() as u32);
             graph.known.insert((op.clone(), node.inputs.clone()), id);
@@ -95,16 +104,55 @@ impl Graph {
         graph
     }
 
-    /// What the roots need, operands first.
+    /// What the roots need, operands first, and siblings (results of one run of a body) next to each other.
     pub fn needed(&self, roots: &[NodeId]) -> Vec<NodeId> {
+        let plain = self.needed_behind(&[], roots);
+        let mut families: HashMap<(Op, &[NodeId]), Vec<NodeId>> = HashMap::new();
+        for id in &plain {
+            let node = self.node(*id);
+            if let Some(whole) = node.op.whole() {
+                families.entry((whole, &node.inputs)).or_default().push(*id);
+            }
+        }
+        if families.is_empty() {
+            return plain;
+        }
+        // At the place of the first: all that reads one of them stands after it, all that they read before.
+        let mut order = Vec::with_capacity(plain.len());
+        for id in plain {
+            let node = self.node(id);
+            match node.op.whole() {
+                None => order.push(id),
+                Some(whole) => order.extend(families.remove(&(whole, &node.inputs[..])).unwrap_or_default()),
+            }
+        }
+        order
+    }
+
+    /// What the roots need besides some nodes that are given, and what only those need; in the order of the graph.
+    pub(super) fn needed_behind(&self, given: &[NodeId], roots: &[NodeId]) -> Vec<NodeId> {
         let mut wanted = vec![false; self.nodes.len()];
-        roots.iter().for_each(|root| wanted[root.0 as usize] = true);
+        for root in roots {
+            if let Some(wanted) = wanted.get_mut(root.0 as usize) {
+                *wanted = true;
+            }
+        }
+        let mut is_given = vec![false; self.nodes.len()];
+        given.iter().for_each(|id| is_given[id.0 as usize] = true);
         for at in (0..self.nodes.len()).rev() {
-            if wanted[at] {
+            if wanted[at] && !is_given[at] {
                 self.nodes[at].inputs.iter().for_each(|input| wanted[input.0 as usize] = true);
             }
         }
-        (0..self.nodes.len()).filter(|at| wanted[*at]).map(|at| NodeId(at as u32)).collect()
+        (0..self.nodes.len()).filter(|at| wanted[*at] && !is_given[*at]).map(|at| NodeId(at as u32)).collect()
+    }
+
+    /// Nodes that [`Graph::needed`] gives, those that one run of a body computes together.
+    pub fn families<'n>(&self, needed: &'n [NodeId]) -> impl DoubleEndedIterator<Item = &'n [NodeId]> {
+        needed.chunk_by(|a, b| {
+            let (a, b) = (self.node(*a), self.node(*b));
+            a.inputs == b.inputs && a.op.whole().is_some_and(|whole| Some(whole) == b.op.whole())
+        })
     }
 }
 
@@ -188,13 +236,33 @@ impl fmt::Display for Shaped {
     }
 }
 
-/// A node a line: `%4 = Add %2 %3 : float[n, 10]`.
+/// A node a line: `%4 = Add %2 %3 : float[n, 10]`. A body stands below the first node that runs it.
 impl fmt::Display for Graph {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.print(f, 0)
+    }
+}
+
+impl Graph {
+    fn print(&self, f: &mut fmt::Formatter<'_>, indent: usize) -> fmt::Result {
+        let mut printed: HashMap<&Body, NodeId> = HashMap::new();
         for (id, node) in self.nodes() {
-            let inputs: String = node.inputs.iter().map(|input| format!(" {input}")).collect();
-            writeln!(f, "{id} = {}{inputs} : {}", node.op, node.shaped)?;
+            let inputs = words(&node.inputs);
+            writeln!(f, "{:indent$}{id} = {}{inputs} : {}", "", node.op, node.shaped)?;
+            let Some(body) = node.op.body() else { continue };
+            let inside = indent + 4;
+            if let Some(first) = printed.get(&**body) {
+                writeln!(f, "{:inside$}the body of {first}", "")?;
+                continue;
+            }
+            printed.insert(body, id);
+            body.graph().print(f, inside)?;
+            writeln!(f, "{:inside$}gives{}", "", words(body.results()))?;
         }
         Ok(())
     }
+}
+
+fn words(ids: &[NodeId]) -> String {
+    ids.iter().map(|id| format!(" {id}")).collect()
 }

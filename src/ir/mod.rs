@@ -6,20 +6,26 @@
 //! | `op`, `scalar` | the operations; scalar ones with their values |
 //! | `shape` | the shape rule of every operation |
 //! | `graph` | nodes, building, verifying, settling, printing |
+//! | `body`, `scan`, `checkpoints` | graphs inside a graph; building loops, and such as keep little for their gradient |
 //! | `cost` | how many operations a graph takes |
 //! | `philox` | draws by counting |
 
+mod body;
+mod checkpoints;
 mod cost;
 mod graph;
 mod op;
 pub mod philox;
 mod scalar;
+mod scan;
 mod shape;
 mod size;
 
+pub use body::{Body, Part, Scan};
 pub use cost::{count, flops, held, largest};
 pub use graph::{Graph, Node, NodeId};
-pub use op::{DType, Draw, Number, Op, Reduce};
+pub use op::{Class, DType, Draw, Number, Op, Reduce};
 pub use scalar::ScalarOp;
+pub use scan::{Carry, ScanBuilder, Scanned};
 pub use shape::{Shaped, elements, rule};
 pub use size::{Size, Symbol};

@@ -1,8 +1,10 @@
 //! The primitive operations. Everything that the language has is made of these.
 
+use super::body::{Body, Part, Scan};
 use super::scalar::ScalarOp;
 use super::size::Size;
 use std::fmt;
+use std::sync::Arc;
 
 /// What the elements are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -163,9 +165,70 @@ pub enum Op {
 
     /// The same numbers, through which no gradient flows.
     StopGradient,
+
+    // Of bodies: a node is one of the results.
+    /// A result of a body of the operands.
+    Call(Arc<Body>, usize),
+    /// A result of a body that runs step after step.
+    Scan(Arc<Scan>, Part),
+}
+
+/// What an operation is like, where no more than that is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// Of no operands.
+    Leaf,
+    Draw,
+    Elementwise,
+    /// The elements of the operand, at other places of a shape.
+    View,
+    /// Elements of the operands, and zeros between them.
+    Copy,
+    /// Sums and extremes of many elements.
+    Reduction,
+    /// Places of elements.
+    Order,
+    Product,
+    Body,
 }
 
 impl Op {
+    pub fn class(&self) -> Class {
+        match self {
+            Op::Input { .. } | Op::Constant(_) | Op::SizeOf(_) | Op::Iota { .. } => Class::Leaf,
+            Op::Random { .. } => Class::Draw,
+            Op::Scalar(_) => Class::Elementwise,
+            Op::Reshape(_) | Op::Permute(_) | Op::Broadcast { .. } | Op::Slice { .. } | Op::Window { .. } => {
+                Class::View
+            }
+            Op::StopGradient => Class::View,
+            Op::Pad { .. } | Op::Concat(_) | Op::Gather { .. } => Class::Copy,
+            Op::Reduce(..) | Op::CumSum { .. } | Op::Fold { .. } | Op::ScatterAdd { .. } => Class::Reduction,
+            Op::ArgMax(_) | Op::ArgSort(_) => Class::Order,
+            Op::Dot { .. } => Class::Product,
+            Op::Call(..) | Op::Scan(..) => Class::Body,
+        }
+    }
+
+    /// Of an operation with several results, each a node: one that is the same for all of them.
+    pub fn whole(&self) -> Option<Op> {
+        if let Op::Call(body, _) = self {
+            return Some(Op::Call(Arc::clone(body), 0));
+        }
+        if let Op::Scan(scan, _) = self {
+            return Some(Op::Scan(Arc::clone(scan), Part::Last(0)));
+        }
+        None
+    }
+
+    /// The body that it runs.
+    pub fn body(&self) -> Option<&Arc<Body>> {
+        if let Op::Scan(scan, _) = self {
+            return Some(&scan.body);
+        }
+        if let Op::Call(body, _) = self { Some(body) } else { None }
+    }
+
     /// The same operation with every size replaced.
     pub fn map_sizes(&self, f: &impl Fn(&Size) -> Size) -> Op {
         let all = |shape: &[Size]| shape.iter().map(f).collect();
@@ -191,6 +254,11 @@ impl Op {
                 Op::Fold { axis: *axis, length: f(length), stride: *stride, dilation: *dilation }
             }
             Op::ScatterAdd { batch, size } => Op::ScatterAdd { batch: *batch, size: f(size) },
+            Op::Call(body, result) => Op::Call(Body::mapped(body, f), *result),
+            Op::Scan(scan, part) => {
+                let body = Body::mapped(&scan.body, f);
+                Op::Scan(Arc::new(Scan { steps: f(&scan.steps), body, ..Scan::clone(scan) }), *part)
+            }
             Op::Constant(_)
             | Op::Scalar(_)
             | Op::Reduce(..)
@@ -227,6 +295,16 @@ impl fmt::Display for Op {
             }
             Op::ScatterAdd { batch, size } => write!(f, "ScatterAdd(batch {batch}, size {size})"),
             Op::Scalar(scalar) => write!(f, "{scalar:?}"),
+            Op::Call(_, result) => write!(f, "Call(result {result})"),
+            Op::Scan(scan, part) => {
+                let back = if scan.reverse { " back" } else { "" };
+                let part = match part {
+                    Part::Last(carry) => format!("last {carry}"),
+                    Part::Each(each) => format!("each {each}"),
+                    Part::Before(carry) => format!("before {carry}"),
+                };
+                write!(f, "Scan({} steps{back}, {} carries, {} slices: {part})", scan.steps, scan.carries, scan.slices)
+            }
             Op::Reduce(..)
             | Op::ArgMax(_)
             | Op::CumSum { .. }

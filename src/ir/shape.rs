@@ -1,11 +1,12 @@
 //! The shape rule of every operation: what it takes, and what it gives.
 
+use super::body::{call_rule, scan_rule};
 use super::op::{DType, Op};
 use super::scalar::ScalarOp;
 use super::size::Size;
 
 /// What a node holds: its elements and its axes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Shaped {
     pub dtype: DType,
     pub shape: Vec<Size>,
@@ -140,6 +141,8 @@ pub fn rule(op: &Op, operands: &[&Shaped]) -> Result<Shaped, String> {
             let rest = &updates.shape[at.shape.len()..];
             Ok(Shaped { dtype: updates.dtype, shape: [&at.shape[..*batch], std::slice::from_ref(size), rest].concat() })
         }
+        Op::Call(body, result) => call_rule(body, *result, operands),
+        Op::Scan(scan, part) => scan_rule(scan, *part, operands),
     }
 }
 

@@ -54,20 +54,21 @@ pub fn streamed(graph: &Graph, rows: &Symbol, roots: &[NodeId], inputs: usize) -
         let axes: Vec<Option<usize>> = operands.iter().map(|(_, axis, _)| *axis).collect();
         let pass = operands.iter().map(|(.., pass)| *pass).max().unwrap_or(0);
         let (dtype, shape) = (node.shaped.dtype, node.shaped.shape.clone());
-        let made = match (&node.op, axis) {
-            (Op::SizeOf(size), _) if size.settled().is_none() => {
-                let number = next.next()?;
-                this.sizes.push((number, size.clone()));
-                (this.graph.input(number, dtype, shape), None, pass)
-            }
-            (op, None) if axes.iter().any(Option::is_some) => {
-                let (how, number) = (joined(op, &axes)?, next.next()?);
-                let of_batch = this.graph.add(op.clone(), operand_nodes);
-                this.joins.push(Join { of_batch, input: number, how, pass });
-                (this.graph.input(number, dtype, shape), None, pass + 1)
-            }
-            (_, Some(axis)) if !is_row_wise(graph, node, axis, &axes) => return None,
-            (op, axis) => (this.graph.add(op.clone(), operand_nodes), axis, pass),
+        let made = if let Op::SizeOf(size) = &node.op
+            && size.settled().is_none()
+        {
+            let number = next.next()?;
+            this.sizes.push((number, size.clone()));
+            (this.graph.input(number, dtype, shape), None, pass)
+        } else if node.op.body().is_none() && axis.is_none() && axes.iter().any(Option::is_some) {
+            let (how, number) = (joined(&node.op, &axes)?, next.next()?);
+            let of_batch = this.graph.add(node.op.clone(), operand_nodes);
+            this.joins.push(Join { of_batch, input: number, how, pass });
+            (this.graph.input(number, dtype, shape), None, pass + 1)
+        } else if is_row_wise(graph, node, axis, &axes, &row) {
+            (this.graph.add(node.op.clone(), operand_nodes), axis, pass)
+        } else {
+            return None;
         };
         known.insert(id, made);
     }
@@ -89,15 +90,43 @@ fn axis_of_rows(shape: &[Size], row: &Size) -> Option<Option<usize>> {
 
 /// How an operation whose operands have rows, and whose result has none, is joined from batches.
 fn joined(op: &Op, axes: &[Option<usize>]) -> Option<Reduce> {
-    match (op, axes) {
-        (Op::Reduce(reduce, _), _) => Some(*reduce),
-        (Op::Dot { contracted, .. }, [Some(a), Some(b)]) if contracted.contains(&(*a, *b)) => Some(Reduce::Sum),
-        _ => None,
+    if let Op::Reduce(reduce, _) = op {
+        return Some(*reduce);
     }
+    let (Op::Dot { contracted, .. }, [Some(a), Some(b)]) = (op, axes) else { return None };
+    contracted.contains(&(*a, *b)).then_some(Reduce::Sum)
 }
 
-/// Whether each row of the result is of that row of the operands alone.
-fn is_row_wise(graph: &Graph, node: &Node, axis: usize, axes: &[Option<usize>]) -> bool {
+/// Whether rows never meet in a body that an operation runs, so that each row of a result is of that row of the operands
+/// alone, and a result without rows is of none. How often it runs must not depend on the rows either.
+fn body_is_row_wise(op: &Op, row: &Size) -> bool {
+    let steps = if let Op::Scan(scan, _) = op { scan.steps.settled() } else { Some(1) };
+    let Some(body) = op.body().filter(|_| steps.is_some()) else { return false };
+    let graph = body.graph();
+    let mut known: HashMap<NodeId, Option<usize>> = HashMap::new();
+    for (id, node) in graph.nodes() {
+        let Some(axis) = axis_of_rows(&node.shaped.shape, row) else { return false };
+        let axes: Vec<Option<usize>> = node.inputs.iter().map(|input| known[input]).collect();
+        let sound = if let Op::SizeOf(size) = &node.op {
+            size.settled().is_some()
+        } else {
+            // Rows may be any axis of what comes in.
+            matches!(node.op, Op::Input { .. }) || is_row_wise(graph, node, axis, &axes, row)
+        };
+        if !sound {
+            return false;
+        }
+        known.insert(id, axis);
+    }
+    true
+}
+
+/// Whether each row of the result is of that row of the operands alone; without rows, whether it is of none.
+fn is_row_wise(graph: &Graph, node: &Node, axis: Option<usize>, axes: &[Option<usize>], row: &Size) -> bool {
+    if node.op.body().is_some() {
+        return body_is_row_wise(&node.op, row);
+    }
+    let Some(axis) = axis else { return axes.iter().all(Option::is_none) };
     let first = axes.first().copied().flatten();
     match &node.op {
         Op::Input { .. } => axis == 0,
@@ -124,5 +153,7 @@ fn is_row_wise(graph: &Graph, node: &Node, axis: usize, axes: &[Option<usize>]) 
         },
         Op::Gather { batch } => first.is_none_or(|first| first < *batch),
         Op::ScatterAdd { batch, .. } => axes.iter().flatten().all(|axis| axis < batch),
+        // Looked into before: `body_is_row_wise`.
+        Op::Call(..) | Op::Scan(..) => false,
     }
 }

@@ -231,12 +231,10 @@ impl Emitter<'_> {
                 }
             })
             .collect();
-        let result = match op {
-            ScalarOp::Cast(_) => self.selection.storage(node),
-            _ => match Storage::of(graph.dtype(node)) {
-                Storage::F32 => common,
-                other => other,
-            },
+        let result = match Storage::of(graph.dtype(node)) {
+            Storage::F32 if !matches!(op, ScalarOp::Cast(_)) => common,
+            Storage::F32 => self.selection.storage(node),
+            other => other,
         };
         let register = self.push(Instruction::Apply(op, operands), result);
         self.converted(register, if result.is_float() { self.selection.storage(node) } else { result })

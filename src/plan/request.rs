@@ -1,7 +1,7 @@
 //! What is to be planned.
 
 use super::kernel::Storage;
-use crate::ir::{DType, Graph, NodeId, Op, ScalarOp, Size};
+use crate::ir::{Class, DType, Graph, NodeId, Op, ScalarOp, Size};
 use std::collections::BTreeMap;
 
 pub struct Request<'a> {
@@ -70,13 +70,16 @@ impl Precision<'_> {
         if plain != Storage::F32 {
             return plain;
         }
-        let widens = match &node.op {
-            Op::Input { number, .. } => wide.contains(number),
-            Op::Dot { .. } | Op::Random { .. } => false,
-            Op::Reduce(_, axes) if axes.first() == Some(&0) => true,
-            // A whole number may have more digits than a 32-bit float.
-            Op::Scalar(ScalarOp::Cast(_)) if graph.dtype(node.inputs[0]) == DType::Int => true,
-            _ => operands.into_iter().any(|storage| storage == Storage::F64),
+        // A whole number may have more digits than a 32-bit float.
+        let of_ints = || graph.dtype(node.inputs[0]) == DType::Int;
+        let widens = match node.op.class() {
+            Class::Leaf => matches!(&node.op, Op::Input { number, .. } if wide.contains(number)),
+            Class::Draw | Class::Product => false,
+            Class::Elementwise if matches!(node.op, Op::Scalar(ScalarOp::Cast(_))) && of_ints() => true,
+            Class::Reduction if matches!(&node.op, Op::Reduce(_, axes) if axes.first() == Some(&0)) => true,
+            Class::Elementwise | Class::View | Class::Copy | Class::Reduction | Class::Order | Class::Body => {
+                operands.into_iter().any(|storage| storage == Storage::F64)
+            }
         };
         if widens { Storage::F64 } else { plain }
     }

@@ -220,6 +220,7 @@ impl Selection<'_> {
             | Op::Concat(_)
             | Op::Gather { .. }
             | Op::ScatterAdd { .. } => self.special(id, &node.op, inputs, shape),
+            Op::Call(..) | Op::Scan(..) => return Err(format!("{} is not planned yet", node.op)),
         })
     }
 
@@ -268,7 +269,9 @@ impl Selection<'_> {
             | Op::Fold { .. }
             | Op::Concat(_)
             | Op::Gather { .. }
-            | Op::ScatterAdd { .. } => return None,
+            | Op::ScatterAdd { .. }
+            | Op::Call(..)
+            | Op::Scan(..) => return None,
         };
         Some(self.scalars.number(scalar))
     }
@@ -460,11 +463,8 @@ impl Selection<'_> {
 
     /// How an operand of an operation on its own is held: parts that become one are held as that is.
     fn joined_storage(&self, op: &Op, id: NodeId, input: NodeId) -> Storage {
-        match op {
-            Op::Concat(_) => self.storage(id),
-            Op::ScatterAdd { .. } if self.request.graph.dtype(input) != DType::Int => self.storage(id),
-            _ => self.storage(input),
-        }
+        let updates = matches!(op, Op::ScatterAdd { .. }) && self.request.graph.dtype(input) != DType::Int;
+        self.storage(if updates || matches!(op, Op::Concat(_)) { id } else { input })
     }
 
     /// The buffer of a view that fills one, held in some way; of another view a copy.

@@ -2,7 +2,7 @@
 //! so is computed of all rows at once. Sums over rows, and what is added up, have 64 bits.
 
 use crate::backend::cpu::{Cpu, PlanId, fill};
-use crate::ir::{DType, Graph, NodeId, Op, Size, count};
+use crate::ir::{Class, DType, Graph, NodeId, Op, Size, count};
 use crate::lower::program::Program;
 use crate::passes::{Streamed, streamed};
 use crate::plan::{Limits, Plan, Precision, Request, Residents, plan};
@@ -60,20 +60,14 @@ pub fn wide_columns(program: &Program) -> Vec<u32> {
     roots.iter().for_each(|root| matters[root.0 as usize] = true);
     for id in needed.iter().rev() {
         let node = graph.node(*id);
-        let passes_on = match node.op {
-            Op::Dot { .. } => false,
-            Op::Reshape(_) | Op::Permute(_) | Op::Broadcast { .. } | Op::Slice { .. } | Op::Window { .. } => {
-                matters[id.0 as usize]
-            }
-            _ => true,
-        };
-        if passes_on {
+        let own = matters[id.0 as usize];
+        if node.op.class() != Class::Product && (own || node.op.class() != Class::View) {
             node.inputs.iter().for_each(|input| matters[input.0 as usize] = true);
         }
     }
-    let column = |id: &NodeId| match graph.node(*id).op {
-        Op::Input { number, dtype: DType::Float, .. } if matters[id.0 as usize] => Some(number),
-        _ => None,
+    let column = |id: &NodeId| {
+        let Op::Input { number, dtype: DType::Float, .. } = graph.node(*id).op else { return None };
+        matters[id.0 as usize].then_some(number)
     };
     let inputs = needed.iter().filter_map(column);
     inputs.filter(|number| program.columns.iter().any(|column| column.input == *number as usize)).collect()

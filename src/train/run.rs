@@ -280,11 +280,9 @@ impl<'p> Run<'p> {
 pub fn residents(program: &Program) -> Residents {
     let inputs = program.params.iter().map(|param| param.input).chain(program.states.iter().map(|state| state.input));
     let inputs: BTreeSet<usize> = inputs.collect();
-    Residents::of(program.graph.nodes().filter_map(|(id, node)| match node.op {
-        Op::Input { number, .. } if inputs.contains(&(number as usize)) => {
-            Some((number, count(&program.graph, id) as usize))
-        }
-        _ => None,
+    Residents::of(program.graph.nodes().filter_map(|(id, node)| {
+        let Op::Input { number, .. } = node.op else { return None };
+        inputs.contains(&(number as usize)).then(|| (number, count(&program.graph, id) as usize))
     }))
 }
 

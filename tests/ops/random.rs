@@ -6,8 +6,9 @@ use super::samples::{name, representatives};
 use libtest_mimic::Trial;
 use mlx::autodiff::gradient;
 use mlx::backend::{Tensor, reference};
-use mlx::ir::{DType, Draw, Graph, NodeId, Op, Reduce, ScalarOp, Size};
+use mlx::ir::{Body, DType, Draw, Graph, NodeId, Op, Reduce, ScalarOp, ScanBuilder, Size};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 const GRAPHS: u64 = 2_500;
@@ -35,7 +36,9 @@ pub fn seed() -> u64 {
 
 /// A random graph: its loss, input 0, and the shape of that.
 pub fn graph(seed: u64) -> (Graph, NodeId, NodeId, Vec<usize>) {
-    let mut builder = Builder { state: seed ^ 0x5DEE_CE66_D1CE_4E5B, graph: Graph::default(), floats: Vec::new() };
+    let mut graph = Graph::default();
+    let counters = graph.input(1, DType::Int, sizes(&[5]));
+    let mut builder = Builder { state: seed ^ 0x5DEE_CE66_D1CE_4E5B, graph, floats: Vec::new(), counters, depth: 0 };
     let shape = vec![builder.below(3) + 1, builder.below(3) + 1];
     let x = builder.graph.input(0, DType::Float, sizes(&shape));
     builder.floats.push(x);
@@ -60,17 +63,31 @@ fn check(seed: u64, covered: &mut BTreeSet<String>) -> Result<(), String> {
     graph.verify()?;
     let point = numbers(&shape, (-1.5, 1.5), seed);
     let direction = numbers(&shape, (-1.0, 1.0), seed + 1);
+    agrees(&graph, loss, by, &point, &direction)?;
+    // What runs bodies backwards is differentiated in its turn.
+    if graph.nodes().any(|(_, node)| node.op.body().is_some()) {
+        let bounded = graph.unary(ScalarOp::Tanh, by);
+        let slope = graph.reduce(Reduce::Sum, (0..shape.len()).collect(), bounded);
+        let second = gradient(&mut graph, slope, &[x])[0];
+        graph.verify()?;
+        agrees(&graph, slope, second, &point, &direction).map_err(|wrong| format!("second gradient: {wrong}"))?;
+    }
+    Ok(())
+}
+
+/// Whether a scalar rises along a direction as its gradient says.
+fn agrees(graph: &Graph, of: NodeId, by: NodeId, point: &Tensor, direction: &Tensor) -> Result<(), String> {
     let counters = Tensor { shape: vec![5], values: vec![1.0, 2.0, 3.0, 0.0, 0.0] };
-    let run = |root: NodeId, x: &Tensor| reference::run(&graph, &[root], &[x.clone(), counters.clone()]);
+    let run = |root: NodeId, x: &Tensor| reference::run(graph, &[root], &[x.clone(), counters.clone()]);
     let slope: f64 =
-        run(by, &point)?[0].values.iter().zip(&direction.values).map(|(gradient, step)| gradient * step).sum();
+        run(by, point)?[0].values.iter().zip(&direction.values).map(|(gradient, step)| gradient * step).sum();
     // A kink may lie within one step, hardly within a hundredth of it.
     let mut last = f64::NAN;
     let mut rises = Vec::new();
     for h in [1e-4, 1e-5, 1e-6] {
         let moved = |h: f64| {
             let values = point.values.iter().zip(&direction.values).map(|(x, step)| x + h * step).collect();
-            run(loss, &Tensor { shape: shape.clone(), values }).map(|values| values[0].values[0])
+            run(of, &Tensor { shape: point.shape.clone(), values }).map(|values| values[0].values[0])
         };
         rises.push((moved(h)? - moved(-h)?).abs());
         last = (moved(h)? - moved(-h)?) / (2.0 * h);
@@ -91,6 +108,9 @@ struct Builder {
     graph: Graph,
     /// Float nodes with at least one axis, none of which is empty.
     floats: Vec<NodeId>,
+    counters: NodeId,
+    /// How many bodies it is inside of.
+    depth: usize,
 }
 
 impl Builder {
@@ -142,7 +162,7 @@ impl Builder {
                 self.graph.add(Op::StopGradient, vec![iota])
             }
             2 | 3 => {
-                let counters = self.graph.input(1, DType::Int, sizes(&[5]));
+                let counters = self.counters;
                 let draw = if self.below(2) == 0 { Draw::Uniform } else { Draw::Normal };
                 self.graph.random(draw, 5, shape, None, counters)
             }
@@ -166,7 +186,7 @@ impl Builder {
         let shape = self.shape(a);
         let axis = self.below(shape.len());
         let (size, one) = (shape[axis], Size::from(1));
-        let made = match self.below(22) {
+        let made = match self.below(24) {
             0 | 1 => {
                 let unary = self.scalar(1);
                 let a = if matches!(
@@ -285,11 +305,72 @@ impl Builder {
                 let length = Size::from(size - 1 + shape[axis + 1]);
                 self.graph.add(Op::Fold { axis, length, stride: 1, dilation: 1 }, vec![a])
             }
+            21 if self.depth < 2 => return self.call(),
+            22 if self.depth < 2 => return self.scan(axis),
             _ => {
                 let b = self.partner(a);
                 self.graph.add(Op::Concat(axis), vec![a, b])
             }
         };
+        self.keep(made);
+    }
+
+    /// A body that grows by the same rules, called.
+    fn call(&mut self) {
+        let (a, b, counters) = (self.pick(), self.pick(), self.counters);
+        let mut graph = Graph::default();
+        let operands = [a, b, counters];
+        let number =
+            |(at, id): (usize, &NodeId)| graph.input(at as u32, self.graph.dtype(*id), self.graph.shape(*id).to_vec());
+        let inputs: Vec<NodeId> = operands.iter().enumerate().map(number).collect();
+        let inner = self.inner(graph, inputs[..2].to_vec(), inputs[2]);
+        let body = Arc::new(Body::new(&inner.graph, &inputs, &inner.floats));
+        for made in self.graph.call(&body, &operands) {
+            self.keep(made);
+        }
+    }
+
+    /// A loop along an axis, whose body grows by the same rules. Its carry is bounded.
+    fn scan(&mut self, axis: usize) {
+        let (a, first, capture) = (self.pick(), self.pick(), self.pick());
+        let axis = axis.min(self.graph.shape(a).len() - 1);
+        let order = std::iter::once(axis).chain((0..self.graph.shape(a).len()).filter(|other| *other != axis));
+        let front = self.graph.permute(order.collect(), a);
+        let mut scan = ScanBuilder::new(self.graph.shape(front)[0].clone(), self.below(2) == 0);
+        let carry = scan.carry(&self.graph, first);
+        let slice = scan.slice(&self.graph, front);
+        let capture = scan.capture(&self.graph, capture);
+        let counters = scan.capture(&self.graph, self.counters);
+        // Each step draws anew.
+        let index = scan.body.broadcast(sizes(&[5]), Vec::new(), scan.index);
+        let counters = scan.body.binary(ScalarOp::Add, counters, index);
+        let slice = match scan.body.shape(slice).is_empty() {
+            true => scan.body.reshape(sizes(&[1]), slice),
+            false => slice,
+        };
+        let inner = self.inner(std::mem::take(&mut scan.body), vec![carry, slice, capture], counters);
+        scan.body = inner.graph;
+        let alike: Vec<NodeId> =
+            inner.floats.iter().copied().filter(|id| scan.body.shape(*id) == scan.body.shape(carry)).collect();
+        let next = alike[alike.len() - 1];
+        let next = scan.body.unary(ScalarOp::Tanh, next);
+        scan.next(carry, next);
+        scan.give(inner.floats[inner.floats.len() - 1]);
+        let made = self.graph.scan(scan);
+        made.last.into_iter().chain(made.each).for_each(|made| self.keep(made));
+    }
+
+    /// A builder inside of a body, after some steps.
+    fn inner(&mut self, graph: Graph, floats: Vec<NodeId>, counters: NodeId) -> Builder {
+        let mut inner = Builder { state: self.state, graph, floats, counters, depth: self.depth + 1 };
+        for _ in 0..inner.below(3) + 1 {
+            inner.grow();
+        }
+        self.state = inner.state;
+        inner
+    }
+
+    fn keep(&mut self, made: NodeId) {
         let shape = self.shape(made);
         // What has no axis left, or has grown too large, is not built upon.
         if !shape.is_empty() && shape.iter().product::<i64>() <= 200 && shape.len() <= 4 {

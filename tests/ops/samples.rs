@@ -1,6 +1,7 @@
 //! Samples of every operation. An operation without an arm here does not compile.
 
 use super::check::{Sample, numbers, sizes};
+use super::loops;
 use mlx::backend::Tensor;
 use mlx::ir::{DType, Draw, Graph, NodeId, Number, Op, Reduce, ScalarOp, Size};
 
@@ -30,6 +31,8 @@ pub fn representatives() -> Vec<Op> {
         Op::Gather { batch: 0 },
         Op::ScatterAdd { batch: 0, size: size() },
         Op::StopGradient,
+        loops::call(),
+        loops::scan(),
     ]);
     all
 }
@@ -59,6 +62,8 @@ pub fn name(op: &Op) -> String {
         Op::Gather { .. } => "Gather".into(),
         Op::ScatterAdd { .. } => "ScatterAdd".into(),
         Op::StopGradient => "StopGradient".into(),
+        Op::Call(..) => "Call".into(),
+        Op::Scan(..) => "Scan".into(),
     }
 }
 
@@ -225,28 +230,30 @@ pub fn samples(op: &Op) -> Vec<Sample> {
             let iota = make.graph.cast(DType::Float, iota);
             vec![make.done(Op::StopGradient, vec![iota])]
         }
+        Op::Call(..) => loops::calls(op),
+        Op::Scan(..) => loops::scans(op),
     }
 }
 
 /// A sample in the making.
-struct Make {
+pub struct Make {
     what: String,
-    graph: Graph,
+    pub graph: Graph,
     inputs: Vec<Tensor>,
 }
 
 impl Make {
-    fn new(op: &Op, case: impl std::fmt::Debug) -> Make {
+    pub fn new(op: &Op, case: impl std::fmt::Debug) -> Make {
         Make { what: format!("{} of {case:?}", name(op)), graph: Graph::default(), inputs: Vec::new() }
     }
 
-    fn floats(&mut self, shape: &[usize], domain: (f64, f64)) -> NodeId {
+    pub fn floats(&mut self, shape: &[usize], domain: (f64, f64)) -> NodeId {
         let number = self.inputs.len();
         self.inputs.push(numbers(shape, domain, number as u64 + 1));
         self.graph.input(number as u32, DType::Float, sizes(shape))
     }
 
-    fn ints(&mut self, shape: &[usize], values: &[f64]) -> NodeId {
+    pub fn ints(&mut self, shape: &[usize], values: &[f64]) -> NodeId {
         let number = self.inputs.len();
         self.inputs.push(Tensor { shape: shape.to_vec(), values: values.to_vec() });
         self.graph.input(number as u32, DType::Int, sizes(shape))
@@ -257,7 +264,7 @@ impl Make {
         self.at(root)
     }
 
-    fn at(self, root: NodeId) -> Sample {
+    pub fn at(self, root: NodeId) -> Sample {
         Sample { what: self.what, graph: self.graph, inputs: self.inputs, root }
     }
 }

@@ -102,7 +102,9 @@ pub fn run(special: &Special, operands: &[&[u8]], out: &mut [u8], pool: &Pool) -
         | Op::Broadcast { .. }
         | Op::Slice { .. }
         | Op::Window { .. }
-        | Op::StopGradient => Err(format!("{} is no operation on its own", special.op)),
+        | Op::StopGradient
+        | Op::Call(..)
+        | Op::Scan(..) => Err(format!("{} is no operation on its own", special.op)),
     }
 }
 
@@ -228,17 +230,13 @@ fn copy_parts<T: Pod>(special: &Special, operands: &[&[u8]], out: &mut [u8]) {
     let mut first = 0;
     for (part, shape) in operands.iter().zip(&special.shapes) {
         let mut steps = own.clone();
-        match &special.op {
-            Op::Pad { axis, low, between, .. } => {
-                first = low.settled().unwrap_or(0) as isize * own[*axis];
-                steps[*axis] *= *between as isize + 1;
-                write(cast_slice(part), shape, &steps, first, out);
-            }
-            Op::Concat(axis) => {
-                write(cast_slice(part), shape, &steps, first, out);
-                first += shape[*axis] as isize * own[*axis];
-            }
-            _ => {}
+        if let Op::Pad { axis, low, between, .. } = &special.op {
+            first = low.settled().unwrap_or(0) as isize * own[*axis];
+            steps[*axis] *= *between as isize + 1;
+        }
+        write(cast_slice(part), shape, &steps, first, out);
+        if let Op::Concat(axis) = &special.op {
+            first += shape[*axis] as isize * own[*axis];
         }
     }
 }

@@ -292,10 +292,12 @@ impl Tile<'_> {
                         _ => Operand::Values(self.get(operands[at], share, scratch)),
                     }
                 };
-                match op {
-                    ScalarOp::And => both(operand(0), operand(1), out, |x, y| x & y),
-                    ScalarOp::Or => both(operand(0), operand(1), out, |x, y| x | y),
-                    _ => each(self.get::<u32>(operands[0], share, scratch), out, |x| x ^ 1),
+                if op == ScalarOp::And {
+                    both(operand(0), operand(1), out, |x, y| x & y);
+                } else if op == ScalarOp::Or {
+                    both(operand(0), operand(1), out, |x, y| x | y);
+                } else {
+                    each(self.get::<u32>(operands[0], share, scratch), out, |x| x ^ 1);
                 }
             }
         }

@@ -14,10 +14,8 @@ pub(super) fn compute(
     watch: &Watch,
 ) -> Result<Tensor, String> {
     let a = operands.first().copied();
-    let (a, b, c) = match (a, operands.get(1), operands.get(2)) {
-        (None, ..) => return leaf(op, shape, watch),
-        (Some(a), b, c) => (a, b.copied().unwrap_or(a), c.copied().unwrap_or(a)),
-    };
+    let Some(a) = a else { return leaf(op, shape, watch) };
+    let (b, c) = (operands.get(1).copied().unwrap_or(a), operands.get(2).copied().unwrap_or(a));
     let values = match op {
         Op::Input { .. } | Op::Constant(_) | Op::SizeOf(_) | Op::Iota { .. } => return leaf(op, shape, watch),
         Op::Random { draw: kind, path, rows, .. } => draw::random(*kind, *path, &shape, *rows, &a.values, watch),
@@ -94,6 +92,7 @@ pub(super) fn compute(
         }
         Op::Gather { batch } => views::gather(*batch, a, b, watch)?,
         Op::ScatterAdd { batch, .. } => views::scatter_add(*batch, a, b, &shape, watch)?,
+        Op::Call(..) | Op::Scan(..) => return Err("a body is run, not computed".to_string()),
     };
     Ok(Tensor { shape, values })
 }
@@ -109,22 +108,22 @@ fn in_32_bits(values: Vec<f64>, dtype: DType) -> Result<Vec<f64>, String> {
 
 /// An operation without operands.
 fn leaf(op: &Op, shape: Vec<usize>, watch: &Watch) -> Result<Tensor, String> {
-    match op {
-        Op::Constant(value) => Ok(Tensor::scalar(value.get())),
-        Op::SizeOf(size) => Ok(Tensor::scalar(number(size)? as f64)),
-        Op::Iota { axis, .. } => {
-            let mut values = Vec::with_capacity(shape.iter().product());
-            let mut strides = vec![0; shape.len()];
-            strides[*axis] = 1;
-            let goes_on = |count| watch.goes_on(count);
-            crate::backend::tensor::places_while(&shape, &strides, 0, goes_on, |place| values.push(place as f64));
-            Ok(Tensor { shape, values })
-        }
-        _ => Err("an operand is missing".to_string()),
+    if let Op::Constant(value) = op {
+        return Ok(Tensor::scalar(value.get()));
     }
+    if let Op::SizeOf(size) = op {
+        return Ok(Tensor::scalar(number(size)? as f64));
+    }
+    let Op::Iota { axis, .. } = op else { return Err("an operand is missing".to_string()) };
+    let mut values = Vec::with_capacity(shape.iter().product());
+    let mut strides = vec![0; shape.len()];
+    strides[*axis] = 1;
+    let goes_on = |count| watch.goes_on(count);
+    crate::backend::tensor::places_while(&shape, &strides, 0, goes_on, |place| values.push(place as f64));
+    Ok(Tensor { shape, values })
 }
 
-fn number(size: &Size) -> Result<i64, String> {
+pub(super) fn number(size: &Size) -> Result<i64, String> {
     size.settled().ok_or_else(|| format!("the size {size} is not settled"))
 }
 

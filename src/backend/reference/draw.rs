@@ -6,7 +6,8 @@ use crate::ir::{Draw, philox};
 /// A draw takes as long as so many elements of other operations.
 const DRAW: usize = 16;
 
-/// `counters`: seed (low, high), step, repetition, first row. With `rows`, a draw is counted by its row in the whole
+/// `counters`: seed (low, high), step, repetition, first row, each a number modulo 2³²: as an int of 32 bits those above
+/// 2³¹ are negative, and what a loop adds may go beyond. With `rows`, a draw is counted by its row in the whole
 /// batch and its place within the row, so that it does not depend on how rows are batched.
 pub(super) fn random(
     draw: Draw,
@@ -16,7 +17,7 @@ pub(super) fn random(
     counters: &[f64],
     watch: &Watch,
 ) -> Vec<f64> {
-    let counter = |at: usize| counters.get(at).copied().unwrap_or(0.0) as u32;
+    let counter = |at: usize| counters.get(at).copied().unwrap_or(0.0) as i64 as u32;
     let stream = philox::stream([counter(0), counter(1)], path, counter(2), counter(3));
     let places = (0..shape.iter().product::<usize>()).take_while(|_| watch.goes_on(DRAW));
     let Some(axis) = rows else {

@@ -1,6 +1,7 @@
 //! The executor that defines every operation: in f64, one operation at a time, as plainly as it can be said.
 
 mod along;
+mod body;
 mod compute;
 mod draw;
 mod views;
@@ -36,13 +37,25 @@ pub fn run(graph: &Graph, roots: &[NodeId], inputs: &[Tensor]) -> Result<Vec<Ten
     run_while(graph, roots, inputs, &|| true)
 }
 
-/// The same, as long as it shall go on; asked before each node, and within those that take long.
+/// The same, as long as it shall go on; asked before each node, within those that take long, and in each step of a loop.
 pub fn run_while(
     graph: &Graph,
     roots: &[NodeId],
     inputs: &[Tensor],
     goes_on: &dyn Fn() -> bool,
 ) -> Result<Vec<Tensor>, String> {
+    let fed = |number: u32| inputs.get(number as usize).map(|tensor| Rc::new(tensor.clone()));
+    let values = values(graph, roots, &fed, goes_on)?;
+    Ok(values.into_iter().map(|value| Rc::try_unwrap(value).unwrap_or_else(|shared| (*shared).clone())).collect())
+}
+
+/// The values of the roots, of inputs by number.
+fn values(
+    graph: &Graph,
+    roots: &[NodeId],
+    fed: &dyn Fn(u32) -> Option<Rc<Tensor>>,
+    goes_on: &dyn Fn() -> bool,
+) -> Result<Vec<Rc<Tensor>>, String> {
     let watch = Watch::new(goes_on);
     let needed = graph.needed(roots);
     let mut readers: HashMap<NodeId, usize> = HashMap::new();
@@ -50,25 +63,26 @@ pub fn run_while(
         *readers.entry(*input).or_default() += 1;
     }
     let mut values: HashMap<NodeId, Rc<Tensor>> = HashMap::new();
-    for id in needed {
+    for family in graph.families(&needed) {
         if !goes_on() {
             return Err(INTERRUPTED.to_string());
         }
-        let node = graph.node(id);
-        let shape = settled(graph, id)?;
-        let value = match &node.op {
-            Op::Input { number, .. } => input(inputs, *number, &shape)?,
-            op => {
-                let operands: Vec<&Tensor> = node.inputs.iter().map(|input| &*values[input]).collect();
-                compute::compute(op, &operands, node.shaped.dtype, shape, &watch)
-                    .map_err(|trouble| format!("{op}: {trouble}"))?
-            }
+        let (node, shape) = (graph.node(family[0]), settled(graph, family[0])?);
+        let operands: Vec<Rc<Tensor>> = node.inputs.iter().map(|input| Rc::clone(&values[input])).collect();
+        let made = if let Op::Input { number, .. } = node.op {
+            vec![input(fed(number), number, &shape)?]
+        } else if node.op.body().is_some() {
+            body::run(graph, family, &operands, goes_on)?
+        } else {
+            let operands: Vec<&Tensor> = operands.iter().map(|operand| &**operand).collect();
+            let value = compute::compute(&node.op, &operands, node.shaped.dtype, shape, &watch);
+            vec![Rc::new(value.map_err(|trouble| format!("{}: {trouble}", node.op))?)]
         };
         if !watch.went_on() {
             return Err(INTERRUPTED.to_string());
         }
-        values.insert(id, Rc::new(value));
-        for input in &node.inputs {
+        values.extend(family.iter().copied().zip(made));
+        for input in family.iter().flat_map(|id| &graph.node(*id).inputs) {
             if let Some(left) = readers.get_mut(input) {
                 *left -= 1;
                 if *left == 0 {
@@ -77,7 +91,7 @@ pub fn run_while(
             }
         }
     }
-    Ok(roots.iter().map(|root| (*values[root]).clone()).collect())
+    Ok(roots.iter().map(|root| Rc::clone(&values[root])).collect())
 }
 
 fn settled(graph: &Graph, id: NodeId) -> Result<Vec<usize>, String> {
@@ -88,9 +102,9 @@ fn settled(graph: &Graph, id: NodeId) -> Result<Vec<usize>, String> {
     graph.shape(id).iter().map(number).collect()
 }
 
-fn input(inputs: &[Tensor], number: u32, shape: &[usize]) -> Result<Tensor, String> {
-    match inputs.get(number as usize) {
-        Some(tensor) if tensor.shape == shape => Ok(tensor.clone()),
+fn input(fed: Option<Rc<Tensor>>, number: u32, shape: &[usize]) -> Result<Rc<Tensor>, String> {
+    match fed {
+        Some(tensor) if tensor.shape == shape => Ok(tensor),
         Some(tensor) => Err(format!("input {number} is {:?}, and {shape:?} is wanted", tensor.shape)),
         None => Err(format!("there is no input {number}")),
     }
