@@ -4,8 +4,8 @@ use crate::trial;
 use libtest_mimic::Trial;
 use mlx::compile;
 use mlx::passes::streamed;
+use mlx::run::dataset::Files;
 use mlx::source::Sources;
-use mlx::train::dataset::Files;
 
 pub fn trials() -> Vec<Trial> {
     vec![trial("stream::passes_over_the_rows", passes_over_the_rows)]

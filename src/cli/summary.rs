@@ -3,7 +3,7 @@
 use super::load::{complain, load, lowered, print, program};
 use super::{FAILED, WRONG};
 use crate::ir::flops;
-use crate::train::run::steps_of;
+use crate::run::steps::steps_of;
 use serde_json::json;
 use std::fmt::Write;
 use std::path::PathBuf;

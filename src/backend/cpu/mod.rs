@@ -255,7 +255,7 @@ impl Cpu {
                             Slices::borrow(&mut self.memory, &plan.buffers, reads, [out.buffer].into_iter());
                         let made = slices.take(out.buffer);
                         let read = |bound: plan::Binding| Read { bytes: slices.get(bound.buffer), start: bound.start };
-                        product::run(matrices, read(a), read(b), cast_slice_mut(made), &self.pool)?;
+                        product::run(matrices, read(a), read(b), made, &self.pool)?;
                     }
                 }
             }

@@ -7,13 +7,13 @@ use crate::data::shuffle;
 use crate::ir::{Graph, NodeId, Op, count};
 use crate::lower::program::Program;
 use crate::plan::{Limits, Plan, Precision, Request, Residents, plan};
-use crate::train::column::Column;
-use crate::train::dataset::Opened;
-use crate::train::evaluate::{Evaluator, Present, wide_columns};
-use crate::train::events::{Event, Named};
-use crate::train::prepare::Preparation;
-use crate::train::schedule::Schedule;
-use crate::train::weights::{self, Weights};
+use crate::run::column::Column;
+use crate::run::dataset::Opened;
+use crate::run::evaluate::{Evaluator, Present, evaluated, wide_columns};
+use crate::run::events::{Event, Named};
+use crate::run::params::{Params, Tensor as Param};
+use crate::run::prepare::Preparation;
+use crate::run::schedule::Schedule;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
@@ -87,13 +87,13 @@ impl<'p> Run<'p> {
         let mut device = Cpu::new(schedule.threads);
         let mut feed = vec![Tensor::scalar(0.0); program.inputs];
         feed[program.draws] = Tensor { shape: vec![5], values: counters(schedule.seed, 0)?.to_vec() };
-        let preparation = Preparation { program, data, threads: schedule.threads };
+        let mut preparation = Preparation { program, data, device: &mut device };
         let fits = preparation.fit(known, &mut feed)?;
         let rows = data.splits[0].len();
         let batch = schedule.batch.clamp(1, rows.max(1));
         let schedule = Schedule { batch, ..schedule };
         let mut splits = Vec::new();
-        let wide = wide_columns(program);
+        let wide = wide_columns(program, &evaluated(program));
         for (name, rows) in SPLITS.into_iter().zip(data.splits).filter(|(_, rows)| !rows.is_empty()) {
             let columns = preparation.columns(rows, &feed, &wide)?;
             splits.push(Prepared { name, rows: rows.len(), columns });
@@ -121,9 +121,9 @@ impl<'p> Run<'p> {
     }
 
     /// Starts from given weights, whose paths and shapes are those of the program.
-    pub fn start_from(&mut self, weights: &Weights) {
+    pub fn start_from(&mut self, params: &Params) {
         for param in &self.program.params {
-            let given = weights.tensors.get(&param.path);
+            let given = params.get(&param.path);
             if let (Some(tensor), Some((bytes, _))) = (given, self.device.input(self.trainer, param.input as u32)) {
                 bytes.copy_from_slice(bytemuck::cast_slice(&tensor.values));
             }
@@ -239,13 +239,13 @@ impl<'p> Run<'p> {
     }
 
     /// The present parameters by path.
-    pub fn weights(&self) -> BTreeMap<String, weights::Tensor> {
+    pub fn weights(&self) -> Params {
         let tensor = |param: &crate::lower::program::Param| {
             let values = match self.device.fed(self.trainer, param.input as u32) {
                 Some(Values::F32(values)) => values.to_vec(),
                 _ => Vec::new(),
             };
-            (param.path.clone(), weights::Tensor { shape: param.shape.clone(), values })
+            (param.path.clone(), Param { shape: param.shape.clone(), values })
         };
         self.program.params.iter().map(tensor).collect()
     }
