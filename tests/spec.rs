@@ -11,8 +11,8 @@
 use crate::binary::repository;
 use crate::trial;
 use libtest_mimic::Trial;
-use mlx::backend::cpu::{Cpu, fill};
-use mlx::backend::{Tensor, reference};
+use mlx::backend::cpu::Cpu;
+use mlx::backend::{Device, Tensor, reference};
 use mlx::check::{elaborate::primitive, later, library};
 use mlx::compile;
 use mlx::diagnostic::{Severity, codes};
@@ -168,8 +168,7 @@ fn in_batches_of_two(program: &Program, graph: &Graph, feed: &[Tensor]) -> Vec<f
     let mut device = Cpu::new(2);
     let step = device.load(steps_of(program, graph).expect("a plan"));
     for param in &program.params {
-        let (bytes, storage) = device.input(step, param.input as u32).expect("a parameter");
-        fill(bytes, storage, feed[param.input].values.iter().copied());
+        device.write_numbers(step, param.input as u32, &feed[param.input].values);
     }
     let present = Present {
         columns: &columns,

@@ -1,6 +1,6 @@
 //! Loss and reports on a whole split. Sums over rows, and what is added up, have 64 bits.
 
-use crate::backend::cpu::Cpu;
+use crate::backend::Device;
 use crate::ir::{Class, DType, NodeId, Op};
 use crate::lower::program::Program;
 use crate::plan::Residents;
@@ -79,7 +79,7 @@ impl<'p> Evaluator<'p> {
     }
 
     /// The values of the loss and of each report, by the parameters on the device.
-    pub fn evaluate(&mut self, device: &mut Cpu, present: Present) -> Result<Vec<f64>, Trouble> {
+    pub fn evaluate(&mut self, device: &mut dyn Device, present: Present) -> Result<Vec<f64>, Trouble> {
         let column = |(column, values): (&crate::lower::program::Slot, &'_ Column)| -> (u32, Rows) {
             let (values, rows) = (values.clone(), present.rows);
             (column.input as u32, Box::new(move |own, to| values.feed(rows, own, to)))

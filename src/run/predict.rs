@@ -1,7 +1,8 @@
 //! The model on new rows: source columns in, fitted values and weights from the weight file, predictions out.
 
 use crate::backend::Tensor;
-use crate::backend::cpu::{Cpu, fill};
+use crate::backend::cpu::Cpu;
+use crate::backend::device::fill;
 use crate::check::program::{Program as Checked, RawKind};
 use crate::check::schema::{From, Lacking};
 use crate::check::terms::{Leaf, TermId};

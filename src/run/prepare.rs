@@ -1,8 +1,7 @@
 //! Fitted values and columns, in 64 bits: source columns go batch by batch through plans, so that no more than a batch of
 //! what lies between source and column is in memory.
 
-use crate::backend::Tensor;
-use crate::backend::cpu::Cpu;
+use crate::backend::{Device, Tensor, device};
 use crate::ir::{DType, NodeId, Op};
 use crate::lower::program::{Program, Slot};
 use crate::plan::Storage;
@@ -18,7 +17,7 @@ const BATCH: usize = 128 * 1024;
 pub struct Preparation<'p> {
     pub program: &'p Program,
     pub data: &'p Opened<'p>,
-    pub device: &'p mut Cpu,
+    pub device: &'p mut dyn Device,
 }
 
 impl Preparation<'_> {
@@ -77,7 +76,7 @@ impl Preparation<'_> {
         let raw = self.program.raw.iter().enumerate().map(|(at, input)| -> (u32, Rows) {
             let column = move |own: std::ops::Range<usize>, (bytes, storage): (&mut [u8], Storage)| {
                 let values = data.column(at, &rows[own]).values;
-                crate::backend::cpu::fill(bytes, storage, values.into_iter());
+                device::fill(bytes, storage, values.into_iter());
             };
             (*input as u32, Box::new(column))
         });
@@ -99,7 +98,7 @@ pub fn held(program: &Program, column: &Slot, wide: &[u32]) -> Storage {
 #[expect(clippy::too_many_arguments, reason = "what is computed, where, and what it is fed")]
 pub fn of_sources(
     program: &Program,
-    device: &mut Cpu,
+    device: &mut dyn Device,
     roots: Vec<NodeId>,
     rows: usize,
     columns: Vec<(u32, Rows)>,

@@ -1,7 +1,7 @@
 //! A run as it goes: data and fitted values first, then one step after the other, and what is reported.
 
-use crate::backend::cpu::{Cpu, PlanId, Values, fill};
-use crate::backend::{Tensor, reference};
+use crate::backend::cpu::Cpu;
+use crate::backend::{Device, PlanId, Tensor, Values, reference};
 use crate::check::terms::Host;
 use crate::data::shuffle;
 use crate::ir::{Graph, NodeId, Op, count};
@@ -48,7 +48,7 @@ pub struct Run<'p> {
     program: &'p Program,
     schedule: Schedule,
     /// Holds the parameters and states.
-    device: Cpu,
+    device: Box<dyn Device>,
     fits: Vec<Tensor>,
     /// Those that have rows; the first is that of training.
     splits: Vec<Prepared>,
@@ -84,10 +84,10 @@ impl<'p> Run<'p> {
         data: &Opened,
         known: &BTreeMap<String, Tensor>,
     ) -> Result<Run<'p>, Trouble> {
-        let mut device = Cpu::new(schedule.threads);
+        let mut device: Box<dyn Device> = Box::new(Cpu::new(schedule.threads));
         let mut feed = vec![Tensor::scalar(0.0); program.inputs];
         feed[program.draws] = Tensor { shape: vec![5], values: counters(schedule.seed, 0)?.to_vec() };
-        let mut preparation = Preparation { program, data, device: &mut device };
+        let mut preparation = Preparation { program, data, device: &mut *device };
         let fits = preparation.fit(known, &mut feed)?;
         let rows = data.splits[0].len();
         let batch = schedule.batch.clamp(1, rows.max(1));
@@ -98,7 +98,7 @@ impl<'p> Run<'p> {
             let columns = preparation.columns(rows, &feed, &wide)?;
             splits.push(Prepared { name, rows: rows.len(), columns });
         }
-        start(program, &settle(program, rows), &feed, &mut device)?;
+        start(program, &settle(program, rows), &feed, &mut *device)?;
         let trainer = steps_of(program, &settle(program, batch))?;
         let most = splits.iter().map(|split| split.rows).max().unwrap_or(0);
         let evaluator = Evaluator::new(program, residents(program), most, batch, trainer.scratch)?;
@@ -124,8 +124,9 @@ impl<'p> Run<'p> {
     pub fn start_from(&mut self, params: &Params) {
         for param in &self.program.params {
             let given = params.get(&param.path);
-            if let (Some(tensor), Some((bytes, _))) = (given, self.device.input(self.trainer, param.input as u32)) {
-                bytes.copy_from_slice(bytemuck::cast_slice(&tensor.values));
+            if let Some(tensor) = given {
+                let values = bytemuck::cast_slice(&tensor.values);
+                self.device.write(self.trainer, param.input as u32, &mut |bytes, _| bytes.copy_from_slice(values));
             }
         }
     }
@@ -144,9 +145,10 @@ impl<'p> Run<'p> {
         let id = self.last.filter(|_| own.len() < batch).unwrap_or(self.trainer);
         if !(self.fed && batch == rows) {
             for (column, values) in self.program.columns.iter().zip(&self.splits[0].columns) {
-                if let Some(to) = self.device.input(id, column.input as u32) {
-                    values.feed(rows, self.order[own.clone()].iter().copied(), to);
-                }
+                let own = &self.order[own.clone()];
+                self.device.write(id, column.input as u32, &mut |bytes, storage| {
+                    values.feed(rows, own.iter().copied(), (bytes, storage));
+                });
             }
             self.fed = true;
         }
@@ -157,9 +159,9 @@ impl<'p> Run<'p> {
     fn step_on(&mut self, id: PlanId, epoch: u64) -> Result<Event, Trouble> {
         let number = self.step + 1;
         let program = self.program;
-        feed_host(program, self.schedule, self.step, epoch, &mut self.device, id)?;
+        feed_host(program, self.schedule, self.step, epoch, &mut *self.device, id)?;
         self.device.run_stage(id, 0)?;
-        let loss = self.device.scalar(id, 0);
+        let loss = self.device.read(id, 0).first();
         if !loss.is_finite() {
             let message = format!("the loss of step {number} is {loss}");
             let origin = self.origin(program.loss)?;
@@ -172,7 +174,7 @@ impl<'p> Run<'p> {
                 return Err(Trouble::NotFinite { message, origin });
             }
         }
-        let lr = program.lr.map_or(f64::NAN, |_| self.device.scalar(id, 1 + program.gradients.len()));
+        let lr = program.lr.map_or(f64::NAN, |_| self.device.read(id, 1 + program.gradients.len()).first());
         self.device.run_stage(id, 1)?;
         self.step = number;
         Ok(Event::Step { step: number, epoch: epoch + 1, loss, lr, terms: Vec::new() })
@@ -200,7 +202,7 @@ impl<'p> Run<'p> {
             let column = self.program.columns.iter().position(|column| column.input == *number as usize);
             let values = match column {
                 Some(column) => self.splits[0].columns[column].rows(self.order.len(), rows.iter().copied()),
-                None => self.device.fed(self.trainer, *number).map_or(Vec::new(), |values| values.to_f64(0)),
+                None => self.device.written(self.trainer, *number).map_or(Vec::new(), |values| values.to_f64(0)),
             };
             let shape = shape.iter().map(|size| size.settled().unwrap_or(0).max(0) as usize).collect();
             feed[*number as usize] = Tensor { shape, values };
@@ -227,7 +229,7 @@ impl<'p> Run<'p> {
             hosts,
             counters: counters(self.schedule.seed, self.step)?,
         };
-        let values = self.evaluator.evaluate(&mut self.device, present)?;
+        let values = self.evaluator.evaluate(&mut *self.device, present)?;
         let names = self.program.reports.iter().map(|(name, _)| name.clone());
         let reports: Named = names.zip(values[1..].iter().copied()).collect();
         Ok(Some(Event::Eval { step: self.step, split: split.name.to_string(), loss: values[0], reports }))
@@ -241,7 +243,7 @@ impl<'p> Run<'p> {
     /// The present parameters by path.
     pub fn weights(&self) -> Params {
         let tensor = |param: &crate::lower::program::Param| {
-            let values = match self.device.fed(self.trainer, param.input as u32) {
+            let values = match self.device.written(self.trainer, param.input as u32) {
                 Some(Values::F32(values)) => values.to_vec(),
                 _ => Vec::new(),
             };
@@ -262,12 +264,12 @@ impl<'p> Run<'p> {
 
     /// What a root of the last full batch's step gave, by its number: the loss, then the gradients.
     pub fn output(&self, root: usize) -> Values<'_> {
-        self.device.output(self.trainer, root)
+        self.device.read(self.trainer, root)
     }
 
     /// What lies in an input of a step; `None` where nothing reads it.
     pub fn fed(&self, input: usize) -> Option<Values<'_>> {
-        self.device.fed(self.trainer, input as u32)
+        self.device.written(self.trainer, input as u32)
     }
 
     /// Runs one kernel of a step, to measure it.
@@ -287,7 +289,7 @@ pub fn residents(program: &Program) -> Residents {
 }
 
 /// Parameters and states at their start, computed on the device. States start at 0 mostly, which is what memory holds.
-fn start(program: &Program, graph: &Graph, feed: &[Tensor], device: &mut Cpu) -> Result<(), Trouble> {
+fn start(program: &Program, graph: &Graph, feed: &[Tensor], device: &mut dyn Device) -> Result<(), Trouble> {
     let params = program.params.iter().map(|param| (param.input, param.initial));
     let states = program.states.iter().map(|state| (state.input, state.initial));
     let all: Vec<(usize, NodeId)> = params.chain(states).collect();
@@ -305,9 +307,7 @@ fn start(program: &Program, graph: &Graph, feed: &[Tensor], device: &mut Cpu) ->
     };
     let id = device.load(plan(&request)?);
     for (number, tensor) in feed.iter().enumerate() {
-        if let Some((bytes, storage)) = device.input(id, number as u32) {
-            fill(bytes, storage, tensor.values.iter().copied());
-        }
+        device.write_numbers(id, number as u32, &tensor.values);
     }
     device.run(id)?;
     for (root, (input, initial)) in all.into_iter().enumerate() {
@@ -345,15 +345,13 @@ fn feed_host(
     schedule: Schedule,
     step: u64,
     epoch: u64,
-    device: &mut Cpu,
+    device: &mut dyn Device,
     id: PlanId,
 ) -> Result<(), Trouble> {
     for (host, input) in &program.hosts {
         device.set_host(id, *input as u32, host_value(*host, schedule, step, epoch) as f64);
     }
-    if let Some((bytes, storage)) = device.input(id, program.draws as u32) {
-        fill(bytes, storage, counters(schedule.seed, step)?.into_iter());
-    }
+    device.write_numbers(id, program.draws as u32, &counters(schedule.seed, step)?);
     Ok(())
 }
 

@@ -2,8 +2,7 @@
 //! is computed of all rows at once. Fitted values, columns, evaluation and prediction are all this: roots of a graph, what its
 //! inputs are fed, and where the values go.
 
-use crate::backend::Tensor;
-use crate::backend::cpu::{Cpu, PlanId, Values, fill};
+use crate::backend::{Device, PlanId, Tensor, Values};
 use crate::ir::{Graph, NodeId, Size, Symbol, count};
 use crate::passes::{Streamed, streamed};
 use crate::plan::{Limits, Plan, Precision, Request, Residents, Storage, plan};
@@ -128,7 +127,7 @@ impl<'g> Stream<'g> {
         Ok(plan(&Request { graph: &graph, stages: &[roots], hosts, updates: &[], residents, precision, limits })?)
     }
 
-    fn plan(&mut self, device: &mut Cpu, stage: Stage, rows: usize) -> Result<PlanId, Trouble> {
+    fn plan(&mut self, device: &mut dyn Device, stage: Stage, rows: usize) -> Result<PlanId, Trouble> {
         if let Some(known) = self.plans.get(&(stage, rows)) {
             return Ok(*known);
         }
@@ -141,7 +140,7 @@ impl<'g> Stream<'g> {
     /// the root, its elements, and how many there are.
     pub fn run(
         &mut self,
-        device: &mut Cpu,
+        device: &mut dyn Device,
         mut feed: Feed,
         take: &mut dyn FnMut(usize, Values, usize),
     ) -> Result<(), Trouble> {
@@ -180,7 +179,7 @@ impl<'g> Stream<'g> {
     /// Feeds a plan and runs it on some rows. What has no rows is fed where another plan ran before.
     fn run_on(
         &mut self,
-        device: &mut Cpu,
+        device: &mut dyn Device,
         id: PlanId,
         feed: &Feed,
         joined: &BTreeMap<u32, Vec<f64>>,
@@ -196,18 +195,25 @@ impl<'g> Stream<'g> {
     }
 
     /// What a plan of the roots on so many rows gave; of roots without rows only where `all` are wanted.
-    fn hand_on(&self, device: &Cpu, id: PlanId, rows: usize, all: bool, take: &mut dyn FnMut(usize, Values, usize)) {
+    fn hand_on(
+        &self,
+        device: &dyn Device,
+        id: PlanId,
+        rows: usize,
+        all: bool,
+        take: &mut dyn FnMut(usize, Values, usize),
+    ) {
         for (at, root) in self.roots.iter().enumerate().filter(|(_, root)| all || self.has_rows(**root)) {
             let shape = self.graph.shape(*root).iter();
             let sizes = shape.map(|size| size.settle(&[(self.symbol.clone(), rows as i64)]).settled().unwrap_or(0));
-            take(at, device.output(id, at), sizes.product::<i64>().max(0) as usize);
+            take(at, device.read(id, at), sizes.product::<i64>().max(0) as usize);
         }
     }
 
     /// What a pass joins over all rows, by input.
     fn pass(
         &mut self,
-        device: &mut Cpu,
+        device: &mut dyn Device,
         pass: usize,
         feed: &Feed,
         joined: &BTreeMap<u32, Vec<f64>>,
@@ -218,7 +224,7 @@ impl<'g> Stream<'g> {
             self.run_on(device, id, feed, joined, rows)?;
             let Some(streamed) = &self.streamed else { break };
             for (root, join) in streamed.of_pass(pass).enumerate() {
-                let part = device.output(id, root).to_f64(count(&streamed.graph, join.of_batch) as usize);
+                let part = device.read(id, root).to_f64(count(&streamed.graph, join.of_batch) as usize);
                 let sum = sums.entry(join.input).or_insert_with(|| vec![join.how.start(); part.len()]);
                 sum.iter_mut().zip(part).for_each(|(sum, part)| *sum = join.how.join(*sum, part));
             }
@@ -232,26 +238,20 @@ fn batches(rows: usize, batch: usize) -> impl Iterator<Item = Range<usize>> {
 }
 
 /// What is the same for all rows: numbers of the host, inputs without rows, and what was joined in earlier passes.
-fn write_whole(device: &mut Cpu, id: PlanId, feed: &Feed, joined: &BTreeMap<u32, Vec<f64>>) {
+fn write_whole(device: &mut dyn Device, id: PlanId, feed: &Feed, joined: &BTreeMap<u32, Vec<f64>>) {
     feed.hosts.iter().for_each(|(input, value)| device.set_host(id, *input, *value));
     let whole = feed.whole.iter().map(|(input, tensor)| (*input, &tensor.values));
     for (input, values) in whole.chain(joined.iter().map(|(input, values)| (*input, values))) {
-        if let Some((bytes, storage)) = device.input(id, input) {
-            fill(bytes, storage, values.iter().copied());
-        }
+        device.write_numbers(id, input, values);
     }
 }
 
 /// What a batch of rows is fed.
-fn write_rows(device: &mut Cpu, id: PlanId, feed: &Feed, rows: Range<usize>) {
+fn write_rows(device: &mut dyn Device, id: PlanId, feed: &Feed, rows: Range<usize>) {
     let (input, mut counters) = feed.counters;
     counters[4] = rows.start as f64;
-    if let Some((bytes, storage)) = device.input(id, input) {
-        fill(bytes, storage, counters.into_iter());
-    }
+    device.write_numbers(id, input, &counters);
     for (input, column) in &feed.columns {
-        if let Some(to) = device.input(id, *input) {
-            column(rows.clone(), to);
-        }
+        device.write(id, *input, &mut |bytes, storage| column(rows.clone(), (bytes, storage)));
     }
 }

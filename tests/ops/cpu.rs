@@ -6,8 +6,8 @@ use super::samples::{representatives, samples};
 use crate::trial;
 use libtest_mimic::Trial;
 use mlx::autodiff::gradient;
-use mlx::backend::cpu::{Cpu, PlanId, fill, math, pool::Pool};
-use mlx::backend::{Tensor, reference};
+use mlx::backend::cpu::{Cpu, math, pool::Pool};
+use mlx::backend::{Device, PlanId, Tensor, reference};
 use mlx::ir::{DType, Graph, NodeId, Op, Reduce, ScalarOp, Size};
 use mlx::plan::{Limits, Precision, Request, Residents, plan, verify};
 
@@ -55,15 +55,13 @@ fn run_precise(
 ) -> Result<Vec<Tensor>, String> {
     let (mut device, id) = of_precision(graph, roots, threads, precision)?;
     for (number, tensor) in inputs.iter().enumerate() {
-        if let Some((bytes, storage)) = device.input(id, number as u32) {
-            fill(bytes, storage, tensor.values.iter().copied());
-        }
+        device.write_numbers(id, number as u32, &tensor.values);
     }
     device.run(id)?;
     let tensor = |(at, root): (usize, &NodeId)| {
         let size = |size: &Size| size.settled().expect("settled") as usize;
         let shape: Vec<usize> = graph.shape(*root).iter().map(size).collect();
-        Tensor { values: device.output(id, at).to_f64(shape.iter().product()), shape }
+        Tensor { values: device.read(id, at).to_f64(shape.iter().product()), shape }
     };
     Ok(roots.iter().enumerate().map(tensor).collect())
 }

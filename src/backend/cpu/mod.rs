@@ -24,6 +24,7 @@ mod product;
 mod special;
 mod tile;
 
+use crate::backend::device::{Device, PlanId, Values};
 use crate::plan::{self, Buffer, BufferId, Code, Matrices, Output, Plan};
 use bytemuck::{cast_slice, cast_slice_mut};
 use code::Prepared;
@@ -49,10 +50,6 @@ pub struct Cpu {
     pool: Pool,
 }
 
-/// Names a plan that a device has loaded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PlanId(usize);
-
 struct Loaded {
     plan: Plan,
     /// Of each kernel that is or ends in a loop.
@@ -71,9 +68,23 @@ impl Cpu {
         Cpu { memory, plans, prepared, partials: Vec::new(), scratch, pool }
     }
 
-    /// Takes a plan: makes its code ready, and room for what it reads and writes. What other plans hold in scratch is theirs
-    /// no longer once it runs.
-    pub fn load(&mut self, plan: Plan) -> PlanId {
+    fn values(&self, buffer: &Buffer) -> Values<'_> {
+        let bytes = self.memory.get(buffer);
+        match buffer.storage {
+            plan::Storage::F32 => Values::F32(cast_slice(bytes)),
+            plan::Storage::F64 => Values::F64(cast_slice(bytes)),
+            plan::Storage::I32 => Values::I32(cast_slice(bytes)),
+            plan::Storage::Bool => Values::Bool(bytes),
+        }
+    }
+}
+
+impl Device for Cpu {
+    fn name(&self) -> &'static str {
+        "cpu"
+    }
+
+    fn load(&mut self, plan: Plan) -> PlanId {
         self.memory.reserve(plan.resident, plan.scratch);
         let mut codes = Vec::with_capacity(plan.kernels.len());
         for kernel in &plan.kernels {
@@ -104,16 +115,11 @@ impl Cpu {
         PlanId(self.plans.len() - 1)
     }
 
-    pub fn plan(&self, id: PlanId) -> &Plan {
+    fn plan(&self, id: PlanId) -> &Plan {
         &self.plans[id.0].plan
     }
 
-    pub fn threads(&self) -> usize {
-        self.pool.threads()
-    }
-
-    /// Sets a scalar of the host.
-    pub fn set_host(&mut self, id: PlanId, number: u32, value: f64) {
+    fn set_host(&mut self, id: PlanId, number: u32, value: f64) {
         let hosts = &mut self.plans[id.0].hosts;
         let at = number as usize;
         if hosts.len() <= at {
@@ -122,23 +128,21 @@ impl Cpu {
         hosts[at] = value;
     }
 
-    /// The buffer of an input, to be filled: its bytes, and how its elements are held; `None` where nothing reads it.
-    pub fn input(&mut self, id: PlanId, number: u32) -> Option<(&mut [u8], plan::Storage)> {
+    fn write(&mut self, id: PlanId, input: u32, fill: &mut dyn FnMut(&mut [u8], plan::Storage)) -> bool {
         let plan = &self.plans[id.0].plan;
-        let (_, buffer) = plan.inputs.iter().find(|(known, _)| *known == number)?;
+        let Some((_, buffer)) = plan.inputs.iter().find(|(known, _)| *known == input) else { return false };
         let buffer = plan.buffer(*buffer);
-        Some((self.memory.get_mut(buffer), buffer.storage))
+        fill(self.memory.get_mut(buffer), buffer.storage);
+        true
     }
 
-    /// What lies in the buffer of an input.
-    pub fn fed(&self, id: PlanId, number: u32) -> Option<Values<'_>> {
+    fn written(&self, id: PlanId, number: u32) -> Option<Values<'_>> {
         let plan = &self.plans[id.0].plan;
         let (_, buffer) = plan.inputs.iter().find(|(known, _)| *known == number)?;
         Some(self.values(plan.buffer(*buffer)))
     }
 
-    /// The elements of a root; a scalar of the host stands for any number of them.
-    pub fn output(&self, id: PlanId, root: usize) -> Values<'_> {
+    fn read(&self, id: PlanId, root: usize) -> Values<'_> {
         let Loaded { plan, scalars, .. } = &self.plans[id.0];
         match plan.outputs[root] {
             Output::Buffer(buffer) => self.values(plan.buffer(buffer)),
@@ -146,19 +150,8 @@ impl Cpu {
         }
     }
 
-    fn values(&self, buffer: &Buffer) -> Values<'_> {
-        let bytes = self.memory.get(buffer);
-        match buffer.storage {
-            plan::Storage::F32 => Values::F32(cast_slice(bytes)),
-            plan::Storage::F64 => Values::F64(cast_slice(bytes)),
-            plan::Storage::I32 => Values::I32(cast_slice(bytes)),
-            plan::Storage::Bool => Values::Bool(bytes),
-        }
-    }
-
-    /// Whether a root has no infinity and no NaN.
-    pub fn is_finite(&self, id: PlanId, root: usize) -> bool {
-        let values = match self.output(id, root) {
+    fn is_finite(&self, id: PlanId, root: usize) -> bool {
+        let values = match self.read(id, root) {
             Values::F32(values) => values,
             Values::F64(values) => return values.iter().all(|value| value.is_finite()),
             Values::Everywhere(value) => return value.is_finite(),
@@ -178,13 +171,7 @@ impl Cpu {
         found.into_inner()
     }
 
-    /// A root that is one number.
-    pub fn scalar(&self, id: PlanId, root: usize) -> f64 {
-        self.output(id, root).first()
-    }
-
-    /// Keeps a root of so many 32-bit floats: copies it into the resident region, some bytes from its start.
-    pub fn keep(&mut self, id: PlanId, root: usize, offset: usize, len: usize) {
+    fn keep(&mut self, id: PlanId, root: usize, offset: usize, len: usize) {
         let Loaded { plan, scalars, .. } = &self.plans[id.0];
         let to = Buffer { len, storage: plan::Storage::F32, region: plan::Region::Resident, offset, kept: true };
         match plan.outputs[root] {
@@ -200,16 +187,7 @@ impl Cpu {
         }
     }
 
-    /// Runs every stage.
-    pub fn run(&mut self, id: PlanId) -> Result<(), String> {
-        for stage in 0..self.plan(id).stages.len() {
-            self.run_stage(id, stage)?;
-        }
-        Ok(())
-    }
-
-    /// Runs a stage; after the last, next values are in place.
-    pub fn run_stage(&mut self, id: PlanId, stage: usize) -> Result<(), String> {
+    fn run_stage(&mut self, id: PlanId, stage: usize) -> Result<(), String> {
         let Loaded { plan, hosts, scalars, .. } = &mut self.plans[id.0];
         if stage == 0 {
             plan::values(&plan.scalars, |number| hosts.get(number as usize).copied().unwrap_or(0.0), scalars);
@@ -227,8 +205,7 @@ impl Cpu {
         Ok(())
     }
 
-    /// Runs one kernel, by its number.
-    pub fn run_kernel(&mut self, id: PlanId, at: usize) -> Result<(), String> {
+    fn run_kernel(&mut self, id: PlanId, at: usize) -> Result<(), String> {
         let Loaded { plan, codes, scalars, .. } = &self.plans[id.0];
         let kernel = &plan.kernels[at];
         let bound = |operand: usize| kernel.bindings[operand];
@@ -269,57 +246,6 @@ impl Cpu {
                 .map_err(|wrong| format!("{}: {wrong}", kernel.name()))?;
         }
         Ok(())
-    }
-}
-
-/// The elements of a buffer.
-#[derive(Clone, Copy, Debug)]
-pub enum Values<'m> {
-    F32(&'m [f32]),
-    F64(&'m [f64]),
-    I32(&'m [i32]),
-    /// 0 and 1.
-    Bool(&'m [u8]),
-    /// The same number for any element.
-    Everywhere(f64),
-}
-
-impl Values<'_> {
-    /// As many elements as a shape has.
-    pub fn to_f64(self, count: usize) -> Vec<f64> {
-        match self {
-            Values::F32(values) => values.iter().map(|value| f64::from(*value)).collect(),
-            Values::F64(values) => values.to_vec(),
-            Values::I32(values) => values.iter().map(|value| f64::from(*value)).collect(),
-            Values::Bool(values) => values.iter().map(|value| f64::from(*value)).collect(),
-            Values::Everywhere(value) => vec![value; count],
-        }
-    }
-
-    pub fn first(self) -> f64 {
-        match self {
-            Values::F32(values) => values.first().map_or(f64::NAN, |value| f64::from(*value)),
-            Values::F64(values) => values.first().copied().unwrap_or(f64::NAN),
-            Values::I32(values) => values.first().map_or(f64::NAN, |value| f64::from(*value)),
-            Values::Bool(values) => values.first().map_or(f64::NAN, |value| f64::from(*value)),
-            Values::Everywhere(value) => value,
-        }
-    }
-}
-
-/// Numbers into the bytes of a buffer, as its elements are held.
-pub fn fill(bytes: &mut [u8], storage: plan::Storage, values: impl Iterator<Item = f64>) {
-    match storage {
-        plan::Storage::F32 => {
-            cast_slice_mut::<u8, f32>(bytes).iter_mut().zip(values).for_each(|(cell, value)| *cell = value as f32);
-        }
-        plan::Storage::F64 => {
-            cast_slice_mut::<u8, f64>(bytes).iter_mut().zip(values).for_each(|(cell, value)| *cell = value);
-        }
-        plan::Storage::I32 => {
-            cast_slice_mut::<u8, i32>(bytes).iter_mut().zip(values).for_each(|(cell, value)| *cell = value as i32);
-        }
-        plan::Storage::Bool => bytes.iter_mut().zip(values).for_each(|(cell, value)| *cell = u8::from(value != 0.0)),
     }
 }
 
