@@ -2,7 +2,7 @@
 
 use crate::backend::Device;
 use crate::ir::{Class, DType, NodeId, Op};
-use crate::lower::program::Program;
+use crate::lower::program::{Input, Program};
 use crate::plan::Residents;
 use crate::run::column::Column;
 use crate::run::steps::Trouble;
@@ -49,7 +49,7 @@ pub fn wide_columns(program: &Program, roots: &[NodeId]) -> Vec<u32> {
         matters[id.0 as usize].then_some(number)
     };
     let inputs = needed.iter().filter_map(column);
-    inputs.filter(|number| program.columns.iter().any(|column| column.input == *number as usize)).collect()
+    inputs.filter(|number| matches!(program.inputs.get(*number as usize), Some(Input::Column(_)))).collect()
 }
 
 /// The loss, then the reports.
@@ -68,9 +68,10 @@ impl<'p> Evaluator<'p> {
     ) -> Result<Evaluator<'p>, Trouble> {
         let roots = evaluated(program);
         let digits = Digits::Evaluation { wide: wide_columns(program, &roots) };
-        let hosts = program.hosts.iter().map(|(_, input)| *input as u32).collect();
+        let hosts = program.host_inputs();
         let rows = ROWS.min(most);
-        let stream = Stream::new(&program.graph, program.rows.clone(), roots, program.inputs, hosts, digits, rows);
+        let stream =
+            Stream::new(&program.graph, program.rows.clone(), roots, program.inputs.len(), hosts, digits, rows);
         let mut stream = stream.with_residents(residents);
         if batch < rows && stream.scratch_of_passes(rows)? > ROOM.max(step) {
             stream.batch = batch;

@@ -82,7 +82,7 @@ pub fn predict(
         let values = raw(checked, at, trained, new, sources).map_err(|wrong| Trouble::Data(vec![wrong]))?;
         raws.push((program.raw[at] as u32, values));
     }
-    let mut feed = vec![Tensor::scalar(0.0); program.inputs];
+    let mut feed = vec![Tensor::scalar(0.0); program.inputs.len()];
     feed[program.draws] = Tensor::filled(vec![5], 0.0);
     for fit in &program.fits {
         feed[fit.input] = trained.fits.get(&fit.name).cloned().unwrap_or(Tensor::scalar(0.0));
@@ -104,8 +104,8 @@ pub fn predict(
     .map_err(failed)?;
 
     let digits = Digits::Evaluation { wide: wide_columns(program, &nodes) };
-    let hosts = program.hosts.iter().map(|(_, input)| *input as u32).collect();
-    let stream = Stream::new(&program.graph, program.rows.clone(), nodes, program.inputs, hosts, digits, ROWS);
+    let hosts = program.host_inputs();
+    let stream = Stream::new(&program.graph, program.rows.clone(), nodes, program.inputs.len(), hosts, digits, ROWS);
     let params: Vec<(u32, Tensor)> = program
         .params
         .iter()

@@ -3,7 +3,7 @@
 
 use crate::backend::{Device, Tensor, device};
 use crate::ir::{DType, NodeId, Op};
-use crate::lower::program::{Program, Slot};
+use crate::lower::program::{Input, Program, Slot};
 use crate::plan::Storage;
 use crate::run::column::Column;
 use crate::run::dataset::Opened;
@@ -59,7 +59,10 @@ impl Preparation<'_> {
         let roots: Vec<NodeId> = std::iter::once(program.loss).chain(told).collect();
         let column = |node: NodeId| {
             let Op::Input { number, .. } = program.graph.node(node).op else { return None };
-            program.columns.iter().position(|column| column.input == number as usize)
+            match program.inputs.get(number as usize) {
+                Some(Input::Column(at)) => Some(*at),
+                _ => None,
+            }
         };
         program.graph.needed(&roots).into_iter().filter_map(column).collect()
     }
@@ -106,9 +109,9 @@ pub fn of_sources(
     batch: usize,
     take: &mut dyn FnMut(usize, Vec<f64>),
 ) -> Result<(), Trouble> {
-    let hosts = program.hosts.iter().map(|(_, input)| *input as u32).collect();
+    let hosts = program.host_inputs();
     let mut stream =
-        Stream::new(&program.graph, program.rows.clone(), roots, program.inputs, hosts, Digits::Double, batch);
+        Stream::new(&program.graph, program.rows.clone(), roots, program.inputs.len(), hosts, Digits::Double, batch);
     let counters: [f64; 5] = std::array::from_fn(|at| feed[program.draws].values.get(at).copied().unwrap_or(0.0));
     let whole = program.fits.iter().map(|fit| (fit.input as u32, &feed[fit.input])).collect();
     let feed = Feed { rows, columns, whole, hosts: Vec::new(), counters: (program.draws as u32, counters) };
