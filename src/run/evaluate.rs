@@ -8,7 +8,7 @@ use crate::run::column::Column;
 use crate::run::steps::Trouble;
 use crate::run::stream::{Digits, Feed, Rows, Stream};
 
-/// Rows of a batch, where they take no more memory than [`ROOM`].
+/// Rows of a batch, where that takes little memory.
 pub const ROWS: usize = 1024;
 
 /// Bytes of scratch that are worth having for speed alone.

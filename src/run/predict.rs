@@ -1,8 +1,8 @@
 //! The model on new rows: source columns in, fitted values and weights from the weight file, predictions out.
 
-use crate::backend::Tensor;
 use crate::backend::cpu::Cpu;
 use crate::backend::device::fill;
+use crate::backend::{Device, Tensor};
 use crate::check::program::{Program as Checked, RawKind};
 use crate::check::schema::{From, Lacking};
 use crate::check::terms::{Leaf, TermId};
@@ -75,66 +75,14 @@ pub fn predict(
     let graph = program.graph.settle(&[(program.rows.clone(), rows as i64)]);
     memory::refuse_tables(&graph, &[&values[..], &nodes].concat()).map_err(Trouble::Run)?;
     let mut device = Cpu::new(threads);
-    let failed = |wrong: steps::Trouble| Trouble::Run(wrong.message().to_string());
-
-    let mut raws: Vec<(u32, Tensor)> = Vec::new();
+    let mut sources_of = Vec::new();
     for at in raw_columns(checked, &read) {
         let values = raw(checked, at, trained, new, sources).map_err(|wrong| Trouble::Data(vec![wrong]))?;
-        raws.push((program.raw[at] as u32, values));
+        sources_of.push((program.raw[at] as u32, values));
     }
-    let mut feed = vec![Tensor::scalar(0.0); program.inputs.len()];
-    feed[program.draws] = Tensor::filled(vec![5], 0.0);
-    for fit in &program.fits {
-        feed[fit.input] = trained.fits.get(&fit.name).cloned().unwrap_or(Tensor::scalar(0.0));
-    }
-    let held =
-        |at: &usize| Column::empty(prepare::held(program, &program.columns[*at], &wide_columns(program, &nodes)));
-    let mut columns: Vec<Column> = read.iter().map(held).collect();
-    let of_raws = raws.iter().map(|(input, tensor)| -> (u32, Rows) {
-        let width = tensor.values.len() / rows.max(1);
-        let some = move |own: Range<usize>, (bytes, storage): (&mut [u8], Storage)| {
-            fill(bytes, storage, tensor.values[own.start * width..own.end * width].iter().copied());
-        };
-        (*input, Box::new(some))
-    });
-    let of_raws = of_raws.collect();
-    prepare::of_sources(program, &mut device, values, rows, of_raws, &feed, ROWS, &mut |root, values| {
-        columns[root].extend(values.into_iter());
-    })
-    .map_err(failed)?;
-
-    let digits = Digits::Evaluation { wide: wide_columns(program, &nodes) };
-    let hosts = program.host_inputs();
-    let stream = Stream::new(&program.graph, program.rows.clone(), nodes, program.inputs.len(), hosts, digits, ROWS);
-    let params: Vec<(u32, Tensor)> = program
-        .params
-        .iter()
-        .filter_map(|param| {
-            let own = trained.params.get(&param.path)?;
-            let values = own.values.iter().map(|value| f64::from(*value)).collect();
-            Some((param.input as u32, Tensor { shape: own.shape.clone(), values }))
-        })
-        .collect();
-    let of_columns = read.iter().zip(&columns).map(|(at, column)| -> (u32, Rows) {
-        (program.columns[*at].input as u32, Box::new(move |own, to| column.feed(rows, own, to)))
-    });
-    let feed = Feed {
-        rows,
-        columns: of_columns.collect(),
-        whole: params.iter().map(|(input, tensor)| (*input, tensor)).collect(),
-        hosts: Vec::new(),
-        counters: (program.draws as u32, [0.0; 5]),
-    };
-    let size = |size: &Size| size.settled().unwrap_or(0).max(0) as usize;
-    let mut found: Vec<Tensor> = program
-        .predictions
-        .iter()
-        .map(|(_, node)| Tensor { shape: graph.shape(*node).iter().map(size).collect(), values: Vec::new() })
-        .collect();
-    stream
-        .with_residents(residents(program))
-        .run(&mut device, feed, &mut |root, values, count| found[root].values.extend(values.to_f64(count)))
-        .map_err(failed)?;
+    let failed = |wrong: steps::Trouble| Trouble::Run(wrong.message().to_string());
+    let columns = columns(program, &mut device, trained, &read, rows, &sources_of).map_err(failed)?;
+    let found = values_of(program, &mut device, trained, &read, rows, &columns).map_err(failed)?;
     let predictions = checked.predictions.iter().zip(found).map(|(report, tensor)| {
         let name = report.name.clone();
         match naming::classes(checked, report.value) {
@@ -150,6 +98,77 @@ pub fn predict(
         }
     });
     Ok(predictions.collect())
+}
+
+/// Some columns of new rows, from the columns of their source.
+fn columns(
+    program: &Program,
+    device: &mut dyn Device,
+    trained: &Trained,
+    read: &[usize],
+    rows: usize,
+    sources: &[(u32, Tensor)],
+) -> Result<Vec<Column>, steps::Trouble> {
+    let mut feed = vec![Tensor::scalar(0.0); program.inputs.len()];
+    feed[program.draws] = Tensor::filled(vec![5], 0.0);
+    for fit in &program.fits {
+        feed[fit.input] = trained.fits.get(&fit.name).cloned().unwrap_or(Tensor::scalar(0.0));
+    }
+    let predictions: Vec<NodeId> = program.predictions.iter().map(|(_, node)| *node).collect();
+    let wide = wide_columns(program, &predictions);
+    let own = |at: &usize| &program.columns[*at];
+    let mut columns: Vec<Column> =
+        read.iter().map(|at| Column::empty(prepare::held(program, own(at), &wide))).collect();
+    let raws = sources.iter().map(|(input, tensor)| -> (u32, Rows) {
+        let width = tensor.values.len() / rows.max(1);
+        let some = move |own: Range<usize>, (bytes, storage): (&mut [u8], Storage)| {
+            fill(bytes, storage, tensor.values[own.start * width..own.end * width].iter().copied());
+        };
+        (*input, Box::new(some))
+    });
+    let source = prepare::Source { rows, columns: raws.collect(), batch: ROWS };
+    let roots = read.iter().map(|at| own(at).value).collect();
+    prepare::of_sources(program, device, roots, source, &feed, &mut |root, values| {
+        columns[root].extend(values.into_iter());
+    })?;
+    Ok(columns)
+}
+
+/// The predictions for some rows, by the trained parameters.
+fn values_of(
+    program: &Program,
+    device: &mut dyn Device,
+    trained: &Trained,
+    read: &[usize],
+    rows: usize,
+    columns: &[Column],
+) -> Result<Vec<Tensor>, steps::Trouble> {
+    let nodes: Vec<NodeId> = program.predictions.iter().map(|(_, node)| *node).collect();
+    let size = |size: &Size| size.settle(&[(program.rows.clone(), rows as i64)]).settled().unwrap_or(0).max(0) as usize;
+    let shape = |node: &NodeId| program.graph.shape(*node).iter().map(size).collect();
+    let mut found: Vec<Tensor> = nodes.iter().map(|node| Tensor { shape: shape(node), values: Vec::new() }).collect();
+    let params = program.params.iter().filter_map(|param| {
+        let own = trained.params.get(&param.path)?;
+        let values = own.values.iter().map(|value| f64::from(*value)).collect();
+        Some((param.input as u32, Tensor { shape: own.shape.clone(), values }))
+    });
+    let params: Vec<(u32, Tensor)> = params.collect();
+    let own = read.iter().zip(columns).map(|(at, column)| -> (u32, Rows) {
+        (program.columns[*at].input as u32, Box::new(move |own, to| column.feed(rows, own, to)))
+    });
+    let feed = Feed {
+        rows,
+        columns: own.collect(),
+        whole: params.iter().map(|(input, tensor)| (*input, tensor)).collect(),
+        hosts: Vec::new(),
+        counters: (program.draws as u32, [0.0; 5]),
+    };
+    let digits = Digits::Evaluation { wide: wide_columns(program, &nodes) };
+    let (hosts, inputs) = (program.host_inputs(), program.inputs.len());
+    Stream::new(&program.graph, program.rows.clone(), nodes, inputs, hosts, digits, ROWS)
+        .with_residents(residents(program))
+        .run(device, feed, &mut |root, values, count| found[root].values.extend(values.to_f64(count)))?;
+    Ok(found)
 }
 
 /// The columns that the predictions read: a target need not be among the new rows' columns.

@@ -85,7 +85,8 @@ impl Preparation<'_> {
         });
         let columns = raw.collect();
         let batch = (BATCH / data.widest().max(1)).clamp(1, 4096);
-        of_sources(self.program, self.device, roots, rows.len(), columns, feed, batch, take)
+        let source = Source { rows: rows.len(), columns, batch };
+        of_sources(self.program, self.device, roots, source, feed, take)
     }
 }
 
@@ -97,23 +98,35 @@ pub fn held(program: &Program, column: &Slot, wide: &[u32]) -> Storage {
     }
 }
 
-/// Roots over source columns and fitted values, in 64 bits; `columns` gives the source's.
-#[expect(clippy::too_many_arguments, reason = "what is computed, where, and what it is fed")]
+/// Rows of a source: how many, its columns by input, and how many rows go through the plans at a time.
+pub struct Source<'a> {
+    pub rows: usize,
+    pub columns: Vec<(u32, Rows<'a>)>,
+    pub batch: usize,
+}
+
+/// Roots over source columns and fitted values, in 64 bits.
 pub fn of_sources(
     program: &Program,
     device: &mut dyn Device,
     roots: Vec<NodeId>,
-    rows: usize,
-    columns: Vec<(u32, Rows)>,
+    source: Source,
     feed: &[Tensor],
-    batch: usize,
     take: &mut dyn FnMut(usize, Vec<f64>),
 ) -> Result<(), Trouble> {
     let hosts = program.host_inputs();
-    let mut stream =
-        Stream::new(&program.graph, program.rows.clone(), roots, program.inputs.len(), hosts, Digits::Double, batch);
+    let mut stream = Stream::new(
+        &program.graph,
+        program.rows.clone(),
+        roots,
+        program.inputs.len(),
+        hosts,
+        Digits::Double,
+        source.batch,
+    );
     let counters: [f64; 5] = std::array::from_fn(|at| feed[program.draws].values.get(at).copied().unwrap_or(0.0));
     let whole = program.fits.iter().map(|fit| (fit.input as u32, &feed[fit.input])).collect();
+    let Source { rows, columns, .. } = source;
     let feed = Feed { rows, columns, whole, hosts: Vec::new(), counters: (program.draws as u32, counters) };
     stream.run(device, feed, &mut |root, values, count| take(root, values.to_f64(count)))
 }
