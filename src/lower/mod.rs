@@ -22,7 +22,7 @@ pub fn lower(program: &checked::Program, rows: Symbol) -> Program {
     let used: Vec<(ParamId, usize)> =
         program.used.iter().map(|id| (*id, this.input(Leaf::Param(*id), &program.params[id.0 as usize].ty))).collect();
 
-    let loss = this.float(program.loss.value);
+    let (loss, evaluated) = (this.float(program.loss.value), this.float(program.evaluated));
     let mut told = |reports: &[checked::Report]| -> Vec<(String, NodeId)> {
         reports.iter().map(|report| (report.name.clone(), this.float(report.value))).collect()
     };
@@ -49,7 +49,7 @@ pub fn lower(program: &checked::Program, rows: Symbol) -> Program {
         params,
         states,
         phases: vec![phase],
-        loss,
+        loss: evaluated,
         reports,
         predictions,
         places,

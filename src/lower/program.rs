@@ -41,7 +41,7 @@ pub struct Program {
     pub states: Vec<State>,
     /// What a step does, one after the other.
     pub phases: Vec<Phase>,
-    /// The sum of what the phases minimize.
+    /// The sum of what the phases minimize, as it is evaluated.
     pub loss: NodeId,
     pub reports: Vec<(String, NodeId)>,
     pub predictions: Vec<(String, NodeId)>,
