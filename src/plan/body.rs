@@ -2,7 +2,7 @@
 //! (operands, carries, results) is resident to that plan, and bound to buffers of the plan around it; its scratch is one
 //! buffer there. So nothing but slices moves from step to step, and nothing is allocated.
 
-use super::kernel::{BufferId, Operand, Output, Plan, Storage};
+use super::kernel::{BufferId, Operand, Output, Plan, Region, Storage};
 use super::request::{Precision, Request, Residents, number, settled};
 use super::select::{Place, Selection};
 use super::view::View;
@@ -89,12 +89,17 @@ impl Planned {
         self.plan.inputs.iter().find(|(known, _)| *known == number).map(|(_, buffer)| *buffer)
     }
 
-    /// The buffer of a result, if that can lie where the result is wanted: it is no input, and no scalar of the host.
+    /// The buffer of a result, if that can lie where the result is wanted.
     pub fn own(&self, result: usize) -> Option<BufferId> {
-        let Output::Buffer(own) = self.plan.outputs[result] else { return None };
-        let is_input = self.plan.inputs.iter().any(|(_, input)| *input == own);
-        (!is_input).then_some(own)
+        own(&self.plan, result)
     }
+}
+
+/// The buffer of a root that is no input, and no scalar of the host.
+fn own(plan: &Plan, root: usize) -> Option<BufferId> {
+    let Output::Buffer(own) = plan.outputs[root] else { return None };
+    let is_input = plan.inputs.iter().any(|(_, input)| *input == own);
+    (!is_input).then_some(own)
 }
 
 impl Run {
@@ -206,7 +211,7 @@ impl Selection<'_> {
         let roots: Vec<NodeId> = results.iter().map(|result| body.results()[*result]).collect();
         let carried = results.iter().zip(&roots).filter(|(result, _)| Some(**result) < carries);
         let updates: Vec<(NodeId, u32)> = carried.map(|(result, root)| (*root, 1 + *result as u32)).collect();
-        let plan = super::plan(&Request {
+        let mut plan = super::plan(&Request {
             graph: body.graph(),
             stages: &[roots],
             hosts: &[],
@@ -215,6 +220,14 @@ impl Selection<'_> {
             precision: Precision::Step,
             limits: self.request.limits,
         })?;
+        // What a step gives is written where it is wanted.
+        for (at, result) in results.iter().enumerate() {
+            if let Some(own) = own(&plan, at).filter(|_| Some(*result) >= carries) {
+                plan.buffers[own.0 as usize].region = Region::Resident;
+            }
+        }
+        plan.scratch = 0;
+        super::arena::place(&mut plan);
         let place = plan.inputs.iter().find(|(input, _)| is_loop && *input == 0).map(|(_, buffer)| *buffer);
         let planned = Planned { body: Arc::clone(body), results: results.to_vec(), plan: Arc::new(plan), place };
         self.bodies.insert(key, planned.clone());

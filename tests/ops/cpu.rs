@@ -10,8 +10,9 @@ use libtest_mimic::Trial;
 use mlx::autodiff::gradient;
 use mlx::backend::cpu::{Cpu, PlanId, fill, math, pool::Pool};
 use mlx::backend::{Tensor, reference};
-use mlx::ir::{DType, Graph, NodeId, Op, Reduce, ScalarOp, ScanBuilder, Scanned, Size};
+use mlx::ir::{Body, DType, Graph, NodeId, Op, Reduce, ScalarOp, ScanBuilder, Scanned, Size};
 use mlx::plan::{Code, Limits, Precision, Request, Residents, plan, verify};
+use std::sync::Arc;
 
 pub fn trials() -> Vec<Trial> {
     vec![
@@ -22,6 +23,7 @@ pub fn trials() -> Vec<Trial> {
         trial("ops::cpu::long_loops_over_large_products_agree", large_loops_agree),
         trial("ops::cpu::steps_draw_what_they_count", steps_draw_what_they_count),
         trial("ops::cpu::a_loop_is_one_run_for_all_stages", a_loop_is_one_run_for_all_stages),
+        trial("ops::cpu::what_bodies_hold_is_counted_once", what_bodies_hold_is_counted_once),
         trial("ops::cpu::what_a_loop_leaves_is_the_next_value", what_a_loop_leaves_is_the_next_value),
         trial("ops::cpu::loops_are_of_32_bits_in_evaluation_too", loops_in_evaluation),
         trial("ops::cpu::a_mistake_in_a_step_names_it", a_mistake_in_a_step_names_it),
@@ -262,6 +264,25 @@ fn a_loop_is_one_run_for_all_stages() {
     let runs = plan.kernels.iter().filter(|kernel| matches!(*kernel.code, Code::Run(_))).count();
     assert_eq!(runs, 1, "{plan}");
     assert!(plan.to_string().contains("scan, 5 steps, "), "{plan}");
+}
+
+/// A result lies where it is wanted, once; what a body needs beside that is counted.
+fn what_bodies_hold_is_counted_once() {
+    let held = |results: usize, work: bool| {
+        let mut inner = Graph::default();
+        let x = inner.input(0, DType::Float, vec![Size::from(1000)]);
+        let from = if work { inner.add(Op::CumSum { axis: 0, reverse: false }, vec![x]) } else { x };
+        let ops = [ScalarOp::Sin, ScalarOp::Tanh, ScalarOp::Exp];
+        let made: Vec<NodeId> = ops[..results].iter().map(|op| inner.unary(*op, from)).collect();
+        let body = Arc::new(Body::new(&inner, &[x], &made));
+        let mut graph = Graph::default();
+        let x = graph.input(0, DType::Float, vec![Size::from(1000)]);
+        let roots = graph.call(&body, &[x]);
+        let (device, id) = cpu_of(&graph, &roots, 1).expect("a plan");
+        device.plan(id).scratch / 4000
+    };
+    // What is fed, the results, and sums before them.
+    assert_eq!([held(1, false), held(3, false), held(3, true)], [2, 4, 5]);
 }
 
 /// The state is carried on; what is told of it is the value that it had.
