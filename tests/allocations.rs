@@ -5,7 +5,7 @@ use crate::trial;
 use libtest_mimic::Trial;
 use mlx::autodiff::gradient;
 use mlx::backend::Device;
-use mlx::ir::{DType, Graph, Reduce, ScalarOp, Size};
+use mlx::ir::{DType, Graph, Reduce, ScalarOp, ScanBuilder, Size};
 use mlx::plan::Code;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -34,7 +34,10 @@ unsafe impl GlobalAlloc for Watching {
 static WATCHING: Watching = Watching;
 
 pub fn trials() -> Vec<Trial> {
-    vec![trial("allocations::a_step_allocates_no_tensor", a_step_allocates_no_tensor)]
+    vec![
+        trial("allocations::a_step_allocates_no_tensor", a_step_allocates_no_tensor),
+        trial("allocations::a_step_of_a_loop_allocates_no_tensor", a_step_of_a_loop_allocates_no_tensor),
+    ]
 }
 
 /// The smallest tensor of the net below, in bytes, is far above what lists of shares take.
@@ -64,4 +67,28 @@ fn a_step_allocates_no_tensor() {
         let largest = LARGEST.get();
         assert!(product || largest < SMALL, "kernel {kernel} allocates {largest} bytes at once");
     }
+}
+
+/// Nor does the gradient of one. Without products, which pack.
+fn a_step_of_a_loop_allocates_no_tensor() {
+    let shape = || vec![Size::from(ROWS), Size::from(WIDTH)];
+    let mut graph = Graph::default();
+    let h = graph.input(0, DType::Float, shape());
+    let w = graph.input(1, DType::Float, shape());
+    let mut scan = ScanBuilder::new(Size::from(5), false);
+    let (now, w_inside) = (scan.carry(&graph, h), scan.capture(&graph, w));
+    let product = scan.body.binary(ScalarOp::Mul, now, w_inside);
+    let turned = scan.body.add(mlx::ir::Op::CumSum { axis: 0, reverse: false }, vec![product]);
+    let next = scan.body.unary(ScalarOp::Tanh, turned);
+    scan.next(now, next);
+    scan.give(next);
+    let scanned = graph.scan(scan);
+    let loss = graph.reduce(Reduce::Sum, vec![0, 1, 2], scanned.each[0]);
+    let by = gradient(&mut graph, loss, &[w])[0];
+    let (mut cpu, id) = cpu_of(&graph, &[loss, scanned.last[0], by], 1).expect("a plan");
+    cpu.run(id).expect("numbers");
+    LARGEST.set(0);
+    cpu.run(id).expect("numbers");
+    let largest = LARGEST.get();
+    assert!(largest < SMALL, "{largest} bytes at once");
 }

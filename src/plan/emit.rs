@@ -42,6 +42,10 @@ pub(super) fn emit(selection: &Selection, at: usize) -> Emitted {
             let shapes = operands.iter().map(|(_, shape)| shape.clone()).chain([group.shape.clone()]).collect();
             Code::Special(Special { op: op.clone(), shapes, storage })
         }
+        GroupKind::Run(run, operands) => {
+            this.bindings = operands.iter().map(|buffer| Binding { buffer: *buffer, start: 0 }).collect();
+            Code::Run(run.clone())
+        }
     };
     Emitted { nodes: group.nodes.clone(), code, bindings: this.bindings, scalars: this.scalars }
 }

@@ -35,6 +35,8 @@ pub(super) fn nexts(selection: &mut Selection) -> Vec<(BufferId, BufferId)> {
 struct Uses {
     writer: HashMap<BufferId, usize>,
     last_reader: HashMap<BufferId, usize>,
+    /// What a loop carries: it writes it anew.
+    carried: HashSet<BufferId>,
 }
 
 impl Uses {
@@ -42,7 +44,10 @@ impl Uses {
         let mut uses = Uses::default();
         for (at, kernel) in kernels.iter().enumerate() {
             for operand in kernel.code.writes() {
-                uses.writer.entry(kernel.bindings[operand].buffer).or_insert(at);
+                let buffer = kernel.bindings[operand].buffer;
+                if uses.writer.insert(buffer, at).is_some_and(|before| before != at) {
+                    uses.carried.insert(buffer);
+                }
             }
             for operand in kernel.code.reads() {
                 uses.last_reader.insert(kernel.bindings[operand].buffer, at);
@@ -100,6 +105,7 @@ fn can_take(
     let alike = |made: &Buffer, input: &Buffer| made.len == input.len && made.storage == input.storage;
     if uses.last_reader.get(&input).is_some_and(|last| *last > writer)
         || uses.writer.contains_key(&input)
+        || uses.carried.contains(&made)
         || !alike(&buffers[made.0 as usize], &buffers[input.0 as usize])
     {
         return false;

@@ -1,5 +1,6 @@
 //! What a plan is made of: kernels, which are code and bindings, and buffers.
 
+use super::body::Run;
 use super::host::Scalar;
 use super::view::Layout;
 use crate::ir::{DType, NodeId, Op, Reduce, ScalarOp};
@@ -70,6 +71,7 @@ impl Buffer {
     }
 }
 
+#[derive(Debug)]
 pub struct Plan {
     /// In the order in which they run. The first `stages[0]` make the first stage, and so on.
     pub kernels: Vec<Kernel>,
@@ -107,6 +109,7 @@ pub enum Output {
 }
 
 /// Code with what it is run on. Equal code stands once, however many kernels run it.
+#[derive(Debug)]
 pub struct Kernel {
     /// Nodes that it computes, for names and messages.
     pub nodes: Vec<NodeId>,
@@ -133,6 +136,8 @@ pub enum Code {
     Product(Matrices, Loop),
     /// An operation on its own.
     Special(Special),
+    /// A call, or a loop.
+    Run(Run),
 }
 
 /// A pass over the elements of a shape; its first `split` axes are the rows, the others the columns.
@@ -274,7 +279,7 @@ impl Code {
     pub fn looped(&self) -> Option<&Loop> {
         match self {
             Code::Loop(body) | Code::Product(_, body) => Some(body),
-            Code::Special(_) => None,
+            Code::Special(_) | Code::Run(_) => None,
         }
     }
 
@@ -295,6 +300,7 @@ impl Code {
                 reads.extend([Matrices::A, Matrices::B]);
             }
             Code::Special(special) => reads.extend(0..special.shapes.len() - 1),
+            Code::Run(run) => reads.extend(run.reads()),
         }
         reads
     }
@@ -312,6 +318,7 @@ impl Code {
             Code::Loop(_) => {}
             Code::Product(..) => writes.push(Matrices::OUT),
             Code::Special(special) => writes.push(special.shapes.len() - 1),
+            Code::Run(run) => writes.extend(run.writes()),
         }
         writes
     }

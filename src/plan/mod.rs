@@ -8,6 +8,7 @@
 //! | `host` | scalars that the host computes in f64 |
 //! | `select` | which nodes become one kernel |
 //! | `product` | the same for contractions |
+//! | `body` | the same for calls and loops, which run plans of their own |
 //! | `emit` | the code of a kernel |
 //! | `in_place` | next values over the present ones |
 //! | `arena` | lifetimes and offsets |
@@ -15,6 +16,7 @@
 //! | `print` | a plan in words |
 
 mod arena;
+mod body;
 mod emit;
 mod host;
 mod in_place;
@@ -29,6 +31,7 @@ mod view;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+pub use body::{Planned, Role, Run, Times};
 pub use host::{Scalar, values};
 pub use kernel::{
     Binding, Buffer, BufferId, Code, Instruction, Kernel, Level, Loop, Matrices, Operand, Output, Plan, Region,

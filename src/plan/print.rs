@@ -1,5 +1,6 @@
 //! A plan in words: a line for each kernel and each of its instructions.
 
+use super::body::Times;
 use super::kernel::{BufferId, Code, Instruction, Kernel, Plan};
 use super::view::Layout;
 use std::fmt;
@@ -52,6 +53,16 @@ impl Kernel {
             Code::Special(special) => {
                 format!("{} {:?}", special.op, special.shapes.last().into_iter().flatten().collect::<Vec<_>>())
             }
+            Code::Run(run) => {
+                let kernels = run.body.plan.kernels.len();
+                match run.times {
+                    Times::Once => format!("call, {kernels} kernels"),
+                    Times::Steps { count, reverse } => {
+                        let back = if reverse { " back" } else { "" };
+                        format!("scan, {count} steps{back}, {kernels} kernels")
+                    }
+                }
+            }
         }
     }
 }
@@ -77,6 +88,12 @@ impl fmt::Display for Plan {
                 .collect();
             let scalars: Vec<String> = kernel.scalars.iter().map(|scalar| format!("s{scalar}")).collect();
             writeln!(f, "k{at}: {} ({})", kernel.name(), [operands, scalars].concat().join(", "))?;
+            if let Code::Run(run) = &*kernel.code {
+                for (operand, role) in run.roles.iter().enumerate() {
+                    writeln!(f, "    o{operand}: {role:?}")?;
+                }
+                run.body.plan.to_string().lines().try_for_each(|line| writeln!(f, "    {line}"))?;
+            }
             if let Some(body) = kernel.code.looped() {
                 for (register, (instruction, storage)) in body.instructions.iter().zip(&body.storage).enumerate() {
                     writeln!(f, "    r{register}: {storage:?} = {instruction}")?;

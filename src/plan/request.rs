@@ -46,7 +46,7 @@ pub enum Precision<'a> {
     /// 64 bits throughout.
     Double,
     /// 64 bits in what is reduced over the first axis, the rows, in given inputs, and in whatever reads those, up to a product
-    /// of matrices: losses and reports are then sums of exact differences.
+    /// of matrices, a call or a loop: losses and reports are then sums of exact differences.
     Evaluation { wide: &'a [u32] },
 }
 
@@ -78,10 +78,10 @@ impl Precision<'_> {
         let of_ints = || graph.dtype(node.inputs[0]) == DType::Int;
         let widens = match node.op.class() {
             Class::Leaf => matches!(&node.op, Op::Input { number, .. } if wide.contains(number)),
-            Class::Draw | Class::Product => false,
+            Class::Draw | Class::Product | Class::Body => false,
             Class::Elementwise if matches!(node.op, Op::Scalar(ScalarOp::Cast(_))) && of_ints() => true,
             Class::Reduction if matches!(&node.op, Op::Reduce(_, axes) if axes.first() == Some(&0)) => true,
-            Class::Elementwise | Class::View | Class::Copy | Class::Reduction | Class::Order | Class::Body => {
+            Class::Elementwise | Class::View | Class::Copy | Class::Reduction | Class::Order => {
                 operands.into_iter().any(|storage| storage == Storage::F64)
             }
         };

@@ -2,11 +2,13 @@
 //! Scalars stay with the host, views stay views, and only what another group reads is stored. No code is made yet, so that a
 //! group can still change when its readers are known.
 
+use super::body::{Bodies, Run};
 use super::host::{Scalar, Scalars};
 use super::kernel::{Buffer, BufferId, Level, Matrices, Output, Region, Storage, Target};
 use super::request::{Request, number, settled};
 use super::view::View;
 use crate::ir::{DType, NodeId, Op, Reduce, ScalarOp};
+use std::collections::HashMap;
 
 /// How many of the groups that read a buffer last are asked whether one more reader can join them.
 const ASKED: usize = 8;
@@ -30,6 +32,8 @@ pub(super) enum GroupKind {
     /// Its operands, and the buffer that it makes.
     Product(Matrices, [View; 2], BufferId),
     Special(Op, Vec<(BufferId, Vec<usize>)>, BufferId),
+    /// Of a body, and the buffers that are its operands.
+    Run(Run, Vec<BufferId>),
 }
 
 /// A value of a group's loop.
@@ -80,6 +84,7 @@ pub(super) struct Selection<'g> {
     pub scalars: Scalars,
     pub inputs: Vec<(u32, BufferId)>,
     pub outputs: Vec<Output>,
+    pub bodies: Bodies,
     places: Vec<Option<Place>>,
     storage: Vec<Storage>,
     /// The first group that may read each buffer.
@@ -90,6 +95,8 @@ pub(super) struct Selection<'g> {
     stage: usize,
     /// How often each node is read; a root is read once more.
     readers: Vec<u32>,
+    /// All that a run of a body is asked for, in whichever stage, by each of its results.
+    families: HashMap<NodeId, Vec<NodeId>>,
 }
 
 /// Groups of everything that the roots need.
@@ -103,17 +110,28 @@ pub(super) fn select<'g>(request: &'g Request<'g>) -> Result<Selection<'g>, Stri
         scalars: Scalars::default(),
         inputs: Vec::new(),
         outputs: Vec::new(),
+        bodies: Bodies::new(),
         places: vec![None; count],
         storage: vec![Storage::F32; count],
         ready: Vec::new(),
         read_by: Vec::new(),
         stage: 0,
-        readers: readers(request),
+        readers: vec![0; count],
+        families: HashMap::new(),
     };
+    this.look_around();
     for roots in request.stages {
         this.stage = this.groups.len();
         for node in request.graph.needed(roots) {
-            if this.places[node.0 as usize].is_none() {
+            if this.places[node.0 as usize].is_some() {
+                continue;
+            }
+            if let Some(family) = this.families.remove(&node) {
+                family.iter().for_each(|node| this.hold(*node));
+                for (node, place) in family.iter().zip(this.run(&family)?) {
+                    this.places[node.0 as usize] = Some(place);
+                }
+            } else {
                 this.hold(node);
                 let place = this.node(node)?;
                 this.places[node.0 as usize] = Some(place);
@@ -128,17 +146,20 @@ pub(super) fn select<'g>(request: &'g Request<'g>) -> Result<Selection<'g>, Stri
     Ok(this)
 }
 
-fn readers(request: &Request) -> Vec<u32> {
-    let roots: Vec<NodeId> = request.stages.iter().flatten().copied().collect();
-    let mut readers = vec![0; request.graph.nodes().len()];
-    let needed = request.graph.needed(&roots);
-    for node in needed.iter().flat_map(|node| &request.graph.node(*node).inputs).chain(&roots) {
-        readers[node.0 as usize] += 1;
-    }
-    readers
-}
-
 impl Selection<'_> {
+    /// Who reads each node, and what runs together.
+    fn look_around(&mut self) {
+        let graph = self.request.graph;
+        let roots: Vec<NodeId> = self.request.stages.iter().flatten().copied().collect();
+        let needed = graph.needed(&roots);
+        for node in needed.iter().flat_map(|node| &graph.node(*node).inputs).chain(&roots) {
+            self.readers[node.0 as usize] += 1;
+        }
+        for family in graph.families(&needed).filter(|family| graph.node(family[0]).op.body().is_some()) {
+            self.families.extend(family.iter().map(|node| (*node, family.to_vec())));
+        }
+    }
+
     /// The place of a node whose turn has been.
     pub fn place(&self, node: NodeId) -> &Place {
         const NOWHERE: &Place = &Place::Inline(0);
@@ -220,7 +241,7 @@ impl Selection<'_> {
             | Op::Concat(_)
             | Op::Gather { .. }
             | Op::ScatterAdd { .. } => self.special(id, &node.op, inputs, shape),
-            Op::Call(..) | Op::Scan(..) => return Err(format!("{} is not planned yet", node.op)),
+            Op::Call(..) | Op::Scan(..) => return Err(format!("{} is planned with what it runs with", node.op)),
         })
     }
 
@@ -327,7 +348,11 @@ impl Selection<'_> {
         let weight = 1 + inputs.iter().map(|input| self.weight(*input)).sum::<usize>();
         let fits = |at: usize| -> Option<(usize, Level)> {
             let group = &self.groups[at];
-            if matches!(group.kind, GroupKind::Special(..)) || group.weight + weight > self.request.limits.fused {
+            let alone = match group.kind {
+                GroupKind::Special(..) | GroupKind::Run(..) => true,
+                GroupKind::Loop | GroupKind::Product(..) => false,
+            };
+            if alone || group.weight + weight > self.request.limits.fused {
                 return None;
             }
             let level = if group.shape == shape {
@@ -461,6 +486,17 @@ impl Selection<'_> {
         Place::Stored(View::whole(out, shape))
     }
 
+    /// Runs a body. What is carried is ready only then.
+    pub fn body_group(&mut self, family: &[NodeId], run: Run, operands: Vec<BufferId>, carried: &[BufferId]) {
+        let group = self.open(Vec::new(), None);
+        for operand in run.reads() {
+            self.read_in(operands[operand], group);
+        }
+        carried.iter().for_each(|buffer| self.ready[buffer.0 as usize] = group + 1);
+        self.groups[group].kind = GroupKind::Run(run, operands);
+        self.groups[group].nodes.extend(family);
+    }
+
     /// How an operand of an operation on its own is held: parts that become one are held as that is.
     fn joined_storage(&self, op: &Op, id: NodeId, input: NodeId) -> Storage {
         let updates = matches!(op, Op::ScatterAdd { .. }) && self.request.graph.dtype(input) != DType::Int;
@@ -468,7 +504,7 @@ impl Selection<'_> {
     }
 
     /// The buffer of a view that fills one, held in some way; of another view a copy.
-    fn whole(&mut self, node: NodeId, view: &View, storage: Storage) -> BufferId {
+    pub fn whole(&mut self, node: NodeId, view: &View, storage: Storage) -> BufferId {
         match view.buffer {
             Some(buffer)
                 if view.is_whole()
@@ -532,8 +568,18 @@ impl Selection<'_> {
         }
         let view = self.view(root);
         let buffer = self.whole(root, &view, self.storage(root));
+        if self.is_lost(root, buffer) {
+            return Output::Buffer(self.own_copy(root));
+        }
         self.keep(buffer);
         Output::Buffer(buffer)
+    }
+
+    /// Whether another next value than a root itself is to lie where the root does.
+    fn is_lost(&self, root: NodeId, buffer: BufferId) -> bool {
+        let input = self.inputs.iter().find(|(_, input)| *input == buffer);
+        let mut updates = self.request.updates.iter();
+        input.is_some_and(|(number, _)| updates.any(|(next, into)| into == number && *next != root))
     }
 
     // Reductions join the pass that makes what they reduce.

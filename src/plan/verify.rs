@@ -1,6 +1,7 @@
 //! What must hold of a plan, whoever made it; held against every plan in tests and debug builds.
 
 use super::arena::lifetimes;
+use super::body::{Role, Run};
 use super::kernel::{Code, Instruction, Kernel, Loop, Operand, Output, Plan, Region, Storage};
 use super::view::Layout;
 use crate::ir::ScalarOp;
@@ -25,6 +26,7 @@ pub fn verify(plan: &Plan) -> Result<(), String> {
                     }
                 }
             }
+            Code::Run(run) => fits(plan, kernel, run).map_err(wrong)?,
         }
     }
     for output in &plan.outputs {
@@ -87,6 +89,32 @@ fn holds(plan: &Plan, kernel: &Kernel, body: &Loop) -> Result<(), String> {
             | Instruction::Fold(..)
             | Instruction::Expand(_)
             | Instruction::Collect(..) => {}
+        }
+    }
+    Ok(())
+}
+
+/// The plan of a body is sound, and its operands are what it takes and gives.
+fn fits(plan: &Plan, kernel: &Kernel, run: &Run) -> Result<(), String> {
+    let inner = &run.body.plan;
+    verify(inner).map_err(|broken| format!("in the body, {broken}"))?;
+    for (operand, role) in run.roles.iter().enumerate() {
+        let found = plan.buffer(kernel.bindings[operand].buffer);
+        let input = |number: u32| run.body.input(number).map(|buffer| (inner.buffer(buffer), 1));
+        let result = |number: usize| match inner.outputs[number] {
+            Output::Buffer(buffer) => Some((inner.buffer(buffer), run.count())),
+            Output::Scalar(_) => None,
+        };
+        let taken = match role {
+            Role::Whole { input: number } | Role::Carry { input: number, .. } => input(*number),
+            Role::Slice { input: number } => input(*number).map(|(slice, _)| (slice, run.count())),
+            Role::Each { result: number } => result(*number),
+            Role::Before { carry } => Some((plan.buffer(kernel.bindings[*carry].buffer), run.count())),
+            Role::Scratch if found.bytes() == inner.scratch => None,
+            Role::Scratch => return Err("its scratch has another length".to_string()),
+        };
+        if taken.is_some_and(|(one, times)| (one.len * times, one.storage) != (found.len, found.storage)) {
+            return Err(format!("operand {operand} is not what the body takes or gives"));
         }
     }
     Ok(())

@@ -222,7 +222,7 @@ fn what_no_result_needs_is_not_computed() {
 }
 
 /// A loop of draws, each step counted by its place: `x` times the draw, summed in a carry.
-fn drawing(graph: &mut Graph, steps: i64) -> (Scanned, NodeId) {
+pub fn drawing(graph: &mut Graph, steps: i64) -> (Scanned, NodeId) {
     let (counters, x) = (graph.input(0, DType::Int, sizes(&[5])), graph.input(1, DType::Float, sizes(&[3])));
     let zero = graph.fill(0.0, sizes(&[3]));
     let mut scan = ScanBuilder::new(Size::from(steps), false);

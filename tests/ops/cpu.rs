@@ -1,6 +1,8 @@
 //! The plan on the CPU against the reference: every sample with its gradients, random graphs, any number of threads.
 
+use super::bodies::drawing;
 use super::check::{Sample, numbers};
+use super::loops::{add, recurrent};
 use super::random;
 use super::samples::{representatives, samples};
 use crate::trial;
@@ -8,8 +10,9 @@ use libtest_mimic::Trial;
 use mlx::autodiff::gradient;
 use mlx::backend::cpu::{Cpu, math, pool::Pool};
 use mlx::backend::{Device, PlanId, Tensor, reference};
-use mlx::ir::{DType, Graph, NodeId, Op, Reduce, ScalarOp, Size};
-use mlx::plan::{Limits, Precision, Request, Residents, plan, verify};
+use mlx::ir::{Body, DType, Graph, NodeId, Op, Reduce, ScalarOp, ScanBuilder, Scanned, Size};
+use mlx::plan::{Code, Limits, Precision, Request, Residents, plan, verify};
+use std::sync::Arc;
 
 pub fn trials() -> Vec<Trial> {
     vec![
@@ -17,6 +20,13 @@ pub fn trials() -> Vec<Trial> {
         trial("ops::cpu::functions_are_exact_to_a_few_places", functions_are_exact),
         trial("ops::cpu::random_graphs_agree_with_the_reference", random_graphs_agree),
         trial("ops::cpu::products_and_the_loops_that_end_them_agree", products_and_their_loops_agree),
+        trial("ops::cpu::long_loops_over_large_products_agree", large_loops_agree),
+        trial("ops::cpu::steps_draw_what_they_count", steps_draw_what_they_count),
+        trial("ops::cpu::a_loop_is_one_run_for_all_stages", a_loop_is_one_run_for_all_stages),
+        trial("ops::cpu::what_bodies_hold_is_counted_once", what_bodies_hold_is_counted_once),
+        trial("ops::cpu::what_a_loop_leaves_is_the_next_value", what_a_loop_leaves_is_the_next_value),
+        trial("ops::cpu::loops_are_of_32_bits_in_evaluation_too", loops_in_evaluation),
+        trial("ops::cpu::a_mistake_in_a_step_names_it", a_mistake_in_a_step_names_it),
         trial("ops::cpu::every_thread_does_its_share", every_thread_does_its_share),
     ]
 }
@@ -77,15 +87,9 @@ fn near(found: &Tensor, expected: &Tensor, tolerance: f64) -> bool {
             .all(|(a, b)| a == b || (a - b).abs() <= tolerance * (1.0 + b.abs()) || (a.is_nan() && b.is_nan()))
 }
 
-/// Whether the planner knows all that is in a graph. UNTIL IT HAS BODIES: then this goes, and so do its uses.
-fn planned(graph: &Graph) -> bool {
-    graph.nodes().all(|(_, node)| node.op.body().is_none())
-}
-
 fn samples_agree() {
     for op in representatives() {
-        for Sample { what, mut graph, inputs, root } in samples(&op).into_iter().filter(|sample| planned(&sample.graph))
-        {
+        for Sample { what, mut graph, inputs, root } in samples(&op) {
             let mut roots = vec![root];
             if graph.dtype(root) == DType::Float {
                 let sum = graph.reduce(Reduce::Sum, (0..graph.shape(root).len()).collect(), root);
@@ -180,12 +184,168 @@ fn products_and_their_loops_agree() {
     }
 }
 
+fn bits(tensors: &[Tensor]) -> Vec<u64> {
+    tensors.iter().flat_map(|tensor| tensor.values.iter().map(|value| value.to_bits())).collect()
+}
+
+/// As 32-bit floats hold it.
+fn rounded(shape: &[usize], scale: f64, seed: u64) -> Tensor {
+    let tensor = numbers(shape, (-1.0, 1.0), seed);
+    Tensor { values: tensor.values.iter().map(|x| f64::from((x * scale) as f32)).collect(), ..tensor }
+}
+
+/// `h' = tanh(h w + x)` of 64 rows, over what one thread does alone, and its gradients.
+fn large_loops_agree() {
+    let (rows, width, steps) = (64, 256, 20);
+    let size = |count: usize| Size::from(count as i64);
+    let mut graph = Graph::default();
+    let h = graph.input(0, DType::Float, vec![size(rows), size(width)]);
+    let w = graph.input(1, DType::Float, vec![size(width), size(width)]);
+    let x = graph.input(2, DType::Float, vec![size(steps), size(rows), size(width)]);
+    let mut scan = ScanBuilder::new(size(steps), false);
+    let (now, x_inside, w_inside) = (scan.carry(&graph, h), scan.slice(&graph, x), scan.capture(&graph, w));
+    let product = scan.body.dot(vec![], vec![(1, 0)], now, w_inside);
+    let sum = add(&mut scan.body, product, x_inside);
+    let next = scan.body.unary(ScalarOp::Tanh, sum);
+    scan.next(now, next);
+    scan.give(next);
+    let scanned = graph.scan(scan);
+    let (last, each) = (scanned.last[0], scanned.each[0]);
+    let loss = graph.reduce(Reduce::Sum, vec![0, 1], last);
+    let by = gradient(&mut graph, loss, &[w, h]);
+    let roots = [last, each, by[0], by[1]];
+    let inputs = [rounded(&[64, 256], 1.0, 1), rounded(&[256, 256], 0.06, 2), rounded(&[20, 64, 256], 1.0, 3)];
+    let expected = reference::run(&graph, &roots, &inputs).expect("numbers");
+    let one = run(&graph, &roots, &inputs, 1).expect("numbers");
+    for (at, (found, expected)) in one.iter().zip(&expected).enumerate() {
+        assert!(near(found, expected, 1e-4), "root {at}");
+    }
+    for threads in 2..=4 {
+        let found = run(&graph, &roots, &inputs, threads).expect("numbers");
+        assert_eq!(bits(&one), bits(&found), "{threads} threads change a bit");
+    }
+}
+
+fn steps_draw_what_they_count() {
+    let mut graph = Graph::default();
+    let (scanned, _) = drawing(&mut graph, 4);
+    let roots = [scanned.last, scanned.each].concat();
+    for counters in [[1.0, 2.0, 3.0, 6.0, 0.0], [-5.0, 2.0, 3.0, 2_147_483_646.0, 0.0]] {
+        let inputs = [Tensor { shape: vec![5], values: counters.to_vec() }, rounded(&[3], 1.0, 1)];
+        let expected = reference::run(&graph, &roots, &inputs).expect("numbers");
+        let found = run(&graph, &roots, &inputs, 2).expect("numbers");
+        assert!(found.iter().zip(&expected).all(|(found, expected)| near(found, expected, 1e-5)), "{found:?}");
+    }
+}
+
+/// The operands of a recurrent loop of 5 steps, and the loop.
+fn short_loop(graph: &mut Graph) -> ([NodeId; 3], Scanned) {
+    let size = |count: i64| Size::from(count);
+    let h = graph.input(0, DType::Float, vec![size(2)]);
+    let x = graph.input(1, DType::Float, vec![size(5), size(2)]);
+    let w = graph.input(2, DType::Float, vec![size(2), size(2)]);
+    let scanned = recurrent(graph, size(5), false, h, x, w);
+    ([h, x, w], scanned)
+}
+
+fn short_inputs() -> [Tensor; 3] {
+    [rounded(&[2], 1.0, 1), rounded(&[5, 2], 1.0, 2), rounded(&[2, 2], 1.0, 3)]
+}
+
+fn a_loop_is_one_run_for_all_stages() {
+    let mut graph = Graph::default();
+    let (_, scanned) = short_loop(&mut graph);
+    let (residents, limits, precision) = (&Residents::default(), Limits::default(), Precision::Step);
+    let stages = &[scanned.last.clone(), scanned.each.clone()];
+    let plan = plan(&Request { graph: &graph, stages, hosts: &[], updates: &[], residents, precision, limits })
+        .expect("a plan");
+    let runs = plan.kernels.iter().filter(|kernel| matches!(*kernel.code, Code::Run(_))).count();
+    assert_eq!(runs, 1, "{plan}");
+    assert!(plan.to_string().contains("scan, 5 steps, "), "{plan}");
+}
+
+/// A result lies where it is wanted, once; what a body needs beside that is counted.
+fn what_bodies_hold_is_counted_once() {
+    let held = |results: usize, work: bool| {
+        let mut inner = Graph::default();
+        let x = inner.input(0, DType::Float, vec![Size::from(1000)]);
+        let from = if work { inner.add(Op::CumSum { axis: 0, reverse: false }, vec![x]) } else { x };
+        let ops = [ScalarOp::Sin, ScalarOp::Tanh, ScalarOp::Exp];
+        let made: Vec<NodeId> = ops[..results].iter().map(|op| inner.unary(*op, from)).collect();
+        let body = Arc::new(Body::new(&inner, &[x], &made));
+        let mut graph = Graph::default();
+        let x = graph.input(0, DType::Float, vec![Size::from(1000)]);
+        let roots = graph.call(&body, &[x]);
+        let (device, id) = cpu_of(&graph, &roots, 1).expect("a plan");
+        device.plan(id).scratch / 4000
+    };
+    // What is fed, the results, and sums before them.
+    assert_eq!([held(1, false), held(3, false), held(3, true)], [2, 4, 5]);
+}
+
+/// The state is carried on; what is told of it is the value that it had.
+fn what_a_loop_leaves_is_the_next_value() {
+    let mut graph = Graph::default();
+    let ([h, ..], scanned) = short_loop(&mut graph);
+    let residents = Residents::of([(0, 2)]);
+    let (limits, precision) = (Limits::default(), Precision::Step);
+    let stages = &[vec![h, scanned.each[0]], vec![scanned.last[0]]];
+    let updates = &[(scanned.last[0], 0)];
+    let request = Request { graph: &graph, stages, hosts: &[], updates, residents: &residents, precision, limits };
+    let mut device = Cpu::new(2);
+    let id = device.load(plan(&request).expect("a plan"));
+    let mut inputs = short_inputs();
+    for (number, tensor) in inputs.iter().enumerate() {
+        device.write_numbers(id, number as u32, &tensor.values);
+    }
+    for _ in 0..3 {
+        let roots = [h, scanned.each[0], scanned.last[0]];
+        let expected = reference::run(&graph, &roots, &inputs).expect("numbers");
+        device.run(id).expect("numbers");
+        for (root, expected) in expected.iter().enumerate() {
+            let values = device.read(id, root).to_f64(expected.values.len());
+            assert!(near(&Tensor { shape: expected.shape.clone(), values }, expected, 1e-5), "root {root}");
+        }
+        let next = device.written(id, 0).expect("the state").to_f64(2);
+        assert!(near(&Tensor { shape: vec![2], values: next.clone() }, &expected[2], 1e-5));
+        inputs[0].values = next;
+    }
+}
+
+fn loops_in_evaluation() {
+    let mut graph = Graph::default();
+    let (_, scanned) = short_loop(&mut graph);
+    let whole = graph.reduce(Reduce::Sum, vec![0], scanned.last[0]);
+    let roots = [scanned.last[0], scanned.each[0], whole];
+    let inputs = short_inputs();
+    let expected = reference::run(&graph, &roots, &inputs).expect("numbers");
+    let precision = Precision::Evaluation { wide: &[0, 1] };
+    let found = run_precise(&graph, &roots, &inputs, 2, precision).expect("numbers");
+    assert!(found.iter().zip(&expected).all(|(found, expected)| near(found, expected, 1e-5)), "{found:?}");
+}
+
+fn a_mistake_in_a_step_names_it() {
+    for (reverse, step) in [(false, 3), (true, 4)] {
+        let mut graph = Graph::default();
+        let table = graph.input(0, DType::Float, vec![Size::from(3)]);
+        let mut scan = ScanBuilder::new(Size::from(5), reverse);
+        let table = scan.capture(&graph, table);
+        let read = scan.body.add(Op::Gather { batch: 0 }, vec![table, scan.index]);
+        scan.give(read);
+        let each = graph.scan(scan).each;
+        let inputs = [Tensor::filled(vec![3], 1.0)];
+        let expected = reference::run(&graph, &each, &inputs).expect_err("3 of 3");
+        let found = run(&graph, &each, &inputs, 1).expect_err("3 of 3");
+        assert_eq!(found, expected);
+        assert!(found.starts_with(&format!("step {step} of a scan: ")), "{found}");
+    }
+}
+
 fn random_graphs_agree() {
     let seed = random::seed();
     let mut jumped = 0;
-    let seeds = (0..).map(|number| seed.wrapping_mul(10_000).wrapping_add(number));
-    let graphs = seeds.map(|seed| (seed, random::graph(seed))).filter(|(_, (graph, ..))| planned(graph));
-    for (seed, (mut graph, loss, x, shape)) in graphs.take(600) {
+    for seed in (0..600).map(|number| seed.wrapping_mul(10_000).wrapping_add(number)) {
+        let (mut graph, loss, x, shape) = random::graph(seed);
         let by = gradient(&mut graph, loss, &[x])[0];
         let point = numbers(&shape, (-1.5, 1.5), seed);
         let point = Tensor { values: point.values.iter().map(|x| f64::from(*x as f32)).collect(), ..point };
@@ -194,9 +354,6 @@ fn random_graphs_agree() {
         let expected = reference::run(&graph, &[loss, by], &inputs).expect("numbers");
         let one = run(&graph, &[loss, by], &inputs, 1).unwrap_or_else(|wrong| panic!("seed {seed}: {wrong}\n{graph}"));
         let three = run(&graph, &[loss, by], &inputs, 3).expect("numbers");
-        let bits = |tensors: &[Tensor]| -> Vec<u64> {
-            tensors.iter().flat_map(|tensor| tensor.values.iter().map(|value| value.to_bits())).collect()
-        };
         assert_eq!(bits(&one), bits(&three), "seed {seed}: the number of threads changes a bit");
         let agrees = near(&one[0], &expected[0], 2e-3);
         jumped += usize::from(!agrees && jumps(&graph));

@@ -157,6 +157,9 @@ pub fn scans(op: &Op) -> Vec<Sample> {
         let scanned = make.graph.scan(scan);
         [scanned.last, scanned.each].concat()
     });
+    sample("carries that change places, given as they were", &change_places);
+    sample("results that do not depend on the step", &the_same_in_each);
+    sample("a tensor that is sliced twice and captured, one row after the other", &one_in_many_ways);
     samples
 }
 
@@ -165,6 +168,62 @@ fn before(graph: &mut Graph, of: NodeId, carry: usize) -> NodeId {
     let node = graph.node(of).clone();
     let Op::Scan(scan, _) = node.op else { panic!("{of} is no loop") };
     graph.add(Op::Scan(scan, Part::Before(carry)), node.inputs)
+}
+
+/// Each is the next value of the other, and is given as another shape.
+fn change_places(make: &mut Make) -> Vec<NodeId> {
+    let (a, b) = (make.floats(&[2], (-1.0, 1.0)), make.floats(&[2], (-1.0, 1.0)));
+    let mut scan = ScanBuilder::new(Size::from(3), false);
+    let (a, b) = (scan.carry(&make.graph, a), scan.carry(&make.graph, b));
+    let bent = scan.body.unary(ScalarOp::Sin, b);
+    scan.next(a, bent);
+    scan.next(b, a);
+    let column = scan.body.reshape(sizes(&[2, 1]), a);
+    scan.give(column);
+    scan.give(b);
+    scan.give(bent);
+    let scanned = make.graph.scan(scan);
+    [scanned.last, scanned.each].concat()
+}
+
+/// Numbers, a capture; a truth value that turns over; a carry that becomes a number.
+fn the_same_in_each(make: &mut Make) -> Vec<NodeId> {
+    let (a, b) = (make.floats(&[2], (-1.0, 1.0)), make.floats(&[2], (-1.0, 1.0)));
+    let zero = make.graph.constant(0.0);
+    let one = make.graph.constant(1.0);
+    let yes = make.graph.binary(ScalarOp::Less, zero, one);
+    let mut scan = ScanBuilder::new(Size::from(3), true);
+    let (now, turns, b) = (scan.carry(&make.graph, a), scan.carry(&make.graph, yes), scan.capture(&make.graph, b));
+    let half = scan.body.fill(0.5, sizes(&[2]));
+    let product = mul(&mut scan.body, now, b);
+    let turned = scan.body.unary(ScalarOp::Not, turns);
+    scan.next(now, half);
+    scan.next(turns, turned);
+    [product, half, b, turned, turns].into_iter().for_each(|each| scan.give(each));
+    let scanned = make.graph.scan(scan);
+    [scanned.last, scanned.each].concat()
+}
+
+/// Row by row, each with all rows; a call and a loop in the body read the row where it lies.
+fn one_in_many_ways(make: &mut Make) -> Vec<NodeId> {
+    let x = make.floats(&[3, 3], (-1.0, 1.0));
+    let mut scan = ScanBuilder::new(Size::from(3), false);
+    let (row, again) = (scan.slice(&make.graph, x), scan.slice(&make.graph, x));
+    let all = scan.capture(&make.graph, x);
+    let product = scan.body.dot(vec![], vec![(1, 0)], all, row);
+    let square = mul(&mut scan.body, product, again);
+    let mut inner = ScanBuilder::new(Size::from(3), false);
+    let start = scan.body.constant(0.5);
+    let (sum, element) = (inner.carry(&scan.body, start), inner.slice(&scan.body, row));
+    let whole = inner.capture(&scan.body, row);
+    let place = inner.body.add(Op::Gather { batch: 0 }, vec![whole, inner.index]);
+    let term = mul(&mut inner.body, element, place);
+    let next = add(&mut inner.body, sum, term);
+    inner.next(sum, next);
+    let last = scan.body.scan(inner).last[0];
+    scan.give(square);
+    scan.give(last);
+    make.graph.scan(scan).each
 }
 
 /// Carries that mix, one of which gives nothing; slices along one axis; captures, one of them twice.

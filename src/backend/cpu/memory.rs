@@ -69,49 +69,56 @@ fn range(buffer: &Buffer) -> Range<usize> {
     buffer.offset..buffer.offset + buffer.bytes()
 }
 
-/// The ranges that a kernel reads and writes, each once.
+/// The ranges that a kernel reads and writes.
 pub struct Slices<'m> {
     read: Vec<(BufferId, &'m [u8])>,
     written: Vec<(BufferId, &'m mut [u8])>,
 }
 
 impl<'m> Slices<'m> {
-    /// Disjoint ranges of memory; what is both read and written is written.
+    /// Ranges of memory: those that are written are apart from all others, those that are read need not be. What is both is
+    /// written.
     pub fn borrow(
         memory: &'m mut Memory,
         buffers: &[Buffer],
         reads: impl Iterator<Item = BufferId>,
         writes: impl Iterator<Item = BufferId>,
     ) -> Slices<'m> {
-        let mut wanted: Vec<(BufferId, bool)> = writes.map(|id| (id, true)).collect();
-        for id in reads {
-            if !wanted.iter().any(|(known, _)| *known == id) {
-                wanted.push((id, false));
-            }
-        }
-        wanted.retain(|(id, _)| buffers[id.0 as usize].len > 0);
-        wanted.sort_unstable_by_key(|(id, _)| {
-            (buffers[id.0 as usize].region == Region::Scratch, buffers[id.0 as usize].offset, *id)
-        });
-        wanted.dedup_by_key(|(id, _)| *id);
-        let mut this = Slices { read: Vec::new(), written: Vec::new() };
+        let place = |id: &BufferId| {
+            let buffer = &buffers[id.0 as usize];
+            (buffer.region == Region::Scratch, buffer.offset, *id)
+        };
+        let mut wanted: Vec<BufferId> = writes.filter(|id| buffers[id.0 as usize].len > 0).collect();
+        wanted.sort_unstable_by_key(place);
+        wanted.dedup();
+        let mut written = Vec::with_capacity(wanted.len());
+        // What lies between what is written: the region, where it starts in that, the bytes.
+        let mut between: Vec<(Region, usize, &'m [u8])> = Vec::with_capacity(wanted.len() + 2);
         let mut resident: (&mut [u8], usize) = (cast_slice_mut(&mut memory.resident), 0);
         let mut scratch: (&mut [u8], usize) = (cast_slice_mut(&mut memory.scratch), 0);
-        for (id, write) in wanted {
+        for id in wanted {
             let buffer = &buffers[id.0 as usize];
             let (rest, start) = match buffer.region {
                 Region::Resident => &mut resident,
                 Region::Scratch => &mut scratch,
             };
-            let (_, tail) = std::mem::take(rest).split_at_mut(buffer.offset - *start);
+            let (before, tail) = std::mem::take(rest).split_at_mut(buffer.offset - *start);
             let (own, tail) = tail.split_at_mut(buffer.bytes());
+            between.push((buffer.region, *start, before));
             (*rest, *start) = (tail, buffer.offset + buffer.bytes());
-            match write {
-                true => this.written.push((id, own)),
-                false => this.read.push((id, own)),
-            }
+            written.push((id, own));
         }
-        this
+        between.push((Region::Resident, resident.1, resident.0));
+        between.push((Region::Scratch, scratch.1, scratch.0));
+        let range = |id: BufferId| {
+            let buffer = &buffers[id.0 as usize];
+            between.iter().find_map(|(region, start, bytes)| {
+                let first = buffer.offset.checked_sub(*start).filter(|_| *region == buffer.region)?;
+                Some((id, bytes.get(first..first + buffer.bytes())?))
+            })
+        };
+        let read = reads.filter(|id| buffers[id.0 as usize].len > 0).filter_map(range).collect();
+        Slices { read, written }
     }
 
     /// A range to write; empty, and aligned all the same, where it was taken before.

@@ -1,0 +1,115 @@
+//! A body that runs once, or step after step. Its buffers are bound where those of the plan around it lie: captures and
+//! slices are read in place, and what a step gives is written in its row.
+
+use super::machine::{Loaded, Machine};
+use crate::backend::device::fill;
+use crate::plan::{Buffer, Kernel, Output, Role, Run, Times};
+
+/// A buffer of the body that is another row in every step: its number, its first row, and bytes of a row.
+struct Moving {
+    buffer: usize,
+    start: usize,
+    stride: usize,
+}
+
+pub fn run(
+    machine: &mut Machine,
+    run: &Run,
+    kernel: &Kernel,
+    outside: &[Buffer],
+    inner: &mut Loaded,
+) -> Result<(), String> {
+    let count = run.count();
+    let outer = |operand: usize| &outside[kernel.bindings[operand].buffer.0 as usize];
+    let stride = |operand: usize| outer(operand).bytes() / count.max(1);
+    let row = |operand: usize, place: usize| {
+        let all = outer(operand);
+        let stride = stride(operand);
+        Buffer { len: stride / all.storage.size(), offset: all.offset + place * stride, ..*all }
+    };
+    let (moving, copied) = bind(run, &outer, &stride, inner);
+    for step in 0..count {
+        let place = match run.times {
+            Times::Steps { reverse: true, .. } => count - 1 - step,
+            Times::Steps { reverse: false, .. } | Times::Once => step,
+        };
+        for Moving { buffer, start, stride } in &moving {
+            inner.buffers[*buffer].offset = start + place * stride;
+        }
+        if let Some(buffer) = run.body.place {
+            let buffer = &inner.buffers[buffer.0 as usize];
+            fill(machine.memory.get_mut(buffer), buffer.storage, std::iter::once(place as f64));
+        }
+        for (operand, role) in run.roles.iter().enumerate() {
+            if let Role::Before { carry } = role {
+                let carry = outer(*carry);
+                machine.memory.copy(carry, &row(operand, place));
+            }
+        }
+        for at in 0..inner.plan.kernels.len() {
+            machine.run_kernel(inner, at).map_err(|wrong| match run.times {
+                Times::Once => wrong,
+                Times::Steps { .. } => format!("step {place} of a scan: {wrong}"),
+            })?;
+        }
+        for operand in &copied {
+            match &run.roles[*operand] {
+                Role::Each { result } => {
+                    put(machine, inner, *result, &row(*operand, place));
+                }
+                Role::Carry { result, .. } => put(machine, inner, *result, outer(*operand)),
+                Role::Whole { .. } | Role::Slice { .. } | Role::Before { .. } | Role::Scratch => {}
+            }
+        }
+        for (from, to) in &inner.plan.copies {
+            machine.memory.copy(&inner.buffers[from.0 as usize], &inner.buffers[to.0 as usize]);
+        }
+    }
+    Ok(())
+}
+
+/// Gives every buffer of the body its place. What moves with the steps; and operands that results are copied to after each of
+/// them, for they lie elsewhere.
+fn bind<'b>(
+    run: &Run,
+    outer: &impl Fn(usize) -> &'b Buffer,
+    stride: &impl Fn(usize) -> usize,
+    inner: &mut Loaded,
+) -> (Vec<Moving>, Vec<usize>) {
+    let scratch = outer(run.roles.len() - 1);
+    for (own, planned) in inner.buffers.iter_mut().zip(&inner.plan.buffers) {
+        (own.region, own.offset) = (scratch.region, scratch.offset + planned.offset);
+    }
+    let (mut moving, mut copied): (Vec<Moving>, Vec<usize>) = Default::default();
+    for (operand, role) in run.roles.iter().enumerate() {
+        let (own, moves) = match role {
+            Role::Whole { input } | Role::Carry { input, .. } => (run.body.input(*input), false),
+            Role::Slice { input } => (run.body.input(*input), true),
+            Role::Each { result } => (run.body.own(*result), true),
+            Role::Before { .. } | Role::Scratch => continue,
+        };
+        let taken = |own: usize| moving.iter().any(|moving| moving.buffer == own);
+        match own.map(|own| own.0 as usize) {
+            Some(own) if !taken(own) => {
+                let all = outer(operand);
+                (inner.buffers[own].region, inner.buffers[own].offset) = (all.region, all.offset);
+                if moves {
+                    moving.push(Moving { buffer: own, start: all.offset, stride: stride(operand) });
+                }
+            }
+            _ => copied.push(operand),
+        }
+    }
+    (moving, copied)
+}
+
+/// Copies a result of the body.
+fn put(machine: &mut Machine, inner: &Loaded, result: usize, to: &Buffer) {
+    match inner.plan.outputs[result] {
+        Output::Buffer(from) => machine.memory.copy(&inner.buffers[from.0 as usize], to),
+        Output::Scalar(scalar) => {
+            let value = inner.scalars[scalar];
+            fill(machine.memory.get_mut(to), to.storage, std::iter::repeat(value));
+        }
+    }
+}
