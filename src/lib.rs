@@ -15,7 +15,7 @@
 //!    [polynomials](ir::Size) of the rows until a batch is known.
 //! 5. [`plan`] makes kernels of a graph, and one arena for all that they read and write. [`backend::cpu`] runs them on
 //!    threads. [`backend::reference`] runs the graph itself, in f64, one operation at a time: it is the definition.
-//! 6. [`data`] reads tables and splits them; [`train`] takes the steps of a [run](train::run::Run), and its
+//! 6. [`data`] reads tables and splits them; [`train`] takes the steps of a [run](run::steps::Run), and its
 //!    [driver](train::driver::train) those of a whole one, with what it leaves behind.
 //! 7. [`repl`] is a session over all of that, an entry at a time.
 //! 8. [`cli`] has a file for each command, [`progress`] is what a person sees of a run, [`interrupt`] knows the signals
@@ -38,6 +38,7 @@ pub mod passes;
 pub mod plan;
 pub mod progress;
 pub mod repl;
+pub mod run;
 pub mod source;
 pub mod syntax;
 pub mod train;

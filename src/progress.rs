@@ -1,6 +1,6 @@
 //! What a person sees of a run: a live bar on a terminal, else lines; then a table.
 
-use crate::train::events::Event;
+use crate::run::events::Event;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::Write;
 use std::time::{Duration, Instant};

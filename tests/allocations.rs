@@ -4,6 +4,7 @@ use crate::ops::cpu::cpu_of;
 use crate::trial;
 use libtest_mimic::Trial;
 use mlx::autodiff::gradient;
+use mlx::backend::Device;
 use mlx::ir::{DType, Graph, Reduce, ScalarOp, ScanBuilder, Size};
 use mlx::plan::Code;
 use std::alloc::{GlobalAlloc, Layout, System};

@@ -8,10 +8,10 @@ use libtest_mimic::Trial;
 use mlx::check::library::Library;
 use mlx::compile;
 use mlx::diagnostic::{Diagnostic, Severity};
+use mlx::run::dataset::Files;
 use mlx::source::Sources;
 use mlx::syntax;
 use mlx::syntax::tree::{File, ItemKind};
-use mlx::train::dataset::Files;
 use std::fs;
 
 pub fn trials() -> Vec<Trial> {

@@ -4,8 +4,8 @@ use crate::binary::repository;
 use libtest_mimic::Trial;
 use mlx::compile;
 use mlx::diagnostic::{Severity, draw, json};
+use mlx::run::dataset::Files;
 use mlx::source::Sources;
-use mlx::train::dataset::Files;
 use std::fs;
 
 const CASES: usize = 3_000;

@@ -18,6 +18,7 @@ pub fn trials() -> Vec<Trial> {
         trial("learning::many_rows_are_prepared_and_evaluated_in_parts", many_rows),
         trial("learning::batches_see_every_row_once_an_epoch", batches_see_every_row),
         trial("learning::a_batch_of_all_rows_is_the_full_batch", a_batch_of_all_rows),
+        trial("learning::training_is_true_in_steps_alone", training_in_steps),
         trial("learning::slopes_at_kinks_and_past_branches", slopes),
         trial("learning::an_instance_that_is_used_twice_has_one_set_of_parameters", tied_instances),
     ];
@@ -197,6 +198,20 @@ fn tied_instances() {
         summary["tensors"].as_array().expect("a list").iter().filter_map(|t| t["path"].as_str()).collect();
     assert_eq!(paths, ["w", "f.w", "f.b"], "in the order of the text");
     assert_eq!(summary["parameters"], 8);
+}
+
+/// The loss of a step is the one with `training` true, that of an evaluation the one with `training` false.
+fn training_in_steps() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let program = "data d = csv(\"d.csv\") {\n    x = x\n    split = holdout(train = 100%)\n}\n\
+                   model Net(x: [n]) -> [n] {\n    param w: [] = 1\n    out if training then 2 * w * x else w * x\n}\n\
+                   train {\n    data = d\n    model = Net\n    minimize mean(model(x)) using sgd(lr = 0.5)\n    steps = 1\n}\n";
+    fs::write(folder.path().join("net.mlx"), program).expect("written");
+    fs::write(folder.path().join("d.csv"), "x\n1\n3\n").expect("written");
+    let events = train(folder.path(), Path::new("net.mlx"), &[]);
+    assert_eq!(numbers(&events, "step", "loss"), [4.0]);
+    // w is 1 - 0.5 · 4 by then.
+    assert_eq!(numbers(&events, "eval", "loss"), [-2.0]);
 }
 
 /// One step of descent at rate 1 shows the slope of a loss by its one parameter `w`, with a column `x` beside it.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use libtest_mimic::Trial;
-use mlx::train::events::{Event, Reason, kept};
+use mlx::run::events::{Event, Reason, kept};
 use mlx::train::folder::take;
 use mlx::train::record::{DataFile, Metrics, Record, checksum, new_folder, read, write};
 use serde_json::json;

@@ -11,21 +11,21 @@
 use crate::binary::repository;
 use crate::trial;
 use libtest_mimic::Trial;
-use mlx::backend::cpu::{Cpu, fill};
-use mlx::backend::{Tensor, reference};
+use mlx::backend::cpu::Cpu;
+use mlx::backend::{Device, Tensor, reference};
 use mlx::check::{elaborate::primitive, later, library};
 use mlx::compile;
 use mlx::diagnostic::{Severity, codes};
 use mlx::ir::{DType, Graph, Node, NodeId, Op};
 use mlx::lower::program::Program;
 use mlx::plan::Storage;
+use mlx::run::column::Column;
+use mlx::run::dataset::Files;
+use mlx::run::evaluate::{Evaluator, Present};
+use mlx::run::events::Event;
+use mlx::run::schedule::Schedule;
+use mlx::run::steps::{Run, residents, steps_of};
 use mlx::source::{SourceId, Sources, Span};
-use mlx::train::column::Column;
-use mlx::train::dataset::Files;
-use mlx::train::evaluate::{Evaluator, Present};
-use mlx::train::events::Event;
-use mlx::train::run::{Run, residents, steps_of};
-use mlx::train::schedule::Schedule;
 use std::fmt::Write;
 use std::fs;
 use std::path::PathBuf;
@@ -166,10 +166,9 @@ fn in_batches_of_two(program: &Program, graph: &Graph, feed: &[Tensor]) -> Vec<f
     let columns: Vec<Column> = program.columns.iter().map(|own| column(own.input)).collect();
     let rows = program.columns.iter().map(|column| feed[column.input].shape[0]).max().unwrap_or(1);
     let mut device = Cpu::new(2);
-    let step = device.load(steps_of(program, graph).expect("a plan"));
+    let step = device.load(steps_of(program, &program.phases[0], graph).expect("a plan"));
     for param in &program.params {
-        let (bytes, storage) = device.input(step, param.input as u32).expect("a parameter");
-        fill(bytes, storage, feed[param.input].values.iter().copied());
+        device.write_numbers(step, param.input as u32, &feed[param.input].values);
     }
     let present = Present {
         columns: &columns,
@@ -200,7 +199,9 @@ fn place(sources: &Sources, span: Span) -> String {
 fn agrees_with_the_reference(program: &Program, run: &mut Run) {
     let (graph, feed) = run.for_reference().expect("a feed");
     let reported: Vec<NodeId> = program.reports.iter().map(|(_, node)| *node).collect();
-    let stepped = [vec![program.loss], program.gradients.clone()].concat();
+    let phase = &program.phases[0];
+    let gradients = phase.gradients.iter().map(|(_, gradient)| *gradient);
+    let stepped: Vec<NodeId> = std::iter::once(phase.loss).chain(gradients).collect();
     let Some(Event::Eval { reports, .. }) = run.evaluate("train").expect("numbers") else { return };
     let by_batches = in_batches_of_two(program, &graph, &feed);
     run.take_step().expect("a step");
@@ -209,12 +210,11 @@ fn agrees_with_the_reference(program: &Program, run: &mut Run) {
         found.push(run.output(root).to_f64(1));
     }
     found.extend(reports.iter().map(|(_, x)| vec![*x]).chain(by_batches.into_iter().map(|x| vec![x])));
-    let params = program.params.iter().filter(|param| param.trainable).map(|param| (param.input, param.next));
     // A state that nothing reads has no place.
-    let nexts = params.chain(program.states.iter().map(|state| (state.input, state.next)));
-    let nexts: Vec<(usize, NodeId)> = nexts.filter(|(input, _)| run.fed(*input).is_some()).collect();
-    found.extend(nexts.iter().filter_map(|(input, _)| Some(run.fed(*input)?.to_f64(1))));
-    let next: Vec<NodeId> = nexts.iter().map(|(_, next)| *next).collect();
+    let nexts: Vec<(NodeId, usize)> =
+        phase.updates.iter().copied().filter(|(_, input)| run.fed(*input).is_some()).collect();
+    found.extend(nexts.iter().filter_map(|(_, input)| Some(run.fed(*input)?.to_f64(1))));
+    let next: Vec<NodeId> = nexts.iter().map(|(next, _)| *next).collect();
     let roots = [stepped, reported.clone(), vec![program.loss], reported, next].concat();
     let defined = reference::run(&graph, &roots, &feed).expect("numbers");
     assert_eq!(found.len(), defined.len());

@@ -4,8 +4,8 @@ use crate::trial;
 use libtest_mimic::Trial;
 use mlx::compile;
 use mlx::passes::streamed;
+use mlx::run::dataset::Files;
 use mlx::source::Sources;
-use mlx::train::dataset::Files;
 
 pub fn trials() -> Vec<Trial> {
     vec![trial("stream::passes_over_the_rows", passes_over_the_rows)]
@@ -27,7 +27,7 @@ fn passes(report: &str) -> Option<usize> {
     assert!(checked.found.is_empty(), "{report}: {:?}", checked.found);
     let lowered = compile::lower(&checked.programs[0]).expect("a graph");
     let roots = [lowered.reports[0].1];
-    let streamed = streamed(&lowered.graph, &lowered.rows, &roots, lowered.inputs)?;
+    let streamed = streamed(&lowered.graph, &lowered.rows, &roots, lowered.inputs.len())?;
     streamed.graph.verify().expect("a graph that keeps the rules");
     Some(streamed.joins.iter().map(|join| join.pass + 1).max().unwrap_or(0))
 }

@@ -3,11 +3,14 @@
 //! | room | what |
 //! |---|---|
 //! | `tensor` | shapes with their elements |
+//! | `device` | what a backend is to a run |
 //! | `cpu` | plans, in f32 on threads |
 //! | `reference` | every operation in f64, naively: what the others are held against |
 
 pub mod cpu;
+pub mod device;
 pub mod reference;
 pub mod tensor;
 
+pub use device::{Device, PlanId, Values};
 pub use tensor::Tensor;

@@ -16,7 +16,10 @@ pub struct Program {
     /// Every parameter that was declared on the way. Those that nothing reads do not exist: `bias = false` has no `b`.
     pub params: Vec<Param>,
     pub used: Vec<ParamId>,
+    /// As it is minimized, with `training` true.
     pub loss: Loss,
+    /// The same as it is evaluated, with `training` false, as reports and predictions are.
+    pub evaluated: TermId,
     pub reports: Vec<Report>,
     /// What `mlx predict` writes: a value for each row.
     pub predictions: Vec<Report>,

@@ -3,8 +3,8 @@
 use super::load::{complain, load, lowered, print, program};
 use super::{FAILED, WRONG};
 use crate::io;
-use crate::train::run::{Run, Trouble};
-use crate::train::schedule::Schedule;
+use crate::run::schedule::Schedule;
+use crate::run::steps::{Run, Trouble};
 use serde_json::json;
 use std::fmt::Write;
 use std::path::PathBuf;

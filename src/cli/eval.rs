@@ -3,8 +3,8 @@
 use super::load::{Rows, Trained, changed, complain, print, show, trained};
 use super::{FAILED, MISUSED, WRONG};
 use crate::progress::table;
-use crate::train::run::{Run, SPLITS, Trouble};
-use crate::train::schedule::Schedule;
+use crate::run::schedule::Schedule;
+use crate::run::steps::{Run, SPLITS, Trouble};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -60,7 +60,7 @@ fn eval(arguments: &Eval) -> Result<(), u8> {
     }
     let mut run =
         Run::with_fits(&lowered, Schedule::of(&program, program.plan.length), &data, &identity.fits).map_err(failed)?;
-    run.start_from(&weights);
+    run.start_from(&weights.tensors);
     run.step = identity.steps;
     let mut events = Vec::new();
     for split in SPLITS.iter().filter(|split| arguments.split.as_deref().is_none_or(|wanted| wanted == **split)) {

@@ -7,8 +7,8 @@ use crate::check::schema::From;
 use crate::data::write;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::io;
-use crate::train::dataset::Files;
-use crate::train::predict::{NewRows, Prediction, Trouble, predict};
+use crate::run::dataset::Files;
+use crate::run::predict::{self, NewRows, Prediction, Trouble, predict};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -78,7 +78,9 @@ fn predictions(arguments: &Predict) -> Result<(), u8> {
         }
         (None, rows) => NewRows::Drawn(rows.map_or(0, |rows| rows as usize)),
     };
-    let found = predict(&program, &lowered, &weights, &identity, &new, &loaded.sources);
+    let given = predict::Trained { params: &weights.tensors, fits: &identity.fits, classes: &identity.classes };
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let found = predict(&program, &lowered, &given, &new, &loaded.sources, threads);
     let found = found.map_err(|trouble| match trouble {
         Trouble::Data(wrong) => {
             wrong.iter().for_each(|wrong| show(wrong, &loaded.sources));

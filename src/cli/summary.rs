@@ -3,7 +3,7 @@
 use super::load::{complain, load, lowered, print, program};
 use super::{FAILED, WRONG};
 use crate::ir::flops;
-use crate::train::run::steps_of;
+use crate::run::steps::steps_of;
 use serde_json::json;
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -53,7 +53,7 @@ fn summarize(arguments: &Summary) -> Result<(), u8> {
     };
     let rows = program.plan.batch.map_or(data.splits[0].len(), |batch| batch as usize);
     let graph = lowered.graph.settle(&[(lowered.rows.clone(), rows as i64)]);
-    let plan = steps_of(&lowered, &graph).map_err(|trouble| {
+    let plan = steps_of(&lowered, &lowered.phases[0], &graph).map_err(|trouble| {
         complain(trouble.message());
         FAILED
     })?;
@@ -63,7 +63,7 @@ fn summarize(arguments: &Summary) -> Result<(), u8> {
             Stage::Plan => print(&plan.to_string()),
         };
     }
-    let nexts = lowered.params.iter().map(|param| param.next).chain(lowered.states.iter().map(|state| state.next));
+    let nexts = lowered.phases.iter().flat_map(|phase| &phase.updates).map(|(next, _)| *next);
     let flops = flops(&graph, &std::iter::once(lowered.loss).chain(nexts).collect::<Vec<_>>());
     let arena = plan.arena();
     let parameters = lowered.parameters();

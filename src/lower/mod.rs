@@ -11,7 +11,7 @@ use crate::check::program as checked;
 use crate::check::terms::{Host, Leaf, ParamId, Start, TermId};
 use crate::check::types::{Elem, Type};
 use crate::ir::{DType, NodeId, ScalarOp, Size, Symbol, philox};
-use program::{Given, Param, Program, Slot, State, Value};
+use program::{Given, Input, Param, Phase, Program, Slot, State, Value};
 use std::collections::HashMap;
 use term::Lowering;
 
@@ -22,48 +22,25 @@ pub fn lower(program: &checked::Program, rows: Symbol) -> Program {
     let used: Vec<(ParamId, usize)> =
         program.used.iter().map(|id| (*id, this.input(Leaf::Param(*id), &program.params[id.0 as usize].ty))).collect();
 
-    let loss = this.float(program.loss.value);
+    let (loss, evaluated) = (this.float(program.loss.value), this.float(program.evaluated));
     let mut told = |reports: &[checked::Report]| -> Vec<(String, NodeId)> {
         reports.iter().map(|report| (report.name.clone(), this.float(report.value))).collect()
     };
     let (reports, predictions) = (told(&program.reports), told(&program.predictions));
     let places = this.places();
 
-    let trained: Vec<NodeId> = program.updates.iter().map(|update| this.leaves[&Leaf::Param(update.param)]).collect();
-    let gradients = gradient(&mut this.graph, loss, &trained);
-    for (update, gradient) in program.updates.iter().zip(&gradients) {
-        this.leaves.insert(Leaf::Gradient(update.param), *gradient);
-    }
-    let mut states = Vec::new();
-    let mut nexts: HashMap<ParamId, NodeId> = HashMap::new();
-    for update in &program.updates {
-        let ty = &program.params[update.param.0 as usize].ty;
-        let inputs: Vec<usize> =
-            (0..update.states.len()).map(|state| this.input(Leaf::State(update.param, state), ty)).collect();
-        for (state, input) in update.states.iter().zip(inputs) {
-            let (initial, next) = (this.fill(state.start, ty), this.fill(state.next, ty));
-            states.push(State { input, initial, next });
-        }
-        nexts.insert(update.param, this.fill(update.next, ty));
-    }
-    let lr = program.updates.first().and_then(|update| update.lr).map(|lr| this.float(lr));
-
-    let params = used
-        .into_iter()
-        .map(|(id, input)| {
-            let param = &program.params[id.0 as usize];
-            let initial = start(&mut this, param, draws);
-            let next = nexts.get(&id).copied();
-            let own = this.leaves[&Leaf::Param(id)];
-            let (path, trainable) = (param.path.clone(), next.is_some());
-            Param { path, shape: shape(param), input, initial, next: next.unwrap_or(own), trainable }
-        })
-        .collect();
-    let inputs = this.inputs;
-    Program {
+    let (phase, states) = minimize(&mut this, program, loss, &used);
+    let trained: Vec<usize> = phase.gradients.iter().map(|(param, _)| *param).collect();
+    let params = used.into_iter().enumerate().map(|(at, (id, input))| {
+        let param = &program.params[id.0 as usize];
+        let initial = start(&mut this, param, draws);
+        Param { path: param.path.clone(), shape: shape(param), input, initial, trainable: trained.contains(&at) }
+    });
+    let params = params.collect();
+    let mut lowered = Program {
+        inputs: vec![Input::Draws; this.inputs],
         graph: this.graph,
         rows,
-        inputs,
         draws,
         hosts,
         raw,
@@ -71,13 +48,44 @@ pub fn lower(program: &checked::Program, rows: Symbol) -> Program {
         columns,
         params,
         states,
-        loss,
-        gradients,
-        lr,
+        phases: vec![phase],
+        loss: evaluated,
         reports,
         predictions,
         places,
+    };
+    lowered.inputs = lowered.table();
+    lowered
+}
+
+/// What a `minimize` does: its loss by the parameters that it moves, and their next values.
+fn minimize(
+    this: &mut Lowering,
+    program: &checked::Program,
+    loss: NodeId,
+    used: &[(ParamId, usize)],
+) -> (Phase, Vec<State>) {
+    let place: HashMap<ParamId, usize> = used.iter().enumerate().map(|(at, (id, _))| (*id, at)).collect();
+    let trained: Vec<NodeId> = program.updates.iter().map(|update| this.leaves[&Leaf::Param(update.param)]).collect();
+    let gradients = gradient(&mut this.graph, loss, &trained);
+    for (update, gradient) in program.updates.iter().zip(&gradients) {
+        this.leaves.insert(Leaf::Gradient(update.param), *gradient);
     }
+    let (mut states, mut of_params, mut of_states) = (Vec::new(), Vec::new(), Vec::new());
+    for update in &program.updates {
+        let ty = &program.params[update.param.0 as usize].ty;
+        let inputs: Vec<usize> =
+            (0..update.states.len()).map(|state| this.input(Leaf::State(update.param, state), ty)).collect();
+        for (state, input) in update.states.iter().zip(inputs) {
+            states.push(State { input, initial: this.fill(state.start, ty) });
+            of_states.push((this.fill(state.next, ty), input));
+        }
+        of_params.push((this.fill(update.next, ty), used[place[&update.param]].1));
+    }
+    let lr = program.updates.first().and_then(|update| update.lr).map(|lr| this.float(lr));
+    let gradients = program.updates.iter().zip(gradients).map(|(update, by)| (place[&update.param], by)).collect();
+    of_params.extend(of_states);
+    (Phase { loss, gradients, updates: of_params, lr }, states)
 }
 
 /// One value of a session.

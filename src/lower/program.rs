@@ -6,14 +6,27 @@ use crate::ir::{Graph, NodeId, Symbol};
 use crate::source::Span;
 use std::collections::HashMap;
 
-/// Inputs are numbered: what a run feeds is one tensor for each number.
+/// What a run feeds through an input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// Five ints: seed (low, high), step, repetition, first row of the batch.
+    Draws,
+    /// A scalar of the host.
+    Host(Host),
+    /// By their places in the lists of the program.
+    Raw(usize),
+    Fit(usize),
+    Column(usize),
+    Param(usize),
+    State(usize),
+}
+
 pub struct Program {
     pub graph: Graph,
     /// The rows of a batch: the one symbol of the graph.
     pub rows: Symbol,
-    /// How many inputs there are.
-    pub inputs: usize,
-    /// Five ints: seed (low, high), step, repetition, first row of the batch.
+    /// By number.
+    pub inputs: Vec<Input>,
     pub draws: usize,
     /// Scalars of the host that something reads.
     pub hosts: Vec<(Host, usize)>,
@@ -26,14 +39,24 @@ pub struct Program {
     pub params: Vec<Param>,
     /// Optimizer states, each of its parameter's shape.
     pub states: Vec<State>,
+    /// What a step does, one after the other.
+    pub phases: Vec<Phase>,
+    /// The sum of what the phases minimize, as it is evaluated.
     pub loss: NodeId,
-    /// Of the loss, by the parameters that are trained.
-    pub gradients: Vec<NodeId>,
-    pub lr: Option<NodeId>,
     pub reports: Vec<(String, NodeId)>,
     pub predictions: Vec<(String, NodeId)>,
     /// The text that asked for a node; what gradients and updates add has none.
     pub places: HashMap<NodeId, Span>,
+}
+
+/// One `minimize`: a loss, its gradients, and what moves after it.
+pub struct Phase {
+    pub loss: NodeId,
+    /// Of the loss, by parameters, which are named by their places in [`Program::params`].
+    pub gradients: Vec<(usize, NodeId)>,
+    /// Next values of parameters and states, and the inputs that they become.
+    pub updates: Vec<(NodeId, usize)>,
+    pub lr: Option<NodeId>,
 }
 
 /// A value that is computed before training, and the input where the rest of the graph reads it.
@@ -50,8 +73,6 @@ pub struct Param {
     pub input: usize,
     /// The value before the first step.
     pub initial: NodeId,
-    /// The value after a step; itself for a parameter that the loss does not read.
-    pub next: NodeId,
     pub trainable: bool,
 }
 
@@ -81,10 +102,27 @@ pub struct Given {
 pub struct State {
     pub input: usize,
     pub initial: NodeId,
-    pub next: NodeId,
 }
 
 impl Program {
+    /// What each input is fed, by its number.
+    pub fn table(&self) -> Vec<Input> {
+        let mut table = vec![Input::Draws; self.inputs.len()];
+        let mut set = |input: usize, is: Input| table[input] = is;
+        self.raw.iter().enumerate().for_each(|(at, input)| set(*input, Input::Raw(at)));
+        self.fits.iter().enumerate().for_each(|(at, fit)| set(fit.input, Input::Fit(at)));
+        self.columns.iter().enumerate().for_each(|(at, column)| set(column.input, Input::Column(at)));
+        self.hosts.iter().for_each(|(host, input)| set(*input, Input::Host(*host)));
+        self.params.iter().enumerate().for_each(|(at, param)| set(param.input, Input::Param(at)));
+        self.states.iter().enumerate().for_each(|(at, state)| set(state.input, Input::State(at)));
+        table
+    }
+
+    /// Numbers of the inputs that the host feeds.
+    pub fn host_inputs(&self) -> Vec<u32> {
+        self.hosts.iter().map(|(_, input)| *input as u32).collect()
+    }
+
     /// How many numbers are trained or given.
     pub fn parameters(&self) -> u64 {
         self.params.iter().map(|param| param.shape.iter().product::<usize>() as u64).sum()

@@ -141,7 +141,7 @@ impl Emitter<'_> {
     /// What the product before this loop has made.
     fn made(&mut self) -> Register {
         let layout = super::view::Layout::dense(self.group.shape.clone());
-        self.pushed_once(Instruction::Load(Matrices::OUT, layout, Level::Full), Storage::F32)
+        self.pushed_once(Instruction::Load(Matrices::OUT, layout, Level::Full), self.group.members[0].storage)
     }
 
     fn load(&mut self, view: &View, level: Level) -> Register {

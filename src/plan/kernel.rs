@@ -192,10 +192,11 @@ pub enum Target {
     All,
 }
 
-/// `out[b, m, n] = Σ_k a[b, m, k] b[b, k, n]`, all of 32-bit floats; the operands 0, 1 and 2 are a, b and out, the first two with
+/// `out[b, m, n] = Σ_k a[b, m, k] b[b, k, n]`, all of one kind of floats; the operands 0, 1 and 2 are a, b and out, the first two with
 /// the strides of their three axes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Matrices {
+    pub storage: Storage,
     pub batch: usize,
     pub rows: usize,
     pub depth: usize,

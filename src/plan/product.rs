@@ -17,6 +17,7 @@ impl Selection<'_> {
         [a, b]: [NodeId; 2],
         shape: Vec<usize>,
     ) -> Place {
+        let storage = self.storage(id);
         let (view_a, view_b) = (self.view(a), self.view(b));
         let first: Vec<usize> = batch.iter().chain(contracted).map(|(i, _)| *i).collect();
         let second: Vec<usize> = batch.iter().chain(contracted).map(|(_, j)| *j).collect();
@@ -27,14 +28,14 @@ impl Selection<'_> {
         let split = batch.len() + free_a.len();
         let groups_a = [first[..batch.len()].to_vec(), free_a, first[batch.len()..].to_vec()];
         let groups_b = [second[..batch.len()].to_vec(), second[batch.len()..].to_vec(), free_b];
-        let (a, sizes_a, strides_a) = self.matrix(a, &view_a, &groups_a);
-        let (b, sizes_b, strides_b) = self.matrix(b, &view_b, &groups_b);
+        let (a, sizes_a, strides_a) = self.matrix(a, &view_a, &groups_a, storage);
+        let (b, sizes_b, strides_b) = self.matrix(b, &view_b, &groups_b, storage);
         let [batch, rows, depth] = sizes_a;
-        let matrices = Matrices { batch, rows, depth, columns: sizes_b[2], a: strides_a, b: strides_b };
+        let matrices = Matrices { storage, batch, rows, depth, columns: sizes_b[2], a: strides_a, b: strides_b };
         let at = self.groups.len();
-        let out = self.buffer(&shape, Storage::F32, at + 1);
+        let out = self.buffer(&shape, storage, at + 1);
         [&a, &b].into_iter().filter_map(|view| view.buffer).for_each(|buffer| self.read_in(buffer, at));
-        let made = Member { value: Value::Made, level: Level::Full, storage: Storage::F32, store: Some(out) };
+        let made = Member { value: Value::Made, level: Level::Full, storage, store: Some(out) };
         self.groups.push(Group {
             kind: GroupKind::Product(matrices, [a, b], out),
             shape: shape.clone(),
@@ -47,20 +48,20 @@ impl Selection<'_> {
     }
 
     /// An operand with its axes in three groups, each with one stride.
-    fn matrix(&mut self, node: NodeId, view: &View, groups: &[Vec<usize>; 3]) -> Matrix {
+    fn matrix(&mut self, node: NodeId, view: &View, groups: &[Vec<usize>; 3], storage: Storage) -> Matrix {
         let one = |axes: &Vec<usize>| {
             let part = view.layout.permute(axes);
             Layout::merged(&part.shape, &part.strides)
         };
         let merged = || Some([one(&groups[0])?, one(&groups[1])?, one(&groups[2])?]);
         // What repeats, overlaps, is not in memory or is held otherwise is laid out.
-        let plain = view.start >= 0 && view.buffer.is_some_and(|buffer| self.is_stored_as(buffer, Storage::F32));
+        let plain = view.start >= 0 && view.buffer.is_some_and(|buffer| self.is_stored_as(buffer, storage));
         let found = merged().filter(|axes| plain && axes.iter().all(|(size, stride)| *stride > 0 || *size <= 1));
         if let Some(axes) = found {
             return (view.clone(), axes.map(|(size, _)| size), axes.map(|(_, stride)| stride));
         }
         let laid = view.permute(&groups.concat());
-        let buffer = self.copied(node, &laid, Storage::F32);
+        let buffer = self.copied(node, &laid, storage);
         let size = |axes: &Vec<usize>| axes.iter().map(|axis| view.layout.shape[*axis]).product::<usize>();
         let sizes = [size(&groups[0]), size(&groups[1]), size(&groups[2])];
         let strides = [(sizes[1] * sizes[2]) as isize, sizes[2] as isize, 1];

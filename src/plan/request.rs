@@ -43,6 +43,8 @@ impl Residents {
 pub enum Precision<'a> {
     /// 32 bits throughout.
     Step,
+    /// 64 bits throughout.
+    Double,
     /// 64 bits in what is reduced over the first axis, the rows, in given inputs, and in whatever reads those, up to a product
     /// of matrices, a call or a loop: losses and reports are then sums of exact differences.
     Evaluation { wide: &'a [u32] },
@@ -66,10 +68,12 @@ impl Precision<'_> {
     pub(super) fn storage(self, graph: &Graph, id: NodeId, operands: impl Iterator<Item = Storage>) -> Storage {
         let node = graph.node(id);
         let plain = Storage::of(node.shaped.dtype);
-        let Precision::Evaluation { wide } = self else { return plain };
-        if plain != Storage::F32 {
-            return plain;
-        }
+        let wide = match self {
+            Precision::Step => return plain,
+            Precision::Double if plain == Storage::F32 => return Storage::F64,
+            Precision::Evaluation { wide } if plain == Storage::F32 => wide,
+            Precision::Double | Precision::Evaluation { .. } => return plain,
+        };
         // A whole number may have more digits than a 32-bit float.
         let of_ints = || graph.dtype(node.inputs[0]) == DType::Int;
         let widens = match node.op.class() {

@@ -8,11 +8,11 @@ use crate::compile;
 use crate::diagnostic::nearest;
 use crate::lower::program::Program as Lowered;
 use crate::progress::{Progress, line, shown, table as numbers};
+use crate::run::events::{Event, Reason};
+use crate::run::memory;
+use crate::run::schedule::Schedule;
+use crate::run::steps::Run;
 use crate::train::driver::{self, Failure};
-use crate::train::events::{Event, Reason};
-use crate::train::memory;
-use crate::train::run::Run;
-use crate::train::schedule::Schedule;
 use crate::train::weights::Tensor;
 use std::collections::BTreeMap;
 

@@ -6,12 +6,12 @@ use crate::backend::Tensor;
 use crate::check::program::{Explored, RawKind};
 use crate::check::terms::{Kind, Leaf, TermId};
 use crate::compile;
+use crate::run::dataset::Opened;
+use crate::run::schedule::Schedule;
+use crate::run::value::{Present, value};
 use crate::source::Span;
 use crate::syntax::tree::{Statement, StatementKind};
 use crate::syntax::{self, Part};
-use crate::train::dataset::Opened;
-use crate::train::schedule::Schedule;
-use crate::train::value::{Present, value};
 use std::collections::BTreeMap;
 
 impl Session {

@@ -6,15 +6,15 @@ use crate::diagnostic::Diagnostic;
 use crate::io;
 use crate::ir::{NodeId, Op, Reduce, ScalarOp};
 use crate::lower::program::Program as Lowered;
+use crate::run::dataset::Opened;
+use crate::run::events::{Event, Reason};
+use crate::run::schedule::Schedule;
+use crate::run::steps::{Run, Trouble};
 use crate::source::Span;
-use crate::train::dataset::Opened;
-use crate::train::events::{Event, Reason};
 use crate::train::folder::{self, Folder};
 use crate::train::identity::{self, Identity};
 use crate::train::record::{self, Metrics, Record};
-use crate::train::run::{Run, Trouble};
 use crate::train::saving::{self, Saved};
-use crate::train::schedule::Schedule;
 use crate::train::weights::{self, Weights};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -73,7 +73,7 @@ pub fn train(training: &Training, stop: impl Fn() -> bool, tell: &mut dyn FnMut(
     let taken = training.out.filter(|out| io::exists(out)).map(|out| take(out, training.overwrite)).transpose()?;
     let mut run = Run::new(lowered, schedule, data).map_err(|trouble| told(trouble, program, lowered))?;
     if let Some(weights) = training.start {
-        run.start_from(weights);
+        run.start_from(&weights.tensors);
     }
     let folder = match (taken, training.out) {
         (Some(folder), _) => folder,

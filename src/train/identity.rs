@@ -3,7 +3,7 @@
 use crate::backend::Tensor;
 use crate::check::number::Number;
 use crate::check::program::{Program, Setting};
-use crate::train::known::Known;
+use crate::run::known::Known;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 

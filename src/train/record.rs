@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use crate::diagnostic::Diagnostic;
 use crate::io::{self, Log};
-use crate::train::events::Event;
+pub use crate::run::dataset::{DataFile, checksum};
+use crate::run::events::Event;
 use crate::train::yaml;
 
 pub const RECORD: &str = "run.yaml";
@@ -41,18 +41,6 @@ pub struct Record {
     pub metrics: BTreeMap<String, BTreeMap<String, f64>>,
     /// `done`, `stopped`, `interrupted` or `failed`.
     pub reason: String,
-}
-
-/// A file that rows came from.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DataFile {
-    pub path: String,
-    pub sha256: String,
-}
-
-/// SHA-256 in lower-case hexadecimal digits.
-pub fn checksum(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Creates the next folder `<file>-<train>-<n>` under `runs`, n = 1, 2, …; runs that start at once get different ones.

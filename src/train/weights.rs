@@ -13,18 +13,14 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use crate::diagnostic::{Diagnostic, Label, Severity};
+use crate::run::params::Params;
+pub use crate::run::params::Tensor;
 use crate::source::Span;
-
-#[derive(Clone, Debug, PartialEq)]
-pub struct Tensor {
-    pub shape: Vec<usize>,
-    pub values: Vec<f32>,
-}
 
 /// Tensors by path, and what is stored beside them (fitted transforms, the identity of the run).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Weights {
-    pub tensors: BTreeMap<String, Tensor>,
+    pub tensors: Params,
     pub meta: Value,
 }
 

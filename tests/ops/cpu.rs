@@ -8,8 +8,8 @@ use super::samples::{representatives, samples};
 use crate::trial;
 use libtest_mimic::Trial;
 use mlx::autodiff::gradient;
-use mlx::backend::cpu::{Cpu, PlanId, fill, math, pool::Pool};
-use mlx::backend::{Tensor, reference};
+use mlx::backend::cpu::{Cpu, math, pool::Pool};
+use mlx::backend::{Device, PlanId, Tensor, reference};
 use mlx::ir::{Body, DType, Graph, NodeId, Op, Reduce, ScalarOp, ScanBuilder, Scanned, Size};
 use mlx::plan::{Code, Limits, Precision, Request, Residents, plan, verify};
 use std::sync::Arc;
@@ -65,15 +65,13 @@ fn run_precise(
 ) -> Result<Vec<Tensor>, String> {
     let (mut device, id) = of_precision(graph, roots, threads, precision)?;
     for (number, tensor) in inputs.iter().enumerate() {
-        if let Some((bytes, storage)) = device.input(id, number as u32) {
-            fill(bytes, storage, tensor.values.iter().copied());
-        }
+        device.write_numbers(id, number as u32, &tensor.values);
     }
     device.run(id)?;
     let tensor = |(at, root): (usize, &NodeId)| {
         let size = |size: &Size| size.settled().expect("settled") as usize;
         let shape: Vec<usize> = graph.shape(*root).iter().map(size).collect();
-        Tensor { values: device.output(id, at).to_f64(shape.iter().product()), shape }
+        Tensor { values: device.read(id, at).to_f64(shape.iter().product()), shape }
     };
     Ok(roots.iter().enumerate().map(tensor).collect())
 }
@@ -298,18 +296,17 @@ fn what_a_loop_leaves_is_the_next_value() {
     let id = device.load(plan(&request).expect("a plan"));
     let mut inputs = short_inputs();
     for (number, tensor) in inputs.iter().enumerate() {
-        let (bytes, storage) = device.input(id, number as u32).expect("an input");
-        fill(bytes, storage, tensor.values.iter().copied());
+        device.write_numbers(id, number as u32, &tensor.values);
     }
     for _ in 0..3 {
         let roots = [h, scanned.each[0], scanned.last[0]];
         let expected = reference::run(&graph, &roots, &inputs).expect("numbers");
         device.run(id).expect("numbers");
         for (root, expected) in expected.iter().enumerate() {
-            let values = device.output(id, root).to_f64(expected.values.len());
+            let values = device.read(id, root).to_f64(expected.values.len());
             assert!(near(&Tensor { shape: expected.shape.clone(), values }, expected, 1e-5), "root {root}");
         }
-        let next = device.fed(id, 0).expect("the state").to_f64(2);
+        let next = device.written(id, 0).expect("the state").to_f64(2);
         assert!(near(&Tensor { shape: vec![2], values: next.clone() }, &expected[2], 1e-5));
         inputs[0].values = next;
     }

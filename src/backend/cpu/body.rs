@@ -1,8 +1,8 @@
 //! A body that runs once, or step after step. Its buffers are bound where those of the plan around it lie: captures and
 //! slices are read in place, and what a step gives is written in its row.
 
-use super::fill;
 use super::machine::{Loaded, Machine};
+use crate::backend::device::fill;
 use crate::plan::{Buffer, Kernel, Output, Role, Run, Times};
 
 /// A buffer of the body that is another row in every step: its number, its first row, and bytes of a row.

@@ -28,6 +28,7 @@ mod product;
 mod special;
 mod tile;
 
+use crate::backend::device::{Device, PlanId, Values};
 use crate::plan::{self, Buffer, Output, Plan};
 use bytemuck::{cast_slice, cast_slice_mut};
 use machine::{Loaded, Machine};
@@ -43,65 +44,10 @@ pub struct Cpu {
     plans: Vec<Loaded>,
 }
 
-/// Names a plan that a device has loaded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PlanId(usize);
-
 impl Cpu {
     /// With so many threads, the caller's own among them.
     pub fn new(threads: usize) -> Cpu {
         Cpu { machine: Machine::new(threads), plans: Vec::new() }
-    }
-
-    /// Takes a plan: makes its code ready, and room for what it reads and writes. What other plans hold in scratch is theirs
-    /// no longer once it runs.
-    pub fn load(&mut self, plan: Plan) -> PlanId {
-        self.machine.memory.reserve(plan.resident, plan.scratch);
-        let loaded = self.machine.make_ready(Arc::new(plan));
-        self.plans.push(loaded);
-        PlanId(self.plans.len() - 1)
-    }
-
-    pub fn plan(&self, id: PlanId) -> &Plan {
-        &self.plans[id.0].plan
-    }
-
-    pub fn threads(&self) -> usize {
-        self.machine.pool.threads()
-    }
-
-    /// Sets a scalar of the host.
-    pub fn set_host(&mut self, id: PlanId, number: u32, value: f64) {
-        let hosts = &mut self.plans[id.0].hosts;
-        let at = number as usize;
-        if hosts.len() <= at {
-            hosts.resize(at + 1, 0.0);
-        }
-        hosts[at] = value;
-    }
-
-    /// The buffer of an input, to be filled: its bytes, and how its elements are held; `None` where nothing reads it.
-    pub fn input(&mut self, id: PlanId, number: u32) -> Option<(&mut [u8], plan::Storage)> {
-        let plan = &self.plans[id.0].plan;
-        let (_, buffer) = plan.inputs.iter().find(|(known, _)| *known == number)?;
-        let buffer = plan.buffer(*buffer);
-        Some((self.machine.memory.get_mut(buffer), buffer.storage))
-    }
-
-    /// What lies in the buffer of an input.
-    pub fn fed(&self, id: PlanId, number: u32) -> Option<Values<'_>> {
-        let plan = &self.plans[id.0].plan;
-        let (_, buffer) = plan.inputs.iter().find(|(known, _)| *known == number)?;
-        Some(self.values(plan.buffer(*buffer)))
-    }
-
-    /// The elements of a root; a scalar of the host stands for any number of them.
-    pub fn output(&self, id: PlanId, root: usize) -> Values<'_> {
-        let Loaded { plan, scalars, .. } = &self.plans[id.0];
-        match plan.outputs[root] {
-            Output::Buffer(buffer) => self.values(plan.buffer(buffer)),
-            Output::Scalar(scalar) => Values::Everywhere(scalars.get(scalar).copied().unwrap_or(f64::NAN)),
-        }
     }
 
     fn values(&self, buffer: &Buffer) -> Values<'_> {
@@ -113,10 +59,57 @@ impl Cpu {
             plan::Storage::Bool => Values::Bool(bytes),
         }
     }
+}
 
-    /// Whether a root has no infinity and no NaN.
-    pub fn is_finite(&self, id: PlanId, root: usize) -> bool {
-        let values = match self.output(id, root) {
+impl Device for Cpu {
+    fn name(&self) -> &'static str {
+        "cpu"
+    }
+
+    fn load(&mut self, plan: Plan) -> PlanId {
+        self.machine.memory.reserve(plan.resident, plan.scratch);
+        let loaded = self.machine.make_ready(Arc::new(plan));
+        self.plans.push(loaded);
+        PlanId(self.plans.len() - 1)
+    }
+
+    fn plan(&self, id: PlanId) -> &Plan {
+        &self.plans[id.0].plan
+    }
+
+    fn set_host(&mut self, id: PlanId, number: u32, value: f64) {
+        let hosts = &mut self.plans[id.0].hosts;
+        let at = number as usize;
+        if hosts.len() <= at {
+            hosts.resize(at + 1, 0.0);
+        }
+        hosts[at] = value;
+    }
+
+    fn write(&mut self, id: PlanId, input: u32, fill: &mut dyn FnMut(&mut [u8], plan::Storage)) -> bool {
+        let plan = &self.plans[id.0].plan;
+        let Some((_, buffer)) = plan.inputs.iter().find(|(known, _)| *known == input) else { return false };
+        let buffer = plan.buffer(*buffer);
+        fill(self.machine.memory.get_mut(buffer), buffer.storage);
+        true
+    }
+
+    fn written(&self, id: PlanId, number: u32) -> Option<Values<'_>> {
+        let plan = &self.plans[id.0].plan;
+        let (_, buffer) = plan.inputs.iter().find(|(known, _)| *known == number)?;
+        Some(self.values(plan.buffer(*buffer)))
+    }
+
+    fn read(&self, id: PlanId, root: usize) -> Values<'_> {
+        let Loaded { plan, scalars, .. } = &self.plans[id.0];
+        match plan.outputs[root] {
+            Output::Buffer(buffer) => self.values(plan.buffer(buffer)),
+            Output::Scalar(scalar) => Values::Everywhere(scalars.get(scalar).copied().unwrap_or(f64::NAN)),
+        }
+    }
+
+    fn is_finite(&self, id: PlanId, root: usize) -> bool {
+        let values = match self.read(id, root) {
             Values::F32(values) => values,
             Values::F64(values) => return values.iter().all(|value| value.is_finite()),
             Values::Everywhere(value) => return value.is_finite(),
@@ -136,13 +129,7 @@ impl Cpu {
         found.into_inner()
     }
 
-    /// A root that is one number.
-    pub fn scalar(&self, id: PlanId, root: usize) -> f64 {
-        self.output(id, root).first()
-    }
-
-    /// Keeps a root of so many 32-bit floats: copies it into the resident region, some bytes from its start.
-    pub fn keep(&mut self, id: PlanId, root: usize, offset: usize, len: usize) {
+    fn keep(&mut self, id: PlanId, root: usize, offset: usize, len: usize) {
         let Loaded { plan, scalars, .. } = &self.plans[id.0];
         let to = Buffer { len, storage: plan::Storage::F32, region: plan::Region::Resident, offset, kept: true };
         match plan.outputs[root] {
@@ -158,16 +145,7 @@ impl Cpu {
         }
     }
 
-    /// Runs every stage.
-    pub fn run(&mut self, id: PlanId) -> Result<(), String> {
-        for stage in 0..self.plan(id).stages.len() {
-            self.run_stage(id, stage)?;
-        }
-        Ok(())
-    }
-
-    /// Runs a stage; after the last, next values are in place.
-    pub fn run_stage(&mut self, id: PlanId, stage: usize) -> Result<(), String> {
+    fn run_stage(&mut self, id: PlanId, stage: usize) -> Result<(), String> {
         let loaded = &mut self.plans[id.0];
         let plan = Arc::clone(&loaded.plan);
         if stage == 0 {
@@ -186,60 +164,8 @@ impl Cpu {
         Ok(())
     }
 
-    /// Runs one kernel, by its number.
-    pub fn run_kernel(&mut self, id: PlanId, at: usize) -> Result<(), String> {
+    fn run_kernel(&mut self, id: PlanId, at: usize) -> Result<(), String> {
         self.machine.run_kernel(&mut self.plans[id.0], at)
-    }
-}
-
-/// The elements of a buffer.
-#[derive(Clone, Copy, Debug)]
-pub enum Values<'m> {
-    F32(&'m [f32]),
-    F64(&'m [f64]),
-    I32(&'m [i32]),
-    /// 0 and 1.
-    Bool(&'m [u8]),
-    /// The same number for any element.
-    Everywhere(f64),
-}
-
-impl Values<'_> {
-    /// As many elements as a shape has.
-    pub fn to_f64(self, count: usize) -> Vec<f64> {
-        match self {
-            Values::F32(values) => values.iter().map(|value| f64::from(*value)).collect(),
-            Values::F64(values) => values.to_vec(),
-            Values::I32(values) => values.iter().map(|value| f64::from(*value)).collect(),
-            Values::Bool(values) => values.iter().map(|value| f64::from(*value)).collect(),
-            Values::Everywhere(value) => vec![value; count],
-        }
-    }
-
-    pub fn first(self) -> f64 {
-        match self {
-            Values::F32(values) => values.first().map_or(f64::NAN, |value| f64::from(*value)),
-            Values::F64(values) => values.first().copied().unwrap_or(f64::NAN),
-            Values::I32(values) => values.first().map_or(f64::NAN, |value| f64::from(*value)),
-            Values::Bool(values) => values.first().map_or(f64::NAN, |value| f64::from(*value)),
-            Values::Everywhere(value) => value,
-        }
-    }
-}
-
-/// Numbers into the bytes of a buffer, as its elements are held.
-pub fn fill(bytes: &mut [u8], storage: plan::Storage, values: impl Iterator<Item = f64>) {
-    match storage {
-        plan::Storage::F32 => {
-            cast_slice_mut::<u8, f32>(bytes).iter_mut().zip(values).for_each(|(cell, value)| *cell = value as f32);
-        }
-        plan::Storage::F64 => {
-            cast_slice_mut::<u8, f64>(bytes).iter_mut().zip(values).for_each(|(cell, value)| *cell = value);
-        }
-        plan::Storage::I32 => {
-            cast_slice_mut::<u8, i32>(bytes).iter_mut().zip(values).for_each(|(cell, value)| *cell = value as i32);
-        }
-        plan::Storage::Bool => bytes.iter_mut().zip(values).for_each(|(cell, value)| *cell = u8::from(value != 0.0)),
     }
 }
 

@@ -93,7 +93,11 @@ impl Pass<'_> {
             .chunks_mut(per_thread)
             .map(|shares| {
                 let rows: usize = shares.iter().map(|share| share.rows).sum();
-                let len = if place.is_some() { rows * code.columns * Storage::F32.size() } else { 0 };
+                let len = if place.is_some() {
+                    rows * code.columns * product.map_or(0, |matrices| matrices.storage.size())
+                } else {
+                    0
+                };
                 let (made, others) = std::mem::take(&mut rest).split_at_mut(len);
                 rest = others;
                 Mutex::new(Deal { shares, made })
@@ -110,7 +114,7 @@ impl Pass<'_> {
             let mut reads = &reads;
             if let (Some(matrices), Some(place)) = (product, place) {
                 let (a, b) = (input(Matrices::A), input(Matrices::B));
-                if let Err(wrong) = product::rows(matrices, first, a, b, cast_slice_mut(made)) {
+                if let Err(wrong) = product::rows(matrices, first, a, b, made) {
                     *failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(wrong);
                     return;
                 }
@@ -192,7 +196,7 @@ fn join(shares: &mut [Share], number: usize, reduce: Reduce, storage: Storage, o
 }
 
 /// The elements of an operand, from its start.
-pub fn floats(read: Read<'_>) -> &[f32] {
-    let all: &[f32] = cast_slice(read.bytes);
+pub fn elements<T: bytemuck::Pod>(read: Read<'_>) -> &[T] {
+    let all: &[T] = cast_slice(read.bytes);
     &all[(read.start.max(0) as usize).min(all.len())..]
 }

@@ -1,40 +1,53 @@
 //! Products of matrices: single-threaded ones of ndarray, on shares of the rows or of the columns. How a product is
 //! shared changes no bit of it.
 
-use super::pass::floats;
+use super::pass::elements;
 use super::pool::Pool;
 use super::tile::Read;
-use crate::plan::Matrices;
+use crate::plan::{Matrices, Storage};
+use bytemuck::{Pod, cast_slice_mut};
 use ndarray::linalg::general_mat_mul;
-use ndarray::{ArrayView2, ArrayView3, ArrayViewMut2, ArrayViewMut3, Axis, ShapeBuilder, ShapeError};
+use ndarray::{ArrayView2, ArrayView3, ArrayViewMut2, ArrayViewMut3, Axis, LinalgScalar, ShapeBuilder, ShapeError};
 use std::sync::Mutex;
 
 /// Below so many multiplications a product is not worth waking threads for.
 const ALONE: usize = 64 * 1024;
 
 /// A share: rows of the left, columns of the right, and what they make.
-type Part<'a> = (ArrayView3<'a, f32>, ArrayView3<'a, f32>, ArrayViewMut3<'a, f32>);
+type Part<'a, T> = (ArrayView3<'a, T>, ArrayView3<'a, T>, ArrayViewMut3<'a, T>);
+
+/// What products are of.
+pub trait Float: LinalgScalar + Pod + Send + Sync {}
+impl Float for f32 {}
+impl Float for f64 {}
 
 /// Buffers that a product does not fit are a mistake of the plan, told in words.
-pub fn run(matrices: &Matrices, a: Read, b: Read, out: &mut [f32], pool: &Pool) -> Result<(), String> {
+pub fn run(matrices: &Matrices, a: Read, b: Read, out: &mut [u8], pool: &Pool) -> Result<(), String> {
+    match matrices.storage {
+        Storage::F64 => run_of::<f64>(matrices, a, b, cast_slice_mut(out), pool),
+        Storage::F32 | Storage::I32 | Storage::Bool => run_of::<f32>(matrices, a, b, cast_slice_mut(out), pool),
+    }
+}
+
+fn run_of<T: Float>(matrices: &Matrices, a: Read, b: Read, out: &mut [T], pool: &Pool) -> Result<(), String> {
     let Matrices { batch, rows, depth, columns, .. } = *matrices;
     if out.is_empty() || depth == 0 {
-        out.fill(0.0);
+        out.fill(T::zero());
         return Ok(());
     }
     let plain = |strides: [isize; 3]| {
         let [x, y, z] = strides.map(|stride| stride.max(0) as usize);
         (x, y, z)
     };
-    let left = ArrayView3::from_shape((batch, rows, depth).strides(plain(matrices.a)), floats(a));
-    let right = ArrayView3::from_shape((batch, depth, columns).strides(plain(matrices.b)), floats(b));
+    let left = ArrayView3::from_shape((batch, rows, depth).strides(plain(matrices.a)), elements::<T>(a));
+    let right = ArrayView3::from_shape((batch, depth, columns).strides(plain(matrices.b)), elements::<T>(b));
     let made = ArrayViewMut3::from_shape((batch, rows, columns), out);
     let whole = (left.map_err(misfit)?, right.map_err(misfit)?, made.map_err(misfit)?);
     if is_small(matrices) || pool.threads() == 1 {
         multiply(whole);
         return Ok(());
     }
-    let parts: Vec<Mutex<Option<Part>>> =
+    let parts: Vec<Mutex<Option<Part<T>>>> =
         shared(whole, pool.threads()).into_iter().map(|p| Mutex::new(Some(p))).collect();
     pool.run(&|thread| {
         let part = parts.get(thread).and_then(|part| part.lock().ok()?.take());
@@ -48,7 +61,7 @@ fn misfit(wrong: ShapeError) -> String {
 }
 
 /// Equal shares of the longer of rows and columns.
-fn shared(whole: Part, threads: usize) -> Vec<Part> {
+fn shared<T: Float>(whole: Part<T>, threads: usize) -> Vec<Part<T>> {
     let (left, right, made) = whole;
     let by_rows = by_rows(left.len_of(Axis(1)), right.len_of(Axis(2)));
     let mut parts = Vec::with_capacity(threads);
@@ -83,14 +96,21 @@ pub fn is_small(matrices: &Matrices) -> bool {
 }
 
 /// Some rows of the products, one below the other, from the row `first` on, as many as `out` has room for.
-pub fn rows(matrices: &Matrices, first: usize, a: Read, b: Read, out: &mut [f32]) -> Result<(), String> {
+pub fn rows(matrices: &Matrices, first: usize, a: Read, b: Read, out: &mut [u8]) -> Result<(), String> {
+    match matrices.storage {
+        Storage::F64 => rows_of::<f64>(matrices, first, a, b, cast_slice_mut(out)),
+        Storage::F32 | Storage::I32 | Storage::Bool => rows_of::<f32>(matrices, first, a, b, cast_slice_mut(out)),
+    }
+}
+
+fn rows_of<T: Float>(matrices: &Matrices, first: usize, a: Read, b: Read, out: &mut [T]) -> Result<(), String> {
     let Matrices { depth, columns, .. } = *matrices;
     if out.is_empty() || depth == 0 {
-        out.fill(0.0);
+        out.fill(T::zero());
         return Ok(());
     }
     let plain = |[_, x, y]: [isize; 3]| (x.max(0) as usize, y.max(0) as usize);
-    let (a, b) = (floats(a), floats(b));
+    let (a, b) = (elements::<T>(a), elements::<T>(b));
     let (mut rest, mut row) = (out, first);
     while !rest.is_empty() {
         let (batch, own) = (row / matrices.rows, row % matrices.rows);
@@ -101,15 +121,15 @@ pub fn rows(matrices: &Matrices, first: usize, a: Read, b: Read, out: &mut [f32]
         let left = ArrayView2::from_shape((rows, depth).strides(plain(matrices.a)), &a[start_a.min(a.len())..]);
         let right = ArrayView2::from_shape((depth, columns).strides(plain(matrices.b)), &b[start_b.min(b.len())..]);
         let mut made = ArrayViewMut2::from_shape((rows, columns), part).map_err(misfit)?;
-        general_mat_mul(1.0, &left.map_err(misfit)?, &right.map_err(misfit)?, 0.0, &mut made);
+        general_mat_mul(T::one(), &left.map_err(misfit)?, &right.map_err(misfit)?, T::zero(), &mut made);
         (rest, row) = (others, row + rows);
     }
     Ok(())
 }
 
-fn multiply((left, right, mut made): Part) {
+fn multiply<T: Float>((left, right, mut made): Part<T>) {
     for at in 0..made.len_of(Axis(0)) {
         let (a, b) = (left.index_axis(Axis(0), at), right.index_axis(Axis(0), at));
-        general_mat_mul(1.0, &a, &b, 0.0, &mut made.index_axis_mut(Axis(0), at));
+        general_mat_mul(T::one(), &a, &b, T::zero(), &mut made.index_axis_mut(Axis(0), at));
     }
 }

@@ -2,6 +2,7 @@
 //! reads in one order, so that the number of threads changes nothing.
 
 use super::ALONE;
+use super::number::Number;
 use super::pool::Pool;
 use crate::backend::tensor::{places, strides};
 use crate::ir::{Draw, Op, philox};
@@ -87,7 +88,13 @@ pub fn run(special: &Special, operands: &[&[u8]], out: &mut [u8], pool: &Pool) -
             Storage::I32 | Storage::Bool => scatter_add::<i32>(special, *batch, operands, cast_slice_mut(out), pool),
         },
         Op::Random { draw, path, rows, .. } => {
-            random(*draw, *path, *rows, shape_of(special), cast_slice(operands[0]), cast_slice_mut(out), pool);
+            let (shape, counters) = (shape_of(special), cast_slice(operands[0]));
+            match own {
+                Storage::F64 => random::<f64>(*draw, *path, *rows, shape, counters, cast_slice_mut(out), pool),
+                Storage::F32 | Storage::I32 | Storage::Bool => {
+                    random::<f32>(*draw, *path, *rows, shape, counters, cast_slice_mut(out), pool);
+                }
+            }
             Ok(())
         }
         Op::Input { .. }
@@ -320,7 +327,15 @@ fn scatter_add<T: Pod + AddAssign + Send + Sync>(
 }
 
 /// Draws, counted by their row in the whole batch and their place within it.
-fn random(draw: Draw, path: u64, rows: Option<usize>, shape: &[usize], counters: &[i32], out: &mut [f32], pool: &Pool) {
+fn random<T: Number>(
+    draw: Draw,
+    path: u64,
+    rows: Option<usize>,
+    shape: &[usize],
+    counters: &[i32],
+    out: &mut [T],
+    pool: &Pool,
+) {
     let counter = |at: usize| counters.get(at).copied().unwrap_or(0) as u32;
     let stream = philox::stream([counter(0), counter(1)], path, counter(2), counter(3));
     let (length, inner) = match rows {
@@ -332,7 +347,7 @@ fn random(draw: Draw, path: u64, rows: Option<usize>, shape: &[usize], counters:
         for (at, cell) in (first..).zip(part.iter_mut()) {
             let row = at / inner % length;
             let element = at / (inner * length) * inner + at % inner;
-            *cell = philox::draw(draw, stream, first_row.wrapping_add(row as u32), element as u32) as f32;
+            *cell = T::of(philox::draw(draw, stream, first_row.wrapping_add(row as u32), element as u32));
         }
     });
 }

@@ -6,7 +6,7 @@ use crate::check::later::{FUNCTIONS, Later};
 use crate::check::number::Number;
 use crate::check::terms::{Kind, Leaf, TermId};
 use crate::check::types::{Axis, Elem, IndexId, Type};
-use crate::check::value::{Bound, Scope, Value};
+use crate::check::value::{Bound, Home, Scope, Value};
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::nearest;
 use crate::ir::{Size, Symbol};
@@ -88,6 +88,10 @@ impl Elaborator<'_> {
                 Value::Wrong => Err(Reported),
                 _ => Ok(bound.clone()),
             };
+        }
+        if name.text == "training" && matches!(scope.home, Home::Body(_)) {
+            self.reads_training = true;
+            return Ok(self.bound(Value::Truth(self.training), span));
         }
         match self.library.find_for(name, self.sources, &mut self.found) {
             Some(item) => match &item.kind {

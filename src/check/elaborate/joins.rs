@@ -146,6 +146,10 @@ impl Elaborator<'_> {
     /// here must then be the model as it predicts, with `training` false, and such a layer needs no exception.
     pub(super) fn warn_of_joins(&mut self, value: &Out<(Value, Span)>, first: usize, calls: usize) {
         let Ok((Value::Tensor(term), _)) = value else { return };
+        // What a layer does while it is trained it may mean to do: the model is looked at as it predicts.
+        if self.training && self.reads_training {
+            return;
+        }
         if self.ty(*term).axes.first().is_none_or(|axis| !has_rows(&axis.size)) {
             return;
         }

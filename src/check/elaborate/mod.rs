@@ -112,6 +112,9 @@ pub struct Elaborator<'a> {
     entered: usize,
     /// The definitions that were entered, by the places of their names.
     pub reached: HashSet<Span>,
+    /// What `training` is in a layer, and whether something reads it.
+    training: bool,
+    reads_training: bool,
     /// While a definition is checked alone.
     alone: Option<open::Alone>,
 }
@@ -148,6 +151,8 @@ impl<'a> Elaborator<'a> {
             depth: 0,
             too_deep: false,
             entered: 0,
+            training: false,
+            reads_training: false,
             reached: HashSet::new(),
             alone: None,
         }

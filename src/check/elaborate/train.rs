@@ -21,6 +21,29 @@ const SETTINGS: [&str; 6] = ["data", "model", "epochs", "steps", "batch", "seed"
 /// Without `epochs` and `steps`.
 const DEFAULT_EPOCHS: u64 = 100;
 
+/// What the statements of a block say.
+struct Statements {
+    minimized: Vec<(Loss, Out<Rule>)>,
+    reports: Vec<Report>,
+    predictions: Vec<Report>,
+}
+
+/// What is evaluated, reported and predicted.
+struct Shown {
+    loss: Option<TermId>,
+    reports: Vec<Report>,
+    predictions: Vec<Report>,
+}
+
+impl Statements {
+    /// What it shows, which is then no longer here.
+    fn shown(&mut self) -> Shown {
+        let loss = self.minimized.last().map(|(loss, _)| loss.value);
+        let (reports, predictions) = (std::mem::take(&mut self.reports), std::mem::take(&mut self.predictions));
+        Shown { loss, reports, predictions }
+    }
+}
+
 impl Elaborator<'_> {
     /// Checks a `data` block that no training has checked.
     pub fn data_alone(&mut self, item: &crate::syntax::tree::Data) {
@@ -32,8 +55,62 @@ impl Elaborator<'_> {
     pub fn train(&mut self, block: &Block) -> Option<Program> {
         let before = self.found.len();
         self.check_settings(block);
-        let mut scope = self.train_scope(block);
+        let scope = self.train_scope(block);
         let plan = self.plan(block);
+        (self.training, self.reads_training) = (true, false);
+        let mut trained = self.statements(block, scope.clone());
+        self.training = false;
+        // What a layer is while it is trained it need not be when it is evaluated: the same text once more, over the same
+        // parameters.
+        let shown = if self.reads_training {
+            (self.made, self.entered) = (HashMap::new(), 0);
+            self.statements(block, scope).shown()
+        } else {
+            trained.shown()
+        };
+        let minimizes = |kind: &StatementKind| matches!(kind, StatementKind::Minimize(_));
+        if !block.body.iter().any(|statement| minimizes(&statement.kind)) {
+            let error = Diagnostic::error("E0216", "nothing is minimized", block.word, "in this `train` block");
+            self.report(error.help("add `minimize mse(model(x), y) using sgd(lr = 0.1)`"));
+        }
+        let (loss, rule) = trained.minimized.pop()?;
+        if !trained.minimized.is_empty() {
+            self.later(Later::SeveralMinimized, loss.span);
+        }
+        let evaluated = shown.loss?;
+        let told = shown.reports.iter().chain(&shown.predictions).map(|report| report.value);
+        let roots: Vec<TermId> = [loss.value, evaluated].into_iter().chain(told).collect();
+        let trained = Program::used(&self.terms, &[loss.value]);
+        let used = Program::used(&self.terms, &roots);
+        if trained.is_empty() {
+            let error =
+                Diagnostic::error("E0222", "there is nothing to train", loss.span, "this loss reads no parameter");
+            self.report(error.help("does it use `model(x)`?"));
+        }
+        let updates =
+            rule.and_then(|rule| trained.iter().map(|param| self.update(&rule, *param)).collect::<Out<Vec<_>>>());
+        let (updates, plan) = (updates.ok()?, plan.ok()?);
+        if self.found[before..].iter().any(|found| found.severity == crate::diagnostic::Severity::Error) {
+            return None;
+        }
+        Some(Program {
+            name: block.name.as_ref().map_or("train", |name| &name.text).to_string(),
+            terms: std::mem::take(&mut self.terms),
+            data: self.data.take()?,
+            params: std::mem::take(&mut self.params),
+            used,
+            loss,
+            evaluated,
+            reports: shown.reports,
+            predictions: shown.predictions,
+            updates,
+            plan,
+            settings: std::mem::take(&mut self.settings),
+        })
+    }
+
+    /// What the statements of a block say, with `training` as it is now.
+    fn statements(&mut self, block: &Block, mut scope: Scope) -> Statements {
         let mut minimized: Vec<(Loss, Out<Rule>)> = Vec::new();
         let (mut reports, mut predictions) = (Vec::new(), Vec::new());
         let mut reported: HashMap<String, Span> = HashMap::new();
@@ -76,43 +153,7 @@ impl Elaborator<'_> {
                 }
             }
         }
-        let minimizes = |kind: &StatementKind| matches!(kind, StatementKind::Minimize(_));
-        if !block.body.iter().any(|statement| minimizes(&statement.kind)) {
-            let error = Diagnostic::error("E0216", "nothing is minimized", block.word, "in this `train` block");
-            self.report(error.help("add `minimize mse(model(x), y) using sgd(lr = 0.1)`"));
-        }
-        let (loss, rule) = minimized.pop()?;
-        if !minimized.is_empty() {
-            self.later(Later::SeveralMinimized, loss.span);
-        }
-        let told = reports.iter().chain(&predictions).map(|report| report.value);
-        let roots: Vec<TermId> = std::iter::once(loss.value).chain(told).collect();
-        let trained = Program::used(&self.terms, &[loss.value]);
-        let used = Program::used(&self.terms, &roots);
-        if trained.is_empty() {
-            let error =
-                Diagnostic::error("E0222", "there is nothing to train", loss.span, "this loss reads no parameter");
-            self.report(error.help("does it use `model(x)`?"));
-        }
-        let updates =
-            rule.and_then(|rule| trained.iter().map(|param| self.update(&rule, *param)).collect::<Out<Vec<_>>>());
-        let (updates, plan) = (updates.ok()?, plan.ok()?);
-        if self.found[before..].iter().any(|found| found.severity == crate::diagnostic::Severity::Error) {
-            return None;
-        }
-        Some(Program {
-            name: block.name.as_ref().map_or("train", |name| &name.text).to_string(),
-            terms: std::mem::take(&mut self.terms),
-            data: self.data.take()?,
-            params: std::mem::take(&mut self.params),
-            used,
-            loss,
-            reports,
-            predictions,
-            updates,
-            plan,
-            settings: std::mem::take(&mut self.settings),
-        })
+        Statements { minimized, reports, predictions }
     }
 
     fn check_settings(&mut self, block: &Block) {

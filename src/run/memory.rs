@@ -47,6 +47,18 @@ pub fn refuse_value(graph: &Graph, roots: &[NodeId]) -> Result<(), String> {
     Err(format!("this does not fit into the {} of this machine; it needs {}{most}", size(memory), size(bytes)))
 }
 
+/// Refuses tables that could not be held, of 64 bits: what nodes give.
+pub fn refuse_tables(graph: &Graph, nodes: &[NodeId]) -> Result<(), String> {
+    let memory = io::memory().unwrap_or(UNKNOWN);
+    let bytes = nodes.iter().fold(0u64, |sum, node| sum.saturating_add(count(graph, *node).saturating_mul(8)));
+    if bytes <= memory {
+        return Ok(());
+    }
+    let most = nodes.iter().max_by_key(|node| count(graph, **node)).map(|node| graph.node(*node).shaped.to_string());
+    let most = most.map_or(String::new(), |shaped| format!(", the largest table {shaped}"));
+    Err(format!("this does not fit into the {} of this machine; it needs {}{most}", size(memory), size(bytes)))
+}
+
 /// The columns of the source as they were read, in 64 bits; those made of them, for steps and for evaluation.
 fn data(program: &Program, rows: usize) -> Vec<Part> {
     let graph = program.graph.settle(&[(program.rows.clone(), rows as i64)]);

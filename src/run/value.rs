@@ -3,18 +3,18 @@
 use crate::backend::{Tensor, reference};
 use crate::ir::{NodeId, Op};
 use crate::lower::program::Value;
-use crate::train::dataset::Opened;
-use crate::train::memory;
-use crate::train::run::{counters, host_value};
-use crate::train::schedule::Schedule;
-use crate::train::weights;
-use std::collections::{BTreeMap, BTreeSet};
+use crate::run::dataset::Opened;
+use crate::run::memory;
+use crate::run::params::Params;
+use crate::run::schedule::Schedule;
+use crate::run::steps::{counters, host_value};
+use std::collections::BTreeSet;
 
 /// What there is to read.
 pub struct Present<'a> {
     pub data: Option<&'a Opened<'a>>,
     /// Trained parameters by path. Those that are not here, or have another shape, are at their start.
-    pub weights: &'a BTreeMap<String, weights::Tensor>,
+    pub weights: &'a Params,
     pub schedule: Schedule,
     /// Finished steps and epochs.
     pub step: u64,

@@ -14,13 +14,26 @@ use crate::diagnostic::Diagnostic;
 use crate::diagnostic::nearest;
 use crate::io;
 use crate::ir::philox;
+use crate::run::known::Known;
 use crate::source::{Sources, Span};
-use crate::train::known::Known;
-use crate::train::record::{DataFile, checksum};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+
+/// A file that rows came from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DataFile {
+    pub path: String,
+    pub sha256: String,
+}
+
+/// SHA-256 in lower-case hexadecimal digits.
+pub fn checksum(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
 
 /// The data files of one `.mlx` file, each read once.
 pub struct Files {

@@ -1,21 +1,30 @@
 //! The model on new rows: source columns in, fitted values and weights from the weight file, predictions out.
 
-use crate::backend::{Tensor, reference};
+use crate::backend::cpu::Cpu;
+use crate::backend::device::fill;
+use crate::backend::{Device, Tensor};
 use crate::check::program::{Program as Checked, RawKind};
 use crate::check::schema::{From, Lacking};
 use crate::check::terms::{Leaf, TermId};
 use crate::data::kind::Tally;
 use crate::data::table::{Table, Values};
 use crate::diagnostic::{Diagnostic, nearest};
+use crate::ir::{NodeId, Size};
 use crate::lower::program::Program;
+use crate::plan::Storage;
+use crate::run::column::Column;
+use crate::run::dataset::{drawn, lacking};
+use crate::run::evaluate::{ROWS, wide_columns};
+use crate::run::known;
+use crate::run::memory;
+use crate::run::naming::{self, Classes};
+use crate::run::params::Params;
+use crate::run::prepare;
+use crate::run::steps::{self, residents};
+use crate::run::stream::{Digits, Feed, Rows, Stream};
 use crate::source::{Sources, Span};
-use crate::train::dataset::{drawn, lacking};
-use crate::train::identity::Identity;
-use crate::train::known;
-use crate::train::memory;
-use crate::train::naming::{self, Classes};
-use crate::train::weights::Weights;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 
 /// Why nothing was predicted: the new rows are wrong, or the run failed.
 pub enum Trouble {
@@ -39,50 +48,46 @@ pub struct Prediction {
     pub unclear: Vec<String>,
 }
 
-/// The predictions of a program for every new row.
+/// What a weight file holds besides the settings of its program.
+pub struct Trained<'w> {
+    pub params: &'w Params,
+    /// Fitted values by name, and the classes of each category column.
+    pub fits: &'w BTreeMap<String, Tensor>,
+    pub classes: &'w BTreeMap<String, Vec<String>>,
+}
+
+/// The predictions of a program for every new row, on so many threads.
 pub fn predict(
     checked: &Checked,
     program: &Program,
-    weights: &Weights,
-    identity: &Identity,
+    trained: &Trained,
     new: &NewRows,
     sources: &Sources,
+    threads: usize,
 ) -> Result<Vec<Prediction>, Trouble> {
     let rows = match new {
         NewRows::Table(table) => table.rows,
         NewRows::Drawn(rows) => *rows,
     };
+    let read = read_columns(checked);
+    let values: Vec<NodeId> = read.iter().map(|at| program.columns[*at].value).collect();
+    let nodes: Vec<NodeId> = program.predictions.iter().map(|(_, node)| *node).collect();
     let graph = program.graph.settle(&[(program.rows.clone(), rows as i64)]);
-    let columns = read_columns(checked);
-    let values: Vec<_> = columns.iter().map(|at| program.columns[*at].value).collect();
-    let nodes: Vec<_> = program.predictions.iter().map(|(_, node)| *node).collect();
-    memory::refuse_value(&graph, &[&values[..], &nodes].concat()).map_err(Trouble::Run)?;
-    let mut feed = vec![Tensor::scalar(0.0); program.inputs];
-    feed[program.draws] = Tensor::filled(vec![5], 0.0);
-    for at in raw_columns(checked, &columns) {
-        feed[program.raw[at]] = raw(checked, at, identity, new, sources).map_err(|wrong| Trouble::Data(vec![wrong]))?;
+    memory::refuse_tables(&graph, &[&values[..], &nodes].concat()).map_err(Trouble::Run)?;
+    let mut device = Cpu::new(threads);
+    let mut sources_of = Vec::new();
+    for at in raw_columns(checked, &read) {
+        let values = raw(checked, at, trained, new, sources).map_err(|wrong| Trouble::Data(vec![wrong]))?;
+        sources_of.push((program.raw[at] as u32, values));
     }
-    for fit in &program.fits {
-        if let Some(fitted) = identity.fits.get(&fit.name) {
-            feed[fit.input] = fitted.clone();
-        }
-    }
-    for param in &program.params {
-        if let Some(tensor) = weights.tensors.get(&param.path) {
-            let values = tensor.values.iter().map(|value| f64::from(*value)).collect();
-            feed[param.input] = Tensor { shape: tensor.shape.clone(), values };
-        }
-    }
-    let made = reference::run(&graph, &values, &feed).map_err(Trouble::Run)?;
-    for (at, tensor) in columns.iter().zip(made) {
-        feed[program.columns[*at].input] = tensor;
-    }
-    let found = reference::run(&graph, &nodes, &feed).map_err(Trouble::Run)?;
+    let failed = |wrong: steps::Trouble| Trouble::Run(wrong.message().to_string());
+    let columns = columns(program, &mut device, trained, &read, rows, &sources_of).map_err(failed)?;
+    let found = values_of(program, &mut device, trained, &read, rows, &columns).map_err(failed)?;
     let predictions = checked.predictions.iter().zip(found).map(|(report, tensor)| {
         let name = report.name.clone();
         match naming::classes(checked, report.value) {
             Classes::Of(column) => {
-                let classes = identity.classes.get(column).cloned();
+                let classes = trained.classes.get(column).cloned();
                 Prediction { name, tensor, classes, unclear: Vec::new() }
             }
             Classes::Unclear(columns) => {
@@ -93,6 +98,77 @@ pub fn predict(
         }
     });
     Ok(predictions.collect())
+}
+
+/// Some columns of new rows, from the columns of their source.
+fn columns(
+    program: &Program,
+    device: &mut dyn Device,
+    trained: &Trained,
+    read: &[usize],
+    rows: usize,
+    sources: &[(u32, Tensor)],
+) -> Result<Vec<Column>, steps::Trouble> {
+    let mut feed = vec![Tensor::scalar(0.0); program.inputs.len()];
+    feed[program.draws] = Tensor::filled(vec![5], 0.0);
+    for fit in &program.fits {
+        feed[fit.input] = trained.fits.get(&fit.name).cloned().unwrap_or(Tensor::scalar(0.0));
+    }
+    let predictions: Vec<NodeId> = program.predictions.iter().map(|(_, node)| *node).collect();
+    let wide = wide_columns(program, &predictions);
+    let own = |at: &usize| &program.columns[*at];
+    let mut columns: Vec<Column> =
+        read.iter().map(|at| Column::empty(prepare::held(program, own(at), &wide))).collect();
+    let raws = sources.iter().map(|(input, tensor)| -> (u32, Rows) {
+        let width = tensor.values.len() / rows.max(1);
+        let some = move |own: Range<usize>, (bytes, storage): (&mut [u8], Storage)| {
+            fill(bytes, storage, tensor.values[own.start * width..own.end * width].iter().copied());
+        };
+        (*input, Box::new(some))
+    });
+    let source = prepare::Source { rows, columns: raws.collect(), batch: ROWS };
+    let roots = read.iter().map(|at| own(at).value).collect();
+    prepare::of_sources(program, device, roots, source, &feed, &mut |root, values| {
+        columns[root].extend(values.into_iter());
+    })?;
+    Ok(columns)
+}
+
+/// The predictions for some rows, by the trained parameters.
+fn values_of(
+    program: &Program,
+    device: &mut dyn Device,
+    trained: &Trained,
+    read: &[usize],
+    rows: usize,
+    columns: &[Column],
+) -> Result<Vec<Tensor>, steps::Trouble> {
+    let nodes: Vec<NodeId> = program.predictions.iter().map(|(_, node)| *node).collect();
+    let size = |size: &Size| size.settle(&[(program.rows.clone(), rows as i64)]).settled().unwrap_or(0).max(0) as usize;
+    let shape = |node: &NodeId| program.graph.shape(*node).iter().map(size).collect();
+    let mut found: Vec<Tensor> = nodes.iter().map(|node| Tensor { shape: shape(node), values: Vec::new() }).collect();
+    let params = program.params.iter().filter_map(|param| {
+        let own = trained.params.get(&param.path)?;
+        let values = own.values.iter().map(|value| f64::from(*value)).collect();
+        Some((param.input as u32, Tensor { shape: own.shape.clone(), values }))
+    });
+    let params: Vec<(u32, Tensor)> = params.collect();
+    let own = read.iter().zip(columns).map(|(at, column)| -> (u32, Rows) {
+        (program.columns[*at].input as u32, Box::new(move |own, to| column.feed(rows, own, to)))
+    });
+    let feed = Feed {
+        rows,
+        columns: own.collect(),
+        whole: params.iter().map(|(input, tensor)| (*input, tensor)).collect(),
+        hosts: Vec::new(),
+        counters: (program.draws as u32, [0.0; 5]),
+    };
+    let digits = Digits::Evaluation { wide: wide_columns(program, &nodes) };
+    let (hosts, inputs) = (program.host_inputs(), program.inputs.len());
+    Stream::new(&program.graph, program.rows.clone(), nodes, inputs, hosts, digits, ROWS)
+        .with_residents(residents(program))
+        .run(device, feed, &mut |root, values, count| found[root].values.extend(values.to_f64(count)))?;
+    Ok(found)
 }
 
 /// The columns that the predictions read: a target need not be among the new rows' columns.
@@ -119,7 +195,7 @@ fn raw_columns(checked: &Checked, columns: &[usize]) -> Vec<usize> {
 fn raw(
     checked: &Checked,
     at: usize,
-    identity: &Identity,
+    trained: &Trained,
     new: &NewRows,
     sources: &Sources,
 ) -> Result<Tensor, Diagnostic> {
@@ -137,7 +213,7 @@ fn raw(
             return Err(Diagnostic::error("E0220", message, raw.span, "this column is read from a file"));
         }
         (NewRows::Table(table), RawKind::Classes, _) => {
-            let classes = identity.classes.get(&raw.name).ok_or_else(|| known::no_classes(&raw.name, raw.span))?;
+            let classes = trained.classes.get(&raw.name).ok_or_else(|| known::no_classes(&raw.name, raw.span))?;
             codes(table, &raw.name, classes, raw.span, sources)?
         }
         (NewRows::Table(table), RawKind::Drawn(_), _) if !inner.is_empty() => {

@@ -1,20 +1,20 @@
 //! A run as it goes: data and fitted values first, then one step after the other, and what is reported.
 
-use crate::backend::cpu::{Cpu, PlanId, Values, fill};
-use crate::backend::{Tensor, reference};
+use crate::backend::cpu::Cpu;
+use crate::backend::{Device, PlanId, Tensor, Values, reference};
 use crate::check::terms::Host;
 use crate::data::shuffle;
 use crate::ir::{Graph, NodeId, Op, count};
-use crate::lower::program::Program;
+use crate::lower::program::{Input, Phase, Program};
 use crate::plan::{Limits, Plan, Precision, Request, Residents, plan};
-use crate::train::column::Column;
-use crate::train::dataset::Opened;
-use crate::train::evaluate::{Evaluator, Present, wide_columns};
-use crate::train::events::{Event, Named};
-use crate::train::prepare::Preparation;
-use crate::train::schedule::Schedule;
-use crate::train::weights::{self, Weights};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::run::column::Column;
+use crate::run::dataset::Opened;
+use crate::run::evaluate::{Evaluator, Present, evaluated, wide_columns};
+use crate::run::events::{Event, Named};
+use crate::run::params::{Params, Tensor as Param};
+use crate::run::prepare::Preparation;
+use crate::run::schedule::Schedule;
+use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
 
 /// The splits by name, in the order of [`Opened::splits`].
@@ -48,19 +48,19 @@ pub struct Run<'p> {
     program: &'p Program,
     schedule: Schedule,
     /// Holds the parameters and states.
-    device: Cpu,
+    device: Box<dyn Device>,
     fits: Vec<Tensor>,
     /// Those that have rows; the first is that of training.
     splits: Vec<Prepared>,
     evaluator: Evaluator<'p>,
-    /// Steps on a batch.
-    trainer: PlanId,
-    /// Steps on the last batch of an epoch, where that has fewer rows.
-    last: Option<PlanId>,
+    /// Of each phase, steps on a batch.
+    full: Vec<PlanId>,
+    /// The same on the last batch of an epoch, where that has fewer rows.
+    rest: Vec<PlanId>,
     /// The order in which this epoch sees the training rows.
     order: Vec<usize>,
-    /// Whether the only batch lies in the scratch of the trainer: fed once, as long as no other plan has run.
-    fed: bool,
+    /// The plan in whose scratch the only batch lies: fed once, as long as no other plan has run.
+    fed: Option<PlanId>,
     pub step: u64,
 }
 
@@ -84,31 +84,34 @@ impl<'p> Run<'p> {
         data: &Opened,
         known: &BTreeMap<String, Tensor>,
     ) -> Result<Run<'p>, Trouble> {
-        let mut device = Cpu::new(schedule.threads);
-        let mut feed = vec![Tensor::scalar(0.0); program.inputs];
+        let mut device: Box<dyn Device> = Box::new(Cpu::new(schedule.threads));
+        let mut feed = vec![Tensor::scalar(0.0); program.inputs.len()];
         feed[program.draws] = Tensor { shape: vec![5], values: counters(schedule.seed, 0)?.to_vec() };
-        let preparation = Preparation { program, data, threads: schedule.threads };
+        let mut preparation = Preparation { program, data, device: &mut *device };
         let fits = preparation.fit(known, &mut feed)?;
         let rows = data.splits[0].len();
         let batch = schedule.batch.clamp(1, rows.max(1));
         let schedule = Schedule { batch, ..schedule };
         let mut splits = Vec::new();
-        let wide = wide_columns(program);
+        let wide = wide_columns(program, &evaluated(program));
         for (name, rows) in SPLITS.into_iter().zip(data.splits).filter(|(_, rows)| !rows.is_empty()) {
             let columns = preparation.columns(rows, &feed, &wide)?;
             splits.push(Prepared { name, rows: rows.len(), columns });
         }
-        start(program, &settle(program, rows), &feed, &mut device)?;
-        let trainer = steps_of(program, &settle(program, batch))?;
-        let most = splits.iter().map(|split| split.rows).max().unwrap_or(0);
-        let evaluator = Evaluator::new(program, residents(program), most, batch, trainer.scratch)?;
-        let trainer = device.load(trainer);
-        let last = match rows.is_multiple_of(batch) {
-            true => None,
-            false => Some(device.load(steps_of(program, &settle(program, rows % batch))?)),
+        start(program, &settle(program, rows), &feed, &mut *device)?;
+        let planned = |rows: usize| -> Result<Vec<Plan>, Trouble> {
+            let graph = settle(program, rows);
+            program.phases.iter().map(|phase| steps_of(program, phase, &graph)).collect()
         };
+        let full = planned(batch)?;
+        let scratch = full.iter().map(|plan| plan.scratch).max().unwrap_or(0);
+        let most = splits.iter().map(|split| split.rows).max().unwrap_or(0);
+        let evaluator = Evaluator::new(program, residents(program), most, batch, scratch)?;
+        let mut load = |plans: Vec<Plan>| plans.into_iter().map(|plan| device.load(plan)).collect();
+        let full = load(full);
+        let rest = load(if rows.is_multiple_of(batch) { Vec::new() } else { planned(rows % batch)? });
         let order = (0..rows).collect();
-        Ok(Run { program, schedule, device, fits, splits, evaluator, trainer, last, order, fed: false, step: 0 })
+        Ok(Run { program, schedule, device, fits, splits, evaluator, full, rest, order, fed: None, step: 0 })
     }
 
     fn steps_in_epoch(&self) -> u64 {
@@ -121,11 +124,12 @@ impl<'p> Run<'p> {
     }
 
     /// Starts from given weights, whose paths and shapes are those of the program.
-    pub fn start_from(&mut self, weights: &Weights) {
+    pub fn start_from(&mut self, params: &Params) {
         for param in &self.program.params {
-            let given = weights.tensors.get(&param.path);
-            if let (Some(tensor), Some((bytes, _))) = (given, self.device.input(self.trainer, param.input as u32)) {
-                bytes.copy_from_slice(bytemuck::cast_slice(&tensor.values));
+            let given = params.get(&param.path);
+            if let Some(tensor) = given {
+                let values = bytemuck::cast_slice(&tensor.values);
+                self.device.write(self.full[0], param.input as u32, &mut |bytes, _| bytes.copy_from_slice(values));
             }
         }
     }
@@ -141,41 +145,48 @@ impl<'p> Run<'p> {
                 shuffle::order(rows, self.schedule.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(epoch));
         }
         let own = self.present_rows();
-        let id = self.last.filter(|_| own.len() < batch).unwrap_or(self.trainer);
-        if !(self.fed && batch == rows) {
-            for (column, values) in self.program.columns.iter().zip(&self.splits[0].columns) {
-                if let Some(to) = self.device.input(id, column.input as u32) {
-                    values.feed(rows, self.order[own.clone()].iter().copied(), to);
+        let plans = if own.len() < batch { self.rest.clone() } else { self.full.clone() };
+        let (mut loss, mut lr) = (0.0, f64::NAN);
+        for (phase, id) in plans.into_iter().enumerate() {
+            if !(self.fed == Some(id) && batch == rows) {
+                for (column, values) in self.program.columns.iter().zip(&self.splits[0].columns) {
+                    let own = &self.order[own.clone()];
+                    self.device.write(id, column.input as u32, &mut |bytes, storage| {
+                        values.feed(rows, own.iter().copied(), (bytes, storage));
+                    });
                 }
+                self.fed = Some(id);
             }
-            self.fed = true;
+            let (own_loss, own_lr) = self.run_phase(phase, id, epoch)?;
+            loss += own_loss;
+            lr = if phase == 0 { own_lr } else { lr };
         }
-        self.step_on(id, epoch)
+        self.step += 1;
+        Ok(Event::Step { step: self.step, epoch: epoch + 1, loss, lr, terms: Vec::new() })
     }
 
-    /// A step on what is fed.
-    fn step_on(&mut self, id: PlanId, epoch: u64) -> Result<Event, Trouble> {
+    /// One phase of a step on what is fed: its loss before the update, and its learning rate.
+    fn run_phase(&mut self, phase: usize, id: PlanId, epoch: u64) -> Result<(f64, f64), Trouble> {
         let number = self.step + 1;
         let program = self.program;
-        feed_host(program, self.schedule, self.step, epoch, &mut self.device, id)?;
+        let phase = &program.phases[phase];
+        feed_host(program, self.schedule, self.step, epoch, &mut *self.device, id)?;
         self.device.run_stage(id, 0)?;
-        let loss = self.device.scalar(id, 0);
+        let loss = self.device.read(id, 0).first();
         if !loss.is_finite() {
             let message = format!("the loss of step {number} is {loss}");
-            let origin = self.origin(program.loss)?;
-            return Err(Trouble::NotFinite { message, origin });
+            return Err(Trouble::NotFinite { message, origin: self.origin(phase.loss)? });
         }
-        for (at, param) in program.params.iter().filter(|param| param.trainable).enumerate() {
+        for (at, (param, gradient)) in phase.gradients.iter().enumerate() {
             if !self.device.is_finite(id, 1 + at) {
-                let message = format!("the gradient of `{}` in step {number} is not finite", param.path);
-                let origin = self.origin(program.gradients[at])?;
-                return Err(Trouble::NotFinite { message, origin });
+                let path = &program.params[*param].path;
+                let message = format!("the gradient of `{path}` in step {number} is not finite");
+                return Err(Trouble::NotFinite { message, origin: self.origin(*gradient)? });
             }
         }
-        let lr = program.lr.map_or(f64::NAN, |_| self.device.scalar(id, 1 + program.gradients.len()));
+        let lr = phase.lr.map_or(f64::NAN, |_| self.device.read(id, 1 + phase.gradients.len()).first());
         self.device.run_stage(id, 1)?;
-        self.step = number;
-        Ok(Event::Step { step: number, epoch: epoch + 1, loss, lr, terms: Vec::new() })
+        Ok((loss, lr))
     }
 
     /// The present step again, on the reference: the node below `root` where numbers stop being finite.
@@ -194,13 +205,12 @@ impl<'p> Run<'p> {
     pub fn for_reference(&self) -> Result<(Graph, Vec<Tensor>), Trouble> {
         let rows = &self.order[self.present_rows()];
         let graph = settle(self.program, rows.len());
-        let mut feed = vec![Tensor::scalar(0.0); self.program.inputs];
+        let mut feed = vec![Tensor::scalar(0.0); self.program.inputs.len()];
         for (_, node) in graph.nodes() {
             let Op::Input { number, shape, .. } = &node.op else { continue };
-            let column = self.program.columns.iter().position(|column| column.input == *number as usize);
-            let values = match column {
-                Some(column) => self.splits[0].columns[column].rows(self.order.len(), rows.iter().copied()),
-                None => self.device.fed(self.trainer, *number).map_or(Vec::new(), |values| values.to_f64(0)),
+            let values = match self.program.inputs.get(*number as usize) {
+                Some(Input::Column(at)) => self.splits[0].columns[*at].rows(self.order.len(), rows.iter().copied()),
+                _ => self.device.written(self.full[0], *number).map_or(Vec::new(), |values| values.to_f64(0)),
             };
             let shape = shape.iter().map(|size| size.settled().unwrap_or(0).max(0) as usize).collect();
             feed[*number as usize] = Tensor { shape, values };
@@ -220,14 +230,14 @@ impl<'p> Run<'p> {
         let host =
             |(host, input): &(Host, usize)| (*input as u32, host_value(*host, self.schedule, self.step, epoch) as f64);
         let hosts: Vec<(u32, f64)> = self.program.hosts.iter().map(host).collect();
-        self.fed = false;
+        self.fed = None;
         let present = Present {
             columns: &split.columns,
             rows: split.rows,
             hosts,
             counters: counters(self.schedule.seed, self.step)?,
         };
-        let values = self.evaluator.evaluate(&mut self.device, present)?;
+        let values = self.evaluator.evaluate(&mut *self.device, present)?;
         let names = self.program.reports.iter().map(|(name, _)| name.clone());
         let reports: Named = names.zip(values[1..].iter().copied()).collect();
         Ok(Some(Event::Eval { step: self.step, split: split.name.to_string(), loss: values[0], reports }))
@@ -239,13 +249,13 @@ impl<'p> Run<'p> {
     }
 
     /// The present parameters by path.
-    pub fn weights(&self) -> BTreeMap<String, weights::Tensor> {
+    pub fn weights(&self) -> Params {
         let tensor = |param: &crate::lower::program::Param| {
-            let values = match self.device.fed(self.trainer, param.input as u32) {
+            let values = match self.device.written(self.full[0], param.input as u32) {
                 Some(Values::F32(values)) => values.to_vec(),
                 _ => Vec::new(),
             };
-            (param.path.clone(), weights::Tensor { shape: param.shape.clone(), values })
+            (param.path.clone(), Param { shape: param.shape.clone(), values })
         };
         self.program.params.iter().map(tensor).collect()
     }
@@ -255,44 +265,43 @@ impl<'p> Run<'p> {
         self.program.fits.iter().map(|fit| fit.name.clone()).zip(&self.fits).collect()
     }
 
-    /// The plan of a step.
+    /// The plan of the first phase of a step.
     pub fn plan(&self) -> &Plan {
-        self.device.plan(self.trainer)
+        self.device.plan(self.full[0])
     }
 
     /// What a root of the last full batch's step gave, by its number: the loss, then the gradients.
     pub fn output(&self, root: usize) -> Values<'_> {
-        self.device.output(self.trainer, root)
+        self.device.read(self.full[0], root)
     }
 
     /// What lies in an input of a step; `None` where nothing reads it.
     pub fn fed(&self, input: usize) -> Option<Values<'_>> {
-        self.device.fed(self.trainer, input as u32)
+        self.device.written(self.full[0], input as u32)
     }
 
     /// Runs one kernel of a step, to measure it.
     pub fn run_kernel(&mut self, kernel: usize) -> Result<(), Trouble> {
-        Ok(self.device.run_kernel(self.trainer, kernel)?)
+        Ok(self.device.run_kernel(self.full[0], kernel)?)
     }
 }
 
 /// Where parameters and states lie on a device: the same for all plans of a program.
 pub fn residents(program: &Program) -> Residents {
-    let inputs = program.params.iter().map(|param| param.input).chain(program.states.iter().map(|state| state.input));
-    let inputs: BTreeSet<usize> = inputs.collect();
     Residents::of(program.graph.nodes().filter_map(|(id, node)| {
         let Op::Input { number, .. } = node.op else { return None };
-        inputs.contains(&(number as usize)).then(|| (number, count(&program.graph, id) as usize))
+        let resident = matches!(program.inputs.get(number as usize), Some(Input::Param(_) | Input::State(_)));
+        resident.then(|| (number, count(&program.graph, id) as usize))
     }))
 }
 
 /// Parameters and states at their start, computed on the device. States start at 0 mostly, which is what memory holds.
-fn start(program: &Program, graph: &Graph, feed: &[Tensor], device: &mut Cpu) -> Result<(), Trouble> {
+fn start(program: &Program, graph: &Graph, feed: &[Tensor], device: &mut dyn Device) -> Result<(), Trouble> {
     let params = program.params.iter().map(|param| (param.input, param.initial));
     let states = program.states.iter().map(|state| (state.input, state.initial));
     let all: Vec<(usize, NodeId)> = params.chain(states).collect();
     let residents = residents(program);
-    let hosts: Vec<u32> = program.hosts.iter().map(|(_, input)| *input as u32).collect();
+    let hosts = program.host_inputs();
     let roots: Vec<NodeId> = all.iter().map(|(_, initial)| *initial).collect();
     let request = Request {
         graph,
@@ -305,9 +314,7 @@ fn start(program: &Program, graph: &Graph, feed: &[Tensor], device: &mut Cpu) ->
     };
     let id = device.load(plan(&request)?);
     for (number, tensor) in feed.iter().enumerate() {
-        if let Some((bytes, storage)) = device.input(id, number as u32) {
-            fill(bytes, storage, tensor.values.iter().copied());
-        }
+        device.write_numbers(id, number as u32, &tensor.values);
     }
     device.run(id)?;
     for (root, (input, initial)) in all.into_iter().enumerate() {
@@ -318,20 +325,23 @@ fn start(program: &Program, graph: &Graph, feed: &[Tensor], device: &mut Cpu) ->
     Ok(())
 }
 
-/// The plan of a step: the loss and its gradients, then the next values, which take the place of the present ones.
-/// Parameters that the loss does not read are in it as well, so that they have a place.
-pub fn steps_of(program: &Program, graph: &Graph) -> Result<Plan, Trouble> {
-    let trainable = || program.params.iter().filter(|param| param.trainable);
-    let first = [vec![program.loss], program.gradients.clone(), program.lr.into_iter().collect()].concat();
-    let states = program.states.iter().map(|state| (state.next, state.input as u32));
-    let updates: Vec<(NodeId, u32)> = trainable().map(|param| (param.next, param.input as u32)).chain(states).collect();
-    let untrained = program.params.iter().filter(|param| !param.trainable).map(|param| param.next);
-    let second = updates.iter().map(|(node, _)| *node).chain(untrained).collect();
-    let hosts: Vec<u32> = program.hosts.iter().map(|(_, input)| *input as u32).collect();
+/// The plan of a phase of a step: the loss and its gradients, then the next values, which take the place of the present ones.
+/// Parameters that it does not move are in it as well, so that they have a place.
+pub fn steps_of(program: &Program, phase: &Phase, graph: &Graph) -> Result<Plan, Trouble> {
+    let gradients = phase.gradients.iter().map(|(_, gradient)| *gradient);
+    let first = std::iter::once(phase.loss).chain(gradients).chain(phase.lr).collect();
+    let updates: Vec<(NodeId, u32)> = phase.updates.iter().map(|(next, input)| (*next, *input as u32)).collect();
+    let moved: HashSet<u32> = updates.iter().map(|(_, input)| *input).collect();
+    let resting = graph.nodes().filter(|(_, node)| {
+        let Op::Input { number, .. } = node.op else { return false };
+        let param = matches!(program.inputs.get(number as usize), Some(Input::Param(_)));
+        param && !moved.contains(&number)
+    });
+    let second = updates.iter().map(|(node, _)| *node).chain(resting.map(|(id, _)| id)).collect();
     Ok(plan(&Request {
         graph,
         stages: &[first, second],
-        hosts: &hosts,
+        hosts: &program.host_inputs(),
         updates: &updates,
         residents: &residents(program),
         precision: Precision::Step,
@@ -345,15 +355,13 @@ fn feed_host(
     schedule: Schedule,
     step: u64,
     epoch: u64,
-    device: &mut Cpu,
+    device: &mut dyn Device,
     id: PlanId,
 ) -> Result<(), Trouble> {
     for (host, input) in &program.hosts {
         device.set_host(id, *input as u32, host_value(*host, schedule, step, epoch) as f64);
     }
-    if let Some((bytes, storage)) = device.input(id, program.draws as u32) {
-        fill(bytes, storage, counters(schedule.seed, step)?.into_iter());
-    }
+    device.write_numbers(id, program.draws as u32, &counters(schedule.seed, step)?);
     Ok(())
 }
 

@@ -1,0 +1,33 @@
+//! What is executed: a program's inputs are fed, its plans run, and what they give is joined over all rows.
+//!
+//! | file | what |
+//! |---|---|
+//! | `dataset` | the files behind a program's data |
+//! | `column` | the columns of a split in memory |
+//! | `stream` | values over all rows of a table, a batch at a time: the one executor |
+//! | `prepare` | fitted values and columns |
+//! | `steps` | the steps of a training |
+//! | `evaluate` | loss and reports on a whole split |
+//! | `predict` | the model on new rows |
+//! | `naming` | whose classes a prediction is one of |
+//! | `value` | one value of a session |
+//! | `params` | the values of parameters |
+//! | `memory` | what does not fit into the machine |
+//! | `schedule` | how many steps, on how many rows |
+//! | `known` | what a weight file knows of its data, for the checker |
+//! | `events` | what happens in a run, one line of JSON each |
+
+pub mod column;
+pub mod dataset;
+pub mod evaluate;
+pub mod events;
+pub mod known;
+pub mod memory;
+mod naming;
+pub mod params;
+pub mod predict;
+mod prepare;
+pub mod schedule;
+pub mod steps;
+mod stream;
+pub mod value;

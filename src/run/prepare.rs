@@ -1,0 +1,132 @@
+//! Fitted values and columns, in 64 bits: source columns go batch by batch through plans, so that no more than a batch of
+//! what lies between source and column is in memory.
+
+use crate::backend::{Device, Tensor, device};
+use crate::ir::{DType, NodeId, Op};
+use crate::lower::program::{Input, Program, Slot};
+use crate::plan::Storage;
+use crate::run::column::Column;
+use crate::run::dataset::Opened;
+use crate::run::steps::Trouble;
+use crate::run::stream::{Digits, Feed, Rows, Stream};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Elements of a source column in a batch.
+const BATCH: usize = 128 * 1024;
+
+pub struct Preparation<'p> {
+    pub program: &'p Program,
+    pub data: &'p Opened<'p>,
+    pub device: &'p mut dyn Device,
+}
+
+impl Preparation<'_> {
+    /// Every fitted value: those that are known, the others on the training rows. They go into `feed`.
+    pub fn fit(&mut self, known: &BTreeMap<String, Tensor>, feed: &mut [Tensor]) -> Result<Vec<Tensor>, Trouble> {
+        let mut fits = Vec::new();
+        let rows = self.data.splits[0];
+        for fit in &self.program.fits {
+            let fitted = match known.get(&fit.name) {
+                Some(fitted) => fitted.clone(),
+                None => {
+                    let mut found = Vec::new();
+                    self.stream(vec![fit.value], rows, feed, &mut |_, values| found.extend(values))?;
+                    let size = |size: &crate::ir::Size| size.settled().unwrap_or(0).max(0) as usize;
+                    Tensor { shape: self.program.graph.shape(fit.value).iter().map(size).collect(), values: found }
+                }
+            };
+            feed[fit.input] = fitted.clone();
+            fits.push(fitted);
+        }
+        Ok(fits)
+    }
+
+    /// The columns of some rows; the inputs that are `wide` in 64 bits. Those that nothing reads are empty.
+    pub fn columns(&mut self, rows: &[usize], feed: &[Tensor], wide: &[u32]) -> Result<Vec<Column>, Trouble> {
+        let read = self.read();
+        let wanted: Vec<usize> = (0..self.program.columns.len()).filter(|at| read.contains(at)).collect();
+        let roots: Vec<NodeId> = wanted.iter().map(|at| self.program.columns[*at].value).collect();
+        let own = self.program.columns.iter();
+        let mut columns: Vec<Column> = own.map(|column| Column::empty(held(self.program, column, wide))).collect();
+        self.stream(roots, rows, feed, &mut |root, values| columns[wanted[root]].extend(values.into_iter()))?;
+        Ok(columns.into_iter().map(Column::narrowed).collect())
+    }
+
+    /// The columns that losses, reports and predictions read.
+    fn read(&self) -> BTreeSet<usize> {
+        let program = self.program;
+        let told = program.reports.iter().chain(&program.predictions).map(|(_, node)| *node);
+        let roots: Vec<NodeId> = std::iter::once(program.loss).chain(told).collect();
+        let column = |node: NodeId| {
+            let Op::Input { number, .. } = program.graph.node(node).op else { return None };
+            match program.inputs.get(number as usize) {
+                Some(Input::Column(at)) => Some(*at),
+                _ => None,
+            }
+        };
+        program.graph.needed(&roots).into_iter().filter_map(column).collect()
+    }
+
+    /// Roots over source columns and fitted values, on some rows.
+    fn stream(
+        &mut self,
+        roots: Vec<NodeId>,
+        rows: &[usize],
+        feed: &[Tensor],
+        take: &mut dyn FnMut(usize, Vec<f64>),
+    ) -> Result<(), Trouble> {
+        let data = self.data;
+        let raw = self.program.raw.iter().enumerate().map(|(at, input)| -> (u32, Rows) {
+            let column = move |own: std::ops::Range<usize>, (bytes, storage): (&mut [u8], Storage)| {
+                let values = data.column(at, &rows[own]).values;
+                device::fill(bytes, storage, values.into_iter());
+            };
+            (*input as u32, Box::new(column))
+        });
+        let columns = raw.collect();
+        let batch = (BATCH / data.widest().max(1)).clamp(1, 4096);
+        let source = Source { rows: rows.len(), columns, batch };
+        of_sources(self.program, self.device, roots, source, feed, take)
+    }
+}
+
+/// How a column is held, where some inputs are to be `wide`.
+pub fn held(program: &Program, column: &Slot, wide: &[u32]) -> Storage {
+    match program.graph.dtype(column.value) {
+        DType::Float if wide.contains(&(column.input as u32)) => Storage::F64,
+        dtype => Storage::of(dtype),
+    }
+}
+
+/// Rows of a source: how many, its columns by input, and how many rows go through the plans at a time.
+pub struct Source<'a> {
+    pub rows: usize,
+    pub columns: Vec<(u32, Rows<'a>)>,
+    pub batch: usize,
+}
+
+/// Roots over source columns and fitted values, in 64 bits.
+pub fn of_sources(
+    program: &Program,
+    device: &mut dyn Device,
+    roots: Vec<NodeId>,
+    source: Source,
+    feed: &[Tensor],
+    take: &mut dyn FnMut(usize, Vec<f64>),
+) -> Result<(), Trouble> {
+    let hosts = program.host_inputs();
+    let mut stream = Stream::new(
+        &program.graph,
+        program.rows.clone(),
+        roots,
+        program.inputs.len(),
+        hosts,
+        Digits::Double,
+        source.batch,
+    );
+    let counters: [f64; 5] = std::array::from_fn(|at| feed[program.draws].values.get(at).copied().unwrap_or(0.0));
+    let whole = program.fits.iter().map(|fit| (fit.input as u32, &feed[fit.input])).collect();
+    let Source { rows, columns, .. } = source;
+    let feed = Feed { rows, columns, whole, hosts: Vec::new(), counters: (program.draws as u32, counters) };
+    stream.run(device, feed, &mut |root, values, count| take(root, values.to_f64(count)))
+}

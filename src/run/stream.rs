@@ -1,0 +1,257 @@
+//! Values over all rows of a table, a batch of rows at a time: see [`crate::passes::streamed`]. What cannot be taken apart so
+//! is computed of all rows at once. Fitted values, columns, evaluation and prediction are all this: roots of a graph, what its
+//! inputs are fed, and where the values go.
+
+use crate::backend::{Device, PlanId, Tensor, Values};
+use crate::ir::{Graph, NodeId, Size, Symbol, count};
+use crate::passes::{Streamed, streamed};
+use crate::plan::{Limits, Plan, Precision, Request, Residents, Storage, plan};
+use crate::run::steps::Trouble;
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+/// Roots of a graph, planned as they are asked for.
+pub struct Stream<'g> {
+    graph: &'g Graph,
+    /// The rows of a batch in the graph.
+    symbol: Symbol,
+    roots: Vec<NodeId>,
+    /// None where rows meet: then all are one batch.
+    streamed: Option<Streamed>,
+    /// Inputs that are numbers of the host, and parameters.
+    hosts: Vec<u32>,
+    residents: Residents,
+    digits: Digits,
+    /// Rows of a batch.
+    pub batch: usize,
+    plans: BTreeMap<(Stage, usize), PlanId>,
+    /// The plan that ran last: what it was fed is still there.
+    ran: Option<PlanId>,
+}
+
+/// How many digits floats have.
+#[derive(Clone, Debug)]
+pub enum Digits {
+    /// 64 bits throughout: fitted values and columns.
+    Double,
+    /// 64 bits in sums over rows, and in given inputs and what reads them.
+    Evaluation { wide: Vec<u32> },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Stage {
+    /// All rows at once.
+    Whole,
+    Pass(usize),
+    /// What reads what was joined: of a batch of rows, or without any.
+    Rest,
+}
+
+/// Some rows of an input, into its buffer.
+pub type Rows<'a> = Box<dyn Fn(Range<usize>, (&mut [u8], Storage)) + 'a>;
+
+/// What the inputs are fed.
+pub struct Feed<'a> {
+    /// How many rows there are.
+    pub rows: usize,
+    /// Inputs with rows.
+    pub columns: Vec<(u32, Rows<'a>)>,
+    /// Inputs without.
+    pub whole: Vec<(u32, &'a Tensor)>,
+    /// Numbers of the host.
+    pub hosts: Vec<(u32, f64)>,
+    /// The input that draws are counted by: seed (low, high), step, repetition; the first row is that of the batch.
+    pub counters: (u32, [f64; 5]),
+}
+
+impl<'g> Stream<'g> {
+    /// Of a graph with so many inputs, of which some are numbers of the host; in batches of so many rows.
+    pub fn new(
+        graph: &'g Graph,
+        symbol: Symbol,
+        roots: Vec<NodeId>,
+        inputs: usize,
+        mut hosts: Vec<u32>,
+        digits: Digits,
+        batch: usize,
+    ) -> Stream<'g> {
+        let streamed = streamed(graph, &symbol, &roots, inputs);
+        let sizes = streamed.iter().flat_map(|streamed| &streamed.sizes).map(|(input, _)| *input);
+        hosts.extend(sizes);
+        let digits = match digits {
+            Digits::Double => Digits::Double,
+            Digits::Evaluation { mut wide } => {
+                let joins = streamed.iter().flat_map(|streamed| &streamed.joins);
+                wide.extend(joins.map(|join| join.input));
+                Digits::Evaluation { wide }
+            }
+        };
+        let (residents, plans) = (Residents::default(), BTreeMap::new());
+        Stream { graph, symbol, roots, streamed, hosts, residents, digits, batch: batch.max(1), plans, ran: None }
+    }
+
+    /// The same with inputs that lie in the resident region of the device.
+    pub fn with_residents(self, residents: Residents) -> Stream<'g> {
+        Stream { residents, ..self }
+    }
+
+    /// How many passes over the rows come before the values themselves.
+    pub fn passes(&self) -> usize {
+        self.streamed.as_ref().map_or(0, Streamed::passes)
+    }
+
+    /// The most scratch that a pass over batches of so many rows takes.
+    pub fn scratch_of_passes(&self, rows: usize) -> Result<usize, Trouble> {
+        let plans = (0..self.passes()).map(|pass| self.planned(Stage::Pass(pass), rows));
+        plans.map(|plan| Ok(plan?.scratch)).try_fold(0, |most, scratch: Result<usize, Trouble>| Ok(most.max(scratch?)))
+    }
+
+    fn has_rows(&self, root: NodeId) -> bool {
+        self.graph.shape(root).iter().any(|size| size.settled().is_none())
+    }
+
+    fn planned(&self, stage: Stage, rows: usize) -> Result<Plan, Trouble> {
+        let (graph, roots): (&Graph, Vec<NodeId>) = match (stage, &self.streamed) {
+            (Stage::Pass(pass), Some(streamed)) => {
+                (&streamed.graph, streamed.of_pass(pass).map(|join| join.of_batch).collect())
+            }
+            (Stage::Rest, Some(streamed)) => (&streamed.graph, streamed.roots.clone()),
+            (Stage::Whole, _) | (_, None) => (self.graph, self.roots.clone()),
+        };
+        let graph = graph.settle(&[(self.symbol.clone(), rows as i64)]);
+        let precision = match &self.digits {
+            Digits::Double => Precision::Double,
+            Digits::Evaluation { wide } => Precision::Evaluation { wide },
+        };
+        let (hosts, residents, limits) = (&self.hosts, &self.residents, Limits::default());
+        Ok(plan(&Request { graph: &graph, stages: &[roots], hosts, updates: &[], residents, precision, limits })?)
+    }
+
+    fn plan(&mut self, device: &mut dyn Device, stage: Stage, rows: usize) -> Result<PlanId, Trouble> {
+        if let Some(known) = self.plans.get(&(stage, rows)) {
+            return Ok(*known);
+        }
+        let id = device.load(self.planned(stage, rows)?);
+        self.plans.insert((stage, rows), id);
+        Ok(id)
+    }
+
+    /// Computes the roots. Those with rows are handed on batch by batch, in the order of the rows, the others once: the number of
+    /// the root, its elements, and how many there are.
+    pub fn run(
+        &mut self,
+        device: &mut dyn Device,
+        mut feed: Feed,
+        take: &mut dyn FnMut(usize, Values, usize),
+    ) -> Result<(), Trouble> {
+        self.ran = None;
+        let Some(streamed) = &self.streamed else {
+            let id = self.plan(device, Stage::Whole, feed.rows)?;
+            let rows = 0..feed.rows;
+            self.run_on(device, id, &feed, &BTreeMap::new(), rows)?;
+            self.hand_on(device, id, feed.rows, true, take);
+            return Ok(());
+        };
+        let all = [(self.symbol.clone(), feed.rows as i64)];
+        let number = |size: &Size| size.settle(&all).settled().unwrap_or(0) as f64;
+        feed.hosts.extend(streamed.sizes.iter().map(|(input, size)| (*input, number(size))));
+        let mut joined: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
+        for pass in 0..self.passes() {
+            let sums = self.pass(device, pass, &feed, &joined)?;
+            joined.extend(sums);
+        }
+        if !self.roots.iter().any(|root| self.has_rows(*root)) {
+            let id = self.plan(device, Stage::Rest, 0)?;
+            self.run_on(device, id, &feed, &joined, 0..0)?;
+            self.hand_on(device, id, 0, true, take);
+            return Ok(());
+        }
+        for rows in batches(feed.rows, self.batch) {
+            let first = rows.start == 0;
+            let count = rows.len();
+            let id = self.plan(device, Stage::Rest, count)?;
+            self.run_on(device, id, &feed, &joined, rows)?;
+            self.hand_on(device, id, count, first, take);
+        }
+        Ok(())
+    }
+
+    /// Feeds a plan and runs it on some rows. What has no rows is fed where another plan ran before.
+    fn run_on(
+        &mut self,
+        device: &mut dyn Device,
+        id: PlanId,
+        feed: &Feed,
+        joined: &BTreeMap<u32, Vec<f64>>,
+        rows: Range<usize>,
+    ) -> Result<(), Trouble> {
+        if self.ran != Some(id) {
+            write_whole(device, id, feed, joined);
+        }
+        write_rows(device, id, feed, rows);
+        device.run(id)?;
+        self.ran = Some(id);
+        Ok(())
+    }
+
+    /// What a plan of the roots on so many rows gave; of roots without rows only where `all` are wanted.
+    fn hand_on(
+        &self,
+        device: &dyn Device,
+        id: PlanId,
+        rows: usize,
+        all: bool,
+        take: &mut dyn FnMut(usize, Values, usize),
+    ) {
+        for (at, root) in self.roots.iter().enumerate().filter(|(_, root)| all || self.has_rows(**root)) {
+            let shape = self.graph.shape(*root).iter();
+            let sizes = shape.map(|size| size.settle(&[(self.symbol.clone(), rows as i64)]).settled().unwrap_or(0));
+            take(at, device.read(id, at), sizes.product::<i64>().max(0) as usize);
+        }
+    }
+
+    /// What a pass joins over all rows, by input.
+    fn pass(
+        &mut self,
+        device: &mut dyn Device,
+        pass: usize,
+        feed: &Feed,
+        joined: &BTreeMap<u32, Vec<f64>>,
+    ) -> Result<BTreeMap<u32, Vec<f64>>, Trouble> {
+        let mut sums: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
+        for rows in batches(feed.rows, self.batch) {
+            let id = self.plan(device, Stage::Pass(pass), rows.len())?;
+            self.run_on(device, id, feed, joined, rows)?;
+            let Some(streamed) = &self.streamed else { break };
+            for (root, join) in streamed.of_pass(pass).enumerate() {
+                let part = device.read(id, root).to_f64(count(&streamed.graph, join.of_batch) as usize);
+                let sum = sums.entry(join.input).or_insert_with(|| vec![join.how.start(); part.len()]);
+                sum.iter_mut().zip(part).for_each(|(sum, part)| *sum = join.how.join(*sum, part));
+            }
+        }
+        Ok(sums)
+    }
+}
+
+fn batches(rows: usize, batch: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..rows).step_by(batch).map(move |first| first..rows.min(first + batch))
+}
+
+/// What is the same for all rows: numbers of the host, inputs without rows, and what was joined in earlier passes.
+fn write_whole(device: &mut dyn Device, id: PlanId, feed: &Feed, joined: &BTreeMap<u32, Vec<f64>>) {
+    feed.hosts.iter().for_each(|(input, value)| device.set_host(id, *input, *value));
+    let whole = feed.whole.iter().map(|(input, tensor)| (*input, &tensor.values));
+    for (input, values) in whole.chain(joined.iter().map(|(input, values)| (*input, values))) {
+        device.write_numbers(id, input, values);
+    }
+}
+
+/// What a batch of rows is fed.
+fn write_rows(device: &mut dyn Device, id: PlanId, feed: &Feed, rows: Range<usize>) {
+    let (input, mut counters) = feed.counters;
+    counters[4] = rows.start as f64;
+    device.write_numbers(id, input, &counters);
+    for (input, column) in &feed.columns {
+        device.write(id, *input, &mut |bytes, storage| column(rows.clone(), (bytes, storage)));
+    }
+}
