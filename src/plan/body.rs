@@ -163,7 +163,6 @@ impl Selection<'_> {
             operands.push((self.fresh(node.inputs[result]), role));
         }
         let own: Vec<BufferId> = operands.iter().map(|(buffer, _)| *buffer).collect();
-        let carry_of = |carry: usize| of_result(carry);
         for (at, operand) in node.inputs.iter().enumerate().skip(carries) {
             let input = (first + at) as u32;
             if planned.input(input).is_some() {
@@ -179,10 +178,10 @@ impl Selection<'_> {
             let shape = settled(graph.shape(*id))?;
             let role = match part {
                 Part::Last(carry) => {
-                    places.push(Place::Stored(View::whole(own[carry_of(*carry)], shape)));
+                    places.push(Place::Stored(View::whole(own[of_result(*carry)], shape)));
                     continue;
                 }
-                Part::Before(carry) => Role::Before { carry: carry_of(*carry) },
+                Part::Before(carry) => Role::Before { carry: of_result(*carry) },
                 Part::Each(each) => Role::Each { result: of_result(carries + each) },
             };
             let buffer = self.buffer(&shape, self.storage(*id), group + 1);

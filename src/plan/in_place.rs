@@ -30,7 +30,7 @@ pub(super) fn nexts(selection: &mut Selection) -> Vec<(BufferId, BufferId)> {
     nexts
 }
 
-/// Where buffers are written first and read last, by number of the kernel.
+/// Where buffers are written last and read last, by number of the kernel.
 #[derive(Default)]
 struct Uses {
     writer: HashMap<BufferId, usize>,
