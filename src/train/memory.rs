@@ -1,7 +1,7 @@
 //! What does not fit into the machine is refused before anything is computed.
 
 use crate::io;
-use crate::ir::{Graph, NodeId, Op, count, held, largest};
+use crate::ir::{Graph, Node, NodeId, Op, Shaped, elements, held, largest};
 use crate::lower::program::Program;
 
 /// Where the system does not say how much there is.
@@ -49,9 +49,8 @@ pub fn refuse_value(graph: &Graph, roots: &[NodeId]) -> Result<(), String> {
 
 /// The columns of the source as they were read, in 64 bits; those made of them, for steps and for evaluation.
 fn data(program: &Program, rows: usize) -> Vec<Part> {
-    let graph = program.graph.settle(&[(program.rows.clone(), rows as i64)]);
     let columns: Vec<usize> = program.columns.iter().map(|column| column.input).collect();
-    let part = |(id, node): (NodeId, &crate::ir::Node)| {
+    let part = |(_, node): (NodeId, &Node)| {
         let Op::Input { number, .. } = node.op else { return None };
         let column = columns.iter().position(|input| *input == number as usize);
         let name = match column {
@@ -59,9 +58,10 @@ fn data(program: &Program, rows: usize) -> Vec<Part> {
             None if program.raw.contains(&(number as usize)) => "a column of the source".to_string(),
             None => return None,
         };
-        Some(Part { name: format!("{name} {}", node.shaped), bytes: count(&graph, id).saturating_mul(8) })
+        let shaped = settled(program, node, rows);
+        Some(Part { name: format!("{name} {shaped}"), bytes: count(&shaped).saturating_mul(8) })
     };
-    graph.nodes().filter_map(part).collect()
+    program.graph.nodes().filter_map(part).collect()
 }
 
 /// Each with its gradient, its next value's place and the states of its optimizer, which have its shape.
@@ -77,10 +77,9 @@ fn parameters(program: &Program) -> Vec<Part> {
 
 /// The largest thing that a step or an evaluation makes. Views take no room.
 fn largest_tensor(program: &Program, rows: usize) -> Option<Part> {
-    let graph = program.graph.settle(&[(program.rows.clone(), rows as i64)]);
-    let takes_room = |id: &NodeId| {
+    let takes_room = |node: &&Node| {
         !matches!(
-            graph.node(*id).op,
+            node.op,
             Op::Input { .. }
                 | Op::Broadcast { .. }
                 | Op::Permute(_)
@@ -89,9 +88,23 @@ fn largest_tensor(program: &Program, rows: usize) -> Option<Part> {
                 | Op::Iota { .. }
         )
     };
-    let (id, count) = largest(&graph, &[program.loss]).into_iter().find(|(id, _)| takes_room(id))?;
-    let node = graph.node(id);
-    Some(Part { name: format!("a result of {} {}", node.op, node.shaped), bytes: count.saturating_mul(4) })
+    let nodes = program.graph.needed(&[program.loss]).into_iter().map(|id| program.graph.node(id)).filter(takes_room);
+    // The first of the largest.
+    let (count, node) =
+        nodes.map(|node| (count(&settled(program, node, rows)), node)).rev().max_by_key(|(count, _)| *count)?;
+    let shaped = settled(program, node, rows);
+    Some(Part { name: format!("a result of {} {shaped}", node.op), bytes: count.saturating_mul(4) })
+}
+
+/// What a node holds, on so many rows.
+fn settled(program: &Program, node: &Node, rows: usize) -> Shaped {
+    let rows = [(program.rows.clone(), rows as i64)];
+    let shape = node.shaped.shape.iter().map(|size| size.settle(&rows)).collect();
+    Shaped { dtype: node.shaped.dtype, shape }
+}
+
+fn count(shaped: &Shaped) -> u64 {
+    elements(&shaped.shape).settled().unwrap_or(0).max(0) as u64
 }
 
 /// `1.5 GiB`
