@@ -242,12 +242,21 @@ fn put(file: &mut File, bytes: &[u8]) -> std::io::Result<()> {
 /// Writes a whole file: to the side, synced, then renamed, so that readers see the old bytes or the new ones. Of a link,
 /// what it leads to is written. A device, a pipe or a stream of this process takes the bytes as they come.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Diagnostic> {
+    write_pieces(path, &|put| put(bytes))
+}
+
+/// Takes the next bytes of a file.
+pub type Put<'p> = &'p mut dyn FnMut(&[u8]) -> std::io::Result<()>;
+
+/// The same for bytes that are not all in memory at once: each piece is handed on in its turn.
+pub fn write_pieces(path: &Path, pieces: &dyn Fn(Put) -> std::io::Result<()>) -> Result<(), Diagnostic> {
     let written = match fs::metadata(path) {
         Ok(found) if is_stream(path, &found) => {
-            OpenOptions::new().append(true).open(path).and_then(|mut file| put(&mut file, bytes))
+            let file = OpenOptions::new().append(true).open(path);
+            file.and_then(|mut file| pieces(&mut |bytes| put(&mut file, bytes)))
         }
-        Ok(_) => path.canonicalize().and_then(|path| replace(&path, bytes)),
-        Err(_) => replace(path, bytes),
+        Ok(_) => path.canonicalize().and_then(|path| replace(&path, pieces)),
+        Err(_) => replace(path, pieces),
     };
     written.map_err(|cause| failure(UNWRITABLE, "write", path, &cause))
 }
@@ -257,7 +266,7 @@ fn is_stream(path: &Path, found: &fs::Metadata) -> bool {
     (!found.is_file() && !found.is_dir()) || (path.starts_with("/dev") && path.is_symlink())
 }
 
-fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+fn replace(path: &Path, pieces: &dyn Fn(Put) -> std::io::Result<()>) -> std::io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut side = tempfile::Builder::new();
     side.prefix(".writing-");
@@ -267,7 +276,7 @@ fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
         side.permissions(fs::Permissions::from_mode(0o666));
     }
     let mut side = side.tempfile_in(folder)?;
-    put(side.as_file_mut(), bytes)?;
+    pieces(&mut |bytes| put(side.as_file_mut(), bytes))?;
     side.as_file().sync_all()?;
     side.persist(path).map_err(|failed| failed.error)?;
     // The new name outlasts a power failure once its folder is on the disk as well, where the system allows that.

@@ -1,10 +1,11 @@
-//! A step allocates no tensor: an allocator that notes the largest request of a thread watches every kernel.
+//! A step allocates no tensor, and finding the origin of a NaN keeps no value that nothing reads any more: an allocator
+//! watches the largest request of a thread, and how much it holds at most.
 
 use crate::ops::cpu::cpu_of;
 use crate::trial;
 use libtest_mimic::Trial;
 use mlx::autodiff::gradient;
-use mlx::backend::Device;
+use mlx::backend::{Device, Tensor, reference};
 use mlx::ir::{DType, Graph, Reduce, ScalarOp, ScanBuilder, Size};
 use mlx::plan::Code;
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -14,17 +15,30 @@ struct Watching;
 
 thread_local! {
     static LARGEST: Cell<usize> = const { Cell::new(0) };
+    /// Bytes that this thread has asked for and not given back; what it gives back for another counts below zero.
+    static HELD: Cell<isize> = const { Cell::new(0) };
+    static MOST_HELD: Cell<isize> = const { Cell::new(0) };
+}
+
+fn hold(bytes: isize) {
+    let held = HELD.try_with(|held| {
+        held.set(held.get() + bytes);
+        held.get()
+    });
+    let _ = MOST_HELD.try_with(|most| most.set(most.get().max(held.unwrap_or(0))));
 }
 
 // SAFETY: everything is handed on to the system's allocator.
 unsafe impl GlobalAlloc for Watching {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let _ = LARGEST.try_with(|largest| largest.set(largest.get().max(layout.size())));
+        hold(layout.size() as isize);
         // SAFETY: the caller keeps the contract.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        hold(-(layout.size() as isize));
         // SAFETY: the caller keeps the contract.
         unsafe { System.dealloc(pointer, layout) }
     }
@@ -37,6 +51,10 @@ pub fn trials() -> Vec<Trial> {
     vec![
         trial("allocations::a_step_allocates_no_tensor", a_step_allocates_no_tensor),
         trial("allocations::a_step_of_a_loop_allocates_no_tensor", a_step_of_a_loop_allocates_no_tensor),
+        trial(
+            "allocations::the_origin_of_a_nan_is_found_in_little_memory",
+            the_origin_of_a_nan_is_found_in_little_memory,
+        ),
     ]
 }
 
@@ -91,4 +109,29 @@ fn a_step_of_a_loop_allocates_no_tensor() {
     cpu.run(id).expect("numbers");
     let largest = LARGEST.get();
     assert!(largest < SMALL, "{largest} bytes at once");
+}
+
+/// A chain of 200 values of which two are alive at once; the root of a negative number stands in its middle.
+fn the_origin_of_a_nan_is_found_in_little_memory() {
+    const COUNT: usize = 4096;
+    let mut graph = Graph::default();
+    let x = graph.input(0, DType::Float, vec![Size::from(COUNT as i64)]);
+    let mut chain = x;
+    let mut origin = None;
+    for at in 0..200 {
+        let negative = graph.unary(ScalarOp::Neg, chain);
+        chain = graph.binary(ScalarOp::Add, negative, x);
+        if at == 100 {
+            chain = graph.unary(ScalarOp::Sqrt, negative);
+            origin = Some(chain);
+        }
+    }
+    let loss = graph.reduce(Reduce::Sum, vec![0], chain);
+    let inputs = [Tensor { shape: vec![COUNT], values: vec![1.0; COUNT] }];
+    let before = HELD.get();
+    MOST_HELD.set(before);
+    let found = reference::source_of_trouble(&graph, loss, &inputs).expect("numbers");
+    let values = (MOST_HELD.get() - before) as usize / (8 * COUNT);
+    assert_eq!(found, origin);
+    assert!(values <= 6, "{values} values are held at once");
 }

@@ -193,7 +193,7 @@ fn through(scan: &Scan, wanted: &[bool]) -> Vec<bool> {
         let reaches = reached(graph, &order, &chosen(&inputs, &through));
         let next = scan.body.results().iter().take(scan.carries);
         let more: Vec<usize> =
-            next.enumerate().filter(|(at, id)| reaches[id] && !through[*at]).map(|(at, _)| at).collect();
+            next.enumerate().filter(|(at, id)| reaches[id.0 as usize] && !through[*at]).map(|(at, _)| at).collect();
         if more.is_empty() {
             return through;
         }

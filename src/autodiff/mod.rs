@@ -6,7 +6,6 @@ mod scalar;
 mod structure;
 
 use crate::ir::{DType, Graph, NodeId, ScalarOp};
-use std::collections::HashMap;
 
 pub use rules::contributions;
 
@@ -37,39 +36,39 @@ pub fn gradient_by(graph: &mut Graph, of: NodeId, by: &[NodeId], rule: Rule) -> 
 fn backward(graph: &mut Graph, given: &[(NodeId, NodeId)], by: &[NodeId], rule: Rule) -> Vec<Option<NodeId>> {
     let order = graph.needed(&given.iter().map(|(of, _)| *of).collect::<Vec<_>>());
     let reaches = reached(graph, &order, by);
-    let mut gradients: HashMap<NodeId, NodeId> = HashMap::new();
-    let add = |graph: &mut Graph, gradients: &mut HashMap<NodeId, NodeId>, id: NodeId, part: NodeId| {
-        let sum = match gradients.get(&id) {
-            Some(other) => graph.binary(ScalarOp::Add, *other, part),
-            None => part,
-        };
-        gradients.insert(id, sum);
+    // By number of the node; those that come while this goes on have no gradient.
+    let mut gradients: Vec<Option<NodeId>> = vec![None; reaches.len()];
+    let add = |graph: &mut Graph, gradients: &mut Vec<Option<NodeId>>, id: NodeId, part: NodeId| {
+        let so_far = gradients[id.0 as usize];
+        gradients[id.0 as usize] = Some(so_far.map_or(part, |other| graph.binary(ScalarOp::Add, other, part)));
     };
     given.iter().for_each(|(of, gradient)| add(graph, &mut gradients, *of, *gradient));
     let families: Vec<Vec<NodeId>> = graph.families(&order).map(<[NodeId]>::to_vec).collect();
     for family in families.into_iter().rev() {
-        let arrived = |id: &NodeId| gradients.get(id).filter(|_| reaches[id]).map(|gradient| (*id, *gradient));
+        let arrived = |id: &NodeId| gradients[id.0 as usize].filter(|_| reaches[id.0 as usize]).map(|by| (*id, by));
         let arrived: Vec<(NodeId, NodeId)> = family.iter().filter_map(arrived).collect();
         let inputs = graph.node(family[0]).inputs.clone();
-        let wanted: Vec<bool> = inputs.iter().map(|input| reaches[input]).collect();
+        let wanted: Vec<bool> = inputs.iter().map(|input| reaches[input.0 as usize]).collect();
         if arrived.is_empty() || !wanted.contains(&true) {
             continue;
         }
         for (input, part) in inputs.into_iter().zip(rule(graph, &arrived, &wanted)) {
-            if let Some(part) = part.filter(|_| reaches[&input]) {
+            if let Some(part) = part.filter(|_| reaches[input.0 as usize]) {
                 add(graph, &mut gradients, input, part);
             }
         }
     }
-    by.iter().map(|id| gradients.get(id).copied().filter(|_| reaches.get(id) == Some(&true))).collect()
+    by.iter().map(|id| gradients[id.0 as usize].filter(|_| reaches[id.0 as usize])).collect()
 }
 
-/// Whether floats go from some nodes to each of others, which stand in their order.
-fn reached(graph: &Graph, order: &[NodeId], by: &[NodeId]) -> HashMap<NodeId, bool> {
-    let mut reaches: HashMap<NodeId, bool> = HashMap::new();
+/// Of each node of the graph, by its number: whether it is one of `order`, and floats go from some nodes to it.
+fn reached(graph: &Graph, order: &[NodeId], by: &[NodeId]) -> Vec<bool> {
+    let mut is_by = vec![false; graph.nodes().len()];
+    by.iter().for_each(|id| is_by[id.0 as usize] = true);
+    let mut reaches = vec![false; is_by.len()];
     for id in order {
-        let through = graph.node(*id).inputs.iter().any(|input| reaches.get(input) == Some(&true));
-        reaches.insert(*id, graph.dtype(*id) == DType::Float && (through || by.contains(id)));
+        let through = || graph.node(*id).inputs.iter().any(|input| reaches[input.0 as usize]);
+        reaches[id.0 as usize] = graph.dtype(*id) == DType::Float && (is_by[id.0 as usize] || through());
     }
     reaches
 }

@@ -166,7 +166,7 @@ pub fn weights_of(path: &Path) -> Result<Weights, u8> {
         show(&wrong, &nothing);
         WRONG
     })?;
-    weights::not_finite(&name, &weights).iter().for_each(|warning| show(warning, &nothing));
+    weights::not_finite(&name, &weights.lying()).iter().for_each(|warning| show(warning, &nothing));
     Ok(weights)
 }
 

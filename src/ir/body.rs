@@ -10,11 +10,11 @@
 //! carries before each step, which only a gradient reads.
 
 use super::graph::{Graph, NodeId};
+use super::hash::quick;
 use super::op::{DType, Op};
 use super::shape::Shaped;
 use super::size::Size;
 use std::collections::HashMap;
-use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
@@ -55,10 +55,8 @@ impl Body {
     }
 
     fn of(graph: Graph, inputs: usize, results: Vec<NodeId>) -> Body {
-        let mut hasher = DefaultHasher::new();
-        graph.nodes().for_each(|(_, node)| (&node.op, &node.inputs).hash(&mut hasher));
-        (inputs, &results).hash(&mut hasher);
-        let hash = hasher.finish();
+        let nodes = graph.nodes().fold(0, |hash, (_, node)| quick(&(hash, &node.op, &node.inputs)));
+        let hash = quick(&(nodes, inputs, &results));
         Body { graph, inputs, results, hash }
     }
 

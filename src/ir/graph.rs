@@ -4,6 +4,7 @@
 //! after everything that builds or changes a graph.
 
 use super::body::Body;
+use super::hash::{QuickMap, quick};
 use super::op::{DType, Draw, Number, Op, Reduce};
 use super::scalar::ScalarOp;
 use super::shape::{Shaped, rule};
@@ -25,7 +26,10 @@ pub struct Node {
 #[derive(Clone, Debug, Default)]
 pub struct Graph {
     nodes: Vec<Node>,
-    known: HashMap<(Op, Vec<NodeId>), NodeId>,
+    /// Nodes by the hash of their operation and operands; one whose hash another node has is found under the next free one.
+    known: QuickMap<u64, NodeId>,
+    /// So many nodes are known. A graph that was made of another is rarely added to, and knows none until then.
+    indexed: usize,
 }
 
 impl Graph {
@@ -48,14 +52,36 @@ impl Graph {
 
     /// The node of an operation; the one that is there already, if there is one.
     pub fn add(&mut self, op: Op, inputs: Vec<NodeId>) -> NodeId {
-        if let Some(known) = self.known.get(&(op.clone(), inputs.clone())) {
-            return *known;
+        while self.indexed < self.nodes.len() {
+            let Node { op, inputs, .. } = &self.nodes[self.indexed];
+            if let Err(free) = self.find(op, inputs) {
+                self.known.insert(free, NodeId(self.indexed as u32));
+            }
+            self.indexed += 1;
         }
+        let free = match self.find(&op, &inputs) {
+            Ok(known) => return known,
+            Err(free) => free,
+        };
         let shaped = self.result(&op, &inputs).unwrap_or(Shaped { dtype: DType::Float, shape: Vec::new() });
         let id = NodeId(self.nodes.len() as u32);
-        self.known.insert((op.clone(), inputs.clone()), id);
+        self.known.insert(free, id);
         self.nodes.push(Node { op, inputs, shaped });
+        self.indexed += 1;
         id
+    }
+
+    /// The node of an operation, or where one would be known.
+    fn find(&self, op: &Op, inputs: &[NodeId]) -> Result<NodeId, u64> {
+        let mut hash = quick(&(op, inputs));
+        while let Some(id) = self.known.get(&hash) {
+            let node = self.node(*id);
+            if node.op == *op && node.inputs == inputs {
+                return Ok(*id);
+            }
+            hash = hash.wrapping_add(1);
+        }
+        Err(hash)
     }
 
     /// Holds every node against the rule of its operation, those of bodies too; the first that breaks it, in words.
@@ -92,13 +118,11 @@ impl Graph {
 
     /// The graph with every size replaced, those of bodies too. Nodes keep their names.
     pub fn map_sizes(&self, f: &impl Fn(&Size) -> Size) -> Graph {
-        let mut graph = Graph::default();
+        let mut graph = Graph { nodes: Vec::with_capacity(self.nodes.len()), ..Graph::default() };
         for node in &self.nodes {
             let op = node.op.map_sizes(f);
             let shape = node.shaped.shape.iter().map(f).collect();
             let shaped = Shaped { dtype: node.shaped.dtype, shape };
-            let id = NodeId(graph.nodes.len() as u32);
-            graph.known.insert((op.clone(), node.inputs.clone()), id);
             graph.nodes.push(Node { op, inputs: node.inputs.clone(), shaped });
         }
         graph

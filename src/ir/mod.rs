@@ -7,6 +7,7 @@
 //! | `shape` | the shape rule of every operation |
 //! | `graph` | nodes, building, verifying, settling, printing |
 //! | `body`, `scan`, `checkpoints` | graphs inside a graph; building loops, and such as keep little for their gradient |
+//! | `hash` | a quick hash for keys of our own |
 //! | `cost` | how many operations a graph takes |
 //! | `philox` | draws by counting |
 
@@ -14,6 +15,7 @@ mod body;
 mod checkpoints;
 mod cost;
 mod graph;
+mod hash;
 mod op;
 pub mod philox;
 mod scalar;
@@ -24,6 +26,7 @@ mod size;
 pub use body::{Body, Part, Scan};
 pub use cost::{count, flops, held, largest};
 pub use graph::{Graph, Node, NodeId};
+pub use hash::{QuickMap, quick};
 pub use op::{Class, DType, Draw, Number, Op, Reduce};
 pub use scalar::ScalarOp;
 pub use scan::{Carry, ScanBuilder, Scanned};

@@ -5,26 +5,34 @@ use crate::check::terms::{Kind, Leaf, TermId, Terms};
 use crate::check::types::{Elem, IndexId, Type};
 use crate::ir::{DType, Graph, NodeId, Op, ScalarOp, Size};
 use crate::source::Span;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 pub(super) struct Lowering<'a> {
     pub terms: &'a Terms,
     pub graph: Graph,
     pub inputs: usize,
     pub leaves: HashMap<Leaf, NodeId>,
-    done: HashMap<TermId, NodeId>,
+    /// The node of each term that has one, by its number.
+    done: Vec<Option<NodeId>>,
+    /// Of each term, whether its node was asked for.
+    asked: Vec<bool>,
 }
 
 impl<'a> Lowering<'a> {
     pub fn new(terms: &'a Terms) -> Lowering<'a> {
-        Lowering { terms, graph: Graph::default(), inputs: 0, leaves: HashMap::new(), done: HashMap::new() }
+        let (done, asked) = (vec![None; terms.count()], vec![false; terms.count()]);
+        Lowering { terms, graph: Graph::default(), inputs: 0, leaves: HashMap::new(), done, asked }
     }
 
     /// The text that first asked for each node.
     pub fn places(&self) -> HashMap<NodeId, Span> {
-        let mut done: Vec<(&TermId, &NodeId)> = self.done.iter().collect();
-        done.sort_unstable_by_key(|(term, _)| std::cmp::Reverse(**term));
-        done.into_iter().map(|(term, node)| (*node, self.terms.get(*term).span)).collect()
+        let mut places = HashMap::new();
+        for (term, node) in self.done.iter().enumerate() {
+            if let Some(node) = node {
+                places.entry(*node).or_insert(self.terms.get(TermId(term as u32)).span);
+            }
+        }
+        places
     }
 
     pub fn new_input(&mut self, dtype: DType, shape: Vec<Size>) -> usize {
@@ -61,18 +69,22 @@ impl<'a> Lowering<'a> {
 
     /// The node of a term, and of everything that it reads.
     pub fn node(&mut self, root: TermId) -> NodeId {
-        let mut needed = BTreeSet::new();
+        if let Some(node) = self.done[root.0 as usize] {
+            return node;
+        }
+        let mut needed = Vec::new();
         let mut open = vec![root];
         while let Some(id) = open.pop() {
-            if !self.done.contains_key(&id) && needed.insert(id) {
+            if !std::mem::replace(&mut self.asked[id.0 as usize], true) {
+                needed.push(id);
                 open.extend(self.terms.get(id).kind.operands());
             }
         }
+        needed.sort_unstable();
         for id in needed {
-            let node = self.one(id);
-            self.done.insert(id, node);
+            self.done[id.0 as usize] = Some(self.one(id));
         }
-        self.done[&root]
+        self.node(root)
     }
 
     fn one(&mut self, id: TermId) -> NodeId {
@@ -112,12 +124,12 @@ impl<'a> Lowering<'a> {
                 None => {
                     let from = &terms.get(*a).ty;
                     let axes = (from.along.len()..from.along.len() + from.axes.len()).collect();
-                    let node = self.done[a];
+                    let node = self.node(*a);
                     self.graph.reduce(*reduce, axes, node)
                 }
             },
             Kind::ArgMax(a) => {
-                let node = self.done[a];
+                let node = self.node(*a);
                 let axis = self.graph.shape(node).len() - 1;
                 self.graph.add(Op::ArgMax(axis), vec![node])
             }
@@ -129,12 +141,12 @@ impl<'a> Lowering<'a> {
                 self.graph.add(Op::Gather { batch }, vec![from, at])
             }
             Kind::Constant(a) => {
-                let a = self.done[a];
+                let a = self.node(*a);
                 self.graph.add(Op::StopGradient, vec![a])
             }
             Kind::Read(a, ids) => {
                 let from = [&terms.get(*a).ty.along[..], ids].concat();
-                let node = self.done[a];
+                let node = self.node(*a);
                 let order = ty.along.iter().filter_map(|id| from.iter().position(|own| own == id)).collect();
                 self.graph.permute(order, node)
             }

@@ -1,7 +1,7 @@
 //! What does not fit into the machine is refused before anything is computed.
 
 use crate::io;
-use crate::ir::{Graph, NodeId, Op, count, held, largest};
+use crate::ir::{self, Graph, Node, NodeId, Op, Shaped, elements, held, largest};
 use crate::lower::program::Program;
 
 /// Where the system does not say how much there is.
@@ -50,20 +50,20 @@ pub fn refuse_value(graph: &Graph, roots: &[NodeId]) -> Result<(), String> {
 /// Refuses tables that could not be held, of 64 bits: what nodes give.
 pub fn refuse_tables(graph: &Graph, nodes: &[NodeId]) -> Result<(), String> {
     let memory = io::memory().unwrap_or(UNKNOWN);
-    let bytes = nodes.iter().fold(0u64, |sum, node| sum.saturating_add(count(graph, *node).saturating_mul(8)));
+    let bytes = nodes.iter().fold(0u64, |sum, node| sum.saturating_add(ir::count(graph, *node).saturating_mul(8)));
     if bytes <= memory {
         return Ok(());
     }
-    let most = nodes.iter().max_by_key(|node| count(graph, **node)).map(|node| graph.node(*node).shaped.to_string());
+    let most =
+        nodes.iter().max_by_key(|node| ir::count(graph, **node)).map(|node| graph.node(*node).shaped.to_string());
     let most = most.map_or(String::new(), |shaped| format!(", the largest table {shaped}"));
     Err(format!("this does not fit into the {} of this machine; it needs {}{most}", size(memory), size(bytes)))
 }
 
 /// The columns of the source as they were read, in 64 bits; those made of them, for steps and for evaluation.
 fn data(program: &Program, rows: usize) -> Vec<Part> {
-    let graph = program.graph.settle(&[(program.rows.clone(), rows as i64)]);
     let columns: Vec<usize> = program.columns.iter().map(|column| column.input).collect();
-    let part = |(id, node): (NodeId, &crate::ir::Node)| {
+    let part = |(_, node): (NodeId, &Node)| {
         let Op::Input { number, .. } = node.op else { return None };
         let column = columns.iter().position(|input| *input == number as usize);
         let name = match column {
@@ -71,9 +71,10 @@ fn data(program: &Program, rows: usize) -> Vec<Part> {
             None if program.raw.contains(&(number as usize)) => "a column of the source".to_string(),
             None => return None,
         };
-        Some(Part { name: format!("{name} {}", node.shaped), bytes: count(&graph, id).saturating_mul(8) })
+        let shaped = settled(program, node, rows);
+        Some(Part { name: format!("{name} {shaped}"), bytes: count(&shaped).saturating_mul(8) })
     };
-    graph.nodes().filter_map(part).collect()
+    program.graph.nodes().filter_map(part).collect()
 }
 
 /// Each with its gradient, its next value's place and the states of its optimizer, which have its shape.
@@ -89,10 +90,9 @@ fn parameters(program: &Program) -> Vec<Part> {
 
 /// The largest thing that a step or an evaluation makes. Views take no room.
 fn largest_tensor(program: &Program, rows: usize) -> Option<Part> {
-    let graph = program.graph.settle(&[(program.rows.clone(), rows as i64)]);
-    let takes_room = |id: &NodeId| {
+    let takes_room = |node: &&Node| {
         !matches!(
-            graph.node(*id).op,
+            node.op,
             Op::Input { .. }
                 | Op::Broadcast { .. }
                 | Op::Permute(_)
@@ -101,9 +101,23 @@ fn largest_tensor(program: &Program, rows: usize) -> Option<Part> {
                 | Op::Iota { .. }
         )
     };
-    let (id, count) = largest(&graph, &[program.loss]).into_iter().find(|(id, _)| takes_room(id))?;
-    let node = graph.node(id);
-    Some(Part { name: format!("a result of {} {}", node.op, node.shaped), bytes: count.saturating_mul(4) })
+    let nodes = program.graph.needed(&[program.loss]).into_iter().map(|id| program.graph.node(id)).filter(takes_room);
+    // The first of the largest.
+    let (count, node) =
+        nodes.map(|node| (count(&settled(program, node, rows)), node)).rev().max_by_key(|(count, _)| *count)?;
+    let shaped = settled(program, node, rows);
+    Some(Part { name: format!("a result of {} {shaped}", node.op), bytes: count.saturating_mul(4) })
+}
+
+/// What a node holds, on so many rows.
+fn settled(program: &Program, node: &Node, rows: usize) -> Shaped {
+    let rows = [(program.rows.clone(), rows as i64)];
+    let shape = node.shaped.shape.iter().map(|size| size.settle(&rows)).collect();
+    Shaped { dtype: node.shaped.dtype, shape }
+}
+
+fn count(shaped: &Shaped) -> u64 {
+    elements(&shaped.shape).settled().unwrap_or(0).max(0) as u64
 }
 
 /// `1.5 GiB`

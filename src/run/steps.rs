@@ -20,6 +20,9 @@ use std::ops::Range;
 /// The splits by name, in the order of [`Opened::splits`].
 pub const SPLITS: [&str; 3] = ["train", "valid", "test"];
 
+/// Starting points are computed in about so many stages.
+const START_STAGES: usize = 16;
+
 /// A failure of a run.
 #[derive(Clone, Debug)]
 pub enum Trouble {
@@ -248,16 +251,25 @@ impl<'p> Run<'p> {
         self.splits.iter().map(|split| (split.name, split.rows)).collect()
     }
 
+    /// The present parameters by path: shape and values, where they lie.
+    pub fn weights_lying(&self) -> BTreeMap<&str, (&[usize], &[f32])> {
+        let mut tensors = BTreeMap::new();
+        for param in &self.program.params {
+            let values = match self.device.written(self.full[0], param.input as u32) {
+                Some(Values::F32(values)) => values,
+                _ => &[],
+            };
+            tensors.insert(param.path.as_str(), (&param.shape[..], values));
+        }
+        tensors
+    }
+
     /// The present parameters by path.
     pub fn weights(&self) -> Params {
-        let tensor = |param: &crate::lower::program::Param| {
-            let values = match self.device.written(self.full[0], param.input as u32) {
-                Some(Values::F32(values)) => values.to_vec(),
-                _ => Vec::new(),
-            };
-            (param.path.clone(), Param { shape: param.shape.clone(), values })
+        let own = |(path, (shape, values)): (&str, (&[usize], &[f32]))| {
+            (path.to_string(), Param { shape: shape.to_vec(), values: values.to_vec() })
         };
-        self.program.params.iter().map(tensor).collect()
+        self.weights_lying().into_iter().map(own).collect()
     }
 
     /// Fitted values by name.
@@ -302,10 +314,22 @@ fn start(program: &Program, graph: &Graph, feed: &[Tensor], device: &mut dyn Dev
     let all: Vec<(usize, NodeId)> = params.chain(states).collect();
     let residents = residents(program);
     let hosts = program.host_inputs();
-    let roots: Vec<NodeId> = all.iter().map(|(_, initial)| *initial).collect();
+    // In a few stages: what lies between draws and starting points is that of one stage.
+    let mut stages = vec![Vec::new()];
+    let mut bytes = 0;
+    for (_, initial) in &all {
+        if let Some(stage) = stages.last_mut() {
+            stage.push(*initial);
+        }
+        bytes += 4 * count(graph, *initial) as usize;
+        if bytes > residents.bytes / START_STAGES {
+            stages.push(Vec::new());
+            bytes = 0;
+        }
+    }
     let request = Request {
         graph,
-        stages: &[roots],
+        stages: &stages,
         hosts: &hosts,
         updates: &[],
         residents: &residents,

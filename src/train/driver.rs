@@ -15,7 +15,7 @@ use crate::train::folder::{self, Folder};
 use crate::train::identity::{self, Identity};
 use crate::train::record::{self, Metrics, Record};
 use crate::train::saving::{self, Saved};
-use crate::train::weights::{self, Weights};
+use crate::train::weights::{self, Lying, Weights};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -151,7 +151,7 @@ fn take(path: &Path, overwrite: bool) -> Result<Folder, Failure> {
 }
 
 /// The present weights with what they mean.
-fn weights_of(training: &Training, run: &Run) -> Weights {
+fn weights_of<'r>(training: &Training, run: &'r Run) -> Lying<'r> {
     let Training { program, data, schedule, .. } = *training;
     let identity = Identity {
         train: program.name.clone(),
@@ -163,7 +163,7 @@ fn weights_of(training: &Training, run: &Run) -> Weights {
         classes: data.classes.clone(),
         data: Some(data.known()),
     };
-    Weights { tensors: run.weights(), meta: identity.to_json() }
+    Lying { tensors: run.weights_lying(), meta: identity.to_json() }
 }
 
 /// Trains and leaves nothing behind: the run after its last step, loss and reports of every split, and why it ended.

@@ -4,7 +4,7 @@ use crate::diagnostic::Diagnostic;
 use crate::io;
 use crate::train::folder::{BEST, LAST};
 use crate::train::record;
-use crate::train::weights::{self, Weights};
+use crate::train::weights::{self, Lying, Pieces};
 use std::path::{Path, PathBuf};
 
 /// Where the last weights are.
@@ -27,11 +27,11 @@ impl Saved {
 }
 
 /// Leaves the last weights in the folder of a run, or where there is room for them. What goes wrong is told.
-pub fn save(folder: &Path, train: &str, weights: &Weights, told: &mut dyn FnMut(Diagnostic)) -> Saved {
+pub fn save(folder: &Path, train: &str, weights: &Lying, told: &mut dyn FnMut(Diagnostic)) -> Saved {
     match write_last(folder, weights) {
-        Ok(bytes) => {
+        Ok(pieces) => {
             // Until a file says what to keep, the best weights are the last.
-            let _ = io::write(&folder.join(BEST), &bytes).map_err(told);
+            let _ = io::write_pieces(&folder.join(BEST), &|put| pieces.each(put)).map_err(told);
             Saved::There(folder.join(LAST))
         }
         Err(wrong) => {
@@ -42,7 +42,7 @@ pub fn save(folder: &Path, train: &str, weights: &Weights, told: &mut dyn FnMut(
 }
 
 /// Weights among the system's temporary files, in a folder of their own.
-fn save_elsewhere(train: &str, weights: &Weights) -> Result<PathBuf, Diagnostic> {
+fn save_elsewhere(train: &str, weights: &Lying) -> Result<PathBuf, Diagnostic> {
     let folder = io::create_temporary_folder(&format!("mlx-{}-", record::plain(train)))?;
     match write_last(&folder, weights) {
         Ok(_) => Ok(folder.join(LAST)),
@@ -53,11 +53,11 @@ fn save_elsewhere(train: &str, weights: &Weights) -> Result<PathBuf, Diagnostic>
     }
 }
 
-/// Replaces the last weights of a folder; gives the bytes that were written.
-pub fn write_last(folder: &Path, weights: &Weights) -> Result<Vec<u8>, Diagnostic> {
+/// Replaces the last weights of a folder; gives the pieces that were written.
+pub fn write_last<'a>(folder: &Path, weights: &Lying<'a>) -> Result<Pieces<'a>, Diagnostic> {
     let last = folder.join(LAST);
-    let bytes = weights::to_bytes(weights)
+    let pieces = weights::pieces(weights)
         .map_err(|error| io::failure(io::UNWRITABLE, "write", &last, &std::io::Error::other(error)))?;
-    io::write(&last, &bytes)?;
-    Ok(bytes)
+    io::write_pieces(&last, &|put| pieces.each(put))?;
+    Ok(pieces)
 }

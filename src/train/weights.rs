@@ -35,9 +35,57 @@ const DIGITS: usize = 64;
 /// How many tensors a warning names.
 const NAMED: usize = 8;
 
-/// The bytes of a weight file. A tensor whose shape is not that of its values is a mistake of the caller, told as text; so
-/// is metadata that is no object.
+/// Weights where they lie, to be written without a copy of them.
+pub struct Lying<'a> {
+    /// Shape and values by path.
+    pub tensors: BTreeMap<&'a str, (&'a [usize], &'a [f32])>,
+    pub meta: Value,
+}
+
+/// A weight file in pieces: its header, and then its tensors.
+pub struct Pieces<'a> {
+    header: Vec<u8>,
+    tensors: Vec<&'a [f32]>,
+}
+
+/// So many numbers are made bytes at once.
+const PIECE: usize = 1 << 16;
+
+impl Weights {
+    pub fn lying(&self) -> Lying<'_> {
+        let mut tensors = BTreeMap::new();
+        for (path, tensor) in &self.tensors {
+            tensors.insert(path.as_str(), (&tensor.shape[..], &tensor.values[..]));
+        }
+        Lying { tensors, meta: self.meta.clone() }
+    }
+}
+
+impl Pieces<'_> {
+    /// Hands on every piece in its turn, until one fails.
+    pub fn each<E>(&self, mut put: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
+        put(&self.header)?;
+        for piece in self.tensors.iter().flat_map(|values| values.chunks(PIECE)) {
+            let bytes: Vec<u8> = piece.iter().flat_map(|value| value.to_le_bytes()).collect();
+            put(&bytes)?;
+        }
+        Ok(())
+    }
+}
+
+/// The bytes of a weight file.
 pub fn to_bytes(weights: &Weights) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    pieces(&weights.lying())?.each(|piece| {
+        bytes.extend_from_slice(piece);
+        Ok::<(), String>(())
+    })?;
+    Ok(bytes)
+}
+
+/// The pieces of a weight file. A tensor whose shape is not that of its values is a mistake of the caller, told as text; so
+/// is metadata that is no object.
+pub fn pieces<'a>(weights: &Lying<'a>) -> Result<Pieces<'a>, String> {
     let mut meta = match &weights.meta {
         Value::Null => Map::new(),
         Value::Object(meta) => meta.clone(),
@@ -46,35 +94,50 @@ pub fn to_bytes(weights: &Weights) -> Result<Vec<u8>, String> {
     meta.insert(CHECKSUM.to_string(), Value::String("0".repeat(DIGITS)));
     let mut meta = Value::Object(meta);
     meta.sort_all_objects();
-    for (path, Tensor { shape, values }) in &weights.tensors {
+    for (path, (shape, values)) in &weights.tensors {
         if shape.iter().product::<usize>() != values.len() {
             return Err(format!("tensor `{path}` has {} values and the shape {shape:?}", values.len()));
         }
     }
     let meta = HashMap::from([(KEY.to_string(), meta.to_string())]);
-    let mut bytes = safetensors::serialize(&weights.tensors, Some(meta)).map_err(|error| error.to_string())?;
-    let place = checksum_place(&bytes).ok_or("the checksum has no place")?;
-    let checksum = checksum_without(&bytes, &place);
-    bytes[place].copy_from_slice(checksum.as_bytes());
-    Ok(bytes)
+    let tensors =
+        weights.tensors.iter().map(|(path, (shape, values))| (*path, Unwritten { shape, len: 4 * values.len() }));
+    let header = safetensors::serialize(tensors, Some(meta)).map_err(|error| error.to_string())?;
+    let place = checksum_place(&header).ok_or("the checksum has no place")?;
+    // All are of one kind, and so in the order of their paths.
+    let tensors = weights.tensors.values().map(|(_, values)| *values).collect();
+    let mut pieces = Pieces { header, tensors };
+    pieces.header.shrink_to_fit();
+    let mut hash = Sha256::new();
+    pieces.each(|piece| {
+        hash.update(piece);
+        Ok::<(), String>(())
+    })?;
+    pieces.header[place].copy_from_slice(digits(hash).as_bytes());
+    Ok(pieces)
 }
 
-/// The bytes of a tensor are made when its turn comes, so that only one has them twice.
-impl View for &Tensor {
+/// A tensor that has its place in the header, and gives no bytes.
+struct Unwritten<'a> {
+    shape: &'a [usize],
+    len: usize,
+}
+
+impl View for Unwritten<'_> {
     fn dtype(&self) -> Dtype {
         Dtype::F32
     }
 
     fn shape(&self) -> &[usize] {
-        &self.shape
+        self.shape
     }
 
     fn data(&self) -> Cow<'_, [u8]> {
-        self.values.iter().flat_map(|value| value.to_le_bytes()).collect()
+        Cow::Borrowed(&[])
     }
 
     fn data_len(&self) -> usize {
-        4 * self.values.len()
+        self.len
     }
 }
 
@@ -92,6 +155,10 @@ fn checksum_without(bytes: &[u8], place: &Range<usize>) -> String {
     hash.update(&bytes[..place.start]);
     hash.update([b'0'; DIGITS]);
     hash.update(&bytes[place.end..]);
+    digits(hash)
+}
+
+fn digits(hash: Sha256) -> String {
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -146,12 +213,12 @@ fn metadata(header: &Metadata, bytes: &[u8]) -> Result<Value, String> {
 }
 
 /// A warning of weights that are infinite or no numbers at all; `place` is their file.
-pub fn not_finite(place: &str, weights: &Weights) -> Option<Diagnostic> {
-    let broken = |tensor: &Tensor| tensor.values.iter().filter(|value| !value.is_finite()).count();
+pub fn not_finite(place: &str, weights: &Lying) -> Option<Diagnostic> {
+    let broken = |values: &[f32]| values.iter().filter(|value| !value.is_finite()).count();
     let mut told: Vec<String> = weights
         .tensors
         .iter()
-        .map(|(path, tensor)| (path, broken(tensor), tensor.values.len()))
+        .map(|(path, (_, values))| (path, broken(values), values.len()))
         .filter(|(_, broken, _)| *broken > 0)
         .map(|(path, broken, all)| format!("`{path}` in {broken} of {all} numbers"))
         .collect();

@@ -27,7 +27,9 @@ pub(super) fn run(
     }
     match (scan, graph.node(family[0]).op.body()) {
         (Some(scan), _) => steps(scan, &parts, operands, goes_on),
-        (None, Some(body)) => values(body.graph(), &results, &|at| operands.get(at as usize).cloned(), goes_on),
+        (None, Some(body)) => {
+            values(body.graph(), &results, &|at| operands.get(at as usize).cloned(), goes_on, &mut |_, _| ())
+        }
         (None, None) => Err("there is no body".to_string()),
     }
 }
@@ -54,10 +56,11 @@ fn steps(
                 at => operands.get(at).cloned(),
             }
         };
-        let made = values(scan.body.graph(), &roots, &fed, goes_on).map_err(|wrong| match wrong.as_str() {
-            "interrupted" => wrong,
-            _ => format!("step {place} of a scan: {wrong}"),
-        })?;
+        let made =
+            values(scan.body.graph(), &roots, &fed, goes_on, &mut |_, _| ()).map_err(|wrong| match wrong.as_str() {
+                "interrupted" => wrong,
+                _ => format!("step {place} of a scan: {wrong}"),
+            })?;
         for ((part, _), stack) in parts.iter().zip(&mut stacks) {
             match part {
                 Part::Before(carry) => put(stack, place, &carries[*carry]),

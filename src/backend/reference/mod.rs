@@ -20,8 +20,13 @@ const INTERRUPTED: &str = "interrupted";
 /// such value.
 pub fn source_of_trouble(graph: &Graph, root: NodeId, inputs: &[Tensor]) -> Result<Option<NodeId>, String> {
     let needed = graph.needed(&[root]);
-    let values: HashMap<NodeId, Tensor> = needed.iter().copied().zip(run(graph, &needed, inputs)?).collect();
-    let bad = |id: &NodeId| values[id].values.iter().any(|value| !(*value as f32).is_finite());
+    // Of each node one flag; its value goes when all that reads it is computed.
+    let mut is_bad = vec![false; graph.nodes().len()];
+    let mut look = |id: NodeId, value: &Tensor| {
+        is_bad[id.0 as usize] = value.values.iter().any(|value| !(*value as f32).is_finite());
+    };
+    values(graph, &[root], &fed_by(inputs), &|| true, &mut look)?;
+    let bad = |id: &NodeId| is_bad[id.0 as usize];
     // A sum may be too large for 32 bits where their mean is not.
     let start = if bad(&root) { Some(root) } else { needed.iter().copied().find(bad) };
     let Some(mut at) = start else { return Ok(None) };
@@ -44,17 +49,21 @@ pub fn run_while(
     inputs: &[Tensor],
     goes_on: &dyn Fn() -> bool,
 ) -> Result<Vec<Tensor>, String> {
-    let fed = |number: u32| inputs.get(number as usize).map(|tensor| Rc::new(tensor.clone()));
-    let values = values(graph, roots, &fed, goes_on)?;
+    let values = values(graph, roots, &fed_by(inputs), goes_on, &mut |_, _| ())?;
     Ok(values.into_iter().map(|value| Rc::try_unwrap(value).unwrap_or_else(|shared| (*shared).clone())).collect())
 }
 
-/// The values of the roots, of inputs by number.
+fn fed_by(inputs: &[Tensor]) -> impl Fn(u32) -> Option<Rc<Tensor>> {
+    |number| inputs.get(number as usize).map(|tensor| Rc::new(tensor.clone()))
+}
+
+/// The values of the roots, of inputs by number. Each value on the way is looked at once, when it is computed.
 fn values(
     graph: &Graph,
     roots: &[NodeId],
     fed: &dyn Fn(u32) -> Option<Rc<Tensor>>,
     goes_on: &dyn Fn() -> bool,
+    look: &mut dyn FnMut(NodeId, &Tensor),
 ) -> Result<Vec<Rc<Tensor>>, String> {
     let watch = Watch::new(goes_on);
     let needed = graph.needed(roots);
@@ -81,6 +90,7 @@ fn values(
         if !watch.went_on() {
             return Err(INTERRUPTED.to_string());
         }
+        family.iter().zip(&made).for_each(|(id, value)| look(*id, value));
         values.extend(family.iter().copied().zip(made));
         for input in family.iter().flat_map(|id| &graph.node(*id).inputs) {
             if let Some(left) = readers.get_mut(input) {
