@@ -35,7 +35,7 @@ pub enum Kind {
     Scalar(ScalarOp, Vec<TermId>),
     /// `a @ b`: the last axis of `a` with the last but one (or the only one) of `b`.
     Product(TermId, TermId),
-    /// Over all axes of the operand; indices that it runs along stay.
+    /// Over all axes of the operand; its free indices stay.
     Fold(Reduce, TermId),
     /// The place of the greatest element of the last axis.
     ArgMax(TermId),
@@ -43,7 +43,7 @@ pub enum Kind {
     Pick(TermId, TermId),
     /// The same numbers, through which no gradient flows.
     Constant(TermId),
-    /// `x[i, j]`: every axis becomes an index that the term runs along.
+    /// `x[i, j]`: every axis becomes a free index of the term.
     Read(TermId, Vec<IndexId>),
     /// `let y[i, j] = …`: the reverse; the indices become the last axes, in this order.
     Spread(TermId, Vec<IndexId>),
@@ -97,7 +97,7 @@ pub struct Index {
     pub axis: Option<Axis>,
 }
 
-/// All terms of a program and the indices that they run along.
+/// All terms of a program and their indices.
 #[derive(Clone, Debug, Default)]
 pub struct Terms {
     all: Vec<Term>,

@@ -77,17 +77,17 @@ pub struct Scope {
     rests: Vec<(String, Vec<Axis>)>,
     /// Indices that are open here, by name; a rest has one for each of its axes.
     pub indices: Vec<(String, Vec<IndexId>)>,
-    pub home: Home,
+    pub namespace: Namespace,
 }
 
-/// Where the layers of a body keep their parameters.
+/// Where the parameters of the layers that a body makes get their paths from.
 #[derive(Clone, Debug, Default)]
-pub enum Home {
+pub enum Namespace {
     /// A `fn` makes no instances.
     #[default]
     None,
-    /// A layer's body: its path, empty for the model.
-    Body(String),
+    /// A layer at this path, which is empty for the model.
+    Layer(String),
     /// A `train` block: its instances are models.
     Train,
 }

@@ -1,6 +1,6 @@
 //! Lowering: terms to the graph, the only bridge between them. Everything was checked; nothing can be wrong here.
 //!
-//! The axes of a node are the indices that its term runs along, ascending, then the term's own axes.
+//! The axes of a node are the free indices of its term, ascending, then the term's own axes.
 
 mod product;
 pub mod program;

@@ -335,7 +335,7 @@ impl Elaborator<'_> {
             let error = Diagnostic::error("E0221", "only columns are fitted", span, "this is no column");
             return Err(self.report(error.help("use it in a `data` block")));
         };
-        if ty.axes.iter().any(|axis| axis.size.settled().is_none()) || !ty.along.is_empty() {
+        if ty.axes.iter().any(|axis| axis.size.settled().is_none()) || !ty.free.is_empty() {
             let error = Diagnostic::error("E0221", "a fitted value has no axis of rows", span, format!("this is {ty}"));
             return Err(self.report(error.help("reduce over the rows first: `mean(i: x[i])`")));
         }

@@ -2,7 +2,7 @@
 
 use super::Elaborator;
 use crate::check::program::Explored;
-use crate::check::value::{Home, Scope, Value};
+use crate::check::value::{Namespace, Scope, Value};
 use crate::source::{SourceId, Span};
 use crate::syntax::tree::{Block, Expr, ExprKind, Init, Name, Statement, StatementKind, Target};
 use crate::syntax::walk;
@@ -79,7 +79,7 @@ impl Elaborator<'_> {
         let source = statement.span.source;
         let entry = place.before.iter().chain(asked).filter(|other| of_source(other, source));
         self.name_uses(Span::new(source, 0, 0), &[], entry);
-        scope.home = Home::Body(self.sources.get(source).name.clone());
+        scope.namespace = Namespace::Layer(self.sources.get(source).name.clone());
         match &statement.kind {
             StatementKind::Let(target, ty, init) => {
                 self.local(target, ty.as_ref(), init, statement.span, scope);

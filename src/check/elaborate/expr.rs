@@ -79,7 +79,7 @@ impl Elaborator<'_> {
     /// What a name stands for: indices, names of the body, items of the file, the standard library.
     pub(super) fn name(&mut self, name: &Name, span: Span, scope: &Scope) -> Out<Bound> {
         if let Some([index]) = scope.index(&name.text) {
-            let ty = Type { along: vec![*index], ..Type::scalar(Elem::Int) };
+            let ty = Type { free: vec![*index], ..Type::scalar(Elem::Int) };
             let term = self.term(Kind::Index(*index), ty, span);
             return Ok(self.bound(Value::Tensor(term), name.span));
         }
@@ -252,9 +252,9 @@ impl Elaborator<'_> {
         }
         let axis = Axis::new(Size::from(parts.len() as i64), span, "parts are listed here");
         let axes = [&ty.axes[..], &[axis]].concat();
-        let along = parts.iter().fold(Vec::new(), |along, part| [&along[..], &self.ty(*part).along].concat());
-        let along: Vec<IndexId> = BTreeSet::from_iter(along).into_iter().collect();
-        Ok(self.term(Kind::Stack(parts), Type { axes, along, ..ty }, span))
+        let free = parts.iter().fold(Vec::new(), |free, part| [&free[..], &self.ty(*part).free].concat());
+        let free: Vec<IndexId> = BTreeSet::from_iter(free).into_iter().collect();
+        Ok(self.term(Kind::Stack(parts), Type { axes, free, ..ty }, span))
     }
 
     pub(super) fn leaf(&mut self, leaf: Leaf, ty: Type, span: Span) -> TermId {

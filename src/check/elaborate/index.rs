@@ -1,4 +1,4 @@
-//! Index notation: `let y[i, j] = …`, `x[i, j]`, `f(j: …)`. Inside it a term is a family of tensors along indices.
+//! Index notation: `let y[i, j] = …`, `x[i, j]`, `f(j: …)`. Inside it a term has free indices.
 
 use super::call::{Arg, Site};
 use super::{Elaborator, Out};
@@ -89,8 +89,8 @@ impl Elaborator<'_> {
             };
             axes.push(axis);
         }
-        let along = ty.along.iter().copied().filter(|id| !ids.contains(id)).collect();
-        Ok(self.term(Kind::Spread(term, ids.to_vec()), Type { along, axes, ..ty }, span))
+        let free = ty.free.iter().copied().filter(|id| !ids.contains(id)).collect();
+        Ok(self.term(Kind::Spread(term, ids.to_vec()), Type { free, axes, ..ty }, span))
     }
 
     /// `base[places]`: every axis is read at an index.
@@ -133,7 +133,7 @@ impl Elaborator<'_> {
             let error = Diagnostic::error("E0205", message, span, "this read");
             return Err(self.report(error.label(base, format!("this is {ty}"))));
         }
-        if ids.iter().enumerate().any(|(at, id)| ids[..at].contains(id) || ty.along.contains(id)) {
+        if ids.iter().enumerate().any(|(at, id)| ids[..at].contains(id) || ty.free.contains(id)) {
             return Err(self.later(Later::OneIndexTwice, span));
         }
         for (id, axis) in ids.iter().zip(&ty.axes) {
@@ -153,13 +153,13 @@ impl Elaborator<'_> {
                 }
             }
         }
-        let mut along = [&ty.along[..], ids].concat();
-        along.sort_unstable();
-        let read = Type { along, axes: Vec::new(), ..ty };
+        let mut free = [&ty.free[..], ids].concat();
+        free.sort_unstable();
+        let read = Type { free, axes: Vec::new(), ..ty };
         Ok(self.term(Kind::Read(term, ids.to_vec()), read, span))
     }
 
-    /// `f(i, j: body)`: `f` of what `body` is along the indices.
+    /// `f(i, j: body)`: `f` of the vector that `body` is over the indices.
     pub(super) fn reduce(&mut self, reduce: &Reduce, span: Span, scope: &mut Scope) -> Out<Value> {
         let outer = scope.indices.len();
         let ids: Vec<IndexId> = reduce.indices.iter().map(|name| self.open_index(name)).collect();
@@ -171,7 +171,7 @@ impl Elaborator<'_> {
         scope.indices.truncate(outer);
         let (mut term, filter) = (body?, filter.transpose()?);
         if let (Some(condition), Some(filter)) = (filter, &reduce.filter) {
-            term = self.keep(term, condition, filter.span);
+            term = self.masked(term, condition, filter.span);
         }
         let ty = self.ty(term).clone();
         let family = self.close(term, ty, &ids, reduce.body.span)?;
@@ -194,7 +194,7 @@ impl Elaborator<'_> {
         Err(self.report(error.help("read every axis at an index: `x[i, j] > 0`")))
     }
 
-    /// A function that gives a vector along its indices, as `softmax` does, is read at the same indices outside. What a
+    /// A function that gives a vector over its indices, as `softmax` does, is read at the same indices outside. What a
     /// `where` has left out is 0 there.
     fn read_result(&mut self, result: Value, reduce: &Reduce, span: Span, scope: &Scope) -> Out<Value> {
         let Value::Tensor(term) = result else { return Ok(result) };

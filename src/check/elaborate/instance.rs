@@ -4,7 +4,7 @@ use super::call::{Arg, Site};
 use super::{Elaborator, MAX_CALLS, Out, Reported};
 use crate::check::later::Later;
 use crate::check::terms::{Leaf, TermId};
-use crate::check::value::{Bound, Home, Layers, Recipe, Scope, Value};
+use crate::check::value::{Bound, Layers, Namespace, Recipe, Scope, Value};
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::nearest;
 use crate::source::Span;
@@ -43,10 +43,10 @@ impl Elaborator<'_> {
 
     /// The path of a part of a body; `None` where a body keeps no parameters.
     pub(super) fn path_in(&self, scope: &Scope, segment: &str) -> Option<String> {
-        match &scope.home {
-            Home::None => None,
-            Home::Body(path) => Some(joined(path, segment)),
-            Home::Train => Some(segment.to_string()),
+        match &scope.namespace {
+            Namespace::None => None,
+            Namespace::Layer(path) => Some(joined(path, segment)),
+            Namespace::Train => Some(segment.to_string()),
         }
     }
 
@@ -65,7 +65,11 @@ impl Elaborator<'_> {
     pub(super) fn handed_in(&mut self, given: Vec<Arg>, scope: &Scope) -> Out<Vec<Arg>> {
         let mut all = Vec::new();
         for arg in given {
-            let value = if matches!(scope.home, Home::None) { arg.value } else { self.unapplied(arg.value, arg.span)? };
+            let value = if matches!(scope.namespace, Namespace::None) {
+                arg.value
+            } else {
+                self.unapplied(arg.value, arg.span)?
+            };
             let value = match value {
                 Value::Recipe(recipe) => match self.path_in(scope, &recipe.segment) {
                     Some(path) => {
@@ -84,7 +88,7 @@ impl Elaborator<'_> {
 
     /// In a `train` block the net of the model's name is `model`. Applied by that name it would be a second one, trained unseen.
     fn is_not_the_model(&mut self, recipe: &Recipe, span: Span, scope: &Scope) -> Out<()> {
-        let Home::Train = scope.home else { return Ok(()) };
+        let Namespace::Train = scope.namespace else { return Ok(()) };
         let Some(Bound { value: Value::Instance(model, _), origin }) = scope.get("model") else { return Ok(()) };
         let (Some(model), Some(own)) = (model.layer(), recipe.layer()) else { return Ok(()) };
         if model.span != own.span {
@@ -153,7 +157,7 @@ impl Elaborator<'_> {
             for (name, bound) in hyper {
                 scope.insert(name, bound.clone());
             }
-            scope.home = Home::Body(path.to_string());
+            scope.namespace = Namespace::Layer(path.to_string());
             this.reached.insert(layer.name.span);
             this.bind_inputs(&layer.name, &layer.inputs, given, &mut scope)?;
             this.layer_result(layer, scope)

@@ -3,7 +3,7 @@
 use super::call::Arg;
 use super::{Elaborator, Out, Reported};
 use crate::check::later::Later;
-use crate::check::value::{Bound, Home, Scope, Value};
+use crate::check::value::{Bound, Namespace, Scope, Value};
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
 use crate::syntax::tree::{self, Expr, FnBody, Function, Init, Item, ItemKind, Name, Statement, StatementKind, Target};
@@ -127,7 +127,7 @@ impl Elaborator<'_> {
 
     fn named_value(&mut self, name: &Name, ty: Option<&tree::Type>, expr: &Expr, scope: &mut Scope) -> Out<Value> {
         let value = self.value(expr, scope)?;
-        let value = if matches!(scope.home, Home::None) { value } else { self.unapplied(value, expr.span)? };
+        let value = if matches!(scope.namespace, Namespace::None) { value } else { self.unapplied(value, expr.span)? };
         let value = match value {
             Value::Recipe(recipe) => match self.path_in(scope, &name.text) {
                 Some(path) => {

@@ -10,7 +10,7 @@
 //! | `instance`, `param` | layers with parameters; the parameters |
 //! | `index` | index notation |
 //! | `joins` | what joins rows: leaks in columns, predictions that depend on other rows |
-//! | `kept` | what a `where` keeps |
+//! | `mask` | the mask of a `where`, and what a reduction does with it |
 //! | `holds` | what a `check` demands |
 //! | `primitive` | the functions whose rule is here |
 //! | `data` | columns |
@@ -29,8 +29,9 @@ mod holds;
 mod index;
 mod instance;
 mod joins;
-mod kept;
+
 mod layer;
+mod mask;
 mod open;
 mod operators;
 mod optimizer;

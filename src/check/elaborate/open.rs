@@ -34,7 +34,7 @@ impl Elaborator<'_> {
             Value::Size(axis) => axis.size.is_open(),
             Value::Tensor(term) => {
                 let ty = self.ty(*term);
-                self.alone.is_some() && ty.axes.is_empty() && ty.along.is_empty() && self.reads_open_alone(*term)
+                self.alone.is_some() && ty.axes.is_empty() && ty.free.is_empty() && self.reads_open_alone(*term)
             }
             Value::Number(_)
             | Value::Truth(_)
@@ -169,10 +169,10 @@ impl Elaborator<'_> {
             return Err(Reported);
         }
         let axes = one.axes.iter().zip(&two.axes).map(|(one, two)| self.either_axis(one, two, span)).collect();
-        let along: BTreeSet<_> = one.along.iter().chain(&two.along).copied().collect();
+        let free: BTreeSet<_> = one.free.iter().chain(&two.free).copied().collect();
         let text = self.sources.text(span).to_string();
         let condition = self.open(Elem::Bool, &text, span);
-        let ty = Type { along: along.into_iter().collect(), axes, ..Type::scalar(elem) };
+        let ty = Type { free: free.into_iter().collect(), axes, ..Type::scalar(elem) };
         Ok(Value::Tensor(self.term(Kind::Scalar(ScalarOp::Select, vec![condition, yes, no]), ty, span)))
     }
 

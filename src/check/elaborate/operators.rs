@@ -5,7 +5,7 @@ use super::{Elaborator, Out, Reported};
 use crate::check::number::Number;
 use crate::check::shapes::{self, Operand};
 use crate::check::terms::{Kind, TermId};
-use crate::check::types::{Axis, Elem, Type};
+use crate::check::types::{Axis, Elem, IndexId, Type};
 use crate::check::value::{Scope, Value};
 use crate::diagnostic::Diagnostic;
 use crate::ir::{ScalarOp, Size};
@@ -96,8 +96,8 @@ impl Elaborator<'_> {
     fn product(&mut self, a: Written, b: Written, operator: Span, span: Span) -> Out<TermId> {
         let (a, b) = ((self.numbers(a.0, a.1)?, a.1), (self.numbers(b.0, b.1)?, b.1));
         let axes = shapes::product(self.operand(a), self.operand(b), operator).map_err(|wrong| self.report(wrong))?;
-        let along = self.along(a.0, b.0);
-        Ok(self.term(Kind::Product(a.0, b.0), Type { along, ..Type::float(axes) }, span))
+        let free = self.free_indices(a.0, b.0);
+        Ok(self.term(Kind::Product(a.0, b.0), Type { free, ..Type::float(axes) }, span))
     }
 
     /// A term whose operands broadcast to one shape.
@@ -111,8 +111,8 @@ impl Elaborator<'_> {
         span: Span,
     ) -> Out<TermId> {
         let axes = self.broadcast(a, b, operator)?;
-        let along = self.along(a.0, b.0);
-        Ok(self.term(kind, Type { along, axes, ..Type::scalar(elem) }, span))
+        let free = self.free_indices(a.0, b.0);
+        Ok(self.term(kind, Type { free, axes, ..Type::scalar(elem) }, span))
     }
 
     fn broadcast(&mut self, a: (TermId, Span), b: (TermId, Span), operator: Span) -> Out<Vec<Axis>> {
@@ -123,12 +123,12 @@ impl Elaborator<'_> {
         Operand { ty: self.ty(term), span }
     }
 
-    /// The indices that either runs along.
-    pub(super) fn along(&self, a: TermId, b: TermId) -> Vec<crate::check::types::IndexId> {
-        let mut along = [&self.ty(a).along[..], &self.ty(b).along[..]].concat();
-        along.sort_unstable();
-        along.dedup();
-        along
+    /// The free indices of two terms together.
+    pub(super) fn free_indices(&self, a: TermId, b: TermId) -> Vec<IndexId> {
+        let mut free = [&self.ty(a).free[..], &self.ty(b).free[..]].concat();
+        free.sort_unstable();
+        free.dedup();
+        free
     }
 
     /// `if`: a settled condition chooses a branch, any other an element.
@@ -154,15 +154,15 @@ impl Elaborator<'_> {
         let (a, b) = (self.tensor(a?, yes.span)?, self.tensor(b?, no.span)?);
         let elem = self.one_elem(a, b, yes.span, no.span, span)?;
         let axes = self.broadcast((a, yes.span), (b, no.span), span)?;
-        let branches = Type { along: self.along(a, b), axes, ..Type::scalar(elem.clone()) };
+        let branches = Type { free: self.free_indices(a, b), axes, ..Type::scalar(elem.clone()) };
         let operand = Operand { ty: self.ty(condition), span: condition_at };
         let either = Operand { ty: &branches, span: yes.span };
         let axes = shapes::broadcast(operand, either, span).map_err(|wrong| self.report(wrong))?;
-        let mut along = [&branches.along[..], &self.ty(condition).along[..]].concat();
-        along.sort_unstable();
-        along.dedup();
+        let mut free = [&branches.free[..], &self.ty(condition).free[..]].concat();
+        free.sort_unstable();
+        free.dedup();
         let kind = Kind::Scalar(ScalarOp::Select, vec![condition, a, b]);
-        Ok(Value::Tensor(self.term(kind, Type { along, axes, ..Type::scalar(elem) }, span)))
+        Ok(Value::Tensor(self.term(kind, Type { free, axes, ..Type::scalar(elem) }, span)))
     }
 
     fn one_elem(&mut self, a: TermId, b: TermId, at_a: Span, at_b: Span, span: Span) -> Out<Elem> {

@@ -117,9 +117,9 @@ impl Elaborator<'_> {
             Rule::Pick => self.pick(tensor(0)?, tensor(1)?, span),
             Rule::Count => {
                 let a = tensor(0)?;
-                if let Some(kept) = self.ty(a).kept {
-                    let ty = Type { elem: Elem::Int, ..self.ty(kept).clone() };
-                    let ones = self.term(Kind::Cast(kept), ty.clone(), span);
+                if let Some(mask) = self.ty(a).mask {
+                    let ty = Type { elem: Elem::Int, ..self.ty(mask).clone() };
+                    let ones = self.term(Kind::Cast(mask), ty.clone(), span);
                     let ty = Type { axes: Vec::new(), ..ty };
                     return Ok(Value::Tensor(self.term(Kind::Fold(Reduce::Sum, ones), ty, span)));
                 }
@@ -191,11 +191,11 @@ impl Elaborator<'_> {
     }
 
     fn pick(&mut self, from: TermId, at: TermId, span: Span) -> Out<Value> {
-        let mut along = [&self.ty(from).along[..], &self.ty(at).along[..]].concat();
-        along.sort_unstable();
-        along.dedup();
+        let mut free = [&self.ty(from).free[..], &self.ty(at).free[..]].concat();
+        free.sort_unstable();
+        free.dedup();
         let axes = self.ty(at).axes.clone();
-        let ty = Type { along, ..Type::float(axes) };
+        let ty = Type { free, ..Type::float(axes) };
         Ok(Value::Tensor(self.term(Kind::Pick(from, at), ty, span)))
     }
 }

@@ -7,7 +7,7 @@ use crate::check::later::{Later, SETTINGS as LATER_SETTINGS};
 use crate::check::program::{Length, Loss, Plan, Program, Report};
 use crate::check::terms::{Leaf, TermId};
 use crate::check::types::{Elem, Type};
-use crate::check::value::{Bound, Home, Scope, Value};
+use crate::check::value::{Bound, Namespace, Scope, Value};
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::nearest;
 use crate::ir::Size;
@@ -138,7 +138,7 @@ impl Elaborator<'_> {
     /// The names of the block: columns, the model, the numbers of the host.
     pub(super) fn train_scope(&mut self, block: &Block) -> Scope {
         let mut scope = Scope::default();
-        scope.home = Home::Train;
+        scope.namespace = Namespace::Train;
         self.name_uses(block.word, &[], &block.body);
         (self.data, self.blind) = (None, false);
         let find = |name: &str| block.body.iter().find_map(|statement| setting(statement, name));
@@ -293,7 +293,7 @@ impl Elaborator<'_> {
         let ty = self.ty(term).clone();
         let rows = ty.axes.first().is_some_and(|axis| axis.size == Size::symbol(Self::rows()));
         let settled = ty.axes.iter().skip(1).all(|axis| axis.size.settled().is_some());
-        if rows && settled && ty.along.is_empty() {
+        if rows && settled && ty.free.is_empty() {
             return Ok(term);
         }
         let message = format!("`predict` writes a value for each row, [n, …], and `{}` is {ty}", name.text);
