@@ -4,10 +4,10 @@
 use crate::check::elaborate::Elaborator;
 use crate::check::library::{Library, stdlib_names};
 use crate::check::number::Number;
-use crate::check::program::{Explored, Program};
+use crate::check::program::{Explored, TypedProgram};
 use crate::check::terms::TermId;
 use crate::check::value::Value;
-use crate::check::{chains, comments, later, names};
+use crate::check::{chains, comments, names, unsupported};
 use crate::diagnostic::nearest;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::lower::{self, program::Program as Lowered, program::Value as LoweredValue};
@@ -16,12 +16,12 @@ use crate::syntax;
 use crate::syntax::tree::{Block, Data, Expr, ExprKind, File, Item, ItemKind, Statement};
 use std::collections::HashSet;
 
-pub use crate::check::elaborate::Place;
+pub use crate::check::elaborate::Context;
 pub use crate::check::schema::Schemas;
 
 /// A checked file: a program for each `train` block in which nothing is wrong, and all that is wrong.
 pub struct Checked {
-    pub programs: Vec<Program>,
+    pub programs: Vec<TypedProgram>,
     /// The names of all `train` blocks.
     pub trains: Vec<String>,
     pub found: Vec<Diagnostic>,
@@ -93,7 +93,7 @@ pub fn check_file(
     let stdlib: Vec<&str> = stdlib_names().into_iter().map(|(name, _)| name).collect();
     found.extend(names::check(file, &stdlib));
     found.extend(chains::find(sources, file));
-    found.extend(later::find(file));
+    found.extend(unsupported::find(file));
     let textual = found.len();
     let mut programs = Vec::new();
     let mut reached = HashSet::new();
@@ -129,7 +129,7 @@ pub fn explore(
     sources: &mut Sources,
     schemas: &mut dyn Schemas,
     library: &mut Library,
-    place: Place,
+    context: Context,
     asked: &Statement,
 ) -> Result<Explored, Vec<Diagnostic>> {
     // The passes that see the text alone take it as the body of a block.
@@ -137,10 +137,10 @@ pub fn explore(
     let item = Item { doc: None, span: asked.span, kind: ItemKind::Train(block) };
     let file = File { source: asked.span.source, items: vec![item] };
     let mut found = chains::find(sources, &file);
-    found.extend(later::find(&file));
+    found.extend(unsupported::find(&file));
     let textual = found.len();
     let mut elaborator = Elaborator::new(sources, schemas, library, &[]);
-    let explored = elaborator.explore(place, asked);
+    let explored = elaborator.explore(context, asked);
     found.extend(elaborator.found);
     let mut found = in_order(found, textual);
     found.retain(|found| found.severity == Severity::Error);
@@ -152,7 +152,7 @@ pub fn explore(
 
 /// A checked program → the graph of its run, with gradients and updates. What breaks a rule of the graph here is a
 /// mistake of this compiler, told in words.
-pub fn lower(program: &Program) -> Result<Lowered, String> {
+pub fn lower(program: &TypedProgram) -> Result<Lowered, String> {
     let lowered = lower::lower(program, Elaborator::rows());
     lowered.graph.verify()?;
     Ok(lowered)
@@ -163,9 +163,9 @@ pub fn names_around(
     sources: &mut Sources,
     schemas: &mut dyn Schemas,
     library: &mut Library,
-    place: Place,
+    context: Context,
 ) -> Vec<String> {
-    Elaborator::new(sources, schemas, library, &[]).names_around(place)
+    Elaborator::new(sources, schemas, library, &[]).names_around(context)
 }
 
 /// The graph of an explored value, which is `term`.
@@ -259,7 +259,7 @@ struct Told {
     all: HashSet<Diagnostic>,
     /// Code, message and place of each.
     heads: HashSet<(&'static str, String, Option<Span>)>,
-    /// The places of what is not built yet, which is seen by its text and by its meaning.
+    /// The places of what is not supported yet, which is seen by its text and by its meaning.
     later: Vec<Span>,
     /// The parts of chained comparisons, of which the first is no number.
     chained: HashSet<Span>,

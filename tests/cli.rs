@@ -122,13 +122,13 @@ fn what_is_wrong_with_the_command_line() {
     wrong(&["train", "linear.mlx", "--set", "η=fast"], 2, "`η` is a number in the file, and `fast` is a text");
     wrong(&["train", "linear.mlx", "--set", "η"], 2, "is not `name=value`");
     wrong(&["train", "linear.mlx", "--steps", "0"], 2, "0 is not in 1..");
-    wrong(&["train", "linear.mlx", "--resume"], 2, "not built yet");
-    wrong(&["train", "linear.mlx", "--device", "vulkan"], 2, "not built yet");
+    wrong(&["train", "linear.mlx", "--resume"], 2, "not supported yet");
+    wrong(&["train", "linear.mlx", "--device", "vulkan"], 2, "not supported yet");
     wrong(&["train", "linear.mlx", "--init", "no.safetensors"], 1, "cannot read `no.safetensors`");
     wrong(&["train", "linear.mlx", "--init", "d.csv"], 1, "is not a whole weight file");
     let later = ["generate", "graph", "sweep", "plot", "report", "export", "fmt", "lsp", "doc", "devices"];
     for command in later {
-        wrong(&[command, "linear.mlx", "--anything"], 2, &format!("`mlx {command}` is not built yet"));
+        wrong(&[command, "linear.mlx", "--anything"], 2, &format!("`mlx {command}` is not supported yet"));
     }
     wrong(&["explain", "E9999"], 2, "there is no code `E9999`");
     wrong(&["explain", "E023"], 2, "  E0203: two sizes do not agree");

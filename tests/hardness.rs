@@ -308,7 +308,7 @@ fn watched(folder: &Path, out: &Path, save_every: Duration, tell: &mut dyn FnMut
     let program = &checked.programs[0];
     let lowered = compile::lower(program).expect("a graph");
     let data = files.open(&program.data).expect("data");
-    let schedule = Schedule { threads: 1, ..Schedule::of(program, program.plan.length) };
+    let schedule = Schedule { threads: 1, ..Schedule::of(program, program.run.length) };
     let (lowered, data, source) = (&lowered, &data, "");
     train(
         &Training {

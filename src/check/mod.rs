@@ -5,7 +5,7 @@
 //! |---|---|
 //! | `names`, `chains` | names and comparisons, of the whole file, without types |
 //! | `comments` | a `//` that was meant to divide |
-//! | `later` | what is not built yet |
+//! | `unsupported` | the parts of the language that this compiler does not support yet |
 //! | `library` | the items that names mean |
 //! | `number` | settled numbers, exact |
 //! | `types`, `shapes` | types with the origin of each size; the rules of the operators |
@@ -17,7 +17,6 @@
 pub mod chains;
 pub mod comments;
 pub mod elaborate;
-pub mod later;
 pub mod library;
 pub mod names;
 pub mod number;
@@ -26,4 +25,5 @@ pub mod schema;
 pub mod shapes;
 pub mod terms;
 pub mod types;
+pub mod unsupported;
 pub mod value;

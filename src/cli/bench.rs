@@ -54,7 +54,7 @@ fn bench(arguments: &Bench, started: Instant) -> Result<(), u8> {
         complain("the data could not be read");
         return Err(WRONG);
     };
-    let mut schedule = Schedule::of(&program, program.plan.length);
+    let mut schedule = Schedule::of(&program, program.run.length);
     schedule.threads = arguments.threads.map_or(schedule.threads, |threads| threads as usize);
     let mut run = Run::new(&lowered, schedule, &data).map_err(failed)?;
     run.take_step().map_err(failed)?;

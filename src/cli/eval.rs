@@ -59,7 +59,7 @@ fn eval(arguments: &Eval) -> Result<(), u8> {
         show(&changed(&file.path, &weights, "rows of any split may be among those trained on"), &loaded.sources);
     }
     let mut run =
-        Run::with_fits(&lowered, Schedule::of(&program, program.plan.length), &data, &identity.fits).map_err(failed)?;
+        Run::with_fits(&lowered, Schedule::of(&program, program.run.length), &data, &identity.fits).map_err(failed)?;
     run.start_from(&weights);
     run.step = identity.steps;
     let mut events = Vec::new();

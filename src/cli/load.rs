@@ -1,7 +1,7 @@
 //! What every command on a file begins with: read it, check it, say what is wrong.
 
 use super::{FAILED, MISUSED, WRONG, colour};
-use crate::check::program::Program;
+use crate::check::program::TypedProgram;
 use crate::compile::{self, Checked};
 use crate::diagnostic::{Diagnostic, Severity, draw, harmless, plain};
 use crate::io;
@@ -57,7 +57,7 @@ fn read(
 
 /// The program that a command is about: the named one, or the only one. What is wrong is drawn on standard error; the
 /// error is the exit status.
-pub fn program(loaded: &mut Loaded, name: Option<&str>) -> Result<Program, u8> {
+pub fn program(loaded: &mut Loaded, name: Option<&str>) -> Result<TypedProgram, u8> {
     show_all(&loaded.checked.found, &loaded.sources);
     if loaded.checked.found.iter().any(|found| found.severity == Severity::Error) {
         return Err(WRONG);
@@ -82,12 +82,12 @@ pub fn program(loaded: &mut Loaded, name: Option<&str>) -> Result<Program, u8> {
 }
 
 /// The graph of a checked program, which fits into the machine.
-pub fn lowered(program: &Program) -> Result<Lowered, u8> {
+pub fn lowered(program: &TypedProgram) -> Result<Lowered, u8> {
     lowered_for(program, program.data.rows)
 }
 
 /// The same for so many rows.
-fn lowered_for(program: &Program, rows: [usize; 3]) -> Result<Lowered, u8> {
+fn lowered_for(program: &TypedProgram, rows: [usize; 3]) -> Result<Lowered, u8> {
     let lowered = compile::lower(program).map_err(|broken| {
         complain(&format!("this is a mistake of mlx itself, please report it: {broken}"));
         FAILED
@@ -102,7 +102,7 @@ fn lowered_for(program: &Program, rows: [usize; 3]) -> Result<Lowered, u8> {
 /// A file with the weights of one of its runs.
 pub struct Trained {
     pub loaded: Loaded,
-    pub program: Program,
+    pub program: TypedProgram,
     pub lowered: Lowered,
     pub weights: Weights,
     pub identity: Identity,

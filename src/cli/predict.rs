@@ -2,7 +2,7 @@
 
 use super::load::{Rows, Trained, complain, print, show, trained};
 use super::{FAILED, MISUSED, WRONG};
-use crate::check::program::Program;
+use crate::check::program::TypedProgram;
 use crate::check::schema::From;
 use crate::data::write;
 use crate::diagnostic::{Diagnostic, Severity};
@@ -122,7 +122,7 @@ fn written_over(arguments: &Predict, data: Option<&Path>) -> Option<Diagnostic> 
 }
 
 /// The warning of classes that stay numbers because they may be those of several columns.
-fn unclear(prediction: &Prediction, program: &Program) -> Option<Diagnostic> {
+fn unclear(prediction: &Prediction, program: &TypedProgram) -> Option<Diagnostic> {
     let columns: Vec<String> = prediction.unclear.iter().map(|column| format!("`{column}`")).collect();
     if columns.is_empty() {
         return None;

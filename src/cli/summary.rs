@@ -51,7 +51,7 @@ fn summarize(arguments: &Summary) -> Result<(), u8> {
         complain("the data could not be read");
         return Err(WRONG);
     };
-    let rows = program.plan.batch.map_or(data.splits[0].len(), |batch| batch as usize);
+    let rows = program.run.batch.map_or(data.splits[0].len(), |batch| batch as usize);
     let graph = lowered.graph.settle(&[(lowered.rows.clone(), rows as i64)]);
     let plan = steps_of(&lowered, &graph).map_err(|trouble| {
         complain(trouble.message());

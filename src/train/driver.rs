@@ -1,7 +1,7 @@
 //! A training from its first step to its folder. It prints nothing: each event is handed on as it happens.
 
 use crate::backend::Tensor;
-use crate::check::program::Program;
+use crate::check::program::TypedProgram;
 use crate::diagnostic::Diagnostic;
 use crate::io;
 use crate::ir::{NodeId, Op, Reduce, ScalarOp};
@@ -25,7 +25,7 @@ pub const SAVE_EVERY: Duration = Duration::from_secs(60);
 
 /// What is trained, and where it leaves what comes of it.
 pub struct Training<'p> {
-    pub program: &'p Program,
+    pub program: &'p TypedProgram,
     pub lowered: &'p Lowered,
     pub data: &'p Opened<'p>,
     pub schedule: Schedule,
@@ -168,7 +168,7 @@ fn weights_of(training: &Training, run: &Run) -> Weights {
 
 /// Trains and leaves nothing behind: the run after its last step, loss and reports of every split, and why it ended.
 pub fn in_memory<'p>(
-    program: &Program,
+    program: &TypedProgram,
     lowered: &'p Lowered,
     data: &Opened,
     schedule: Schedule,
@@ -222,7 +222,7 @@ fn every_split(run: &mut Run, teller: &mut Teller) -> Result<Vec<Event>, Trouble
 }
 
 /// A trouble of the run for its reader: a number that is not finite is shown where it was made.
-fn told(trouble: Trouble, program: &Program, lowered: &Lowered) -> Failure {
+fn told(trouble: Trouble, program: &TypedProgram, lowered: &Lowered) -> Failure {
     let (message, origin) = match trouble {
         Trouble::Broken(message) => return Failure::Words(message),
         Trouble::NotFinite { message, origin } => (message, origin),

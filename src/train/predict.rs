@@ -1,7 +1,7 @@
 //! The model on new rows: source columns in, fitted values and weights from the weight file, predictions out.
 
 use crate::backend::{Tensor, reference};
-use crate::check::program::{Program as Checked, RawKind};
+use crate::check::program::{RawKind, TypedProgram};
 use crate::check::schema::{From, Lacking};
 use crate::check::terms::{Leaf, TermId};
 use crate::data::kind::Tally;
@@ -41,7 +41,7 @@ pub struct Prediction {
 
 /// The predictions of a program for every new row.
 pub fn predict(
-    checked: &Checked,
+    checked: &TypedProgram,
     program: &Program,
     weights: &Weights,
     identity: &Identity,
@@ -96,7 +96,7 @@ pub fn predict(
 }
 
 /// The columns that the predictions read: a target need not be among the new rows' columns.
-fn read_columns(checked: &Checked) -> Vec<usize> {
+fn read_columns(checked: &TypedProgram) -> Vec<usize> {
     let roots: Vec<TermId> = checked.predictions.iter().map(|prediction| prediction.value).collect();
     let mut columns: Vec<usize> = checked
         .terms
@@ -109,7 +109,7 @@ fn read_columns(checked: &Checked) -> Vec<usize> {
 }
 
 /// The source columns that those columns read.
-fn raw_columns(checked: &Checked, columns: &[usize]) -> Vec<usize> {
+fn raw_columns(checked: &TypedProgram, columns: &[usize]) -> Vec<usize> {
     let roots: Vec<TermId> = columns.iter().map(|at| checked.data.columns[*at].value).collect();
     let leaves = checked.terms.leaves(&roots).into_iter();
     leaves.filter_map(|leaf| if let Leaf::Raw(at) = leaf { Some(at) } else { None }).collect()
@@ -117,7 +117,7 @@ fn raw_columns(checked: &Checked, columns: &[usize]) -> Vec<usize> {
 
 /// A source column of the new rows.
 fn raw(
-    checked: &Checked,
+    checked: &TypedProgram,
     at: usize,
     identity: &Identity,
     new: &NewRows,

@@ -1,8 +1,8 @@
 //! Calls and pipes: what is called, and which argument is which parameter.
 
 use super::{Elaborator, Out, Reported};
-use crate::check::later::Later;
 use crate::check::types::Origin;
+use crate::check::unsupported::Unsupported;
 use crate::check::value::{Bound, Layers, Recipe, Scope, Value};
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::nearest;
@@ -102,7 +102,7 @@ impl Elaborator<'_> {
                 let given = self.handed_in(given, scope)?;
                 self.apply_instance(&recipe, &path, given, span)
             }
-            Value::List(_) => Err(self.later(Later::ListOfLayers, site.at)),
+            Value::List(_) => Err(self.unsupported(Unsupported::ListOfLayers, site.at)),
             Value::Wrong => Err(Reported),
             other => Err(self.not_callable(other.noun(), site.at)),
         }

@@ -2,11 +2,11 @@
 
 use super::joins::has_rows;
 use super::{Elaborator, Out, Reported};
-use crate::check::later::Later;
 use crate::check::program::{self, Raw, RawKind};
 use crate::check::schema::{Column, From, Holds, Lacking, Source};
 use crate::check::terms::{Kind, Leaf, TermId};
 use crate::check::types::{Axis, Elem, Origin, Type};
+use crate::check::unsupported::Unsupported;
 use crate::check::value::{Bound, Scope, Value};
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::nearest;
@@ -96,16 +96,16 @@ impl Elaborator<'_> {
                 self.wrong_column(name, scope);
             }
             StatementKind::Assign(Target::Several(names), ..) => {
-                self.later(Later::ColumnsApart, statement.span);
+                self.unsupported(Unsupported::ColumnsApart, statement.span);
                 names.iter().for_each(|name| self.wrong_column(name, scope));
             }
             StatementKind::Assign(Target::Indexed(name, _), ..) => {
-                let error = Diagnostic::error("E0216", "a column has a name without places", statement.span, "here");
+                let error = Diagnostic::error("E0216", "a column is named without subscripts", statement.span, "here");
                 self.report(error.help("index inside of a function of the column"));
                 self.wrong_column(name, scope);
             }
             StatementKind::Let(..) => {
-                self.later(Later::LetInData, statement.span);
+                self.unsupported(Unsupported::LetInData, statement.span);
             }
             StatementKind::Param(..)
             | StatementKind::State(..)

@@ -2,10 +2,10 @@
 
 use super::call::Site;
 use super::{Elaborator, Out, Reported};
-use crate::check::later::{FUNCTIONS, Later};
 use crate::check::number::Number;
 use crate::check::terms::{Kind, Leaf, TermId};
 use crate::check::types::{Axis, Elem, IndexId, Type};
+use crate::check::unsupported::{FUNCTIONS, Unsupported};
 use crate::check::value::{Bound, Scope, Value};
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::nearest;
@@ -44,7 +44,7 @@ impl Elaborator<'_> {
             },
             ExprKind::Pipe(from, _, stage) => self.pipe(from, stage, span, scope),
             ExprKind::Reduce(reduce) => self.reduce(reduce, span, scope),
-            ExprKind::Index(base, places) => self.read(base, places, span, scope),
+            ExprKind::Index(base, subscripts) => self.read(base, subscripts, span, scope),
             ExprKind::Unary(op, a) => {
                 let value = self.value(a, scope)?;
                 self.unary(*op, value, a.span, span)
@@ -60,12 +60,12 @@ impl Elaborator<'_> {
                 Ok(Value::List(parts.into_iter().collect::<Out<_>>()?))
             }
             ExprKind::Field(base, part) => self.part(base, part, span, scope),
-            ExprKind::Range(..) => Err(self.later(Later::Range, span)),
-            ExprKind::Comprehension(..) => Err(self.later(Later::Comprehension, span)),
-            ExprKind::Tuple(_) => Err(self.later(Later::Tuple, span)),
-            ExprKind::Record(_) => Err(self.later(Later::Record, span)),
-            ExprKind::Scan(_) => Err(self.later(Later::Scan, span)),
-            ExprKind::From(..) => Err(self.later(Later::From, span)),
+            ExprKind::Range(..) => Err(self.unsupported(Unsupported::Range, span)),
+            ExprKind::Comprehension(..) => Err(self.unsupported(Unsupported::Comprehension, span)),
+            ExprKind::Tuple(_) => Err(self.unsupported(Unsupported::Tuple, span)),
+            ExprKind::Record(_) => Err(self.unsupported(Unsupported::Record, span)),
+            ExprKind::Scan(_) => Err(self.unsupported(Unsupported::Scan, span)),
+            ExprKind::From(..) => Err(self.unsupported(Unsupported::From, span)),
         }
     }
 
@@ -127,7 +127,7 @@ impl Elaborator<'_> {
             return Reported;
         }
         if FUNCTIONS.contains(&name.text.as_str()) {
-            return self.report(Later::Function.named(&name.text, name.span));
+            return self.report(Unsupported::Function.named(&name.text, name.span));
         }
         let known = scope.known().chain(self.library.names());
         let advised = self.found.len() < MOST_ADVISED;

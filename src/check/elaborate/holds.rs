@@ -1,8 +1,8 @@
 //! `check name = condition`: what is settled is held to it before the run.
 
 use super::{Elaborator, Out, Reported};
-use crate::check::later::Later;
 use crate::check::types::Elem;
+use crate::check::unsupported::Unsupported;
 use crate::check::value::{Bound, Scope, Value};
 use crate::diagnostic::Diagnostic;
 use crate::syntax::tree::{Expr, ExprKind, Name};
@@ -22,7 +22,7 @@ impl Elaborator<'_> {
             Value::Tensor(term) if matches!(self.ty(term).elem, Elem::Bool) => {
                 // A schedule is known in a run alone: the library demands only what it can see.
                 let library = self.library.is_stdlib(condition.span.source);
-                if library { Ok(()) } else { Err(self.later(Later::OpenCheck, condition.span)) }
+                if library { Ok(()) } else { Err(self.unsupported(Unsupported::OpenCheck, condition.span)) }
             }
             other => {
                 let error = Diagnostic::error("E0211", "a check is true or false", condition.span, other.noun());

@@ -2,14 +2,14 @@
 
 use super::call::{Arg, Site};
 use super::{Elaborator, Out};
-use crate::check::later::Later;
 use crate::check::shapes::with_origin;
 use crate::check::terms::{Index, Kind, TermId};
 use crate::check::types::{Axis, IndexId, Type};
+use crate::check::unsupported::Unsupported;
 use crate::check::value::{Scope, Value};
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
-use crate::syntax::tree::{Expr, ExprKind, IndexPlace, Name, Reduce};
+use crate::syntax::tree::{Expr, ExprKind, Name, Reduce, Subscript};
 
 impl Elaborator<'_> {
     fn open_index(&mut self, name: &Name) -> IndexId {
@@ -17,11 +17,17 @@ impl Elaborator<'_> {
         IndexId(self.terms.indices.len() as u32 - 1)
     }
 
-    /// `let name[places] = body`: the indices become the axes of the result.
-    pub(super) fn spread(&mut self, name: &Name, places: &[IndexPlace], body: &Expr, scope: &mut Scope) -> Out<TermId> {
+    /// `let name[subscripts] = body`: the indices become the axes of the result.
+    pub(super) fn spread(
+        &mut self,
+        name: &Name,
+        subscripts: &[Subscript],
+        body: &Expr,
+        scope: &mut Scope,
+    ) -> Out<TermId> {
         let mut ids = Vec::new();
         let outer = scope.indices.len();
-        let declared = self.declare(places, &mut ids, scope);
+        let declared = self.declare(subscripts, &mut ids, scope);
         let term = declared.and_then(|()| {
             let value = self.value(body, scope)?;
             self.tensor(value, body.span)
@@ -39,15 +45,15 @@ impl Elaborator<'_> {
         self.close(term, ty, &ids, name.span)
     }
 
-    fn declare(&mut self, places: &[IndexPlace], ids: &mut Vec<IndexId>, scope: &mut Scope) -> Out<()> {
-        for place in places {
-            match place {
-                IndexPlace::At(Expr { kind: ExprKind::Name(name), .. }, None) => {
+    fn declare(&mut self, subscripts: &[Subscript], ids: &mut Vec<IndexId>, scope: &mut Scope) -> Out<()> {
+        for subscript in subscripts {
+            match subscript {
+                Subscript::At(Expr { kind: ExprKind::Name(name), .. }, None) => {
                     let id = self.open_index(name);
                     scope.indices.push((name.text.clone(), vec![id]));
                     ids.push(id);
                 }
-                IndexPlace::Rest(Some(name), span) => {
+                Subscript::Rest(Some(name), span) => {
                     let Some(axes) = scope.rest(&name.text).map(<[Axis]>::to_vec) else {
                         let message = format!("nothing is called `..{}`", name.text);
                         let error = Diagnostic::error("E0201", message, *span, "unknown");
@@ -57,17 +63,17 @@ impl Elaborator<'_> {
                     scope.indices.push((name.text.clone(), rest.clone()));
                     ids.extend(rest);
                 }
-                IndexPlace::At(Expr { kind: ExprKind::Name(name), .. }, Some(size)) => {
+                Subscript::At(Expr { kind: ExprKind::Name(name), .. }, Some(size)) => {
                     let axis = self.size(size, scope)?;
                     let id = self.open_index(name);
                     self.terms.indices[id.0 as usize].axis = Some(axis);
                     scope.indices.push((name.text.clone(), vec![id]));
                     ids.push(id);
                 }
-                IndexPlace::At(at, _) => return Err(self.later(Later::PlaceByExpression, at.span)),
-                IndexPlace::Rest(None, span) => return Err(self.later(Later::NamelessRest, *span)),
-                IndexPlace::Slice(at, ..) => return Err(self.later(Later::Slice, at.span)),
-                IndexPlace::Group(_, span) => return Err(self.later(Later::Group, *span)),
+                Subscript::At(at, _) => return Err(self.unsupported(Unsupported::SubscriptExpression, at.span)),
+                Subscript::Rest(None, span) => return Err(self.unsupported(Unsupported::NamelessRest, *span)),
+                Subscript::Slice(at, ..) => return Err(self.unsupported(Unsupported::Slice, at.span)),
+                Subscript::Group(_, span) => return Err(self.unsupported(Unsupported::Group, *span)),
             }
         }
         Ok(())
@@ -93,18 +99,18 @@ impl Elaborator<'_> {
         Ok(self.term(Kind::Spread(term, ids.to_vec()), Type { free, axes, ..ty }, span))
     }
 
-    /// `base[places]`: every axis is read at an index.
-    pub(super) fn read(&mut self, base: &Expr, places: &[IndexPlace], span: Span, scope: &mut Scope) -> Out<Value> {
+    /// `base[subscripts]`: every axis is read at an index.
+    pub(super) fn read(&mut self, base: &Expr, subscripts: &[Subscript], span: Span, scope: &mut Scope) -> Out<Value> {
         let value = self.value(base, scope)?;
         let term = self.tensor(value, base.span)?;
         let mut ids = Vec::new();
-        for place in places {
-            match place {
-                IndexPlace::At(Expr { kind: ExprKind::Name(name), .. }, None) => match scope.index(&name.text) {
+        for subscript in subscripts {
+            match subscript {
+                Subscript::At(Expr { kind: ExprKind::Name(name), .. }, None) => match scope.index(&name.text) {
                     Some([id]) => ids.push(*id),
                     Some(_) => return Err(self.error("E0208", "a rest is read as `..s`", name.span, "here")),
                     None if scope.get(&name.text).is_some() => {
-                        return Err(self.later(Later::PlaceByExpression, name.span));
+                        return Err(self.unsupported(Unsupported::SubscriptExpression, name.span));
                     }
                     None => {
                         let message = format!("no index is called `{}` here", name.text);
@@ -113,14 +119,14 @@ impl Elaborator<'_> {
                         return Err(self.report(error.help(help)));
                     }
                 },
-                IndexPlace::Rest(Some(name), at) => match scope.index(&name.text) {
+                Subscript::Rest(Some(name), at) => match scope.index(&name.text) {
                     Some(rest) => ids.extend_from_slice(rest),
-                    None => return Err(self.later(Later::NamelessRest, *at)),
+                    None => return Err(self.unsupported(Unsupported::NamelessRest, *at)),
                 },
-                IndexPlace::At(at, _) => return Err(self.later(Later::PlaceByExpression, at.span)),
-                IndexPlace::Rest(None, at) => return Err(self.later(Later::NamelessRest, *at)),
-                IndexPlace::Slice(at, ..) => return Err(self.later(Later::Slice, at.span)),
-                IndexPlace::Group(_, at) => return Err(self.later(Later::Group, *at)),
+                Subscript::At(at, _) => return Err(self.unsupported(Unsupported::SubscriptExpression, at.span)),
+                Subscript::Rest(None, at) => return Err(self.unsupported(Unsupported::NamelessRest, *at)),
+                Subscript::Slice(at, ..) => return Err(self.unsupported(Unsupported::Slice, at.span)),
+                Subscript::Group(_, at) => return Err(self.unsupported(Unsupported::Group, *at)),
             }
         }
         self.read_at(term, &ids, base.span, span).map(Value::Tensor)
@@ -134,7 +140,7 @@ impl Elaborator<'_> {
             return Err(self.report(error.label(base, format!("this is {ty}"))));
         }
         if ids.iter().enumerate().any(|(at, id)| ids[..at].contains(id) || ty.free.contains(id)) {
-            return Err(self.later(Later::OneIndexTwice, span));
+            return Err(self.unsupported(Unsupported::OneIndexTwice, span));
         }
         for (id, axis) in ids.iter().zip(&ty.axes) {
             let index = self.terms.index_of(*id).clone();

@@ -2,8 +2,8 @@
 
 use super::call::{Arg, Site};
 use super::{Elaborator, MAX_CALLS, Out, Reported};
-use crate::check::later::Later;
 use crate::check::terms::{Leaf, TermId};
+use crate::check::unsupported::Unsupported;
 use crate::check::value::{Bound, Layers, Namespace, Recipe, Scope, Value};
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::nearest;
@@ -288,7 +288,7 @@ impl Elaborator<'_> {
         let own = match self.value(base, scope)? {
             Value::Instance(_, own) => own,
             Value::Tensor(term) => return Err(self.no_part(term, base, &segments, part)),
-            _ => return Err(self.later(Later::Part, span)),
+            _ => return Err(self.unsupported(Unsupported::Part, span)),
         };
         if let Some(id) = self.param_of.get(&joined(&own, &segments)) {
             let ty = self.params[id.0 as usize].ty.clone();

@@ -42,14 +42,14 @@ mod source;
 mod train;
 
 pub use data::setting;
-pub use explore::{Place, one_let};
+pub use explore::{Context, one_let};
 
-use super::later::Later;
 use super::library::Library;
 use super::program::{self, Setting};
 use super::schema::Schemas;
 use super::terms::{ParamId, TermId, Terms};
 use super::types::Type;
+use super::unsupported::Unsupported;
 use super::value::{Bound, Value};
 use crate::diagnostic::{Diagnostic, Label, Severity};
 use crate::ir::Symbol;
@@ -190,8 +190,7 @@ impl<'a> Elaborator<'a> {
         self.report(Diagnostic::error(code, message, span, text))
     }
 
-    /// For what the language has and this program does not yet.
-    fn later(&mut self, what: Later, span: Span) -> Reported {
+    fn unsupported(&mut self, what: Unsupported, span: Span) -> Reported {
         self.report(what.diagnostic(span))
     }
 

@@ -1,10 +1,10 @@
 //! Optimizers: the recurrence of one parameter, once for each that is trained.
 
 use super::{Elaborator, Out, Reported};
-use crate::check::later::Later;
 use crate::check::program::{State, Update};
 use crate::check::terms::{Host, Leaf, ParamId, TermId};
 use crate::check::types::{Elem, Type};
+use crate::check::unsupported::Unsupported;
 use crate::check::value::{Bound, Scope, Value};
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
@@ -70,7 +70,7 @@ impl Elaborator<'_> {
     ) -> Out<Update> {
         self.reached.insert(optimizer.name.span);
         if let Some(input) = &optimizer.input {
-            return Err(self.later(Later::OneRank, input.name.span));
+            return Err(self.unsupported(Unsupported::OneRank, input.name.span));
         }
         let ty = self.params[param.0 as usize].ty.clone();
         let at = optimizer.name.span;

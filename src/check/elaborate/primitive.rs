@@ -2,10 +2,10 @@
 
 use super::call::Arg;
 use super::{Elaborator, Out, Reported};
-use crate::check::later::Later;
 use crate::check::number::Number;
 use crate::check::terms::{Kind, TermId};
 use crate::check::types::{Axis, Elem, Type};
+use crate::check::unsupported::Unsupported;
 use crate::check::value::{Distribution, Scope, Value};
 use crate::diagnostic::Diagnostic;
 use crate::ir::{Draw, Reduce, ScalarOp, Size};
@@ -184,7 +184,7 @@ impl Elaborator<'_> {
                     }
                     (Ok(first), Ok(second)) => Ok(Value::Distribution(Distribution { draw, first, second })),
                     _ if [0, 1].into_iter().filter_map(value).any(|value| self.may_settle(&value)) => Err(Reported),
-                    _ => Err(self.later(Later::OpenDistribution, span)),
+                    _ => Err(self.unsupported(Unsupported::OpenDistribution, span)),
                 }
             }
         }

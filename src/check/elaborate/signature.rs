@@ -1,10 +1,10 @@
 //! Written types against the values that they are given. Names of axes are bound at their first use.
 
 use super::{Elaborator, Out, Reported};
-use crate::check::later::Later;
 use crate::check::shapes::with_origin;
 use crate::check::terms::{Kind, TermId};
 use crate::check::types::{self, Origin};
+use crate::check::unsupported::Unsupported;
 use crate::check::value::{Bound, Scope, Value};
 use crate::diagnostic::Diagnostic;
 use crate::ir::Size;
@@ -36,7 +36,9 @@ impl Elaborator<'_> {
                     Bound { value: Value::Tensor(term), origin: given.origin }
                 }
                 TypeKind::Word(_) => self.hyper(param, given, at)?,
-                TypeKind::List(_) | TypeKind::Tuple(_) => return Err(self.later(Later::ListOrTuple, ty.span)),
+                TypeKind::List(_) | TypeKind::Tuple(_) => {
+                    return Err(self.unsupported(Unsupported::ListOrTuple, ty.span));
+                }
             },
         };
         scope.insert(&param.name.text, bound);
@@ -47,7 +49,7 @@ impl Elaborator<'_> {
     pub(super) fn hyper(&mut self, param: &Param, given: Bound, at: Span) -> Out<Bound> {
         let wanted = match (&param.ty, &param.default) {
             (Some(Type { kind: TypeKind::Word(word), .. }), _) => Some(*word),
-            (Some(ty), _) => return Err(self.later(Later::ListOrTuple, ty.span)),
+            (Some(ty), _) => return Err(self.unsupported(Unsupported::ListOrTuple, ty.span)),
             (None, Some(default)) => match default.kind {
                 ExprKind::Number { .. } => Some(Word::Float),
                 ExprKind::Truth(_) => Some(Word::Bool),
@@ -108,7 +110,7 @@ impl Elaborator<'_> {
                 let error = Diagnostic::error("E0210", "the result is not what is declared", at, value.noun());
                 Err(self.report(error.label(ty.span, "declared here")))
             }
-            TypeKind::List(_) | TypeKind::Tuple(_) => Err(self.later(Later::Tuple, ty.span)),
+            TypeKind::List(_) | TypeKind::Tuple(_) => Err(self.unsupported(Unsupported::Tuple, ty.span)),
         }
     }
 
@@ -123,7 +125,7 @@ impl Elaborator<'_> {
         what: &str,
     ) -> Out<TermId> {
         let TypeKind::Tensor(elem, axes) = &written.kind else {
-            return Err(self.later(Later::ListOrTuple, written.span));
+            return Err(self.unsupported(Unsupported::ListOrTuple, written.span));
         };
         let meeting = Meeting { term, at, written, code, what };
         self.meet_axes(&meeting, axes, scope)?;

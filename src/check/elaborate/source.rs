@@ -1,9 +1,9 @@
 //! Where the rows of a `data` block come from, and how they are split.
 
 use super::{Elaborator, Out, Reported};
-use crate::check::later::{Later, SOURCES, SPLITS};
 use crate::check::number::Number;
 use crate::check::schema::{From, Source, Spanned, Split};
+use crate::check::unsupported::{SOURCES, SPLITS, Unsupported};
 use crate::check::value::{Scope, Value};
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::nearest;
@@ -24,7 +24,7 @@ impl Elaborator<'_> {
         }
         if name.text != "csv" {
             if SOURCES.contains(&name.text.as_str()) {
-                return Err(self.report(Later::Source.named(&name.text, name.span)));
+                return Err(self.report(Unsupported::Source.named(&name.text, name.span)));
             }
             return Err(self.no_source(name.span));
         }
@@ -89,7 +89,7 @@ impl Elaborator<'_> {
             ExprKind::Call(callee, arguments) => match &callee.kind {
                 ExprKind::Name(name) if name.text == "holdout" => arguments,
                 ExprKind::Name(name) if SPLITS.contains(&name.text.as_str()) => {
-                    return Err(self.report(Later::Split.named(&name.text, name.span)));
+                    return Err(self.report(Unsupported::Split.named(&name.text, name.span)));
                 }
                 _ => return Err(self.no_split(expr.span)),
             },

@@ -3,10 +3,10 @@
 use super::data::setting;
 use super::optimizer::{Rule, hosts};
 use super::{Elaborator, Out, Reported};
-use crate::check::later::{Later, SETTINGS as LATER_SETTINGS};
-use crate::check::program::{Length, Loss, Plan, Program, Report};
+use crate::check::program::{Length, Loss, Report, RunSettings, TypedProgram};
 use crate::check::terms::{Leaf, TermId};
 use crate::check::types::{Elem, Type};
+use crate::check::unsupported::{SETTINGS as UNSUPPORTED_SETTINGS, Unsupported};
 use crate::check::value::{Bound, Namespace, Scope, Value};
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::nearest;
@@ -29,11 +29,11 @@ impl Elaborator<'_> {
     }
 
     /// The program of a `train` block. `None` where something is wrong.
-    pub fn train(&mut self, block: &Block) -> Option<Program> {
+    pub fn train(&mut self, block: &Block) -> Option<TypedProgram> {
         let before = self.found.len();
         self.check_settings(block);
         let mut scope = self.train_scope(block);
-        let plan = self.plan(block);
+        let run = self.run_settings(block);
         let mut minimized: Vec<(Loss, Out<Rule>)> = Vec::new();
         let (mut reports, mut predictions) = (Vec::new(), Vec::new());
         let mut reported: HashMap<String, Span> = HashMap::new();
@@ -56,10 +56,10 @@ impl Elaborator<'_> {
                 }
                 StatementKind::Assign(..) => {}
                 StatementKind::Param(..) => {
-                    self.later(Later::ParamInTrain, statement.span);
+                    self.unsupported(Unsupported::ParamInTrain, statement.span);
                 }
                 StatementKind::State(..) => {
-                    self.later(Later::StateInTrain, statement.span);
+                    self.unsupported(Unsupported::StateInTrain, statement.span);
                 }
                 StatementKind::Predict(name, expr) => {
                     if let Ok(value) = self.predicted(name, expr, &mut scope) {
@@ -68,7 +68,7 @@ impl Elaborator<'_> {
                 }
                 StatementKind::Check(name, condition) => drop(self.holds(name, condition, &mut scope)),
                 StatementKind::Calibrate(..) => {
-                    self.later(Later::Calibrate, statement.span);
+                    self.unsupported(Unsupported::Calibrate, statement.span);
                 }
                 StatementKind::Out(_) | StatementKind::Emit(..) => {
                     let message = "this does not belong in a `train` block";
@@ -83,12 +83,12 @@ impl Elaborator<'_> {
         }
         let (loss, rule) = minimized.pop()?;
         if !minimized.is_empty() {
-            self.later(Later::SeveralMinimized, loss.span);
+            self.unsupported(Unsupported::SeveralMinimized, loss.span);
         }
         let told = reports.iter().chain(&predictions).map(|report| report.value);
         let roots: Vec<TermId> = std::iter::once(loss.value).chain(told).collect();
-        let trained = Program::used(&self.terms, &[loss.value]);
-        let used = Program::used(&self.terms, &roots);
+        let trained = TypedProgram::used(&self.terms, &[loss.value]);
+        let used = TypedProgram::used(&self.terms, &roots);
         if trained.is_empty() {
             let error =
                 Diagnostic::error("E0222", "there is nothing to train", loss.span, "this loss reads no parameter");
@@ -96,11 +96,11 @@ impl Elaborator<'_> {
         }
         let updates =
             rule.and_then(|rule| trained.iter().map(|param| self.update(&rule, *param)).collect::<Out<Vec<_>>>());
-        let (updates, plan) = (updates.ok()?, plan.ok()?);
+        let (updates, run) = (updates.ok()?, run.ok()?);
         if self.found[before..].iter().any(|found| found.severity == crate::diagnostic::Severity::Error) {
             return None;
         }
-        Some(Program {
+        Some(TypedProgram {
             name: block.name.as_ref().map_or("train", |name| &name.text).to_string(),
             terms: std::mem::take(&mut self.terms),
             data: self.data.take()?,
@@ -110,7 +110,7 @@ impl Elaborator<'_> {
             reports,
             predictions,
             updates,
-            plan,
+            run,
             settings: std::mem::take(&mut self.settings),
         })
     }
@@ -122,9 +122,9 @@ impl Elaborator<'_> {
                 self.error("E0216", "a setting has one name", statement.span, "here");
                 continue;
             };
-            let known = SETTINGS.iter().chain(LATER_SETTINGS).copied();
-            if LATER_SETTINGS.contains(&name.text.as_str()) {
-                self.report(Later::Setting.named(&name.text, name.span));
+            let known = SETTINGS.iter().chain(UNSUPPORTED_SETTINGS).copied();
+            if UNSUPPORTED_SETTINGS.contains(&name.text.as_str()) {
+                self.report(Unsupported::Setting.named(&name.text, name.span));
             } else if !SETTINGS.contains(&name.text.as_str()) {
                 let near = nearest(&name.text, known);
                 let help =
@@ -213,7 +213,7 @@ impl Elaborator<'_> {
         }
     }
 
-    fn plan(&mut self, block: &Block) -> Out<Plan> {
+    fn run_settings(&mut self, block: &Block) -> Out<RunSettings> {
         let mut number = |name: &str, least: i64| -> Out<Option<(u64, Span)>> {
             let found = block.body.iter().find_map(|statement| setting(statement, name));
             let Some(expr) = found else { return Ok(None) };
@@ -246,7 +246,7 @@ impl Elaborator<'_> {
             }
             (batch, _) => batch.map(|(batch, _)| batch),
         };
-        Ok(Plan { length, seed: seed?.map_or(0, |(seed, _)| seed), batch })
+        Ok(RunSettings { length, seed: seed?.map_or(0, |(seed, _)| seed), batch })
     }
 
     fn loss(&mut self, minimize: &Minimize, scope: &mut Scope) -> Out<Loss> {
