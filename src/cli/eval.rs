@@ -3,7 +3,7 @@
 use super::load::{Rows, Trained, changed, complain, print, show, trained};
 use super::{FAILED, MISUSED, WRONG};
 use crate::progress::table;
-use crate::train::run::{Run, SPLITS, Trouble};
+use crate::train::run::{Run, RunError, SPLITS};
 use crate::train::schedule::Schedule;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -37,8 +37,8 @@ pub fn run(arguments: &Eval) -> ExitCode {
 }
 
 fn eval(arguments: &Eval) -> Result<(), u8> {
-    let failed = |trouble: Trouble| {
-        complain(trouble.message());
+    let failed = |error: RunError| {
+        complain(error.message());
         FAILED
     };
     if let Some(split) = arguments.split.as_deref().filter(|split| !SPLITS.contains(split)) {

@@ -2,6 +2,7 @@
 
 use super::{FAILED, MISUSED, WRONG, colour};
 use crate::check::program::TypedProgram;
+use crate::check::settings;
 use crate::compile::{self, Checked};
 use crate::diagnostic::{Diagnostic, Severity, draw, harmless, plain};
 use crate::io;
@@ -65,7 +66,7 @@ pub fn program(loaded: &mut Loaded, name: Option<&str>) -> Result<TypedProgram, 
     let Checked { programs, trains, .. } = &loaded.checked;
     let at = match (name, programs.len()) {
         (Some(name), _) => programs.iter().position(|program| program.name == name).ok_or_else(|| {
-            complain(&format!("no `train` block is called `{name}`; there are: {}", trains.join(", ")));
+            complain(&format!("cannot find `train` block `{name}`; there are: {}", trains.join(", ")));
             MISUSED
         })?,
         (None, 1) => 0,
@@ -183,7 +184,7 @@ fn of_another_program(file: &Path, weights: &str, identity: &Identity) -> Result
     let Ok(source) = io::read_text(&mut sources, file) else { return Ok(()) };
     let (tree, _) = syntax::parse(&sources, source);
     for set in identity.sets() {
-        if compile::setting(&tree.items, &set).is_err() {
+        if settings::parse(&tree.items, &set).is_err() {
             let setting = set.split('=').next().unwrap_or_default();
             complain(&format!(
                 "the weights in `{weights}` are of another program: they were trained with a `let {setting}` that `{}` lacks",

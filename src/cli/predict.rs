@@ -8,7 +8,7 @@ use crate::data::write;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::io;
 use crate::train::dataset::Files;
-use crate::train::predict::{NewRows, Prediction, Trouble, predict};
+use crate::train::predict::{NewRows, PredictError, Prediction, predict};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -79,12 +79,12 @@ fn predictions(arguments: &Predict) -> Result<(), u8> {
         (None, rows) => NewRows::Drawn(rows.map_or(0, |rows| rows as usize)),
     };
     let found = predict(&program, &lowered, &weights, &identity, &new, &loaded.sources);
-    let found = found.map_err(|trouble| match trouble {
-        Trouble::Data(wrong) => {
+    let found = found.map_err(|error| match error {
+        PredictError::Data(wrong) => {
             wrong.iter().for_each(|wrong| show(wrong, &loaded.sources));
             WRONG
         }
-        Trouble::Run(message) => {
+        PredictError::Run(message) => {
             complain(&message);
             FAILED
         }

@@ -4,6 +4,7 @@ use super::{Console, Outcome, commands};
 use crate::check::elaborate::one_let;
 use crate::check::library::{Library, stdlib_names};
 use crate::check::program::{Explored, TypedProgram};
+use crate::check::settings;
 use crate::check::terms::ParamId;
 use crate::check::value::Value;
 use crate::compile::{self, Context};
@@ -108,7 +109,7 @@ impl Session {
 
     /// `name=value` of the command line, as if it were entered; what is wrong with it is told in words.
     pub fn set(&mut self, set: &str, console: &mut Console) -> Result<Outcome, String> {
-        let (name, value) = compile::setting(&self.items, set)?;
+        let (name, value) = settings::parse(&self.items, set)?;
         let value = match value {
             Value::Text(text) => format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"")),
             Value::Number(_) => set.split_once('=').map_or(String::new(), |(_, text)| text.trim().to_string()),

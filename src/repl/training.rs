@@ -31,7 +31,7 @@ fn asked(words: &str) -> Result<Asked<'_>, String> {
             }
             continue;
         };
-        let wanted = || format!("`{word}`: a whole number from 1 on is wanted");
+        let wanted = || format!("expected a whole number of at least 1 for `{word}`");
         let number: u64 = number.replace('_', "").parse().map_err(|_| wanted())?;
         let length = match key {
             "steps" => Length::Steps(number),
@@ -80,7 +80,7 @@ impl Session {
                 let near = nearest(name, names.iter().map(String::as_str));
                 let advice =
                     near.map_or(format!("there are: {}", names.join(", ")), |near| format!("did you mean `{near}`?"));
-                Err(format!("no `train` block is called `{name}`; {advice}"))
+                Err(format!("cannot find `train` block `{name}`; {advice}"))
             }
             (None, [only]) => Ok(only.clone()),
             (None, _) => Err(format!("which `train` block? name one of: {}", names.join(", "))),
@@ -137,7 +137,7 @@ impl Session {
         let lowered = lowered(program)?;
         let data = self.files.open(&program.data).ok_or("the data could not be read")?;
         let schedule = Schedule::of(program, program.run.length);
-        Ok(Run::new(&lowered, schedule, &data).map_err(|trouble| trouble.message().to_string())?.weights())
+        Ok(Run::new(&lowered, schedule, &data).map_err(|error| error.message().to_string())?.weights())
     }
 }
 

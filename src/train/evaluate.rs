@@ -7,7 +7,7 @@ use crate::lower::program::Program;
 use crate::passes::{Streamed, streamed};
 use crate::plan::{Limits, Plan, Precision, Request, Residents, plan};
 use crate::train::column::Column;
-use crate::train::run::Trouble;
+use crate::train::run::RunError;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -85,7 +85,7 @@ impl<'p> Evaluator<'p> {
         most: usize,
         batch: usize,
         step: usize,
-    ) -> Result<Evaluator<'p>, Trouble> {
+    ) -> Result<Evaluator<'p>, RunError> {
         let roots = roots(program);
         let streamed = streamed(&program.graph, &program.rows, &roots, program.inputs);
         let passes = streamed.as_ref().map_or(0, Streamed::passes);
@@ -103,7 +103,7 @@ impl<'p> Evaluator<'p> {
         Ok(this)
     }
 
-    fn planned(&self, stage: Stage, rows: usize) -> Result<Plan, Trouble> {
+    fn planned(&self, stage: Stage, rows: usize) -> Result<Plan, RunError> {
         let (graph, roots): (&Graph, Vec<NodeId>) = match (stage, &self.streamed) {
             (Stage::Pass(pass), Some(streamed)) => {
                 (&streamed.graph, streamed.of_pass(pass).map(|join| join.of_batch).collect())
@@ -125,7 +125,7 @@ impl<'p> Evaluator<'p> {
         })?)
     }
 
-    fn plan(&mut self, device: &mut Cpu, stage: Stage, rows: usize) -> Result<PlanId, Trouble> {
+    fn plan(&mut self, device: &mut Cpu, stage: Stage, rows: usize) -> Result<PlanId, RunError> {
         if let Some(known) = self.plans.get(&(stage, rows)) {
             return Ok(*known);
         }
@@ -135,7 +135,7 @@ impl<'p> Evaluator<'p> {
     }
 
     /// The values of the loss and of each report, by the parameters on the device.
-    pub fn evaluate(&mut self, device: &mut Cpu, mut present: Present) -> Result<Vec<f64>, Trouble> {
+    pub fn evaluate(&mut self, device: &mut Cpu, mut present: Present) -> Result<Vec<f64>, RunError> {
         let count = self.roots.len();
         let Some(streamed) = &self.streamed else {
             let id = self.plan(device, Stage::Whole, present.rows)?;
@@ -166,7 +166,7 @@ impl<'p> Evaluator<'p> {
         pass: usize,
         present: &Present,
         given: &BTreeMap<u32, Vec<f64>>,
-    ) -> Result<BTreeMap<u32, Vec<f64>>, Trouble> {
+    ) -> Result<BTreeMap<u32, Vec<f64>>, RunError> {
         let mut sums: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
         let mut first = 0;
         while first < present.rows {

@@ -18,7 +18,7 @@ use crate::train::weights::Weights;
 use std::collections::HashMap;
 
 /// Why nothing was predicted: the new rows are wrong, or the run failed.
-pub enum Trouble {
+pub enum PredictError {
     Data(Vec<Diagnostic>),
     Run(String),
 }
@@ -47,7 +47,7 @@ pub fn predict(
     identity: &Identity,
     new: &NewRows,
     sources: &Sources,
-) -> Result<Vec<Prediction>, Trouble> {
+) -> Result<Vec<Prediction>, PredictError> {
     let rows = match new {
         NewRows::Table(table) => table.rows,
         NewRows::Drawn(rows) => *rows,
@@ -56,11 +56,12 @@ pub fn predict(
     let columns = read_columns(checked);
     let values: Vec<_> = columns.iter().map(|at| program.columns[*at].value).collect();
     let nodes: Vec<_> = program.predictions.iter().map(|(_, node)| *node).collect();
-    memory::refuse_value(&graph, &[&values[..], &nodes].concat()).map_err(Trouble::Run)?;
+    memory::refuse_value(&graph, &[&values[..], &nodes].concat()).map_err(PredictError::Run)?;
     let mut feed = vec![Tensor::scalar(0.0); program.inputs];
     feed[program.draws] = Tensor::filled(vec![5], 0.0);
     for at in raw_columns(checked, &columns) {
-        feed[program.raw[at]] = raw(checked, at, identity, new, sources).map_err(|wrong| Trouble::Data(vec![wrong]))?;
+        feed[program.raw[at]] =
+            raw(checked, at, identity, new, sources).map_err(|wrong| PredictError::Data(vec![wrong]))?;
     }
     for fit in &program.fits {
         if let Some(fitted) = identity.fits.get(&fit.name) {
@@ -73,11 +74,11 @@ pub fn predict(
             feed[param.input] = Tensor { shape: tensor.shape.clone(), values };
         }
     }
-    let made = reference::run(&graph, &values, &feed).map_err(Trouble::Run)?;
+    let made = reference::run(&graph, &values, &feed).map_err(PredictError::Run)?;
     for (at, tensor) in columns.iter().zip(made) {
         feed[program.columns[*at].input] = tensor;
     }
-    let found = reference::run(&graph, &nodes, &feed).map_err(Trouble::Run)?;
+    let found = reference::run(&graph, &nodes, &feed).map_err(PredictError::Run)?;
     let predictions = checked.predictions.iter().zip(found).map(|(report, tensor)| {
         let name = report.name.clone();
         match naming::classes(checked, report.value) {

@@ -8,7 +8,7 @@ use crate::passes::{Streamed, streamed};
 use crate::plan::Storage;
 use crate::train::column::Column;
 use crate::train::dataset::Opened;
-use crate::train::run::Trouble;
+use crate::train::run::RunError;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Elements of a source column in a chunk: what is made of them stays in the second cache.
@@ -22,7 +22,7 @@ pub struct Preparation<'p> {
 
 impl Preparation<'_> {
     /// Every fitted value: those that are known, the others on the training rows. They go into `feed`.
-    pub fn fit(&self, known: &BTreeMap<String, Tensor>, feed: &mut [Tensor]) -> Result<Vec<Tensor>, Trouble> {
+    pub fn fit(&self, known: &BTreeMap<String, Tensor>, feed: &mut [Tensor]) -> Result<Vec<Tensor>, RunError> {
         let mut fits = Vec::new();
         for fit in &self.program.fits {
             let fitted = match known.get(&fit.name) {
@@ -36,7 +36,7 @@ impl Preparation<'_> {
     }
 
     /// A value without rows, of the training rows.
-    fn value(&self, root: NodeId, feed: &[Tensor]) -> Result<Tensor, Trouble> {
+    fn value(&self, root: NodeId, feed: &[Tensor]) -> Result<Tensor, RunError> {
         let rows = self.data.splits[0];
         let streamed = streamed(&self.program.graph, &self.program.rows, &[root], self.program.inputs);
         let made = match &streamed {
@@ -53,7 +53,7 @@ impl Preparation<'_> {
     }
 
     /// The columns of some rows; the inputs that are `wide` in 64 bits. Those that nothing reads are empty.
-    pub fn columns(&self, rows: &[usize], feed: &[Tensor], wide: &[u32]) -> Result<Vec<Column>, Trouble> {
+    pub fn columns(&self, rows: &[usize], feed: &[Tensor], wide: &[u32]) -> Result<Vec<Column>, RunError> {
         let read = self.read();
         let wanted: Vec<usize> = (0..self.program.columns.len()).filter(|at| read.contains(at)).collect();
         let roots: Vec<NodeId> = wanted.iter().map(|at| self.program.columns[*at].value).collect();
@@ -93,7 +93,7 @@ impl Preparation<'_> {
     }
 
     /// What is fed, with the joins of every pass over the rows.
-    fn joined(&self, streamed: &Streamed, rows: &[usize], feed: &[Tensor]) -> Result<Vec<Tensor>, Trouble> {
+    fn joined(&self, streamed: &Streamed, rows: &[usize], feed: &[Tensor]) -> Result<Vec<Tensor>, RunError> {
         let mut feed = feed.to_vec();
         feed.resize(self.program.inputs + streamed.joins.len() + streamed.sizes.len(), Tensor::scalar(0.0));
         let all = [(self.program.rows.clone(), rows.len() as i64)];
@@ -125,7 +125,7 @@ impl Preparation<'_> {
         roots: &[NodeId],
         rows: &[usize],
         feed: &[Tensor],
-    ) -> Result<Vec<Vec<Tensor>>, Trouble> {
+    ) -> Result<Vec<Vec<Tensor>>, RunError> {
         let size = (CHUNK / self.data.widest().max(1)).clamp(1, 4096);
         let (full, rest) = (self.settled(graph, size), self.settled(graph, rows.len() % size));
         let one = |rows: &[usize]| {

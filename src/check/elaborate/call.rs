@@ -115,8 +115,8 @@ impl Elaborator<'_> {
     /// Only a layer that is made where it is applied can get a name there.
     pub(super) fn unnamed(&mut self, site: Site, noun: &str) -> Out<()> {
         let Some(name) = site.name else { return Ok(()) };
-        let message = format!("`as` names a layer that is made and applied here, and this is {noun}");
-        Err(self.report(Diagnostic::error("E0211", message, name.span, "a name for what?").label(site.at, "this")))
+        let message = format!("expected a layer that is made and applied here before `as`, found {noun}");
+        Err(self.report(Diagnostic::error("E0211", message, name.span, "here").label(site.at, "this")))
     }
 
     /// `from |> stage`: the value stands before the other inputs.
@@ -274,7 +274,7 @@ impl Elaborator<'_> {
             None => format!("it has {}", known.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ")),
         };
         let message = format!("`{}` has no setting `{}`", owner.text, name.text);
-        let error = Diagnostic::error("E0212", message, name.span, "unknown").help(help);
+        let error = Diagnostic::error("E0212", message, name.span, "not found").help(help);
         self.report(error.label(owner.span, format!("`{}` is declared here", owner.text)))
     }
 }

@@ -145,7 +145,7 @@ impl Elaborator<'_> {
                 }
             }
             Some(_) => {
-                return Err(self.error("E0211", "draws are numbers", expr.span, "these are to be something else"));
+                return Err(self.error("E0211", "expected numbers, for draws have no classes", expr.span, "here"));
             }
         }
         let ty = Type::float(axes);
@@ -203,7 +203,7 @@ impl Elaborator<'_> {
             word: None,
             mistakes: Vec::new(),
         };
-        let error = Diagnostic::error("E0220", format!("no column is called `{}`", name.text), span, "unknown")
+        let error = Diagnostic::error("E0220", format!("cannot find column `{}`", name.text), span, "not found")
             .label(open.source, "the columns are those of this source")
             .help(help);
         self.report(error);
@@ -271,7 +271,7 @@ impl Elaborator<'_> {
             let comma = |word: &str| word.replacen(',', ".", 1).parse::<f64>().is_ok();
             let decimal = column.word.is_some_and(|word| comma(self.sources.text(word).trim_matches('"')));
             let mut error =
-                Diagnostic::error("E0211", format!("column `{}` holds text", column.name), span, "numbers are wanted");
+                Diagnostic::error("E0211", format!("column `{}` holds text", column.name), span, "expected numbers");
             error = match column.word {
                 Some(word) => error.label(word, "this is no number"),
                 None => error.label(column.span, "the column is named here"),

@@ -97,8 +97,8 @@ impl Elaborator<'_> {
             | StatementKind::Predict(..)
             | StatementKind::Check(..)
             | StatementKind::Calibrate(..) => {
-                let message = "this stands in the body of a layer or of a `train` block";
-                self.error("E0216", message, statement.span, "here it stands alone");
+                let message = "this belongs in the body of a layer or of a `train` block";
+                self.error("E0216", message, statement.span, "here it is in neither");
                 None
             }
         }

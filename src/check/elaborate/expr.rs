@@ -132,7 +132,8 @@ impl Elaborator<'_> {
         let known = scope.known().chain(self.library.names());
         let advised = self.found.len() < MOST_ADVISED;
         let near = advised.then(|| nearest(&name.text, known)).flatten().map(|near| format!("did you mean `{near}`?"));
-        let error = Diagnostic::error("E0201", format!("nothing is called `{}`", name.text), name.span, "unknown");
+        let error =
+            Diagnostic::error("E0201", format!("cannot find `{}` in this scope", name.text), name.span, "not found");
         self.report(Diagnostic { help: near, ..error })
     }
 
@@ -220,7 +221,7 @@ impl Elaborator<'_> {
             }
             Value::Wrong => Err(Reported),
             other => {
-                let message = format!("a tensor is wanted here, and this is {}", other.noun());
+                let message = format!("expected a tensor, found {}", other.noun());
                 Err(self.error("E0211", message, span, other.noun()))
             }
         }
@@ -229,7 +230,7 @@ impl Elaborator<'_> {
     /// Tensors of one shape side by side along a new last axis; a number among them stands for as many.
     fn stack(&mut self, parts: Vec<TermId>, span: Span) -> Out<TermId> {
         let Some(first) = parts.iter().max_by_key(|part| self.ty(**part).axes.len()) else {
-            return Err(self.error("E0211", "a tensor is wanted here, and this list is empty", span, "nothing in it"));
+            return Err(self.error("E0211", "expected a tensor, found an empty list", span, "nothing in it"));
         };
         let mut ty = self.ty(*first).clone();
         for part in &parts {
@@ -269,9 +270,9 @@ impl Elaborator<'_> {
             open if self.may_settle(open) => return Err(Reported),
             Value::Number(number) => match number.to_whole() {
                 Some(whole) => return Ok(whole),
-                None => format!("{what} is a whole number, and this is {number}"),
+                None => format!("expected a whole number for {what}, found {number}"),
             },
-            other => format!("{what} is a whole number, and this is {}", other.noun()),
+            other => format!("expected a whole number for {what}, found {}", other.noun()),
         };
         Err(self.error("E0213", message, span, "here"))
     }
@@ -294,7 +295,7 @@ impl Elaborator<'_> {
         }
         let whole = self.whole(&value, "a size", expr.span)?;
         if whole < 0 {
-            let message = format!("a size is not below 0, and this is {whole}");
+            let message = format!("expected a size of at least 0, found {whole}");
             return Err(self.error("E0213", message, expr.span, "here"));
         }
         let axis = Axis::new(Size::from(whole), expr.span, "is written here");

@@ -36,7 +36,7 @@ impl Elaborator<'_> {
         let term = term?;
         let ty = self.ty(term).clone();
         if !ty.axes.is_empty() {
-            let message = format!("for each index of `{}` a scalar is wanted, and this is {ty}", name.text);
+            let message = format!("expected a scalar for each index of `{}`, found {ty}", name.text);
             let error = Diagnostic::error("E0208", message, body.span, "an axis is left over");
             return Err(
                 self.report(error.help("read every axis at an index, `x[i, j]`, or reduce over it, `sum(j: …)`"))
@@ -55,8 +55,8 @@ impl Elaborator<'_> {
                 }
                 Subscript::Rest(Some(name), span) => {
                     let Some(axes) = scope.rest(&name.text).map(<[Axis]>::to_vec) else {
-                        let message = format!("nothing is called `..{}`", name.text);
-                        let error = Diagnostic::error("E0201", message, *span, "unknown");
+                        let message = format!("cannot find `..{}` in this scope", name.text);
+                        let error = Diagnostic::error("E0201", message, *span, "not found");
                         return Err(self.report(error.help("a rest is named in the signature: `x: [..s, d]`")));
                     };
                     let rest: Vec<IndexId> = axes.iter().map(|_| self.open_index(name)).collect();
@@ -113,8 +113,8 @@ impl Elaborator<'_> {
                         return Err(self.unsupported(Unsupported::SubscriptExpression, name.span));
                     }
                     None => {
-                        let message = format!("no index is called `{}` here", name.text);
-                        let error = Diagnostic::error("E0201", message, name.span, "unknown");
+                        let message = format!("cannot find index `{}` in this scope", name.text);
+                        let error = Diagnostic::error("E0201", message, name.span, "not found");
                         let help = "indices are opened by `let y[i] = …` or `sum(i: …)`";
                         return Err(self.report(error.help(help)));
                     }
@@ -195,7 +195,7 @@ impl Elaborator<'_> {
         if ty.axes.is_empty() {
             return Ok(term);
         }
-        let message = format!("`where` is true or false for each index, and this is {ty}");
+        let message = format!("expected a truth value for each index after `where`, found {ty}");
         let error = Diagnostic::error("E0208", message, filter.span, "an axis is left over");
         Err(self.report(error.help("read every axis at an index: `x[i, j] > 0`")))
     }

@@ -225,7 +225,7 @@ impl Elaborator<'_> {
         match usize::try_from(whole).ok().filter(|count| *count <= MAX_CALLS) {
             Some(count) => Ok(count),
             None => {
-                let message = format!("a layer is repeated between 0 and {MAX_CALLS} times, and this is {whole}");
+                let message = format!("expected between 0 and {MAX_CALLS} repetitions, found {whole}");
                 Err(self.error("E0213", message, at, "here"))
             }
         }
@@ -301,7 +301,7 @@ impl Elaborator<'_> {
         let prefix = joined(&own, "");
         let known: Vec<String> =
             self.params.iter().filter_map(|param| param.path.strip_prefix(&prefix)).map(str::to_string).collect();
-        let error = Diagnostic::error("E0201", format!("no parameter is called `{segments}`"), part.span, "unknown")
+        let error = Diagnostic::error("E0201", format!("cannot find parameter `{segments}`"), part.span, "not found")
             .label(base.span, "of this layer");
         let help = match nearest(&segments, known.iter().map(String::as_str)) {
             Some(near) => format!("did you mean `{near}`?"),
@@ -318,13 +318,13 @@ impl Elaborator<'_> {
         let ty = self.ty(term).clone();
         let shown = self.sources.text(base.span).to_string();
         let known = self.library.find(part, self.sources, &mut self.found).is_some();
-        let error = Diagnostic::error("E0211", format!("a tensor has no part `{part}`"), at.span, "unknown")
+        let error = Diagnostic::error("E0211", format!("a tensor has no part `{part}`"), at.span, "not found")
             .label(base.span, format!("this is {ty}"));
         self.report(match part {
             "shape" | "size" | "len" => error.help("a signature names sizes: `x: [n, d]`"),
             "T" => error.help(format!("write `transpose({shown})`")),
             _ if known => {
-                error.help(format!("what is applied stands before its input: `{part}({shown})` or `{shown} |> {part}`"))
+                error.help(format!("the layer is written before its input: `{part}({shown})` or `{shown} |> {part}`"))
             }
             _ => error,
         })

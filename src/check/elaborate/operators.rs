@@ -40,10 +40,10 @@ impl Elaborator<'_> {
         if let Some(settled) = settled(op, &a.0, &b.0) {
             let zero = |value: &Value| matches!(value, Value::Number(number) if *number == Number::whole(0));
             if op == Binary::Divide && zero(&b.0) {
-                return Err(self.error("E0218", "a settled number is divided by 0", span, "this has no value"));
+                return Err(self.error("E0218", "a constant is divided by 0", span, "this has no value"));
             }
             if matches!(&settled, Value::Number(number) if !number.to_f64().is_finite()) {
-                return Err(self.error("E0218", "a settled number is too large, or none at all", span, "this"));
+                return Err(self.error("E0218", "a constant is too large or not a number", span, "this"));
             }
             return Ok(settled);
         }
@@ -173,7 +173,7 @@ impl Elaborator<'_> {
             (Elem::Int, Elem::Class(_)) | (Elem::Class(_), Elem::Int) => Ok(Elem::Int),
             _ => {
                 let error =
-                    Diagnostic::error("E0211", "both branches of an `if` are to be of one kind", span, "this `if`")
+                    Diagnostic::error("E0211", "the branches of an `if` have different types", span, "this `if`")
                         .label(at_a, format!("this is {}", self.ty(a)))
                         .label(at_b, format!("this is {}", self.ty(b)));
                 Err(self.report(error))
@@ -188,7 +188,7 @@ impl Elaborator<'_> {
         match ty.elem {
             Elem::Float | Elem::Int => Ok(term),
             Elem::Class(_) => Ok(self.term(Kind::Cast(term), Type { elem: Elem::Int, ..ty }, span)),
-            Elem::Bool => Err(self.wrong_elem("numbers are wanted here", &ty, span)),
+            Elem::Bool => Err(self.wrong_elem("numbers", &ty, span)),
         }
     }
 
@@ -197,12 +197,12 @@ impl Elaborator<'_> {
         let ty = self.ty(term).clone();
         match ty.elem {
             Elem::Bool => Ok(term),
-            Elem::Float | Elem::Int | Elem::Class(_) => Err(self.wrong_elem("truth values are wanted here", &ty, span)),
+            Elem::Float | Elem::Int | Elem::Class(_) => Err(self.wrong_elem("truth values", &ty, span)),
         }
     }
 
     fn wrong_elem(&mut self, wanted: &str, ty: &Type, span: Span) -> Reported {
-        self.error("E0211", wanted, span, &format!("this is {ty}"))
+        self.error("E0211", format!("expected {wanted}, found {ty}"), span, &format!("this is {ty}"))
     }
 }
 

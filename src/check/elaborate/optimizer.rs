@@ -52,7 +52,7 @@ impl Elaborator<'_> {
 
     fn no_optimizer(&mut self, noun: &str, span: Span) -> Reported {
         let error =
-            Diagnostic::error("E0211", format!("behind `using` stands an optimizer, and this is {noun}"), span, "here");
+            Diagnostic::error("E0211", format!("expected an optimizer after `using`, found {noun}"), span, "here");
         self.report(error.help("write `using sgd(lr = 0.1)` or `using adam`"))
     }
 
@@ -145,7 +145,7 @@ impl Elaborator<'_> {
         if found.axes.is_empty() || found.agrees(ty) {
             return Ok(term);
         }
-        let message = format!("a parameter {ty} and its states have one shape, and this is {found}");
+        let message = format!("expected the shape of the parameter, {ty}, found {found}");
         Err(self.error("E0210", message, span, "here"))
     }
 }

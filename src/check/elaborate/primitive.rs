@@ -115,26 +115,7 @@ impl Elaborator<'_> {
                 Ok(Value::Tensor(self.term(Kind::ArgMax(a), Type { elem: Elem::Class(last), ..ty }, span)))
             }
             Rule::Pick => self.pick(tensor(0)?, tensor(1)?, span),
-            Rule::Count => {
-                let a = tensor(0)?;
-                if let Some(mask) = self.ty(a).mask {
-                    let ty = Type { elem: Elem::Int, ..self.ty(mask).clone() };
-                    let ones = self.term(Kind::Cast(mask), ty.clone(), span);
-                    let ty = Type { axes: Vec::new(), ..ty };
-                    return Ok(Value::Tensor(self.term(Kind::Fold(Reduce::Sum, ones), ty, span)));
-                }
-                let mut count = Size::from(1);
-                for size in self.ty(a).sizes() {
-                    if size.is_open() && count.is_long_with(&size) {
-                        return Err(Reported);
-                    }
-                    count = count.times(&size);
-                }
-                Ok(match count.settled() {
-                    Some(count) => Value::Number(Number::whole(count)),
-                    None => Value::Size(Axis { size: count, origin: None }),
-                })
-            }
+            Rule::Count => self.count_of(tensor(0)?, span),
             Rule::Constant => {
                 let a = tensor(0)?;
                 let ty = self.ty(a).clone();
@@ -165,28 +146,49 @@ impl Elaborator<'_> {
                     _ => Err(Reported),
                 }
             }
-            Rule::Distribution(draw) => {
-                let number = |at: usize| match value(at) {
-                    Some(Value::Number(number)) => Ok(number.to_f64()),
-                    _ => Err(Reported),
-                };
-                match (number(0), number(1)) {
-                    (Ok(first), Ok(second)) if draw == Draw::Uniform && first > second => {
-                        let message = format!("the bounds of `uniform` are reversed: {first} is above {second}");
-                        let error = Diagnostic::error("E0225", message, span, "these bounds");
-                        Err(self
-                            .report(error.help(format!("write the lower bound first: `uniform({second}, {first})`"))))
-                    }
-                    (Ok(_), Ok(second)) if draw == Draw::Normal && second < 0.0 => {
-                        let message = format!("a standard deviation is not below 0, and this is {second}");
-                        let error = Diagnostic::error("E0225", message, span, "the second number of `normal`");
-                        Err(self.report(error.help("`normal` takes a mean and a standard deviation: `normal(0, 1)`")))
-                    }
-                    (Ok(first), Ok(second)) => Ok(Value::Distribution(Distribution { draw, first, second })),
-                    _ if [0, 1].into_iter().filter_map(value).any(|value| self.may_settle(&value)) => Err(Reported),
-                    _ => Err(self.unsupported(Unsupported::OpenDistribution, span)),
-                }
+            Rule::Distribution(draw) => self.distribution_of(draw, [value(0), value(1)], span),
+        }
+    }
+
+    /// How many elements: a number, a size, or of a masked tensor a term.
+    fn count_of(&mut self, a: TermId, span: Span) -> Out<Value> {
+        if let Some(mask) = self.ty(a).mask {
+            let ty = Type { elem: Elem::Int, ..self.ty(mask).clone() };
+            let ones = self.term(Kind::Cast(mask), ty.clone(), span);
+            let ty = Type { axes: Vec::new(), ..ty };
+            return Ok(Value::Tensor(self.term(Kind::Fold(Reduce::Sum, ones), ty, span)));
+        }
+        let mut count = Size::from(1);
+        for size in self.ty(a).sizes() {
+            if size.is_open() && count.is_long_with(&size) {
+                return Err(Reported);
             }
+            count = count.times(&size);
+        }
+        Ok(match count.settled() {
+            Some(count) => Value::Number(Number::whole(count)),
+            None => Value::Size(Axis { size: count, origin: None }),
+        })
+    }
+
+    fn distribution_of(&mut self, draw: Draw, parameters: [Option<Value>; 2], span: Span) -> Out<Value> {
+        let (first, second) = match &parameters {
+            [Some(Value::Number(first)), Some(Value::Number(second))] => (first.to_f64(), second.to_f64()),
+            _ if parameters.iter().flatten().any(|value| self.may_settle(value)) => return Err(Reported),
+            _ => return Err(self.unsupported(Unsupported::OpenDistribution, span)),
+        };
+        match draw {
+            Draw::Uniform if first > second => {
+                let message = format!("the bounds of `uniform` are reversed: {first} is above {second}");
+                let error = Diagnostic::error("E0225", message, span, "these bounds");
+                Err(self.report(error.help(format!("write the lower bound first: `uniform({second}, {first})`"))))
+            }
+            Draw::Normal if second < 0.0 => {
+                let message = format!("expected a standard deviation of at least 0, found {second}");
+                let error = Diagnostic::error("E0225", message, span, "the second number of `normal`");
+                Err(self.report(error.help("`normal` takes a mean and a standard deviation: `normal(0, 1)`")))
+            }
+            Draw::Uniform | Draw::Normal => Ok(Value::Distribution(Distribution { draw, first, second })),
         }
     }
 

@@ -90,7 +90,7 @@ impl Elaborator<'_> {
             Value::Number(number) => number.to_string(),
             other => self.noun(other).to_string(),
         };
-        let message = format!("`{}` is to be {noun}", param.name.text);
+        let message = format!("expected {noun} for `{}`, found {shown}", param.name.text);
         let error = Diagnostic::error("E0211", message, at, format!("this is {shown}"));
         Err(self.report(error.label(param.name.span, "it is declared here")))
     }
@@ -198,10 +198,12 @@ impl Elaborator<'_> {
     fn sizes_differ(&mut self, meeting: &Meeting, wanted: &types::Axis, actual: &types::Axis) -> Reported {
         let ty = self.ty(meeting.term);
         let shown = self.sources.text(meeting.written.span).to_string();
-        let message =
-            format!("{} is to be {shown}, where {} and {} do not agree", meeting.what, wanted.size, actual.size);
+        let message = format!(
+            "expected {shown} for {}, found {ty}: {} and {} do not agree",
+            meeting.what, wanted.size, actual.size
+        );
         let error = Diagnostic::error(meeting.code, message, meeting.at, format!("this is {ty}"))
-            .label(meeting.written.span, "this is asked for");
+            .label(meeting.written.span, "expected by this type");
         let error = with_origin(with_origin(error, wanted), actual);
         self.report(error)
     }
@@ -214,12 +216,12 @@ impl Elaborator<'_> {
             Some((name, axes)) => format!(", where ..{name} is {},", types::Type::float(axes)),
             None => ",".to_string(),
         };
-        let message = format!("{} is to be {shown}{known} and here is {ty}", meeting.what);
+        let message = format!("expected {shown} for {}{known} found {ty}", meeting.what);
         let code = if meeting.code == "E0203" { "E0205" } else { meeting.code };
         let classes = matches!(ty.elem, types::Elem::Class(_));
         let floats = matches!(&meeting.written.kind, TypeKind::Tensor(Elem::Float, _));
         let error = Diagnostic::error(code, message, meeting.at, format!("this is {ty}"))
-            .label(meeting.written.span, "this is asked for");
+            .label(meeting.written.span, "expected by this type");
         let lone = ty.axes.last().is_some_and(|axis| axis.size == Size::from(1));
         self.report(if classes && floats {
             error.help("these are classes: `cross_entropy` takes them, and `one_hot` makes numbers of them")
@@ -246,9 +248,9 @@ impl Elaborator<'_> {
             }
             (Elem::Float | Elem::Int | Elem::Bool | Elem::Class(_), _) => {
                 let shown = self.sources.text(meeting.written.span).to_string();
-                let message = format!("{} is to be {shown}, and here is {ty}", meeting.what);
+                let message = format!("expected {shown} for {}, found {ty}", meeting.what);
                 let error = Diagnostic::error("E0211", message, meeting.at, format!("this is {ty}"))
-                    .label(meeting.written.span, "this is asked for");
+                    .label(meeting.written.span, "expected by this type");
                 let help = match (elem, &ty.elem) {
                     (Elem::Class(_), _) => Some("classes come from `category(column)` in a `data` block"),
                     (Elem::Float, types::Elem::Class(_)) => Some("the number of a class is no measurement"),

@@ -130,7 +130,7 @@ impl Elaborator<'_> {
                 let help =
                     near.map_or(format!("it has {}", SETTINGS.join(", ")), |near| format!("did you mean `{near}`?"));
                 let message = format!("a `train` block has no setting `{}`", name.text);
-                self.report(Diagnostic::error("E0212", message, name.span, "unknown").help(help));
+                self.report(Diagnostic::error("E0212", message, name.span, "not found").help(help));
             }
         }
     }
@@ -220,7 +220,7 @@ impl Elaborator<'_> {
             let value = self.value(expr, &mut Scope::default())?;
             let whole = self.whole(&value, &format!("`{name}`"), expr.span)?;
             if whole < least {
-                let message = format!("`{name}` is at least {least}, and this is {whole}");
+                let message = format!("expected at least {least} for `{name}`, found {whole}");
                 return Err(self.error("E0213", message, expr.span, "here"));
             }
             Ok(Some((whole.unsigned_abs(), expr.span)))
@@ -261,7 +261,8 @@ impl Elaborator<'_> {
             (Some(name), _) => name.text.clone(),
             (None, Some(name)) => name.to_string(),
             (None, None) => {
-                let error = Diagnostic::error("E0216", "this report has no name", expr.span, "what is it?");
+                let error =
+                    Diagnostic::error("E0216", "this report has no name", expr.span, "expected a name for this");
                 return Err(self.report(error.help("write `report name = …`")));
             }
         };

@@ -15,7 +15,8 @@ impl Pass<'_> {
         if FUNCTIONS.contains(&name.text.as_str()) {
             return Unsupported::Function.named(&name.text, name.span);
         }
-        let error = Diagnostic::error("E0201", format!("nothing is called `{}`", name.text), name.span, "unknown");
+        let error =
+            Diagnostic::error("E0201", format!("cannot find `{}` in this scope", name.text), name.span, "not found");
         if let Some(state) = name.text.strip_suffix('\'')
             && self.locals.contains(state)
         {
