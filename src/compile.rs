@@ -78,7 +78,7 @@ pub fn check(
     let overrides = sets.iter().map(|set| settings::parse(&file.items, set)).collect::<Result<Vec<_>, _>>()?;
     let mut checked = check_file(sources, &file, found, schemas, &mut Library::new(&file), &overrides);
     checked.found.extend(comments::find(sources, &file));
-    checked.found.sort_by_key(|found| primary(found));
+    checked.found.sort_by_key(primary);
     Ok(checked)
 }
 
@@ -173,7 +173,7 @@ pub fn explore(
 }
 
 /// A checked program → the graph of its run, with gradients and updates. What breaks a rule of the graph here is a
-/// mistake of this compiler, told in words.
+/// bug of this compiler, and the error is a message without a span.
 pub fn lower(program: &TypedProgram) -> Result<Lowered, String> {
     let lowered = lower::lower(program, Elaborator::rows());
     lowered.graph.verify()?;

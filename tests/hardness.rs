@@ -141,7 +141,12 @@ fn broken() -> Vec<Broken> {
         program("an_unknown_setting_of_an_optimizer", "lr = η", "rate = η", &["E0212", "net.mlx:16:41", "it has `lr`"]),
         program("an_unknown_column", "[a, b]", "[a, bb]", &["E0220", "net.mlx:4:13", "its columns are a, b, c, kind"]),
         command("an_unknown_set", "train net.mlx --set q=1", 2, &["error:", "cannot find `let q` in the file"]),
-        command("a_set_of_another_type", "train net.mlx --set η=fast", 2, &["error:", "expected a number, as `η` is in the file"]),
+        command(
+            "a_set_of_another_type",
+            "train net.mlx --set η=fast",
+            2,
+            &["error:", "expected a number, as `η` is in the file"],
+        ),
         command("a_set_that_is_no_truth", "train net.mlx --set deep=2", 2, &["error:", "`deep`"]),
         command("a_set_without_a_value", "train net.mlx --set η", 2, &["error:", "is not `name=value`"]),
         command("an_unknown_training", "train net.mlx fine", 2, &["error:", "there are: train"]),

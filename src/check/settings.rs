@@ -6,7 +6,7 @@ use super::value::Value;
 use crate::diagnostic::nearest;
 use crate::syntax::tree::{Expr, ExprKind, Item, ItemKind};
 
-/// `name=value`: a number, `true`, `false` or text, of the kind that the file's `let` has. What is wrong is told in words, for
+/// `name=value`: a number, `true`, `false` or text, of the kind that the file's `let` has. The error is a message without a span, for
 /// it is not part of the text.
 pub fn parse(items: &[Item], set: &str) -> Result<(String, Value), String> {
     let Some((name, text)) = set.split_once('=') else {

@@ -11,11 +11,11 @@ use std::rc::Rc;
 
 #[derive(Clone, Debug)]
 pub enum Value {
-    /// A settled number.
+    /// A constant.
     Number(Number),
     Truth(bool),
     Text(String),
-    /// The size of an axis that is not settled: the rows.
+    /// The size of an axis that is no constant: the rows.
     Size(Axis),
     Tensor(TermId),
     /// A column of the source, before it is known whether its numbers or its classes are wanted.

@@ -30,7 +30,7 @@ pub struct Loaded {
     pub hash: String,
 }
 
-/// Reads and checks a file. The error is the exit status: what is wrong with `--set` is told.
+/// Reads and checks a file. The error is the exit status: diagnostics are printed already.
 pub fn load(path: &Path, sets: &[String]) -> Result<Loaded, u8> {
     read(path, Files::beside(path), |sources, source, files| compile::check(sources, source, files, sets))
 }
@@ -158,7 +158,7 @@ pub fn trained(file: &Path, name: Option<&str>, weights: &Path, sets: &[String],
     Ok(Trained { loaded, program, lowered, weights, identity })
 }
 
-/// The weights of a file. Those that are not finite are told.
+/// The weights of a file. Those that are not finite are warned of.
 pub fn weights_of(path: &Path) -> Result<Weights, u8> {
     let name = path.display().to_string();
     let nothing = Sources::default();
@@ -180,7 +180,7 @@ pub fn changed(file: &str, weights: &str, so: &str) -> Diagnostic {
 /// Weights whose settings the file does not have are those of another program.
 fn of_another_program(file: &Path, weights: &str, identity: &Identity) -> Result<(), u8> {
     let mut sources = Sources::default();
-    // What is wrong with the file is told when it is loaded.
+    // Mistakes in the file are reported when it is loaded.
     let Ok(source) = io::read_text(&mut sources, file) else { return Ok(()) };
     let (tree, _) = syntax::parse(&sources, source);
     for set in identity.sets() {

@@ -162,7 +162,7 @@ fn scan(file: &TableFile, columns: usize) -> Result<(Vec<Scan>, Vec<u32>), Vec<D
     Ok((scans, starts))
 }
 
-/// What is wrong with a column of numbers: cells that are none, or not finite. Who reads it so tells it.
+/// What is wrong with a column of numbers: cells that are none, or not finite. The column that reads them reports it.
 fn mistakes(file: &TableFile, name: &str, scan: &Scan, rows: usize) -> Vec<Diagnostic> {
     let reading = scan.reading();
     let mut wrong = Vec::new();

@@ -26,7 +26,7 @@ fn cells_phrase(count: usize) -> String {
     if count == 1 { "1 cell".to_string() } else { format!("{count} cells") }
 }
 
-/// Reading is to end before its time. Who asks for that tells it in a word of its own.
+/// Reading was interrupted. The caller that interrupts reports that in its own words.
 pub fn interrupted(call: Span) -> Diagnostic {
     Diagnostic::error("E0331", "reading the data was interrupted", call, "read here")
 }

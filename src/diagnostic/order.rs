@@ -16,7 +16,7 @@ pub fn in_order(found: Vec<Diagnostic>, textual: usize) -> Vec<Diagnostic> {
             unique.push(diagnostic);
         }
     }
-    unique.sort_by_key(|found| primary(found));
+    unique.sort_by_key(primary);
     unique
 }
 

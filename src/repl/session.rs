@@ -36,7 +36,7 @@ pub struct Session {
     pub(super) trained: BTreeMap<String, Trained>,
     /// The block that was trained last.
     pub(super) chosen: Option<String>,
-    /// Warnings that were told.
+    /// Warnings that were reported already.
     told: Vec<Diagnostic>,
     /// The names of the body that expressions stand in.
     names: Vec<String>,
@@ -107,7 +107,7 @@ impl Session {
         outcome
     }
 
-    /// `name=value` of the command line, as if it were entered; what is wrong with it is told in words.
+    /// `name=value` of the command line, as if it were entered; the error is a message without a span.
     pub fn set(&mut self, set: &str, console: &mut Console) -> Result<Outcome, String> {
         let (name, value) = settings::parse(&self.items, set)?;
         let value = match value {

@@ -53,7 +53,7 @@ impl Elaborator<'_> {
                 continue;
             }
             alone.name.clone_from(&name.text);
-            // A mistake in what it calls with its own name is told of itself.
+            // A mistake in a definition that it calls by name is reported there.
             let before = self.found.len();
             alone = self.whatever_the_ranks(&item.kind, alone);
             if self.found.len() > before {
@@ -84,7 +84,7 @@ impl Elaborator<'_> {
 
     /// Checks a definition with rests of so many axes; how many rests its signature has.
     fn definition(&mut self, kind: &ItemKind, ranks: &[usize]) -> usize {
-        self.told.clear();
+        self.reported.clear();
         self.params.clear();
         self.param_of.clear();
         self.made.clear();

@@ -167,7 +167,7 @@ impl Elaborator<'_> {
         let tensor = |arg: &Arg| {
             arg.name.is_none()
                 && matches!(arg.value, Value::Tensor(_) | Value::RawColumn(_))
-                && !self.may_settle(&arg.value)
+                && !self.may_be_constant(&arg.value)
         };
         // Either its input or a hyperparameter.
         if given.iter().filter(unnamed).any(|arg| matches!(arg.value, Value::Wrong)) {

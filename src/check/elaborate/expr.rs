@@ -262,12 +262,12 @@ impl Elaborator<'_> {
         self.term(Kind::Leaf(leaf), ty, span)
     }
 
-    /// A settled whole number, for a size, a count or an index; `what` says what it is for.
+    /// A constant whole number, for a size, a count or an index; `what` says what it is for.
     pub(super) fn whole(&mut self, value: &Value, what: &str, span: Span) -> Out<i64> {
         let message = match value {
             Value::Wrong => return Err(Reported),
             // A use decides it.
-            open if self.may_settle(open) => return Err(Reported),
+            open if self.may_be_constant(open) => return Err(Reported),
             Value::Number(number) => match number.to_whole() {
                 Some(whole) => return Ok(whole),
                 None => format!("expected a whole number for {what}, found {number}"),
@@ -289,7 +289,7 @@ impl Elaborator<'_> {
         if let Value::Size(axis) = value {
             return Ok(axis);
         }
-        if self.may_settle(&value) {
+        if self.may_be_constant(&value) {
             let symbol = Symbol::open(self.sources.text(expr.span));
             return Ok(Axis::new(Size::symbol(symbol), expr.span, "is written here"));
         }

@@ -147,7 +147,7 @@ impl Elaborator<'_> {
             match &index.axis {
                 None => self.terms.indices[id.0 as usize].axis = Some(axis.clone()),
                 Some(known) if known.size == axis.size => {}
-                // What a use decides is known from where it is settled.
+                // The size of an open symbol is known once a use decides it.
                 Some(known) if known.size.is_open() => {
                     self.terms.indices[id.0 as usize].axis = Some(axis.clone());
                 }

@@ -211,7 +211,7 @@ impl Elaborator<'_> {
     /// `repeat(times, layer)`.
     pub(super) fn repeat(&mut self, times: &Bound, of: Value, span: Span) -> Out<Value> {
         let at = times.origin.span;
-        let times = if self.may_settle(&times.value) { None } else { Some(self.count(&times.value, at)?) };
+        let times = if self.may_be_constant(&times.value) { None } else { Some(self.count(&times.value, at)?) };
         let of = self.unapplied(of, span)?;
         let segment = match &of {
             Value::Recipe(recipe) => recipe.segment.clone(),

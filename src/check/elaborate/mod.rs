@@ -79,8 +79,8 @@ pub struct Elaborator<'a> {
     /// Values that the command line gives to `let` items.
     overrides: &'a [(String, Value)],
     pub found: Vec<Diagnostic>,
-    /// What was reported: code, place and message.
-    told: HashSet<(&'static str, Option<Span>, String)>,
+    /// Diagnostics so far: code, primary span and message.
+    reported: HashSet<(&'static str, Option<Span>, String)>,
     terms: Terms,
     /// The terms that join rows, ascending.
     joins: Vec<joins::Join>,
@@ -130,7 +130,7 @@ impl<'a> Elaborator<'a> {
             library,
             overrides,
             found: Vec::new(),
-            told: HashSet::new(),
+            reported: HashSet::new(),
             terms: Terms::default(),
             joins: Vec::new(),
             params: Vec::new(),
@@ -165,7 +165,7 @@ impl<'a> Elaborator<'a> {
             self.lead_with_the_users_text(&mut diagnostic);
         }
         let place = diagnostic.labels.first().map(|label| label.span);
-        if self.told.insert((diagnostic.code, place, diagnostic.message.clone())) {
+        if self.reported.insert((diagnostic.code, place, diagnostic.message.clone())) {
             self.found.push(diagnostic);
         }
         Reported

@@ -18,7 +18,7 @@ pub(super) struct Alone {
     pub name: String,
     /// How many branches are being checked of which a use may take none.
     pub undecided: usize,
-    /// Definitions with a mistake in them, which is told there: by the places of their names.
+    /// Definitions with a mistake in them, which is reported there: by the spans of their names.
     pub wrong: HashSet<Span>,
 }
 
@@ -28,8 +28,8 @@ impl Elaborator<'_> {
         self.term(Kind::Size(Size::symbol(Symbol::open(name))), Type::scalar(elem), span)
     }
 
-    /// Whether a value may be a settled one in a use: it is made of open symbols and of nothing else.
-    pub(super) fn may_settle(&self, value: &Value) -> bool {
+    /// Whether a value may be a constant in a use: it is made of open symbols and of nothing else.
+    pub(super) fn may_be_constant(&self, value: &Value) -> bool {
         match value {
             Value::Size(axis) => axis.size.is_open(),
             Value::Tensor(term) => {
@@ -87,8 +87,8 @@ impl Elaborator<'_> {
     /// What a value is, for messages.
     pub(super) fn noun(&self, value: &Value) -> &'static str {
         match value {
-            open if self.may_settle(open) && self.may_be(open, Word::Bool) => "a truth value",
-            open if self.may_settle(open) => "a number",
+            open if self.may_be_constant(open) && self.may_be(open, Word::Bool) => "a truth value",
+            open if self.may_be_constant(open) => "a number",
             other => other.noun(),
         }
     }
@@ -96,7 +96,7 @@ impl Elaborator<'_> {
     /// Settled truth values may be compared, so those that a use decides may be as well.
     pub(super) fn open_truth(&mut self, op: Binary, a: &Value, b: &Value, span: Span) -> Option<Value> {
         self.alone.as_ref()?;
-        let open = |value: &Value| self.may_settle(value) && self.may_be(value, Word::Bool);
+        let open = |value: &Value| self.may_be_constant(value) && self.may_be(value, Word::Bool);
         let truth = |value: &Value| matches!(value, Value::Truth(_)) || open(value);
         let compared = matches!(op, Binary::Equal | Binary::NotEqual);
         if !compared || !truth(a) || !truth(b) || !(open(a) || open(b)) {

@@ -1,4 +1,4 @@
-//! Operators: on settled values at once, on tensors as terms.
+//! Operators: constants are folded, tensors become terms.
 
 use super::expr::same_elem;
 use super::{Elaborator, Out, Reported};
@@ -37,15 +37,15 @@ impl Elaborator<'_> {
         if let Some(open) = self.open_truth(op, &a.0, &b.0, span) {
             return Ok(open);
         }
-        if let Some(settled) = settled(op, &a.0, &b.0) {
+        if let Some(folded) = constant_fold(op, &a.0, &b.0) {
             let zero = |value: &Value| matches!(value, Value::Number(number) if *number == Number::whole(0));
             if op == Binary::Divide && zero(&b.0) {
                 return Err(self.error("E0218", "a constant is divided by 0", span, "this has no value"));
             }
-            if matches!(&settled, Value::Number(number) if !number.to_f64().is_finite()) {
+            if matches!(&folded, Value::Number(number) if !number.to_f64().is_finite()) {
                 return Err(self.error("E0218", "a constant is too large or not a number", span, "this"));
             }
-            return Ok(settled);
+            return Ok(folded);
         }
         let term = match op {
             Binary::Or | Binary::And => {
@@ -131,7 +131,7 @@ impl Elaborator<'_> {
         free
     }
 
-    /// `if`: a settled condition chooses a branch, any other an element.
+    /// `if`: a constant condition chooses a branch, any other is a select.
     pub(super) fn choose(
         &mut self,
         condition: &Expr,
@@ -141,7 +141,7 @@ impl Elaborator<'_> {
         scope: &mut Scope,
     ) -> Out<Value> {
         let chosen = self.value(condition, scope);
-        if self.alone.is_some() && chosen.as_ref().map_or(true, |chosen| self.may_settle(chosen)) {
+        if self.alone.is_some() && chosen.as_ref().map_or(true, |chosen| self.may_be_constant(chosen)) {
             return self.either(yes, no, span, scope);
         }
         let chosen = chosen?;
@@ -207,7 +207,7 @@ impl Elaborator<'_> {
 }
 
 /// The result, where both are known before the run.
-fn settled(op: Binary, a: &Value, b: &Value) -> Option<Value> {
+fn constant_fold(op: Binary, a: &Value, b: &Value) -> Option<Value> {
     match (a, b) {
         (Value::Number(x), Value::Number(y)) => Some(match op {
             Binary::Add => Value::Number(x.plus(*y)),

@@ -59,7 +59,7 @@ fn rule(name: &str) -> Option<Rule> {
 }
 
 impl Elaborator<'_> {
-    /// A call that does not follow the written signature: of settled numbers, and `max` or `min` of two things.
+    /// A call that does not follow the written signature: of constants, and `max` or `min` of two things.
     pub(super) fn shortcut(&mut self, name: &str, given: &[Arg], span: Span) -> Option<Out<Value>> {
         match (rule(name)?, given) {
             (Rule::Elementwise(op), [Arg { value: Value::Number(number), .. }]) => {
@@ -174,7 +174,7 @@ impl Elaborator<'_> {
     fn distribution_of(&mut self, draw: Draw, parameters: [Option<Value>; 2], span: Span) -> Out<Value> {
         let (first, second) = match &parameters {
             [Some(Value::Number(first)), Some(Value::Number(second))] => (first.to_f64(), second.to_f64()),
-            _ if parameters.iter().flatten().any(|value| self.may_settle(value)) => return Err(Reported),
+            _ if parameters.iter().flatten().any(|value| self.may_be_constant(value)) => return Err(Reported),
             _ => return Err(self.unsupported(Unsupported::OpenDistribution, span)),
         };
         match draw {

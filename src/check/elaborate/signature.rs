@@ -63,7 +63,7 @@ impl Elaborator<'_> {
             (None, _) => true,
             (_, Value::Wrong) if self.alone.is_none() => return Err(Reported),
             (_, Value::Wrong) => true,
-            (Some(word), open) if self.may_settle(open) => self.may_be(open, word),
+            (Some(word), open) if self.may_be_constant(open) => self.may_be(open, word),
             (Some(Word::Int), Value::Number(number)) => number.to_whole().is_some(),
             (Some(Word::Float), Value::Number(_)) => true,
             (Some(Word::Float), Value::Tensor(term)) => scalar(term),
@@ -105,7 +105,7 @@ impl Elaborator<'_> {
             TypeKind::Word(Word::Distribution) if matches!(value, Value::Distribution(_)) => Ok(value),
             TypeKind::Word(Word::Int | Word::Float) if matches!(value, Value::Number(_)) => Ok(value),
             TypeKind::Word(Word::Bool) if matches!(value, Value::Truth(_)) => Ok(value),
-            TypeKind::Word(word) if self.may_settle(&value) && self.may_be(&value, *word) => Ok(value),
+            TypeKind::Word(word) if self.may_be_constant(&value) && self.may_be(&value, *word) => Ok(value),
             TypeKind::Word(_) => {
                 let error = Diagnostic::error("E0210", "the result is not what is declared", at, value.noun());
                 Err(self.report(error.label(ty.span, "declared here")))

@@ -85,8 +85,8 @@ impl Elaborator<'_> {
         if !minimized.is_empty() {
             self.unsupported(Unsupported::SeveralMinimized, loss.span);
         }
-        let told = reports.iter().chain(&predictions).map(|report| report.value);
-        let roots: Vec<TermId> = std::iter::once(loss.value).chain(told).collect();
+        let outputs = reports.iter().chain(&predictions).map(|report| report.value);
+        let roots: Vec<TermId> = std::iter::once(loss.value).chain(outputs).collect();
         let trained = TypedProgram::used(&self.terms, &[loss.value]);
         let used = TypedProgram::used(&self.terms, &roots);
         if trained.is_empty() {

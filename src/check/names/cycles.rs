@@ -1,4 +1,4 @@
-//! E0206: `let`s and `fn`s that need themselves. A layer may call itself, where a settled `if` ends it.
+//! E0206: `let`s and `fn`s that depend on themselves. A layer may call itself, where an `if` of constants ends it.
 
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;

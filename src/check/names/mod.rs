@@ -1,5 +1,5 @@
 //! Names of a whole file, without types: what nothing declares, what is declared twice, what needs itself. It rather
-//! misses a mistake than tells one that is none: checking an instance finds the rest. Columns are known only from data,
+//! misses a mistake than reports a false one: checking an instance finds the rest. Columns are known only from data,
 //! so that in `data` and `train` only what is called is looked up here.
 
 mod cycles;
