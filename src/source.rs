@@ -40,20 +40,20 @@ pub struct Source {
     lines: Vec<u32>,
 }
 
-/// A place as people count it, both from 1.
+/// A position as editors count it, both from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct LineColumn {
     pub line: usize,
     pub column: usize,
 }
 
 impl Source {
-    fn place(&self, byte: usize) -> Place {
+    fn line_column(&self, byte: usize) -> LineColumn {
         let byte = byte.min(self.text.len());
         let line = self.lines.partition_point(|&start| start as usize <= byte) - 1;
         let start = self.lines[line] as usize;
         let column = self.text[start..].char_indices().take_while(|(at, _)| start + at < byte).count() + 1;
-        Place { line: line + 1, column }
+        LineColumn { line: line + 1, column }
     }
 }
 
@@ -85,11 +85,11 @@ impl Sources {
         &self.get(span.source).text[span.start as usize..span.end as usize]
     }
 
-    pub fn start(&self, span: Span) -> Place {
-        self.get(span.source).place(span.start as usize)
+    pub fn start(&self, span: Span) -> LineColumn {
+        self.get(span.source).line_column(span.start as usize)
     }
 
-    pub fn end(&self, span: Span) -> Place {
-        self.get(span.source).place(span.end as usize)
+    pub fn end(&self, span: Span) -> LineColumn {
+        self.get(span.source).line_column(span.end as usize)
     }
 }

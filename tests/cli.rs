@@ -118,17 +118,17 @@ fn what_is_wrong_with_the_command_line() {
     wrong(&["train", "no.mlx"], 1, "cannot read `no.mlx`: it does not exist");
     wrong(&["train", "."], 1, "it is a folder");
     wrong(&["check", "linear.mlx", "no.mlx"], 1, "no.mlx");
-    wrong(&["train", "linear.mlx", "--set", "eta=1"], 2, "the file has no `let eta`");
-    wrong(&["train", "linear.mlx", "--set", "η=fast"], 2, "`η` is a number in the file, and `fast` is a text");
+    wrong(&["train", "linear.mlx", "--set", "eta=1"], 2, "cannot find `let eta` in the file");
+    wrong(&["train", "linear.mlx", "--set", "η=fast"], 2, "expected a number, as `η` is in the file, found a text");
     wrong(&["train", "linear.mlx", "--set", "η"], 2, "is not `name=value`");
     wrong(&["train", "linear.mlx", "--steps", "0"], 2, "0 is not in 1..");
-    wrong(&["train", "linear.mlx", "--resume"], 2, "not built yet");
-    wrong(&["train", "linear.mlx", "--device", "vulkan"], 2, "not built yet");
+    wrong(&["train", "linear.mlx", "--resume"], 2, "not supported yet");
+    wrong(&["train", "linear.mlx", "--device", "vulkan"], 2, "not supported yet");
     wrong(&["train", "linear.mlx", "--init", "no.safetensors"], 1, "cannot read `no.safetensors`");
     wrong(&["train", "linear.mlx", "--init", "d.csv"], 1, "is not a whole weight file");
     let later = ["generate", "graph", "sweep", "plot", "report", "export", "fmt", "lsp", "doc", "devices"];
     for command in later {
-        wrong(&[command, "linear.mlx", "--anything"], 2, &format!("`mlx {command}` is not built yet"));
+        wrong(&[command, "linear.mlx", "--anything"], 2, &format!("`mlx {command}` is not supported yet"));
     }
     wrong(&["explain", "E9999"], 2, "there is no code `E9999`");
     wrong(&["explain", "E023"], 2, "  E0203: two sizes do not agree");

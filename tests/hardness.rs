@@ -131,12 +131,22 @@ fn broken() -> Vec<Broken> {
         Broken { program: Some(garbage(3_000)), ..file("a_binary_file", &["E0106", "not UTF-8"]) },
         Broken { program: Some(b"let a = 1\0".to_vec()), ..file("a_nul_byte", &["E0104", "net.mlx:1:10"]) },
         // Names.
-        program("an_unknown_item", "data = d", "data = dd", &["E0201", "net.mlx:14:12", "nothing is called `dd`"]),
+        program(
+            "an_unknown_item",
+            "data = d",
+            "data = dd",
+            &["E0201", "net.mlx:14:12", "cannot find `dd` in this scope"],
+        ),
         program("an_unknown_setting", "steps = 4", "stepps = 4", &["E0212", "net.mlx:17:5", "did you mean `steps`"]),
         program("an_unknown_setting_of_an_optimizer", "lr = η", "rate = η", &["E0212", "net.mlx:16:41", "it has `lr`"]),
         program("an_unknown_column", "[a, b]", "[a, bb]", &["E0220", "net.mlx:4:13", "its columns are a, b, c, kind"]),
-        command("an_unknown_set", "train net.mlx --set q=1", 2, &["error:", "the file has no `let q`"]),
-        command("a_set_of_another_type", "train net.mlx --set η=fast", 2, &["error:", "`η` is a number in the file"]),
+        command("an_unknown_set", "train net.mlx --set q=1", 2, &["error:", "cannot find `let q` in the file"]),
+        command(
+            "a_set_of_another_type",
+            "train net.mlx --set η=fast",
+            2,
+            &["error:", "expected a number, as `η` is in the file"],
+        ),
         command("a_set_that_is_no_truth", "train net.mlx --set deep=2", 2, &["error:", "`deep`"]),
         command("a_set_without_a_value", "train net.mlx --set η", 2, &["error:", "is not `name=value`"]),
         command("an_unknown_training", "train net.mlx fine", 2, &["error:", "there are: train"]),
@@ -144,12 +154,12 @@ fn broken() -> Vec<Broken> {
         command("a_colour_that_is_none", "check net.mlx --color red", 2, &["error:", "auto, always, never"]),
         // Shapes.
         program("an_inner_size", "w: [d]", "w: [3]", &["E0203", "net.mlx:11:11", "2 parts are", "3 is written here"]),
-        program("a_rank", "x: [n, d]", "x: [n, d, e]", &["E0205", "this is asked for", "this is [n, 2]"]),
+        program("a_rank", "x: [n, d]", "x: [n, d, e]", &["E0205", "expected by this type", "this is [n, 2]"]),
         program("an_outer_size", "out x @ w", "out x @ [[1, 2], [3, 4]] @ w + [1, 2, 3]", &["E0203", "3 parts", "[n]"]),
-        program("a_declared_result", "-> [n]", "-> [n, 2]", &["E0210", "net.mlx:11:9", "this is asked for"]),
+        program("a_declared_result", "-> [n]", "-> [n, 2]", &["E0210", "net.mlx:11:9", "expected by this type"]),
         Broken {
             instead: vec![("-> [n] {", "{"), (net, "out x |> dense(1)")],
-            ..file("a_loss_against_the_output", &["E0205", "net.mlx:15:28", "..s is [n, 1], and here is [n]"])
+            ..file("a_loss_against_the_output", &["E0205", "net.mlx:15:28", "..s is [n, 1], found [n]"])
         },
         Broken {
             instead: vec![("-> [n] {", "{"), (net, "out x |> dense(3)"), (loss, "cross_entropy(model(x), k)")],
@@ -185,7 +195,7 @@ fn broken() -> Vec<Broken> {
         program("shares_that_make_90", "test = 50%", "test = 40%", &["E0312", "net.mlx:7:13", "make 90% instead of 1"]),
         program("a_share_above_1", "train = 50%", "train = 150%", &["E0312", "net.mlx:7:29", "between 0 and 1"]),
         program("an_empty_split", "test = 50%", "valid = 45%, test = 5%", &["E0313", "no row is left for it"]),
-        program("a_batch_of_0", "steps", "batch = 0\n    steps", &["E0213", "net.mlx:17:13", "is at least 1"]),
+        program("a_batch_of_0", "steps", "batch = 0\n    steps", &["E0213", "net.mlx:17:13", "expected at least 1"]),
         program(
             "a_batch_above_the_data",
             "steps",
@@ -308,7 +318,7 @@ fn watched(folder: &Path, out: &Path, save_every: Duration, tell: &mut dyn FnMut
     let program = &checked.programs[0];
     let lowered = compile::lower(program).expect("a graph");
     let data = files.open(&program.data).expect("data");
-    let schedule = Schedule { threads: 1, ..Schedule::of(program, program.plan.length) };
+    let schedule = Schedule { threads: 1, ..Schedule::of(program, program.run.length) };
     let (lowered, data, source) = (&lowered, &data, "");
     train(
         &Training {

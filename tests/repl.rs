@@ -183,18 +183,18 @@ fn what_is_wrong_is_not_kept() {
     let session = &mut Session::default();
     says(session, &[("let a = 2", ""), ("fn f(x) = x + a", "")]);
     for (entry, words) in [
-        ("let a = b", "nothing is called `b`"),
-        ("fn f(x) = y", "nothing is called `y`"),
+        ("let a = b", "cannot find `b`"),
+        ("fn f(x) = y", "cannot find `y`"),
         ("let c[i] = a", "nothing says how far the index `i` goes"),
         ("f(1", "found the end of the text"),
         ("a = 3", "to declare it, write `let a = …`"),
         ("mean f", "expected an operator or the end of the line, found `f`"),
         ("1 < 2 < 3", "comparisons do not chain"),
         ("param w: [2] = 0", "`param` in a `train` block"),
-        ("report x", "this stands in the body"),
+        ("report x", "this belongs in the body"),
         ("train {\n}", "nothing is minimized"),
         (":tpye a", "there is no command `:tpye`; did you mean `:type`?"),
-        (":doc softmac", "nothing is called `softmac`; did you mean `softmax`?"),
+        (":doc softmac", "cannot find `softmac`; did you mean `softmax`?"),
         (":load no.mlx", "cannot read `no.mlx`: it does not exist"),
         (":train", "there is no `train` block"),
         (":params", "there is no `train` block"),
@@ -206,7 +206,7 @@ fn what_is_wrong_is_not_kept() {
     let said = enter(session, "relu(undefined) + 1");
     assert!(said.matches("Error").count() == 1 && said.contains("<input 13>:1:6"), "{said}");
     says(session, &[("f(1)", "3")]);
-    assert!(enter(session, "c").contains("nothing is called `c`"));
+    assert!(enter(session, "c").contains("cannot find `c`"));
 }
 
 fn a_whole_file_can_be_pasted() {
@@ -287,7 +287,7 @@ fn of_several_blocks_the_last_trained_counts() {
         session,
         &[
             (":train", "error: which `train` block? name one of: train, fine"),
-            (":train fin", "error: no `train` block is called `fin`; did you mean `fine`?"),
+            (":train fin", "error: cannot find `train` block `fin`; did you mean `fine`?"),
             ("steps", "100"),
         ],
     );
@@ -311,7 +311,7 @@ fn other_parameters_start_anew() {
     let scalars = LINE.replace("x: [2]", "x").replace("[n, d]) -> [n, k]", "[n]) -> [n]").replace("[d, k]", "[]");
     let said = enter(session, &scalars.replace("x @ a", "a * x"));
     assert_eq!(said, "forgotten, for it does not fit any longer: let z[i] = sum(j: x[i, j])\n");
-    assert!(enter(session, "z").contains("nothing is called `z`"));
+    assert!(enter(session, "z").contains("cannot find `z`"));
 }
 
 fn classes_are_shown_by_their_names() {
@@ -326,7 +326,7 @@ fn classes_are_shown_by_their_names() {
     says(session, &[("y", "class(2)[4]\n   熊  owl   熊  owl"), (":type argmax(model(x))", "class(2)[n]")]);
     // A file that became wrong leaves the session as it was.
     fs::write(&path, program.replace("dense", "dens")).expect("written");
-    assert!(enter(session, ":load").contains("nothing is called `dens`"));
+    assert!(enter(session, ":load").contains("cannot find `dens`"));
     says(session, &[(":type x", "[n, 1]")]);
 }
 

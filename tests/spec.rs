@@ -13,7 +13,7 @@ use crate::trial;
 use libtest_mimic::Trial;
 use mlx::backend::cpu::Cpu;
 use mlx::backend::{Device, Tensor, reference};
-use mlx::check::{elaborate::primitive, later, library};
+use mlx::check::{elaborate::primitive, library, unsupported};
 use mlx::compile;
 use mlx::diagnostic::{Severity, codes};
 use mlx::ir::{DType, Graph, Node, NodeId, Op};
@@ -137,7 +137,7 @@ fn said(program: &str) -> String {
         let lowered = compile::lower(program).expect("what is checked becomes a graph");
         let data = files.open(&program.data).expect("the data was read");
         let batch = program.data.rows[0];
-        let schedule = Schedule { steps: 1, epochs: 1, batch, seed: program.plan.seed, threads: 2 };
+        let schedule = Schedule { steps: 1, epochs: 1, batch, seed: program.run.seed, threads: 2 };
         let mut run = Run::new(&lowered, schedule, &data).expect("a run");
         for param in lowered.params.iter().filter(|_| shows_params) {
             writeln!(lines, "// param {} {:?}", param.path, param.shape).expect("a string takes text");
@@ -238,23 +238,23 @@ fn blessed(text: &str) -> String {
     head + &sections(text).into_iter().map(section).collect::<Vec<_>>().join("\n")
 }
 
-/// Each row of the table of what is not built yet has a section, so that a row dies when its meaning arrives.
+/// Each row of the table of what is not supported yet has a section, so that a row dies when its meaning arrives.
 fn what_is_not_built_yet_is_shown_once() {
-    let text = fs::read_to_string(repository("tests/spec/check/later.mlx")).expect("a spec");
+    let text = fs::read_to_string(repository("tests/spec/check/unsupported.mlx")).expect("a spec");
     let expected: Vec<String> = sections(&text).into_iter().map(|section| section.expected).collect();
-    for (row, what) in later::TABLE {
+    for (row, what) in unsupported::TABLE {
         let told = format!("E0199 {what} ");
         assert!(expected.iter().any(|lines| lines.contains(&told)), "no section shows {row:?}: {what}");
     }
-    let words = [later::SETTINGS, later::SOURCES, later::SPLITS, later::FUNCTIONS].concat();
+    let words = [unsupported::SETTINGS, unsupported::SOURCES, unsupported::SPLITS, unsupported::FUNCTIONS].concat();
     for word in words {
-        let told = format!("`{word}` is not built yet");
+        let told = format!("`{word}` is not supported yet");
         assert!(expected.iter().any(|lines| lines.contains(&told)), "no section shows `{word}`");
     }
     let arrived: Vec<_> =
-        library::stdlib_names().into_iter().filter(|(name, _)| later::FUNCTIONS.contains(name)).collect();
+        library::stdlib_names().into_iter().filter(|(name, _)| unsupported::FUNCTIONS.contains(name)).collect();
     assert!(arrived.is_empty(), "the standard library has {arrived:?}");
-    assert!(expected.iter().all(|lines| lines.contains("E0199")), "every section is about what is not built yet");
+    assert!(expected.iter().all(|lines| lines.contains("E0199")), "every section is about what is not supported yet");
 }
 
 /// Codes in the source and pages are the same, and only what no text of a program shows has no example.

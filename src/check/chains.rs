@@ -15,7 +15,7 @@ pub fn find(sources: &Sources, file: &File) -> Vec<Diagnostic> {
             && compares(*first)
             // In parentheses it starts before its first operand.
             && left.span.start == a.span.start
-            // Of a longer chain the first two comparisons tell.
+            // Of a longer chain only the first two comparisons are reported.
             && !matches!(&a.kind, ExprKind::Binary(op, ..) if compares(*op))
         {
             let text = |span: Span| sources.text(span);

@@ -1,13 +1,15 @@
 //! The checker: names, types and index notation. Checking is per instantiation, with every hyperparameter
-//! settled and only the rows of a batch symbolic; definitions that nothing uses are checked with symbols for what a use decides.
+//! a constant and only the rows of a batch symbolic; definitions that nothing uses are checked with symbols for what a use decides.
 //!
 //! | file | what |
 //! |---|---|
 //! | `names`, `chains` | names and comparisons, of the whole file, without types |
 //! | `comments` | a `//` that was meant to divide |
-//! | `later` | what is not built yet |
-//! | `library` | the items that names mean |
-//! | `number` | settled numbers, exact |
+//! | `unsupported` | the parts of the language that this compiler does not support yet |
+//! | `items`, `library` | the items of a file; the items that names mean |
+//! | `settings` | `--set name=value` |
+//! | `unread` | diagnostics that only follow from text that could not be parsed |
+//! | `number` | constants, as exact numbers |
 //! | `types`, `shapes` | types with the origin of each size; the rules of the operators |
 //! | `schema` | what must be known of data, and whom to ask |
 //! | `value` | what expressions stand for while they are checked |
@@ -17,13 +19,16 @@
 pub mod chains;
 pub mod comments;
 pub mod elaborate;
-pub mod later;
+pub mod items;
 pub mod library;
 pub mod names;
 pub mod number;
 pub mod program;
 pub mod schema;
+pub mod settings;
 pub mod shapes;
 pub mod terms;
 pub mod types;
+pub mod unread;
+pub mod unsupported;
 pub mod value;

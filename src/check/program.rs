@@ -8,7 +8,7 @@ use super::value::{Distribution, Value};
 use crate::source::Span;
 use std::collections::BTreeMap;
 
-pub struct Program {
+pub struct TypedProgram {
     /// The name of the `train` block; `train` where it has none.
     pub name: String,
     pub terms: Terms,
@@ -24,7 +24,7 @@ pub struct Program {
     /// What `mlx predict` writes: a value for each row.
     pub predictions: Vec<Report>,
     pub updates: Vec<Update>,
-    pub plan: Plan,
+    pub run: RunSettings,
     /// The `let` items of the file that were read, with the values that they had.
     pub settings: BTreeMap<String, Setting>,
 }
@@ -43,7 +43,7 @@ pub struct Explored {
     pub among_items: bool,
 }
 
-/// A settled value of a `let` item.
+/// The value of a `let` item, which is a constant.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Setting {
     Number(Number),
@@ -51,9 +51,9 @@ pub enum Setting {
     Text(String),
 }
 
-/// How long to train.
+/// How long to train, on how many rows at once, from which seed.
 #[derive(Clone, Copy, Debug)]
-pub struct Plan {
+pub struct RunSettings {
     pub length: Length,
     pub seed: u64,
     /// Rows of a step; without it a step sees every training row.
@@ -144,7 +144,7 @@ pub struct State {
     pub next: TermId,
 }
 
-impl Program {
+impl TypedProgram {
     /// The parameters that terms read.
     pub fn used(terms: &Terms, roots: &[TermId]) -> Vec<ParamId> {
         let mut used: Vec<ParamId> = terms

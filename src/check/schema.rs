@@ -88,7 +88,7 @@ impl Lacking {
     }
 }
 
-/// Whoever can look into data. Mistakes in the data are told as diagnostics, drawn over the data's own text.
+/// Whoever can look into data. Mistakes in the data are reported as diagnostics, drawn over the data's own text.
 pub trait Schemas {
     /// Whether checking shall go on. Where it shall not, what is found is of no use.
     fn goes_on(&self) -> bool;

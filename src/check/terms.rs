@@ -1,13 +1,20 @@
-//! Terms: what a checked program computes. Every call is inlined, every hyperparameter settled, every type known; only
+//! Terms: what a checked program computes. Every call is inlined, every hyperparameter is a constant, every type known; only
 //! the rows of a batch stay symbolic. Terms have no cycles, and a `let` that is read twice is one term.
 
 use super::types::{Axis, IndexId, Type};
 use crate::ir::{Draw, Reduce, ScalarOp, Size};
 use crate::source::Span;
 use std::collections::HashSet;
+use std::fmt;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TermId(pub u32);
+
+impl fmt::Debug for TermId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "t{}", self.0)
+    }
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ParamId(pub u32);
@@ -35,7 +42,7 @@ pub enum Kind {
     Scalar(ScalarOp, Vec<TermId>),
     /// `a @ b`: the last axis of `a` with the last but one (or the only one) of `b`.
     Product(TermId, TermId),
-    /// Over all axes of the operand; indices that it runs along stay.
+    /// Over all axes of the operand; its free indices stay.
     Fold(Reduce, TermId),
     /// The place of the greatest element of the last axis.
     ArgMax(TermId),
@@ -43,7 +50,7 @@ pub enum Kind {
     Pick(TermId, TermId),
     /// The same numbers, through which no gradient flows.
     Constant(TermId),
-    /// `x[i, j]`: every axis becomes an index that the term runs along.
+    /// `x[i, j]`: every axis becomes a free index of the term.
     Read(TermId, Vec<IndexId>),
     /// `let y[i, j] = …`: the reverse; the indices become the last axes, in this order.
     Spread(TermId, Vec<IndexId>),
@@ -97,7 +104,7 @@ pub struct Index {
     pub axis: Option<Axis>,
 }
 
-/// All terms of a program and the indices that they run along.
+/// All terms of a program and their indices.
 #[derive(Clone, Debug, Default)]
 pub struct Terms {
     all: Vec<Term>,
@@ -142,6 +149,18 @@ impl Terms {
             }
         }
         leaves
+    }
+}
+
+/// A line a term: `t3 {i, j}: [n, 1] = …`, with its free indices.
+impl fmt::Display for Terms {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, term) in self.all.iter().enumerate() {
+            let free: Vec<&str> = term.ty.free.iter().map(|id| self.index_of(*id).name.as_str()).collect();
+            let free = if free.is_empty() { String::new() } else { format!(" {{{}}}", free.join(", ")) };
+            writeln!(f, "t{at}{free}: {} = {:?}", term.ty, term.kind)?;
+        }
+        Ok(())
     }
 }
 

@@ -39,25 +39,25 @@ pub enum Elem {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct IndexId(pub u32);
 
-/// The type of a term. Inside index notation a term is a family of tensors, one for each value of
-/// its `along` indices; outside of it `along` is empty.
+/// The type of a term. Inside index notation a term has free indices: it is a family of tensors, one for each of their
+/// values. Outside of index notation `free` is empty.
 #[derive(Clone, Debug)]
 pub struct Type {
     pub elem: Elem,
-    /// Ascending: the order in which lowering lays out the leading axes.
-    pub along: Vec<IndexId>,
+    /// The free indices, ascending: the order in which lowering lays out the leading axes.
+    pub free: Vec<IndexId>,
     pub axes: Vec<Axis>,
-    /// Which elements there are, where a `where` has left some out: truth values of these axes.
-    pub kept: Option<TermId>,
+    /// The mask of a `where`: truth values of these axes, false for the elements that take no part.
+    pub mask: Option<TermId>,
 }
 
 impl Type {
     pub fn float(axes: Vec<Axis>) -> Type {
-        Type { elem: Elem::Float, along: Vec::new(), axes, kept: None }
+        Type { elem: Elem::Float, free: Vec::new(), axes, mask: None }
     }
 
     pub fn scalar(elem: Elem) -> Type {
-        Type { elem, along: Vec::new(), axes: Vec::new(), kept: None }
+        Type { elem, free: Vec::new(), axes: Vec::new(), mask: None }
     }
 
     pub fn sizes(&self) -> Vec<Size> {

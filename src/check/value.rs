@@ -11,11 +11,11 @@ use std::rc::Rc;
 
 #[derive(Clone, Debug)]
 pub enum Value {
-    /// A settled number.
+    /// A constant.
     Number(Number),
     Truth(bool),
     Text(String),
-    /// The size of an axis that is not settled: the rows.
+    /// The size of an axis that is no constant: the rows.
     Size(Axis),
     Tensor(TermId),
     /// A column of the source, before it is known whether its numbers or its classes are wanted.
@@ -77,17 +77,17 @@ pub struct Scope {
     rests: Vec<(String, Vec<Axis>)>,
     /// Indices that are open here, by name; a rest has one for each of its axes.
     pub indices: Vec<(String, Vec<IndexId>)>,
-    pub home: Home,
+    pub namespace: Namespace,
 }
 
-/// Where the layers of a body keep their parameters.
+/// Where the parameters of the layers that a body makes get their paths from.
 #[derive(Clone, Debug, Default)]
-pub enum Home {
+pub enum Namespace {
     /// A `fn` makes no instances.
     #[default]
     None,
-    /// A layer's body: its path, empty for the model.
-    Body(String),
+    /// A layer at this path, which is empty for the model.
+    Layer(String),
     /// A `train` block: its instances are models.
     Train,
 }

@@ -4,7 +4,7 @@ use super::load::{complain, load, lowered, print, program};
 use super::{FAILED, WRONG};
 use crate::io;
 use crate::run::schedule::Schedule;
-use crate::run::steps::{Run, Trouble};
+use crate::run::steps::{Run, RunError};
 use serde_json::json;
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -43,8 +43,8 @@ pub fn run(arguments: &Bench, started: Instant) -> ExitCode {
 }
 
 fn bench(arguments: &Bench, started: Instant) -> Result<(), u8> {
-    let failed = |trouble: Trouble| {
-        complain(trouble.message());
+    let failed = |error: RunError| {
+        complain(error.message());
         FAILED
     };
     let mut loaded = load(&arguments.file, &arguments.set)?;
@@ -54,7 +54,7 @@ fn bench(arguments: &Bench, started: Instant) -> Result<(), u8> {
         complain("the data could not be read");
         return Err(WRONG);
     };
-    let mut schedule = Schedule::of(&program, program.plan.length);
+    let mut schedule = Schedule::of(&program, program.run.length);
     schedule.threads = arguments.threads.map_or(schedule.threads, |threads| threads as usize);
     let mut run = Run::new(&lowered, schedule, &data).map_err(failed)?;
     run.take_step().map_err(failed)?;
@@ -93,7 +93,7 @@ fn bench(arguments: &Bench, started: Instant) -> Result<(), u8> {
 }
 
 /// Every kernel of a step on its own: its name and its median time in milliseconds.
-fn kernels(run: &mut Run, passes: u64) -> Result<Vec<(String, f64)>, Trouble> {
+fn kernels(run: &mut Run, passes: u64) -> Result<Vec<(String, f64)>, RunError> {
     let names: Vec<String> = run.plan().kernels.iter().map(|kernel| kernel.name()).collect();
     let mut times = vec![Vec::new(); names.len()];
     for _ in 0..passes {

@@ -4,7 +4,7 @@ use super::load::{Rows, Trained, changed, complain, print, show, trained};
 use super::{FAILED, MISUSED, WRONG};
 use crate::progress::table;
 use crate::run::schedule::Schedule;
-use crate::run::steps::{Run, SPLITS, Trouble};
+use crate::run::steps::{Run, RunError, SPLITS};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -37,8 +37,8 @@ pub fn run(arguments: &Eval) -> ExitCode {
 }
 
 fn eval(arguments: &Eval) -> Result<(), u8> {
-    let failed = |trouble: Trouble| {
-        complain(trouble.message());
+    let failed = |error: RunError| {
+        complain(error.message());
         FAILED
     };
     if let Some(split) = arguments.split.as_deref().filter(|split| !SPLITS.contains(split)) {
@@ -59,7 +59,7 @@ fn eval(arguments: &Eval) -> Result<(), u8> {
         show(&changed(&file.path, &weights, "rows of any split may be among those trained on"), &loaded.sources);
     }
     let mut run =
-        Run::with_fits(&lowered, Schedule::of(&program, program.plan.length), &data, &identity.fits).map_err(failed)?;
+        Run::with_fits(&lowered, Schedule::of(&program, program.run.length), &data, &identity.fits).map_err(failed)?;
     run.start_from(&weights.tensors);
     run.step = identity.steps;
     let mut events = Vec::new();

@@ -1,7 +1,8 @@
 //! What every command on a file begins with: read it, check it, say what is wrong.
 
 use super::{FAILED, MISUSED, WRONG, colour};
-use crate::check::program::Program;
+use crate::check::program::TypedProgram;
+use crate::check::settings;
 use crate::compile::{self, Checked};
 use crate::diagnostic::{Diagnostic, Severity, draw, harmless, plain};
 use crate::io;
@@ -29,7 +30,7 @@ pub struct Loaded {
     pub hash: String,
 }
 
-/// Reads and checks a file. The error is the exit status: what is wrong with `--set` is told.
+/// Reads and checks a file. The error is the exit status: diagnostics are printed already.
 pub fn load(path: &Path, sets: &[String]) -> Result<Loaded, u8> {
     read(path, Files::beside(path), |sources, source, files| compile::check(sources, source, files, sets))
 }
@@ -57,7 +58,7 @@ fn read(
 
 /// The program that a command is about: the named one, or the only one. What is wrong is drawn on standard error; the
 /// error is the exit status.
-pub fn program(loaded: &mut Loaded, name: Option<&str>) -> Result<Program, u8> {
+pub fn program(loaded: &mut Loaded, name: Option<&str>) -> Result<TypedProgram, u8> {
     show_all(&loaded.checked.found, &loaded.sources);
     if loaded.checked.found.iter().any(|found| found.severity == Severity::Error) {
         return Err(WRONG);
@@ -65,7 +66,7 @@ pub fn program(loaded: &mut Loaded, name: Option<&str>) -> Result<Program, u8> {
     let Checked { programs, trains, .. } = &loaded.checked;
     let at = match (name, programs.len()) {
         (Some(name), _) => programs.iter().position(|program| program.name == name).ok_or_else(|| {
-            complain(&format!("no `train` block is called `{name}`; there are: {}", trains.join(", ")));
+            complain(&format!("cannot find `train` block `{name}`; there are: {}", trains.join(", ")));
             MISUSED
         })?,
         (None, 1) => 0,
@@ -82,12 +83,12 @@ pub fn program(loaded: &mut Loaded, name: Option<&str>) -> Result<Program, u8> {
 }
 
 /// The graph of a checked program, which fits into the machine.
-pub fn lowered(program: &Program) -> Result<Lowered, u8> {
+pub fn lowered(program: &TypedProgram) -> Result<Lowered, u8> {
     lowered_for(program, program.data.rows)
 }
 
 /// The same for so many rows.
-fn lowered_for(program: &Program, rows: [usize; 3]) -> Result<Lowered, u8> {
+fn lowered_for(program: &TypedProgram, rows: [usize; 3]) -> Result<Lowered, u8> {
     let lowered = compile::lower(program).map_err(|broken| {
         complain(&format!("this is a mistake of mlx itself, please report it: {broken}"));
         FAILED
@@ -102,7 +103,7 @@ fn lowered_for(program: &Program, rows: [usize; 3]) -> Result<Lowered, u8> {
 /// A file with the weights of one of its runs.
 pub struct Trained {
     pub loaded: Loaded,
-    pub program: Program,
+    pub program: TypedProgram,
     pub lowered: Lowered,
     pub weights: Weights,
     pub identity: Identity,
@@ -157,7 +158,7 @@ pub fn trained(file: &Path, name: Option<&str>, weights: &Path, sets: &[String],
     Ok(Trained { loaded, program, lowered, weights, identity })
 }
 
-/// The weights of a file. Those that are not finite are told.
+/// The weights of a file. Those that are not finite are warned of.
 pub fn weights_of(path: &Path) -> Result<Weights, u8> {
     let name = path.display().to_string();
     let nothing = Sources::default();
@@ -179,11 +180,11 @@ pub fn changed(file: &str, weights: &str, so: &str) -> Diagnostic {
 /// Weights whose settings the file does not have are those of another program.
 fn of_another_program(file: &Path, weights: &str, identity: &Identity) -> Result<(), u8> {
     let mut sources = Sources::default();
-    // What is wrong with the file is told when it is loaded.
+    // Mistakes in the file are reported when it is loaded.
     let Ok(source) = io::read_text(&mut sources, file) else { return Ok(()) };
     let (tree, _) = syntax::parse(&sources, source);
     for set in identity.sets() {
-        if compile::setting(&tree.items, &set).is_err() {
+        if settings::parse(&tree.items, &set).is_err() {
             let setting = set.split('=').next().unwrap_or_default();
             complain(&format!(
                 "the weights in `{weights}` are of another program: they were trained with a `let {setting}` that `{}` lacks",

@@ -62,7 +62,7 @@ enum Command {
     New(new::New),
     /// Print completions for a shell
     Completions { shell: clap_complete::Shell },
-    /// What is planned and not built yet
+    /// Planned commands, not supported yet
     #[command(external_subcommand)]
     Other(Vec<String>),
 }
@@ -73,7 +73,7 @@ const LATER: [&str; 10] = ["generate", "graph", "sweep", "plot", "report", "expo
 fn other(words: &[String]) -> ExitCode {
     let word = words.first().map_or("", String::as_str);
     if LATER.contains(&word) {
-        load::complain(&format!("`mlx {word}` is not built yet"));
+        load::complain(&format!("`mlx {word}` is not supported yet"));
     } else {
         let commands: Vec<String> = Arguments::command().get_subcommands().map(|one| one.get_name().into()).collect();
         let advice = match nearest(word, commands.iter().map(String::as_str)) {

@@ -2,13 +2,13 @@
 
 use super::load::{Rows, Trained, complain, print, show, trained};
 use super::{FAILED, MISUSED, WRONG};
-use crate::check::program::Program;
+use crate::check::program::TypedProgram;
 use crate::check::schema::From;
 use crate::data::write;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::io;
 use crate::run::dataset::Files;
-use crate::run::predict::{self, NewRows, Prediction, Trouble, predict};
+use crate::run::predict::{self, NewRows, PredictError, Prediction, predict};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -82,11 +82,11 @@ fn predictions(arguments: &Predict) -> Result<(), u8> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let found = predict(&program, &lowered, &given, &new, &loaded.sources, threads);
     let found = found.map_err(|trouble| match trouble {
-        Trouble::Data(wrong) => {
+        PredictError::Data(wrong) => {
             wrong.iter().for_each(|wrong| show(wrong, &loaded.sources));
             WRONG
         }
-        Trouble::Run(message) => {
+        PredictError::Run(message) => {
             complain(&message);
             FAILED
         }
@@ -124,7 +124,7 @@ fn written_over(arguments: &Predict, data: Option<&Path>) -> Option<Diagnostic> 
 }
 
 /// The warning of classes that stay numbers because they may be those of several columns.
-fn unclear(prediction: &Prediction, program: &Program) -> Option<Diagnostic> {
+fn unclear(prediction: &Prediction, program: &TypedProgram) -> Option<Diagnostic> {
     let columns: Vec<String> = prediction.unclear.iter().map(|column| format!("`{column}`")).collect();
     if columns.is_empty() {
         return None;

@@ -2,8 +2,11 @@
 
 use super::load::{complain, load, lowered, print, program};
 use super::{FAILED, WRONG};
+use crate::compile::Stage;
 use crate::ir::flops;
 use crate::run::steps::steps_of;
+use clap::ValueEnum;
+use clap::builder::PossibleValue;
 use serde_json::json;
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -28,12 +31,14 @@ pub struct Summary {
     json: bool,
 }
 
-#[derive(Clone, Copy, clap::ValueEnum)]
-enum Stage {
-    /// The graph, with gradients and updates
-    Graph,
-    /// The plan: kernels and buffers
-    Plan,
+impl ValueEnum for Stage {
+    fn value_variants<'a>() -> &'a [Stage] {
+        Stage::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.name()).help(self.about()))
+    }
 }
 
 pub fn run(arguments: &Summary) -> ExitCode {
@@ -51,17 +56,14 @@ fn summarize(arguments: &Summary) -> Result<(), u8> {
         complain("the data could not be read");
         return Err(WRONG);
     };
-    let rows = program.plan.batch.map_or(data.splits[0].len(), |batch| batch as usize);
+    let rows = program.run.batch.map_or(data.splits[0].len(), |batch| batch as usize);
     let graph = lowered.graph.settle(&[(lowered.rows.clone(), rows as i64)]);
-    let plan = steps_of(&lowered, &lowered.phases[0], &graph).map_err(|trouble| {
-        complain(trouble.message());
+    let plan = steps_of(&lowered, &lowered.phases[0], &graph).map_err(|error| {
+        complain(error.message());
         FAILED
     })?;
     if let Some(stage) = arguments.dump {
-        return match stage {
-            Stage::Graph => print(&graph.to_string()),
-            Stage::Plan => print(&plan.to_string()),
-        };
+        return print(&stage.dump(&program, &graph, &plan));
     }
     let nexts = lowered.phases.iter().flat_map(|phase| &phase.updates).map(|(next, _)| *next);
     let flops = flops(&graph, &std::iter::once(lowered.loss).chain(nexts).collect::<Vec<_>>());

@@ -2,7 +2,7 @@
 
 use super::load::{complain, load, lowered, print, program, show, weights_of};
 use super::{FAILED, MISUSED, WRONG};
-use crate::check::program::{Length, Program};
+use crate::check::program::{Length, TypedProgram};
 use crate::interrupt;
 use crate::lower::program::Program as Lowered;
 use crate::progress::{Progress, say, table};
@@ -74,7 +74,7 @@ fn train(arguments: &Train) -> Result<(), u8> {
         (arguments.resume, "`--resume`"),
     ];
     if let Some((_, what)) = planned.into_iter().find(|(asked, _)| *asked) {
-        complain(&format!("{what} is not built yet"));
+        complain(&format!("{what} is not supported yet"));
         return Err(MISUSED);
     }
     let mut loaded = load(&arguments.file, &arguments.set)?;
@@ -160,11 +160,11 @@ fn initial(path: &Path, lowered: &Lowered) -> Result<Weights, u8> {
 }
 
 /// What the file says, and the command line over it.
-fn schedule(arguments: &Train, program: &Program) -> Schedule {
+fn schedule(arguments: &Train, program: &TypedProgram) -> Schedule {
     let length = match (arguments.steps, arguments.epochs) {
         (Some(steps), _) => Length::Steps(steps),
         (None, Some(epochs)) => Length::Epochs(epochs),
-        (None, None) => program.plan.length,
+        (None, None) => program.run.length,
     };
     let planned = Schedule::of(program, length);
     let threads = arguments.threads.map_or(planned.threads, |threads| threads as usize);
@@ -177,7 +177,7 @@ fn progress(training: &Training) -> Progress {
 }
 
 /// `354 train, 88 test`
-fn rows(program: &Program) -> String {
+fn rows(program: &TypedProgram) -> String {
     let splits = SPLITS.iter().zip(program.data.rows).filter(|(_, rows)| *rows > 0);
     splits.map(|(split, rows)| format!("{rows} {split}")).collect::<Vec<_>>().join(", ")
 }

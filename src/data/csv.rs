@@ -11,8 +11,8 @@ use std::collections::HashMap;
 use ::csv::{Reader, ReaderBuilder, StringRecord};
 
 use crate::data::kind::{Reading, Scan};
+use crate::data::mistakes::{PIECE, TableFile, interrupted, rows_phrase};
 use crate::data::table::{Column, Origin, Table, Values};
-use crate::data::trouble::{PIECE, Trouble, interrupted, rows_phrase};
 use crate::diagnostic::Diagnostic;
 use crate::source::{Sources, Span};
 use unicode_normalization::UnicodeNormalization;
@@ -40,21 +40,21 @@ pub fn read(
         // Of a file that is no text, only what comes before is kept, to be shown.
         let source = sources.add(name, String::from_utf8_lossy(&bytes[..(at + 1).min(bytes.len())]));
         let text = sources.get(source).text.clone();
-        return Err(vec![Trouble { name, source, separator, text: &text, call, stop }.not_text(at, bytes)]);
+        return Err(vec![TableFile { name, source, separator, text: &text, call, stop }.not_text(at, bytes)]);
     }
     if stop() {
         return Err(vec![interrupted(call)]);
     }
     let source = sources.add(name, valid);
     let text = sources.get(source).text.clone();
-    let trouble = Trouble { name, source, separator, text: &text, call, stop };
-    let header = header(&trouble)?;
-    let (scans, starts) = scan(&trouble, header.len())?;
+    let file = TableFile { name, source, separator, text: &text, call, stop };
+    let header = header(&file)?;
+    let (scans, starts) = scan(&file, header.len())?;
     let rows = starts.len();
-    let values = values(&trouble, &scans, rows)?;
+    let values = values(&file, &scans, rows)?;
     let by_name = header.iter().enumerate().map(|(at, (name, _))| (name.clone(), at)).collect();
     let columns = header.into_iter().zip(values).zip(scans).map(|(((name, span), values), scan)| {
-        let mistakes = mistakes(&trouble, &name, &scan, rows);
+        let mistakes = mistakes(&file, &name, &scan, rows);
         let word = scan.words.first.first().copied();
         Column { name, span, values, lacking: scan.lacking(), empty: scan.missing, word, mistakes }
     });
@@ -62,22 +62,18 @@ pub fn read(
     Ok(Table { name: name.to_string(), columns, by_name, rows, origin: Origin { source, separator, starts } })
 }
 
-fn reader<'t>(trouble: &Trouble<'t>) -> Reader<&'t [u8]> {
-    ReaderBuilder::new()
-        .has_headers(false)
-        .flexible(true)
-        .delimiter(trouble.separator)
-        .from_reader(trouble.text.as_bytes())
+fn reader<'t>(file: &TableFile<'t>) -> Reader<&'t [u8]> {
+    ReaderBuilder::new().has_headers(false).flexible(true).delimiter(file.separator).from_reader(file.text.as_bytes())
 }
 
 /// Whether reading is to end; asked once for every [`PIECE`] of cells. `read` counts them.
-fn is_to_end(trouble: &Trouble, read: &mut usize, more: usize) -> bool {
+fn is_to_end(file: &TableFile, read: &mut usize, more: usize) -> bool {
     *read += more;
     if *read < PIECE {
         return false;
     }
     *read = 0;
-    (trouble.stop)()
+    (file.stop)()
 }
 
 /// The next record, with the byte that it starts at; a line of spaces is none. The text is known to be text, so that
@@ -97,93 +93,93 @@ fn next(reader: &mut Reader<&[u8]>, record: &mut StringRecord, text: &str) -> Op
 }
 
 /// The names of the columns and where each is written.
-fn header(trouble: &Trouble) -> Result<Vec<(String, Span)>, Vec<Diagnostic>> {
+fn header(file: &TableFile) -> Result<Vec<(String, Span)>, Vec<Diagnostic>> {
     let mut record = StringRecord::new();
-    let mut reader = reader(trouble);
-    let Some(start) = next(&mut reader, &mut record, trouble.text) else {
-        return Err(vec![trouble.empty()]);
+    let mut reader = reader(file);
+    let Some(start) = next(&mut reader, &mut record, file.text) else {
+        return Err(vec![file.empty()]);
     };
     let mut names: Vec<(String, Span)> = Vec::new();
     let mut seen: HashMap<String, Span> = HashMap::new();
     let mut wrong = Vec::new();
-    let mut cells = trouble.cells_of(start);
+    let mut cells = file.cells_of(start);
     for (field, name) in record.iter().enumerate() {
-        let span = trouble.place(cells.find(field));
+        let span = file.place(cells.find(field));
         let name = match name.trim() {
             "" => format!("column {}", field + 1),
             name => name.nfc().collect(),
         };
         match seen.get(&name) {
-            Some(first) => wrong.push(trouble.doubled(&name, *first, span)),
+            Some(first) => wrong.push(file.doubled(&name, *first, span)),
             None => drop(seen.insert(name.clone(), span)),
         }
         names.push((name, span));
     }
     if let ([(name, span)], true) = (&names[..], wrong.is_empty()) {
-        wrong.extend(trouble.other_separator(name, *span));
+        wrong.extend(file.other_separator(name, *span));
     }
     if wrong.is_empty() { Ok(names) } else { Err(wrong) }
 }
 
 /// What each column holds, and where each row starts. Rows of the wrong length are an error.
-fn scan(trouble: &Trouble, columns: usize) -> Result<(Vec<Scan>, Vec<u32>), Vec<Diagnostic>> {
-    let mut reader = reader(trouble);
+fn scan(file: &TableFile, columns: usize) -> Result<(Vec<Scan>, Vec<u32>), Vec<Diagnostic>> {
+    let mut reader = reader(file);
     let mut record = StringRecord::new();
-    next(&mut reader, &mut record, trouble.text);
+    next(&mut reader, &mut record, file.text);
     let (mut scans, mut starts) = (vec![Scan::default(); columns], Vec::new());
     let mut ragged: Vec<(Span, usize)> = Vec::new();
     let mut read = 0;
-    while let Some(start) = next(&mut reader, &mut record, trouble.text) {
-        if is_to_end(trouble, &mut read, record.len()) {
-            return Err(vec![interrupted(trouble.call)]);
+    while let Some(start) = next(&mut reader, &mut record, file.text) {
+        if is_to_end(file, &mut read, record.len()) {
+            return Err(vec![interrupted(file.call)]);
         }
         starts.push(start as u32);
         if record.len() != columns {
-            let last = trouble.cells_of(start).find(record.len() - 1);
+            let last = file.cells_of(start).find(record.len() - 1);
             if !last.closed {
-                return Err(vec![trouble.open_quote(last.start)]);
+                return Err(vec![file.open_quote(last.start)]);
             }
-            ragged.push((trouble.row(start), record.len()));
+            ragged.push((file.row(start), record.len()));
             continue;
         }
-        let mut cells = trouble.cells_of(start);
+        let mut cells = file.cells_of(start);
         for (field, (scan, cell)) in scans.iter_mut().zip(&record).enumerate() {
-            scan.add(cell, || trouble.place(cells.find(field)));
+            scan.add(cell, || file.place(cells.find(field)));
         }
     }
     if let Some(start) = starts.last() {
-        let last = trouble.cells_of(*start as usize).find(columns - 1);
+        let last = file.cells_of(*start as usize).find(columns - 1);
         if ragged.is_empty() && !last.closed {
-            return Err(vec![trouble.open_quote(last.start)]);
+            return Err(vec![file.open_quote(last.start)]);
         }
     }
     if starts.is_empty() {
-        return Err(vec![trouble.only_header()]);
+        return Err(vec![file.only_header()]);
     }
     if !ragged.is_empty() {
-        return Err(vec![trouble.ragged(columns, &ragged)]);
+        return Err(vec![file.ragged(columns, &ragged)]);
     }
     Ok((scans, starts))
 }
 
-/// What is wrong with a column of numbers: cells that are none, or not finite. Who reads it so tells it.
-fn mistakes(trouble: &Trouble, name: &str, scan: &Scan, rows: usize) -> Vec<Diagnostic> {
+/// What is wrong with a column of numbers: cells that are none, or not finite. The column that reads them reports it.
+fn mistakes(file: &TableFile, name: &str, scan: &Scan, rows: usize) -> Vec<Diagnostic> {
     let reading = scan.reading();
     let mut wrong = Vec::new();
     if reading == Reading::NumbersBut {
         let words = scan.words.count;
         let what = format!("column `{name}` holds numbers, but not in {words} of {rows} rows");
-        wrong.push(trouble.cells("E0307", what, &scan.words.first, "not a number"));
+        wrong.push(file.cells("E0307", what, &scan.words.first, "not a number"));
     }
     if reading != Reading::Text && scan.not_finite.count > 0 {
         let what = format!("column `{name}` is not finite in {}", rows_phrase(scan.not_finite.count));
-        wrong.push(trouble.cells("E0308", what, &scan.not_finite.first, "not a finite number"));
+        wrong.push(file.cells("E0308", what, &scan.not_finite.first, "not a finite number"));
     }
     wrong
 }
 
 /// The second reading: all values.
-fn values(trouble: &Trouble, scans: &[Scan], rows: usize) -> Result<Vec<Values>, Vec<Diagnostic>> {
+fn values(file: &TableFile, scans: &[Scan], rows: usize) -> Result<Vec<Values>, Vec<Diagnostic>> {
     let mut columns: Vec<Values> = scans
         .iter()
         .map(|scan| match scan.reading() {
@@ -193,13 +189,13 @@ fn values(trouble: &Trouble, scans: &[Scan], rows: usize) -> Result<Vec<Values>,
             Reading::NumbersBut | Reading::Text | Reading::Nothing => Values::Text(Vec::with_capacity(rows)),
         })
         .collect();
-    let mut reader = reader(trouble);
+    let mut reader = reader(file);
     let mut record = StringRecord::new();
-    next(&mut reader, &mut record, trouble.text);
+    next(&mut reader, &mut record, file.text);
     let mut read = 0;
-    while next(&mut reader, &mut record, trouble.text).is_some() {
-        if is_to_end(trouble, &mut read, record.len()) {
-            return Err(vec![interrupted(trouble.call)]);
+    while next(&mut reader, &mut record, file.text).is_some() {
+        if is_to_end(file, &mut read, record.len()) {
+            return Err(vec![interrupted(file.call)]);
         }
         for (column, cell) in columns.iter_mut().zip(&record) {
             let cell = cell.trim();

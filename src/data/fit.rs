@@ -3,9 +3,9 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
 
+use crate::data::mistakes::{goes_on, interrupted};
 use crate::data::split::Split;
 use crate::data::table::{Table, Values};
-use crate::data::trouble::{goes_on, interrupted};
 use crate::diagnostic::Diagnostic;
 use crate::source::{Sources, Span};
 

@@ -2,7 +2,7 @@
 //!
 //! It is part of what a file means (the same seed must give the same split for ever), so it does not change.
 
-use crate::data::trouble::goes_on;
+use crate::data::mistakes::goes_on;
 
 /// A sequence of 64-bit numbers that a seed settles.
 struct SplitMix(u64);

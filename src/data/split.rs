@@ -4,8 +4,8 @@
 //! before validation before test). Which rows: with `shuffle`, those of the seed's order; without, the first rows are
 //! for training and the last for test. Rows of a split are listed in the file's order.
 
+use crate::data::mistakes::{goes_on, interrupted};
 use crate::data::shuffle;
-use crate::data::trouble::{goes_on, interrupted};
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
 use std::collections::BTreeMap;

@@ -6,6 +6,7 @@ pub mod codes;
 mod draw;
 mod json;
 mod near;
+pub mod order;
 
 pub use draw::{draw, harmless, plain};
 pub use json::json;

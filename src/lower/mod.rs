@@ -1,6 +1,6 @@
 //! Lowering: terms to the graph, the only bridge between them. Everything was checked; nothing can be wrong here.
 //!
-//! The axes of a node are the indices that its term runs along, ascending, then the term's own axes.
+//! The axes of a node are the free indices of its term, ascending, then the term's own axes.
 
 mod product;
 pub mod program;
@@ -16,7 +16,7 @@ use std::collections::HashMap;
 use term::Lowering;
 
 /// The program of a run.
-pub fn lower(program: &checked::Program, rows: Symbol) -> Program {
+pub fn lower(program: &checked::TypedProgram, rows: Symbol) -> Program {
     let mut this = Lowering::new(&program.terms);
     let Fed { draws, raw, fits, columns, hosts } = feed(&mut this, Some(&program.data));
     let used: Vec<(ParamId, usize)> =
@@ -61,7 +61,7 @@ pub fn lower(program: &checked::Program, rows: Symbol) -> Program {
 /// What a `minimize` does: its loss by the parameters that it moves, and their next values.
 fn minimize(
     this: &mut Lowering,
-    program: &checked::Program,
+    program: &checked::TypedProgram,
     loss: NodeId,
     used: &[(ParamId, usize)],
 ) -> (Phase, Vec<State>) {
@@ -93,7 +93,7 @@ pub fn value(explored: &checked::Explored, term: TermId, rows: Symbol) -> Value 
     let mut this = Lowering::new(&explored.terms);
     let Fed { draws, raw, fits, columns, hosts } = feed(&mut this, explored.data.as_ref());
     let mut params = Vec::new();
-    for id in checked::Program::used(&explored.terms, &[term]) {
+    for id in checked::TypedProgram::used(&explored.terms, &[term]) {
         let param = &explored.params[id.0 as usize];
         let input = this.input(Leaf::Param(id), &param.ty);
         let initial = start(&mut this, param, draws);

@@ -18,7 +18,7 @@ enum Label {
 /// `a @ b`, of type `ty`.
 pub(super) fn matrix(lowering: &mut Lowering, a: TermId, b: TermId, ty: &Type) -> NodeId {
     let (one, two) = (&lowering.terms.get(a).ty, &lowering.terms.get(b).ty);
-    let indices = |ty: &Type| ty.along.iter().map(|id| Label::Index(*id)).collect::<Vec<_>>();
+    let indices = |ty: &Type| ty.free.iter().map(|id| Label::Index(*id)).collect::<Vec<_>>();
     let (rank_a, rank_b) = (one.axes.len(), two.axes.len());
     let mut labels_a = indices(one);
     labels_a.extend((0..rank_a - 1).map(Label::Axis));
@@ -45,12 +45,12 @@ pub(super) fn contraction(lowering: &mut Lowering, reduce: Reduce, over: TermId)
     let (one, two) = (&terms.get(*a).ty, &terms.get(*b).ty);
     let scalars = [family, one, two].iter().all(|ty| ty.axes.is_empty());
     let floats = matches!(family.elem, Elem::Float);
-    let shared = |id: &IndexId| one.along.contains(id) && two.along.contains(id);
+    let shared = |id: &IndexId| one.free.contains(id) && two.free.contains(id);
     if reduce != Reduce::Sum || !scalars || !floats || !summed.iter().all(shared) {
         return None;
     }
-    let labels = |ty: &Type| -> Vec<Label> { ty.along.iter().map(|id| Label::Index(*id)).collect() };
-    let kept = family.along.iter().filter(|id| !summed.contains(id));
+    let labels = |ty: &Type| -> Vec<Label> { ty.free.iter().map(|id| Label::Index(*id)).collect() };
+    let kept = family.free.iter().filter(|id| !summed.contains(id));
     let wanted: Vec<Label> = kept.map(|id| Label::Index(*id)).collect();
     let (a, b) = (lowering.operand(*a, one, DType::Float), lowering.operand(*b, two, DType::Float));
     Some(dot(lowering, (a, &labels(one)), (b, &labels(two)), &wanted))

@@ -123,7 +123,7 @@ impl<'a> Lowering<'a> {
                 Some(node) => node,
                 None => {
                     let from = &terms.get(*a).ty;
-                    let axes = (from.along.len()..from.along.len() + from.axes.len()).collect();
+                    let axes = (from.free.len()..from.free.len() + from.axes.len()).collect();
                     let node = self.node(*a);
                     self.graph.reduce(*reduce, axes, node)
                 }
@@ -135,7 +135,7 @@ impl<'a> Lowering<'a> {
             }
             Kind::Pick(from, at) => {
                 let axes = terms.get(*from).ty.axes.clone();
-                let from_type = Type { along: ty.along.clone(), ..Type::float(axes) };
+                let from_type = Type { free: ty.free.clone(), ..Type::float(axes) };
                 let (from, at) = (self.operand(*from, &from_type, DType::Float), self.operand(*at, ty, DType::Int));
                 let batch = self.graph.shape(at).len();
                 self.graph.add(Op::Gather { batch }, vec![from, at])
@@ -145,9 +145,9 @@ impl<'a> Lowering<'a> {
                 self.graph.add(Op::StopGradient, vec![a])
             }
             Kind::Read(a, ids) => {
-                let from = [&terms.get(*a).ty.along[..], ids].concat();
+                let from = [&terms.get(*a).ty.free[..], ids].concat();
                 let node = self.node(*a);
-                let order = ty.along.iter().filter_map(|id| from.iter().position(|own| own == id)).collect();
+                let order = ty.free.iter().filter_map(|id| from.iter().position(|own| own == id)).collect();
                 self.graph.permute(order, node)
             }
             Kind::Spread(a, ids) => self.spread(*a, ids, ty),
@@ -181,16 +181,16 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    /// Indices become the last axes; one that the term does not run along repeats it.
+    /// Indices become the last axes; one that is not free in the term repeats it.
     fn spread(&mut self, a: TermId, ids: &[IndexId], ty: &Type) -> NodeId {
         let from = self.terms.get(a).ty.clone();
-        let mut along = [&from.along[..], ids].concat();
-        along.sort_unstable();
-        along.dedup();
-        let node = self.operand(a, &Type { along: along.clone(), ..from.clone() }, dtype(&from.elem));
-        let place = |id: &IndexId| along.iter().position(|own| own == id);
-        let own = along.len()..along.len() + from.axes.len();
-        let order = ty.along.iter().filter_map(place).chain(own).chain(ids.iter().filter_map(place)).collect();
+        let mut free = [&from.free[..], ids].concat();
+        free.sort_unstable();
+        free.dedup();
+        let node = self.operand(a, &Type { free: free.clone(), ..from.clone() }, dtype(&from.elem));
+        let place = |id: &IndexId| free.iter().position(|own| own == id);
+        let own = free.len()..free.len() + from.axes.len();
+        let order = ty.free.iter().filter_map(place).chain(own).chain(ids.iter().filter_map(place)).collect();
         self.graph.permute(order, node)
     }
 
@@ -203,8 +203,8 @@ impl<'a> Lowering<'a> {
             _ => self.node(id),
         };
         let node = self.graph.cast(wanted, node);
-        let indices = term.ty.along.iter().filter_map(|id| to.along.iter().position(|other| other == id));
-        let first = to.along.len() + to.axes.len() - term.ty.axes.len();
+        let indices = term.ty.free.iter().filter_map(|id| to.free.iter().position(|other| other == id));
+        let first = to.free.len() + to.axes.len() - term.ty.axes.len();
         let kept = indices.chain(first..first + term.ty.axes.len()).collect();
         let shape = self.shape(to);
         self.graph.broadcast(shape, kept, node)
@@ -212,7 +212,7 @@ impl<'a> Lowering<'a> {
 
     /// Indices, then axes.
     pub fn shape(&self, ty: &Type) -> Vec<Size> {
-        ty.along.iter().map(|id| self.size_of(*id)).chain(ty.sizes()).collect()
+        ty.free.iter().map(|id| self.size_of(*id)).chain(ty.sizes()).collect()
     }
 
     /// Every index has a size once the program is checked.

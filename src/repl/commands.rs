@@ -96,7 +96,7 @@ impl Session {
                 let names = self.names();
                 let near = nearest(name, names.iter().map(String::as_str));
                 let advice = near.map_or(String::new(), |near| format!("; did you mean `{near}`?"));
-                console.complain(&format!("nothing is called `{name}`{advice}"))
+                console.complain(&format!("cannot find `{name}`{advice}"))
             }
         }
     }

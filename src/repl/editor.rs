@@ -32,8 +32,8 @@ pub struct Editor {
 impl Editor {
     pub fn new() -> Result<Editor, String> {
         let config = Config::builder().completion_type(CompletionType::List).history_ignore_space(true);
-        let config = config.history_ignore_dups(true).map_err(|trouble| trouble.to_string())?.build();
-        let mut rustyline = Rustyline::with_config(config).map_err(|trouble| trouble.to_string())?;
+        let config = config.history_ignore_dups(true).map_err(|error| error.to_string())?.build();
+        let mut rustyline = Rustyline::with_config(config).map_err(|error| error.to_string())?;
         rustyline.set_helper(Some(Words { known: Known::default(), files: FilenameCompleter::new() }));
         let history = io::state_folder().map(|folder| folder.join("history"));
         if let Some(path) = &history {

@@ -3,10 +3,11 @@
 use super::{Console, Outcome, commands};
 use crate::check::elaborate::one_let;
 use crate::check::library::{Library, stdlib_names};
-use crate::check::program::{Explored, Program};
+use crate::check::program::{Explored, TypedProgram};
+use crate::check::settings;
 use crate::check::terms::ParamId;
 use crate::check::value::Value;
-use crate::compile::{self, Place};
+use crate::compile::{self, Context};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::io;
 use crate::ir::Size;
@@ -30,12 +31,12 @@ pub struct Session {
     /// Statements that were entered, later ones before earlier ones of the same name.
     pub(super) statements: Vec<Statement>,
     /// Of each `train` block.
-    pub(super) programs: Vec<Program>,
+    pub(super) programs: Vec<TypedProgram>,
     /// What was trained, by the name of its block.
     pub(super) trained: BTreeMap<String, Trained>,
     /// The block that was trained last.
     pub(super) chosen: Option<String>,
-    /// Warnings that were told.
+    /// Warnings that were reported already.
     told: Vec<Diagnostic>,
     /// The names of the body that expressions stand in.
     names: Vec<String>,
@@ -106,9 +107,9 @@ impl Session {
         outcome
     }
 
-    /// `name=value` of the command line, as if it were entered; what is wrong with it is told in words.
+    /// `name=value` of the command line, as if it were entered; the error is a message without a span.
     pub fn set(&mut self, set: &str, console: &mut Console) -> Result<Outcome, String> {
-        let (name, value) = compile::setting(&self.items, set)?;
+        let (name, value) = settings::parse(&self.items, set)?;
         let value = match value {
             Value::Text(text) => format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"")),
             Value::Number(_) => set.split_once('=').map_or(String::new(), |(_, text)| text.trim().to_string()),
@@ -215,19 +216,19 @@ impl Session {
             let text = self.sources.text(statement.span).trim_end();
             console.note(&format!("forgotten, for it does not fit any longer: {text}"));
         }
-        let place = Place { block: block_of(&self.items, self.chosen.as_deref()), before: &self.statements };
-        self.names = compile::names_around(&mut self.sources, &mut self.files, &mut self.library, place);
+        let context = Context { block: block_of(&self.items, self.chosen.as_deref()), before: &self.statements };
+        self.names = compile::names_around(&mut self.sources, &mut self.files, &mut self.library, context);
     }
 
     /// What a statement says behind those that were entered.
     pub(super) fn explore(&mut self, statement: &Statement) -> Result<Explored, Vec<Diagnostic>> {
         let block = block_of(&self.items, self.chosen.as_deref());
-        let place = Place { block, before: &self.statements };
-        compile::explore(&mut self.sources, &mut self.files, &mut self.library, place, statement)
+        let context = Context { block, before: &self.statements };
+        compile::explore(&mut self.sources, &mut self.files, &mut self.library, context, statement)
     }
 
     /// The program of the block that expressions stand in.
-    pub(super) fn program(&self) -> Option<&Program> {
+    pub(super) fn program(&self) -> Option<&TypedProgram> {
         let name = block_of(&self.items, self.chosen.as_deref()).map(block_name)?;
         self.programs.iter().find(|program| program.name == name)
     }
@@ -254,7 +255,7 @@ impl Session {
 }
 
 /// Whether weights are those of a program's parameters.
-fn has_shapes(program: &Program, weights: &BTreeMap<String, Tensor>) -> bool {
+fn has_shapes(program: &TypedProgram, weights: &BTreeMap<String, Tensor>) -> bool {
     let size = |size: &Size| size.settled().and_then(|size| usize::try_from(size).ok());
     let fits = |id: &ParamId| {
         let param = &program.params[id.0 as usize];

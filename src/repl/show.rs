@@ -180,7 +180,7 @@ pub fn kind(value: &Value, sources: &Sources) -> String {
     }
 }
 
-/// A settled number, exactly where it can be written so.
+/// A constant, exactly where it can be written so.
 fn exact(number: Number) -> String {
     match number {
         Number::Exact { above, below: 1 } => above.to_string(),

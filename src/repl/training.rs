@@ -3,7 +3,7 @@
 use super::commands::table;
 use super::session::{Session, Trained};
 use super::{Console, Outcome};
-use crate::check::program::{Length, Program};
+use crate::check::program::{Length, TypedProgram};
 use crate::compile;
 use crate::diagnostic::nearest;
 use crate::lower::program::Program as Lowered;
@@ -31,7 +31,7 @@ fn asked(words: &str) -> Result<Asked<'_>, String> {
             }
             continue;
         };
-        let wanted = || format!("`{word}`: a whole number from 1 on is wanted");
+        let wanted = || format!("expected a whole number of at least 1 for `{word}`");
         let number: u64 = number.replace('_', "").parse().map_err(|_| wanted())?;
         let length = match key {
             "steps" => Length::Steps(number),
@@ -80,7 +80,7 @@ impl Session {
                 let near = nearest(name, names.iter().map(String::as_str));
                 let advice =
                     near.map_or(format!("there are: {}", names.join(", ")), |near| format!("did you mean `{near}`?"));
-                Err(format!("no `train` block is called `{name}`; {advice}"))
+                Err(format!("cannot find `train` block `{name}`; {advice}"))
             }
             (None, [only]) => Ok(only.clone()),
             (None, _) => Err(format!("which `train` block? name one of: {}", names.join(", "))),
@@ -93,7 +93,7 @@ impl Session {
         let program = program.ok_or_else(|| words("the block is gone"))?;
         let lowered = lowered(program).map_err(Failure::Words)?;
         let data = self.files.open(&program.data).ok_or_else(|| words("the data could not be read"))?;
-        let schedule = Schedule::of(program, length.unwrap_or(program.plan.length));
+        let schedule = Schedule::of(program, length.unwrap_or(program.run.length));
         let epochs = (schedule.batch < program.data.rows[0]).then_some(schedule.epochs);
         let mut progress = console.live.then(|| Progress::new(schedule.steps, epochs));
         let stop = console.stop;
@@ -133,16 +133,16 @@ impl Session {
     }
 
     /// The parameters before the first step.
-    fn starts(&self, program: &Program) -> Result<BTreeMap<String, Tensor>, String> {
+    fn starts(&self, program: &TypedProgram) -> Result<BTreeMap<String, Tensor>, String> {
         let lowered = lowered(program)?;
         let data = self.files.open(&program.data).ok_or("the data could not be read")?;
-        let schedule = Schedule::of(program, program.plan.length);
-        Ok(Run::new(&lowered, schedule, &data).map_err(|trouble| trouble.message().to_string())?.weights())
+        let schedule = Schedule::of(program, program.run.length);
+        Ok(Run::new(&lowered, schedule, &data).map_err(|error| error.message().to_string())?.weights())
     }
 }
 
 /// The graph of a program, which fits into the machine.
-fn lowered(program: &Program) -> Result<Lowered, String> {
+fn lowered(program: &TypedProgram) -> Result<Lowered, String> {
     let lowered = compile::lower(program)
         .map_err(|broken| format!("this is a mistake of mlx itself, please report it: {broken}"))?;
     memory::refuse(&lowered, program.data.rows)?;

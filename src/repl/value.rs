@@ -46,7 +46,7 @@ impl Session {
         let nothing = BTreeMap::new();
         let trained = program.and_then(|program| self.trained.get(&program.name));
         let none = Schedule { steps: 0, epochs: 0, batch: 1, seed: 0, threads: 1 };
-        let planned = program.map(|program| Schedule::of(program, program.plan.length));
+        let planned = program.map(|program| Schedule::of(program, program.run.length));
         let present = Present {
             data,
             weights: trained.map_or(&nothing, |trained| &trained.weights),

@@ -290,7 +290,7 @@ impl Schemas for Files {
                     let at = table.and_then(|table| table.by_name.get(name).copied());
                     table.zip(at).map(|(table, at)| fit::strata(table, at, self.stop)).ok_or_else(|| {
                         let error =
-                            Diagnostic::error("E0220", format!("no column is called `{name}`"), *span, "unknown");
+                            Diagnostic::error("E0220", format!("cannot find column `{name}`"), *span, "not found");
                         let names = table.iter().flat_map(|table| &table.columns).map(|column| column.name.as_str());
                         match nearest(name, names) {
                             Some(near) => error.help(format!("did you mean `{near}`?")),

@@ -5,7 +5,7 @@ use crate::ir::{Class, DType, NodeId, Op};
 use crate::lower::program::{Input, Program};
 use crate::plan::Residents;
 use crate::run::column::Column;
-use crate::run::steps::Trouble;
+use crate::run::steps::RunError;
 use crate::run::stream::{Digits, Feed, Rows, Stream};
 
 /// Rows of a batch, where that takes little memory.
@@ -65,7 +65,7 @@ impl<'p> Evaluator<'p> {
         most: usize,
         batch: usize,
         step: usize,
-    ) -> Result<Evaluator<'p>, Trouble> {
+    ) -> Result<Evaluator<'p>, RunError> {
         let roots = evaluated(program);
         let digits = Digits::Evaluation { wide: wide_columns(program, &roots) };
         let hosts = program.host_inputs();
@@ -80,7 +80,7 @@ impl<'p> Evaluator<'p> {
     }
 
     /// The values of the loss and of each report, by the parameters on the device.
-    pub fn evaluate(&mut self, device: &mut dyn Device, present: Present) -> Result<Vec<f64>, Trouble> {
+    pub fn evaluate(&mut self, device: &mut dyn Device, present: Present) -> Result<Vec<f64>, RunError> {
         let column = |(column, values): (&crate::lower::program::Slot, &'_ Column)| -> (u32, Rows) {
             let (values, rows) = (values.clone(), present.rows);
             (column.input as u32, Box::new(move |own, to| values.feed(rows, own, to)))

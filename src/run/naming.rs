@@ -3,7 +3,7 @@
 //! `argmax(model(x))` is a place among scores. What the places mean is said where the program holds scores against a column:
 //! the loss picks the score of a class (`cross_entropy(model(x), y)`), or a report compares the chosen one with it.
 
-use crate::check::program::{Program, Raw, RawKind};
+use crate::check::program::{Raw, RawKind, TypedProgram};
 use crate::check::terms::{Kind, Leaf, TermId, Terms};
 use crate::check::types::Elem;
 use crate::ir::{ScalarOp, Size};
@@ -19,7 +19,7 @@ pub enum Classes<'c> {
     None,
 }
 
-pub fn classes(checked: &Program, value: TermId) -> Classes<'_> {
+pub fn classes(checked: &TypedProgram, value: TermId) -> Classes<'_> {
     let Elem::Class(count) = &checked.terms.get(value).ty.elem else { return Classes::None };
     let named = Naming { checked, count: &count.size };
     let origins = named.origins(value);
@@ -40,7 +40,7 @@ struct Origins<'c> {
 }
 
 struct Naming<'c> {
-    checked: &'c Program,
+    checked: &'c TypedProgram,
     /// How many classes there are.
     count: &'c Size,
 }
@@ -100,7 +100,7 @@ impl<'c> Naming<'c> {
     }
 
     fn origins(&self, value: TermId) -> Origins<'c> {
-        let Program { terms, data, .. } = self.checked;
+        let TypedProgram { terms, data, .. } = self.checked;
         let (mut origins, mut open) = (Origins::default(), vec![value]);
         let mut seen = BTreeSet::new();
         while let Some(term) = open.pop() {
@@ -148,7 +148,7 @@ impl<'c> Naming<'c> {
     }
 
     fn columns(&self, roots: &[TermId]) -> Vec<TermId> {
-        let Program { terms, data, .. } = self.checked;
+        let TypedProgram { terms, data, .. } = self.checked;
         let leaves = terms.leaves(roots).into_iter();
         leaves
             .filter_map(|leaf| if let Leaf::Column(at) = leaf { Some(data.columns[at].value) } else { None })

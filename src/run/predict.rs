@@ -3,7 +3,7 @@
 use crate::backend::cpu::Cpu;
 use crate::backend::device::fill;
 use crate::backend::{Device, Tensor};
-use crate::check::program::{Program as Checked, RawKind};
+use crate::check::program::{RawKind, TypedProgram};
 use crate::check::schema::{From, Lacking};
 use crate::check::terms::{Leaf, TermId};
 use crate::data::kind::Tally;
@@ -27,7 +27,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
 /// Why nothing was predicted: the new rows are wrong, or the run failed.
-pub enum Trouble {
+pub enum PredictError {
     Data(Vec<Diagnostic>),
     Run(String),
 }
@@ -58,13 +58,13 @@ pub struct Trained<'w> {
 
 /// The predictions of a program for every new row, on so many threads.
 pub fn predict(
-    checked: &Checked,
+    checked: &TypedProgram,
     program: &Program,
     trained: &Trained,
     new: &NewRows,
     sources: &Sources,
     threads: usize,
-) -> Result<Vec<Prediction>, Trouble> {
+) -> Result<Vec<Prediction>, PredictError> {
     let rows = match new {
         NewRows::Table(table) => table.rows,
         NewRows::Drawn(rows) => *rows,
@@ -73,14 +73,14 @@ pub fn predict(
     let values: Vec<NodeId> = read.iter().map(|at| program.columns[*at].value).collect();
     let nodes: Vec<NodeId> = program.predictions.iter().map(|(_, node)| *node).collect();
     let graph = program.graph.settle(&[(program.rows.clone(), rows as i64)]);
-    memory::refuse_tables(&graph, &[&values[..], &nodes].concat()).map_err(Trouble::Run)?;
+    memory::refuse_tables(&graph, &[&values[..], &nodes].concat()).map_err(PredictError::Run)?;
     let mut device = Cpu::new(threads);
     let mut sources_of = Vec::new();
     for at in raw_columns(checked, &read) {
-        let values = raw(checked, at, trained, new, sources).map_err(|wrong| Trouble::Data(vec![wrong]))?;
+        let values = raw(checked, at, trained, new, sources).map_err(|wrong| PredictError::Data(vec![wrong]))?;
         sources_of.push((program.raw[at] as u32, values));
     }
-    let failed = |wrong: steps::Trouble| Trouble::Run(wrong.message().to_string());
+    let failed = |wrong: steps::RunError| PredictError::Run(wrong.message().to_string());
     let columns = columns(program, &mut device, trained, &read, rows, &sources_of).map_err(failed)?;
     let found = values_of(program, &mut device, trained, &read, rows, &columns).map_err(failed)?;
     let predictions = checked.predictions.iter().zip(found).map(|(report, tensor)| {
@@ -108,7 +108,7 @@ fn columns(
     read: &[usize],
     rows: usize,
     sources: &[(u32, Tensor)],
-) -> Result<Vec<Column>, steps::Trouble> {
+) -> Result<Vec<Column>, steps::RunError> {
     let mut feed = vec![Tensor::scalar(0.0); program.inputs.len()];
     feed[program.draws] = Tensor::filled(vec![5], 0.0);
     for fit in &program.fits {
@@ -142,7 +142,7 @@ fn values_of(
     read: &[usize],
     rows: usize,
     columns: &[Column],
-) -> Result<Vec<Tensor>, steps::Trouble> {
+) -> Result<Vec<Tensor>, steps::RunError> {
     let nodes: Vec<NodeId> = program.predictions.iter().map(|(_, node)| *node).collect();
     let size = |size: &Size| size.settle(&[(program.rows.clone(), rows as i64)]).settled().unwrap_or(0).max(0) as usize;
     let shape = |node: &NodeId| program.graph.shape(*node).iter().map(size).collect();
@@ -172,7 +172,7 @@ fn values_of(
 }
 
 /// The columns that the predictions read: a target need not be among the new rows' columns.
-fn read_columns(checked: &Checked) -> Vec<usize> {
+fn read_columns(checked: &TypedProgram) -> Vec<usize> {
     let roots: Vec<TermId> = checked.predictions.iter().map(|prediction| prediction.value).collect();
     let mut columns: Vec<usize> = checked
         .terms
@@ -185,7 +185,7 @@ fn read_columns(checked: &Checked) -> Vec<usize> {
 }
 
 /// The source columns that those columns read.
-fn raw_columns(checked: &Checked, columns: &[usize]) -> Vec<usize> {
+fn raw_columns(checked: &TypedProgram, columns: &[usize]) -> Vec<usize> {
     let roots: Vec<TermId> = columns.iter().map(|at| checked.data.columns[*at].value).collect();
     let leaves = checked.terms.leaves(&roots).into_iter();
     leaves.filter_map(|leaf| if let Leaf::Raw(at) = leaf { Some(at) } else { None }).collect()
@@ -193,7 +193,7 @@ fn raw_columns(checked: &Checked, columns: &[usize]) -> Vec<usize> {
 
 /// A source column of the new rows.
 fn raw(
-    checked: &Checked,
+    checked: &TypedProgram,
     at: usize,
     trained: &Trained,
     new: &NewRows,

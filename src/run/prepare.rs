@@ -7,7 +7,7 @@ use crate::lower::program::{Input, Program, Slot};
 use crate::plan::Storage;
 use crate::run::column::Column;
 use crate::run::dataset::Opened;
-use crate::run::steps::Trouble;
+use crate::run::steps::RunError;
 use crate::run::stream::{Digits, Feed, Rows, Stream};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,7 +22,7 @@ pub struct Preparation<'p> {
 
 impl Preparation<'_> {
     /// Every fitted value: those that are known, the others on the training rows. They go into `feed`.
-    pub fn fit(&mut self, known: &BTreeMap<String, Tensor>, feed: &mut [Tensor]) -> Result<Vec<Tensor>, Trouble> {
+    pub fn fit(&mut self, known: &BTreeMap<String, Tensor>, feed: &mut [Tensor]) -> Result<Vec<Tensor>, RunError> {
         let mut fits = Vec::new();
         let rows = self.data.splits[0];
         for fit in &self.program.fits {
@@ -42,7 +42,7 @@ impl Preparation<'_> {
     }
 
     /// The columns of some rows; the inputs that are `wide` in 64 bits. Those that nothing reads are empty.
-    pub fn columns(&mut self, rows: &[usize], feed: &[Tensor], wide: &[u32]) -> Result<Vec<Column>, Trouble> {
+    pub fn columns(&mut self, rows: &[usize], feed: &[Tensor], wide: &[u32]) -> Result<Vec<Column>, RunError> {
         let read = self.read();
         let wanted: Vec<usize> = (0..self.program.columns.len()).filter(|at| read.contains(at)).collect();
         let roots: Vec<NodeId> = wanted.iter().map(|at| self.program.columns[*at].value).collect();
@@ -74,7 +74,7 @@ impl Preparation<'_> {
         rows: &[usize],
         feed: &[Tensor],
         take: &mut dyn FnMut(usize, Vec<f64>),
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), RunError> {
         let data = self.data;
         let raw = self.program.raw.iter().enumerate().map(|(at, input)| -> (u32, Rows) {
             let column = move |own: std::ops::Range<usize>, (bytes, storage): (&mut [u8], Storage)| {
@@ -113,7 +113,7 @@ pub fn of_sources(
     source: Source,
     feed: &[Tensor],
     take: &mut dyn FnMut(usize, Vec<f64>),
-) -> Result<(), Trouble> {
+) -> Result<(), RunError> {
     let hosts = program.host_inputs();
     let mut stream = Stream::new(
         &program.graph,

@@ -1,6 +1,6 @@
 //! How long a run is, in what portions, and from where.
 
-use crate::check::program::{Length, Program};
+use crate::check::program::{Length, TypedProgram};
 
 #[derive(Clone, Copy, Debug)]
 pub struct Schedule {
@@ -14,16 +14,16 @@ pub struct Schedule {
 
 impl Schedule {
     /// What the file says, for a run of some length, on all processors.
-    pub fn of(program: &Program, length: Length) -> Schedule {
+    pub fn of(program: &TypedProgram, length: Length) -> Schedule {
         let rows = program.data.rows[0];
-        let batch = program.plan.batch.map_or(rows, |batch| batch as usize);
+        let batch = program.run.batch.map_or(rows, |batch| batch as usize);
         let in_epoch = Schedule::steps_of(rows, batch, 1).max(1);
         let (steps, epochs) = match length {
             Length::Epochs(epochs) => (epochs.saturating_mul(in_epoch), epochs),
             Length::Steps(steps) => (steps, steps.div_ceil(in_epoch)),
         };
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        Schedule { steps, epochs, batch, seed: program.plan.seed, threads }
+        Schedule { steps, epochs, batch, seed: program.run.seed, threads }
     }
 
     /// Steps for `epochs` epochs over `rows` rows, the last one of each epoch with what is left.

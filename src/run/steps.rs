@@ -25,24 +25,24 @@ const START_STAGES: usize = 16;
 
 /// A failure of a run.
 #[derive(Clone, Debug)]
-pub enum Trouble {
+pub enum RunError {
     /// A number is not finite, and the node that made the first such, if the reference finds one as well.
     NotFinite { message: String, origin: Option<NodeId> },
     /// What cannot be computed at all.
     Broken(String),
 }
 
-impl Trouble {
+impl RunError {
     pub fn message(&self) -> &str {
         match self {
-            Trouble::NotFinite { message, .. } | Trouble::Broken(message) => message,
+            RunError::NotFinite { message, .. } | RunError::Broken(message) => message,
         }
     }
 }
 
-impl From<String> for Trouble {
-    fn from(message: String) -> Trouble {
-        Trouble::Broken(message)
+impl From<String> for RunError {
+    fn from(message: String) -> RunError {
+        RunError::Broken(message)
     }
 }
 
@@ -76,7 +76,7 @@ struct Prepared {
 
 impl<'p> Run<'p> {
     /// Computes fitted values on the training rows, the columns of every split and the starting point.
-    pub fn new(program: &'p Program, schedule: Schedule, data: &Opened) -> Result<Run<'p>, Trouble> {
+    pub fn new(program: &'p Program, schedule: Schedule, data: &Opened) -> Result<Run<'p>, RunError> {
         Run::with_fits(program, schedule, data, &BTreeMap::new())
     }
 
@@ -86,7 +86,7 @@ impl<'p> Run<'p> {
         schedule: Schedule,
         data: &Opened,
         known: &BTreeMap<String, Tensor>,
-    ) -> Result<Run<'p>, Trouble> {
+    ) -> Result<Run<'p>, RunError> {
         let mut device: Box<dyn Device> = Box::new(Cpu::new(schedule.threads));
         let mut feed = vec![Tensor::scalar(0.0); program.inputs.len()];
         feed[program.draws] = Tensor { shape: vec![5], values: counters(schedule.seed, 0)?.to_vec() };
@@ -102,7 +102,7 @@ impl<'p> Run<'p> {
             splits.push(Prepared { name, rows: rows.len(), columns });
         }
         start(program, &settle(program, rows), &feed, &mut *device)?;
-        let planned = |rows: usize| -> Result<Vec<Plan>, Trouble> {
+        let planned = |rows: usize| -> Result<Vec<Plan>, RunError> {
             let graph = settle(program, rows);
             program.phases.iter().map(|phase| steps_of(program, phase, &graph)).collect()
         };
@@ -139,7 +139,7 @@ impl<'p> Run<'p> {
 
     /// One step. What comes back is the loss before the update; if it or a gradient is not finite, the step is not taken
     /// and the failure says so.
-    pub fn take_step(&mut self) -> Result<Event, Trouble> {
+    pub fn take_step(&mut self) -> Result<Event, RunError> {
         let (rows, batch) = (self.order.len(), self.schedule.batch);
         let epoch = self.step / self.steps_in_epoch();
         if batch < rows && self.step.is_multiple_of(self.steps_in_epoch()) {
@@ -169,7 +169,7 @@ impl<'p> Run<'p> {
     }
 
     /// One phase of a step on what is fed: its loss before the update, and its learning rate.
-    fn run_phase(&mut self, phase: usize, id: PlanId, epoch: u64) -> Result<(f64, f64), Trouble> {
+    fn run_phase(&mut self, phase: usize, id: PlanId, epoch: u64) -> Result<(f64, f64), RunError> {
         let number = self.step + 1;
         let program = self.program;
         let phase = &program.phases[phase];
@@ -178,13 +178,13 @@ impl<'p> Run<'p> {
         let loss = self.device.read(id, 0).first();
         if !loss.is_finite() {
             let message = format!("the loss of step {number} is {loss}");
-            return Err(Trouble::NotFinite { message, origin: self.origin(phase.loss)? });
+            return Err(RunError::NotFinite { message, origin: self.origin(phase.loss)? });
         }
         for (at, (param, gradient)) in phase.gradients.iter().enumerate() {
             if !self.device.is_finite(id, 1 + at) {
                 let path = &program.params[*param].path;
                 let message = format!("the gradient of `{path}` in step {number} is not finite");
-                return Err(Trouble::NotFinite { message, origin: self.origin(*gradient)? });
+                return Err(RunError::NotFinite { message, origin: self.origin(*gradient)? });
             }
         }
         let lr = phase.lr.map_or(f64::NAN, |_| self.device.read(id, 1 + phase.gradients.len()).first());
@@ -193,7 +193,7 @@ impl<'p> Run<'p> {
     }
 
     /// The present step again, on the reference: the node below `root` where numbers stop being finite.
-    fn origin(&self, root: NodeId) -> Result<Option<NodeId>, Trouble> {
+    fn origin(&self, root: NodeId) -> Result<Option<NodeId>, RunError> {
         let (graph, feed) = self.for_reference()?;
         Ok(reference::source_of_trouble(&graph, root, &feed)?)
     }
@@ -205,7 +205,7 @@ impl<'p> Run<'p> {
     }
 
     /// What the present step computes, as the reference takes it: the graph of its rows, and what every input is fed.
-    pub fn for_reference(&self) -> Result<(Graph, Vec<Tensor>), Trouble> {
+    pub fn for_reference(&self) -> Result<(Graph, Vec<Tensor>), RunError> {
         let rows = &self.order[self.present_rows()];
         let graph = settle(self.program, rows.len());
         let mut feed = vec![Tensor::scalar(0.0); self.program.inputs.len()];
@@ -227,7 +227,7 @@ impl<'p> Run<'p> {
     }
 
     /// Loss and reports on a whole split, by the present weights. `None` if it has no rows.
-    pub fn evaluate(&mut self, split: &str) -> Result<Option<Event>, Trouble> {
+    pub fn evaluate(&mut self, split: &str) -> Result<Option<Event>, RunError> {
         let Some(split) = self.splits.iter().find(|prepared| prepared.name == split) else { return Ok(None) };
         let epoch = self.step / self.steps_in_epoch();
         let host =
@@ -293,7 +293,7 @@ impl<'p> Run<'p> {
     }
 
     /// Runs one kernel of a step, to measure it.
-    pub fn run_kernel(&mut self, kernel: usize) -> Result<(), Trouble> {
+    pub fn run_kernel(&mut self, kernel: usize) -> Result<(), RunError> {
         Ok(self.device.run_kernel(self.full[0], kernel)?)
     }
 }
@@ -308,7 +308,7 @@ pub fn residents(program: &Program) -> Residents {
 }
 
 /// Parameters and states at their start, computed on the device. States start at 0 mostly, which is what memory holds.
-fn start(program: &Program, graph: &Graph, feed: &[Tensor], device: &mut dyn Device) -> Result<(), Trouble> {
+fn start(program: &Program, graph: &Graph, feed: &[Tensor], device: &mut dyn Device) -> Result<(), RunError> {
     let params = program.params.iter().map(|param| (param.input, param.initial));
     let states = program.states.iter().map(|state| (state.input, state.initial));
     let all: Vec<(usize, NodeId)> = params.chain(states).collect();
@@ -351,7 +351,7 @@ fn start(program: &Program, graph: &Graph, feed: &[Tensor], device: &mut dyn Dev
 
 /// The plan of a phase of a step: the loss and its gradients, then the next values, which take the place of the present ones.
 /// Parameters that it does not move are in it as well, so that they have a place.
-pub fn steps_of(program: &Program, phase: &Phase, graph: &Graph) -> Result<Plan, Trouble> {
+pub fn steps_of(program: &Program, phase: &Phase, graph: &Graph) -> Result<Plan, RunError> {
     let gradients = phase.gradients.iter().map(|(_, gradient)| *gradient);
     let first = std::iter::once(phase.loss).chain(gradients).chain(phase.lr).collect();
     let updates: Vec<(NodeId, u32)> = phase.updates.iter().map(|(next, input)| (*next, *input as u32)).collect();
@@ -381,7 +381,7 @@ fn feed_host(
     epoch: u64,
     device: &mut dyn Device,
     id: PlanId,
-) -> Result<(), Trouble> {
+) -> Result<(), RunError> {
     for (host, input) in &program.hosts {
         device.set_host(id, *input as u32, host_value(*host, schedule, step, epoch) as f64);
     }
@@ -401,7 +401,7 @@ pub fn host_value(host: Host, schedule: Schedule, step: u64, epoch: u64) -> u64 
 }
 
 /// What draws are counted by: seed (low, high), step, repetition, first row; each the bits of an int.
-pub fn counters(seed: u64, step: u64) -> Result<[f64; 5], Trouble> {
+pub fn counters(seed: u64, step: u64) -> Result<[f64; 5], RunError> {
     let step = u32::try_from(step).map_err(|_| "more steps than can be counted".to_string())?;
     Ok([seed as u32, (seed >> 32) as u32, step, 0, 0].map(|bits| f64::from(bits as i32)))
 }

@@ -6,7 +6,7 @@ use crate::backend::{Device, PlanId, Tensor, Values};
 use crate::ir::{Graph, NodeId, Size, Symbol, count};
 use crate::passes::{Streamed, streamed};
 use crate::plan::{Limits, Plan, Precision, Request, Residents, Storage, plan};
-use crate::run::steps::Trouble;
+use crate::run::steps::RunError;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -101,16 +101,16 @@ impl<'g> Stream<'g> {
     }
 
     /// The most scratch that a pass over batches of so many rows takes.
-    pub fn scratch_of_passes(&self, rows: usize) -> Result<usize, Trouble> {
+    pub fn scratch_of_passes(&self, rows: usize) -> Result<usize, RunError> {
         let plans = (0..self.passes()).map(|pass| self.planned(Stage::Pass(pass), rows));
-        plans.map(|plan| Ok(plan?.scratch)).try_fold(0, |most, scratch: Result<usize, Trouble>| Ok(most.max(scratch?)))
+        plans.map(|plan| Ok(plan?.scratch)).try_fold(0, |most, scratch: Result<usize, RunError>| Ok(most.max(scratch?)))
     }
 
     fn has_rows(&self, root: NodeId) -> bool {
         self.graph.shape(root).iter().any(|size| size.settled().is_none())
     }
 
-    fn planned(&self, stage: Stage, rows: usize) -> Result<Plan, Trouble> {
+    fn planned(&self, stage: Stage, rows: usize) -> Result<Plan, RunError> {
         let (graph, roots): (&Graph, Vec<NodeId>) = match (stage, &self.streamed) {
             (Stage::Pass(pass), Some(streamed)) => {
                 (&streamed.graph, streamed.of_pass(pass).map(|join| join.of_batch).collect())
@@ -127,7 +127,7 @@ impl<'g> Stream<'g> {
         Ok(plan(&Request { graph: &graph, stages: &[roots], hosts, updates: &[], residents, precision, limits })?)
     }
 
-    fn plan(&mut self, device: &mut dyn Device, stage: Stage, rows: usize) -> Result<PlanId, Trouble> {
+    fn plan(&mut self, device: &mut dyn Device, stage: Stage, rows: usize) -> Result<PlanId, RunError> {
         if let Some(known) = self.plans.get(&(stage, rows)) {
             return Ok(*known);
         }
@@ -143,7 +143,7 @@ impl<'g> Stream<'g> {
         device: &mut dyn Device,
         mut feed: Feed,
         take: &mut dyn FnMut(usize, Values, usize),
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), RunError> {
         self.ran = None;
         let Some(streamed) = &self.streamed else {
             let id = self.plan(device, Stage::Whole, feed.rows)?;
@@ -184,7 +184,7 @@ impl<'g> Stream<'g> {
         feed: &Feed,
         joined: &BTreeMap<u32, Vec<f64>>,
         rows: Range<usize>,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), RunError> {
         if self.ran != Some(id) {
             write_whole(device, id, feed, joined);
         }
@@ -217,7 +217,7 @@ impl<'g> Stream<'g> {
         pass: usize,
         feed: &Feed,
         joined: &BTreeMap<u32, Vec<f64>>,
-    ) -> Result<BTreeMap<u32, Vec<f64>>, Trouble> {
+    ) -> Result<BTreeMap<u32, Vec<f64>>, RunError> {
         let mut sums: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
         for rows in batches(feed.rows, self.batch) {
             let id = self.plan(device, Stage::Pass(pass), rows.len())?;

@@ -54,7 +54,7 @@ pub fn value(program: &Value, present: &Present, goes_on: &dyn Fn() -> bool) -> 
 
     let mut feed = vec![Tensor::scalar(0.0); program.inputs];
     // Draws are those before the first step: starts are drawn then.
-    let draws = counters(present.schedule.seed, 0).map_err(|trouble| trouble.message().to_string())?;
+    let draws = counters(present.schedule.seed, 0).map_err(|error| error.message().to_string())?;
     feed[program.draws] = Tensor { shape: vec![5], values: draws.to_vec() };
     for (host, input) in &program.hosts {
         feed[*input] = Tensor::scalar(host_value(*host, present.schedule, present.step, present.epoch) as f64);

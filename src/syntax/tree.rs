@@ -183,7 +183,7 @@ pub enum Target {
     One(Name),
     Several(Vec<Name>),
     /// `y[i, j: 3, (h e)]`.
-    Indexed(Name, Vec<IndexPlace>),
+    Indexed(Name, Vec<Subscript>),
 }
 
 #[derive(Clone, Debug)]
@@ -223,7 +223,7 @@ pub enum ExprKind {
     Call(Box<Expr>, Vec<Argument>),
     /// `f(a, b where condition: body)`.
     Reduce(Box<Reduce>),
-    Index(Box<Expr>, Vec<IndexPlace>),
+    Index(Box<Expr>, Vec<Subscript>),
     Field(Box<Expr>, Name),
     Unary(Unary, Box<Expr>),
     /// With the place of the operator.
@@ -257,9 +257,9 @@ pub struct Reduce {
     pub body: Expr,
 }
 
-/// One place between the brackets of a read, or of what an indexed `let` declares.
+/// One subscript between the brackets of a read or of an indexed `let`.
 #[derive(Clone, Debug)]
-pub enum IndexPlace {
+pub enum Subscript {
     /// `..s`, or `..` without a name.
     Rest(Option<Name>, Span),
     /// `i`, `2 * i + u`, `labels[n]`; declared: a name, maybe with its size, `h: heads`.

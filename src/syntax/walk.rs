@@ -1,8 +1,8 @@
 //! Visits every expression of an item or a statement, each before its parts.
 
 use super::tree::{
-    Axis, Elem, Expr, ExprKind, File, FnBody, IndexPlace, Init, ItemKind, Param, Statement, StatementKind, Target,
-    Type, TypeKind,
+    Axis, Elem, Expr, ExprKind, File, FnBody, Init, ItemKind, Param, Statement, StatementKind, Subscript, Target, Type,
+    TypeKind,
 };
 
 /// Every expression of a file.
@@ -83,7 +83,7 @@ pub fn expressions(statement: &Statement, visit: &mut impl FnMut(&Expr)) {
 fn target(target: &Target, visit: &mut impl FnMut(&Expr)) {
     match target {
         Target::One(_) | Target::Several(_) => {}
-        Target::Indexed(_, all) => of_places(all).into_iter().for_each(|part| expression(part, visit)),
+        Target::Indexed(_, all) => of_subscripts(all).into_iter().for_each(|part| expression(part, visit)),
     }
 }
 
@@ -126,7 +126,7 @@ pub fn parts(expr: &Expr) -> Vec<&Expr> {
         ExprKind::Reduce(reduce) => {
             [&reduce.function].into_iter().chain(&reduce.filter).chain([&reduce.body]).collect()
         }
-        ExprKind::Index(base, all) => std::iter::once(&**base).chain(of_places(all)).collect(),
+        ExprKind::Index(base, all) => std::iter::once(&**base).chain(of_subscripts(all)).collect(),
         ExprKind::Field(a, _) | ExprKind::Unary(_, a) | ExprKind::As(a, _) => vec![a],
         ExprKind::Binary(_, _, a, b)
         | ExprKind::Pipe(a, _, b)
@@ -140,14 +140,14 @@ pub fn parts(expr: &Expr) -> Vec<&Expr> {
     }
 }
 
-/// Every expression of the places of a read.
-pub fn of_places(all: &[IndexPlace]) -> Vec<&Expr> {
-    fn of(place: &IndexPlace) -> Vec<&Expr> {
-        match place {
-            IndexPlace::Rest(..) => Vec::new(),
-            IndexPlace::At(at, size) => [at].into_iter().chain(size).collect(),
-            IndexPlace::Slice(from, to, _) => [from].into_iter().chain(to).collect(),
-            IndexPlace::Group(names, _) => names.iter().filter_map(|(_, size)| size.as_ref()).collect(),
+/// Every expression of the subscripts of a read.
+pub fn of_subscripts(all: &[Subscript]) -> Vec<&Expr> {
+    fn of(subscript: &Subscript) -> Vec<&Expr> {
+        match subscript {
+            Subscript::Rest(..) => Vec::new(),
+            Subscript::At(at, size) => [at].into_iter().chain(size).collect(),
+            Subscript::Slice(from, to, _) => [from].into_iter().chain(to).collect(),
+            Subscript::Group(names, _) => names.iter().filter_map(|(_, size)| size.as_ref()).collect(),
         }
     }
     all.iter().flat_map(of).collect()

@@ -1,7 +1,7 @@
 //! A training from its first step to its folder. It prints nothing: each event is handed on as it happens.
 
 use crate::backend::Tensor;
-use crate::check::program::Program;
+use crate::check::program::TypedProgram;
 use crate::diagnostic::Diagnostic;
 use crate::io;
 use crate::ir::{NodeId, Op, Reduce, ScalarOp};
@@ -9,7 +9,7 @@ use crate::lower::program::Program as Lowered;
 use crate::run::dataset::Opened;
 use crate::run::events::{Event, Reason};
 use crate::run::schedule::Schedule;
-use crate::run::steps::{Run, Trouble};
+use crate::run::steps::{Run, RunError};
 use crate::source::Span;
 use crate::train::folder::{self, Folder};
 use crate::train::identity::{self, Identity};
@@ -25,7 +25,7 @@ pub const SAVE_EVERY: Duration = Duration::from_secs(60);
 
 /// What is trained, and where it leaves what comes of it.
 pub struct Training<'p> {
-    pub program: &'p Program,
+    pub program: &'p TypedProgram,
     pub lowered: &'p Lowered,
     pub data: &'p Opened<'p>,
     pub schedule: Schedule,
@@ -71,7 +71,7 @@ pub fn train(training: &Training, stop: impl Fn() -> bool, tell: &mut dyn FnMut(
     let Training { program, lowered, data, schedule, .. } = *training;
     // A folder that is refused is so before anything is computed; one that is new comes when nothing else is in the way.
     let taken = training.out.filter(|out| io::exists(out)).map(|out| take(out, training.overwrite)).transpose()?;
-    let mut run = Run::new(lowered, schedule, data).map_err(|trouble| told(trouble, program, lowered))?;
+    let mut run = Run::new(lowered, schedule, data).map_err(|error| told(error, program, lowered))?;
     if let Some(weights) = training.start {
         run.start_from(&weights.tensors);
     }
@@ -109,8 +109,8 @@ pub fn train(training: &Training, stop: impl Fn() -> bool, tell: &mut dyn FnMut(
         }
         Ok(())
     });
-    if let Err(trouble) = trained {
-        teller.fail(told(trouble, program, lowered));
+    if let Err(error) = trained {
+        teller.fail(told(error, program, lowered));
     }
     let weights = weights_of(training, &run);
     let saved = saving::save(&folder.path, &program.name, &weights, &mut |wrong| teller.fail(Failure::Told(wrong)));
@@ -168,14 +168,14 @@ fn weights_of<'r>(training: &Training, run: &'r Run) -> Lying<'r> {
 
 /// Trains and leaves nothing behind: the run after its last step, loss and reports of every split, and why it ended.
 pub fn in_memory<'p>(
-    program: &Program,
+    program: &TypedProgram,
     lowered: &'p Lowered,
     data: &Opened,
     schedule: Schedule,
     stop: impl Fn() -> bool,
     tell: &mut dyn FnMut(&Event),
 ) -> Result<(Run<'p>, Vec<Event>, Reason), Failure> {
-    let told = |trouble| told(trouble, program, lowered);
+    let told = |error| told(error, program, lowered);
     let mut run = Run::new(lowered, schedule, data).map_err(told)?;
     let mut teller = Teller { metrics: None, tell, failure: None };
     let reason = steps(&mut run, schedule, stop, &mut teller, &mut |_| Ok(())).map_err(told)?;
@@ -190,7 +190,7 @@ fn steps(
     stop: impl Fn() -> bool,
     teller: &mut Teller,
     after: &mut dyn FnMut(&Run) -> Result<(), Diagnostic>,
-) -> Result<Reason, Trouble> {
+) -> Result<Reason, RunError> {
     while run.step < schedule.steps {
         if stop() {
             return Ok(Reason::Interrupted);
@@ -212,7 +212,7 @@ fn steps(
 }
 
 /// Loss and reports of every split by the last weights.
-fn every_split(run: &mut Run, teller: &mut Teller) -> Result<Vec<Event>, Trouble> {
+fn every_split(run: &mut Run, teller: &mut Teller) -> Result<Vec<Event>, RunError> {
     let mut events = Vec::new();
     for (split, _) in run.rows() {
         events.extend(run.evaluate(split)?);
@@ -221,11 +221,11 @@ fn every_split(run: &mut Run, teller: &mut Teller) -> Result<Vec<Event>, Trouble
     Ok(events)
 }
 
-/// A trouble of the run for its reader: a number that is not finite is shown where it was made.
-fn told(trouble: Trouble, program: &Program, lowered: &Lowered) -> Failure {
-    let (message, origin) = match trouble {
-        Trouble::Broken(message) => return Failure::Words(message),
-        Trouble::NotFinite { message, origin } => (message, origin),
+/// An error of the run as it is shown: a number that is not finite is shown where it was made.
+fn told(error: RunError, program: &TypedProgram, lowered: &Lowered) -> Failure {
+    let (message, origin) = match error {
+        RunError::Broken(message) => return Failure::Words(message),
+        RunError::NotFinite { message, origin } => (message, origin),
     };
     // The user's own text first: the place may be in the standard library.
     let mut wrong = Diagnostic::error("E0401", message, program.loss.span, "this loss");

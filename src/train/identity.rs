@@ -2,7 +2,7 @@
 
 use crate::backend::Tensor;
 use crate::check::number::Number;
-use crate::check::program::{Program, Setting};
+use crate::check::program::{Setting, TypedProgram};
 use crate::run::known::Known;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -26,7 +26,7 @@ pub struct Identity {
 }
 
 /// The settings of a program, for files.
-pub fn settings(program: &Program) -> BTreeMap<String, Value> {
+pub fn settings(program: &TypedProgram) -> BTreeMap<String, Value> {
     program.settings.iter().map(|(name, value)| (name.clone(), setting(value))).collect()
 }
 

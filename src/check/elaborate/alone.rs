@@ -5,7 +5,7 @@ use super::{Elaborator, Out, Reported, open::Alone, primitive};
 use crate::check::program;
 use crate::check::terms::{Leaf, ParamId, Start};
 use crate::check::types::{self, Origin, Type};
-use crate::check::value::{Bound, Home, Scope, Value};
+use crate::check::value::{Bound, Namespace, Scope, Value};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::ir::{Draw, Size, Symbol};
 use crate::source::Span;
@@ -53,7 +53,7 @@ impl Elaborator<'_> {
                 continue;
             }
             alone.name.clone_from(&name.text);
-            // A mistake in what it calls with its own name is told of itself.
+            // A mistake in a definition that it calls by name is reported there.
             let before = self.found.len();
             alone = self.whatever_the_ranks(&item.kind, alone);
             if self.found.len() > before {
@@ -84,7 +84,7 @@ impl Elaborator<'_> {
 
     /// Checks a definition with rests of so many axes; how many rests its signature has.
     fn definition(&mut self, kind: &ItemKind, ranks: &[usize]) -> usize {
-        self.told.clear();
+        self.reported.clear();
         self.params.clear();
         self.param_of.clear();
         self.made.clear();
@@ -117,7 +117,7 @@ impl Elaborator<'_> {
     fn layer_alone(&mut self, layer: &Layer, entry: &mut Entry) {
         layer.hyper.iter().for_each(|param| self.stand_in(param, &layer.name, true, entry));
         layer.inputs.iter().for_each(|param| self.stand_in(param, &layer.name, false, entry));
-        entry.scope.home = Home::Body(String::new());
+        entry.scope.namespace = Namespace::Layer(String::new());
         let _ = self.layer_result(layer, std::mem::take(&mut entry.scope));
     }
 

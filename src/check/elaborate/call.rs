@@ -1,8 +1,8 @@
 //! Calls and pipes: what is called, and which argument is which parameter.
 
 use super::{Elaborator, Out, Reported};
-use crate::check::later::Later;
 use crate::check::types::Origin;
+use crate::check::unsupported::Unsupported;
 use crate::check::value::{Bound, Layers, Recipe, Scope, Value};
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::nearest;
@@ -102,7 +102,7 @@ impl Elaborator<'_> {
                 let given = self.handed_in(given, scope)?;
                 self.apply_instance(&recipe, &path, given, span)
             }
-            Value::List(_) => Err(self.later(Later::ListOfLayers, site.at)),
+            Value::List(_) => Err(self.unsupported(Unsupported::ListOfLayers, site.at)),
             Value::Wrong => Err(Reported),
             other => Err(self.not_callable(other.noun(), site.at)),
         }
@@ -115,8 +115,8 @@ impl Elaborator<'_> {
     /// Only a layer that is made where it is applied can get a name there.
     pub(super) fn unnamed(&mut self, site: Site, noun: &str) -> Out<()> {
         let Some(name) = site.name else { return Ok(()) };
-        let message = format!("`as` names a layer that is made and applied here, and this is {noun}");
-        Err(self.report(Diagnostic::error("E0211", message, name.span, "a name for what?").label(site.at, "this")))
+        let message = format!("expected a layer that is made and applied here before `as`, found {noun}");
+        Err(self.report(Diagnostic::error("E0211", message, name.span, "here").label(site.at, "this")))
     }
 
     /// `from |> stage`: the value stands before the other inputs.
@@ -167,7 +167,7 @@ impl Elaborator<'_> {
         let tensor = |arg: &Arg| {
             arg.name.is_none()
                 && matches!(arg.value, Value::Tensor(_) | Value::RawColumn(_))
-                && !self.may_settle(&arg.value)
+                && !self.may_be_constant(&arg.value)
         };
         // Either its input or a hyperparameter.
         if given.iter().filter(unnamed).any(|arg| matches!(arg.value, Value::Wrong)) {
@@ -274,7 +274,7 @@ impl Elaborator<'_> {
             None => format!("it has {}", known.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ")),
         };
         let message = format!("`{}` has no setting `{}`", owner.text, name.text);
-        let error = Diagnostic::error("E0212", message, name.span, "unknown").help(help);
+        let error = Diagnostic::error("E0212", message, name.span, "not found").help(help);
         self.report(error.label(owner.span, format!("`{}` is declared here", owner.text)))
     }
 }

@@ -2,11 +2,11 @@
 
 use super::joins::has_rows;
 use super::{Elaborator, Out, Reported};
-use crate::check::later::Later;
 use crate::check::program::{self, Raw, RawKind};
 use crate::check::schema::{Column, From, Holds, Lacking, Source};
 use crate::check::terms::{Kind, Leaf, TermId};
 use crate::check::types::{Axis, Elem, Origin, Type};
+use crate::check::unsupported::Unsupported;
 use crate::check::value::{Bound, Scope, Value};
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::nearest;
@@ -96,16 +96,16 @@ impl Elaborator<'_> {
                 self.wrong_column(name, scope);
             }
             StatementKind::Assign(Target::Several(names), ..) => {
-                self.later(Later::ColumnsApart, statement.span);
+                self.unsupported(Unsupported::ColumnsApart, statement.span);
                 names.iter().for_each(|name| self.wrong_column(name, scope));
             }
             StatementKind::Assign(Target::Indexed(name, _), ..) => {
-                let error = Diagnostic::error("E0216", "a column has a name without places", statement.span, "here");
+                let error = Diagnostic::error("E0216", "a column is named without subscripts", statement.span, "here");
                 self.report(error.help("index inside of a function of the column"));
                 self.wrong_column(name, scope);
             }
             StatementKind::Let(..) => {
-                self.later(Later::LetInData, statement.span);
+                self.unsupported(Unsupported::LetInData, statement.span);
             }
             StatementKind::Param(..)
             | StatementKind::State(..)
@@ -145,7 +145,7 @@ impl Elaborator<'_> {
                 }
             }
             Some(_) => {
-                return Err(self.error("E0211", "draws are numbers", expr.span, "these are to be something else"));
+                return Err(self.error("E0211", "expected numbers, for draws have no classes", expr.span, "here"));
             }
         }
         let ty = Type::float(axes);
@@ -203,7 +203,7 @@ impl Elaborator<'_> {
             word: None,
             mistakes: Vec::new(),
         };
-        let error = Diagnostic::error("E0220", format!("no column is called `{}`", name.text), span, "unknown")
+        let error = Diagnostic::error("E0220", format!("cannot find column `{}`", name.text), span, "not found")
             .label(open.source, "the columns are those of this source")
             .help(help);
         self.report(error);
@@ -271,7 +271,7 @@ impl Elaborator<'_> {
             let comma = |word: &str| word.replacen(',', ".", 1).parse::<f64>().is_ok();
             let decimal = column.word.is_some_and(|word| comma(self.sources.text(word).trim_matches('"')));
             let mut error =
-                Diagnostic::error("E0211", format!("column `{}` holds text", column.name), span, "numbers are wanted");
+                Diagnostic::error("E0211", format!("column `{}` holds text", column.name), span, "expected numbers");
             error = match column.word {
                 Some(word) => error.label(word, "this is no number"),
                 None => error.label(column.span, "the column is named here"),
@@ -335,7 +335,7 @@ impl Elaborator<'_> {
             let error = Diagnostic::error("E0221", "only columns are fitted", span, "this is no column");
             return Err(self.report(error.help("use it in a `data` block")));
         };
-        if ty.axes.iter().any(|axis| axis.size.settled().is_none()) || !ty.along.is_empty() {
+        if ty.axes.iter().any(|axis| axis.size.settled().is_none()) || !ty.free.is_empty() {
             let error = Diagnostic::error("E0221", "a fitted value has no axis of rows", span, format!("this is {ty}"));
             return Err(self.report(error.help("reduce over the rows first: `mean(i: x[i])`")));
         }

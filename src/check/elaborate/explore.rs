@@ -2,14 +2,14 @@
 
 use super::Elaborator;
 use crate::check::program::Explored;
-use crate::check::value::{Home, Scope, Value};
+use crate::check::value::{Namespace, Scope, Value};
 use crate::source::{SourceId, Span};
 use crate::syntax::tree::{Block, Expr, ExprKind, Init, Name, Statement, StatementKind, Target};
 use crate::syntax::walk;
 
-/// Where a statement of a session stands.
+/// What a statement of a session stands behind.
 #[derive(Clone, Copy)]
-pub struct Place<'t> {
+pub struct Context<'t> {
     pub block: Option<&'t Block>,
     /// The statements of the session before it.
     pub before: &'t [Statement],
@@ -17,14 +17,14 @@ pub struct Place<'t> {
 
 impl Elaborator<'_> {
     /// What a statement says. `None` where something is wrong.
-    pub fn explore(&mut self, place: Place, asked: &Statement) -> Option<Explored> {
-        let mut scope = self.around(place, Some(asked));
+    pub fn explore(&mut self, context: Context, asked: &Statement) -> Option<Explored> {
+        let mut scope = self.around(context, Some(asked));
         let params = self.params.len();
         let alone = one_let(asked).is_some_and(|(name, value)| {
             let known = |name: &str| scope.get(name).is_some();
             !known(&name.text) && !reads(value, &known)
         });
-        let value = self.session_statement(place, Some(asked), asked, &mut scope)?;
+        let value = self.session_statement(context, Some(asked), asked, &mut scope)?;
         let term = if is_tensor(&value) { Some(self.tensor(value.clone(), asked.span).ok()?) } else { None };
         let layer = matches!(value, Value::Recipe(_) | Value::Instance(..));
         Some(Explored {
@@ -38,13 +38,13 @@ impl Elaborator<'_> {
     }
 
     /// The names that a statement may read besides those of items.
-    pub fn names_around(&mut self, place: Place) -> Vec<String> {
-        self.around(place, None).known().map(str::to_string).collect()
+    pub fn names_around(&mut self, context: Context) -> Vec<String> {
+        self.around(context, None).known().map(str::to_string).collect()
     }
 
-    fn around(&mut self, place: Place, asked: Option<&Statement>) -> Scope {
-        let mut scope = place.block.map_or_else(Scope::default, |block| self.train_scope(block));
-        for statement in place.block.iter().flat_map(|block| &block.body) {
+    fn around(&mut self, context: Context, asked: Option<&Statement>) -> Scope {
+        let mut scope = context.block.map_or_else(Scope::default, |block| self.train_scope(block));
+        for statement in context.block.iter().flat_map(|block| &block.body) {
             match &statement.kind {
                 StatementKind::Let(target, ty, init) => {
                     self.local(target, ty.as_ref(), init, statement.span, &mut scope);
@@ -62,24 +62,24 @@ impl Elaborator<'_> {
                 | StatementKind::Calibrate(..) => {}
             }
         }
-        for statement in place.before {
-            self.session_statement(place, asked, statement, &mut scope);
+        for statement in context.before {
+            self.session_statement(context, asked, statement, &mut scope);
         }
         scope
     }
 
     fn session_statement(
         &mut self,
-        place: Place,
+        context: Context,
         asked: Option<&Statement>,
         statement: &Statement,
         scope: &mut Scope,
     ) -> Option<Value> {
         // Its layers have paths of their own: the entry, then as in any body.
         let source = statement.span.source;
-        let entry = place.before.iter().chain(asked).filter(|other| of_source(other, source));
+        let entry = context.before.iter().chain(asked).filter(|other| of_source(other, source));
         self.name_uses(Span::new(source, 0, 0), &[], entry);
-        scope.home = Home::Body(self.sources.get(source).name.clone());
+        scope.namespace = Namespace::Layer(self.sources.get(source).name.clone());
         match &statement.kind {
             StatementKind::Let(target, ty, init) => {
                 self.local(target, ty.as_ref(), init, statement.span, scope);
@@ -97,8 +97,8 @@ impl Elaborator<'_> {
             | StatementKind::Predict(..)
             | StatementKind::Check(..)
             | StatementKind::Calibrate(..) => {
-                let message = "this stands in the body of a layer or of a `train` block";
-                self.error("E0216", message, statement.span, "here it stands alone");
+                let message = "this belongs in the body of a layer or of a `train` block";
+                self.error("E0216", message, statement.span, "here it is in neither");
                 None
             }
         }

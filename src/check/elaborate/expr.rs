@@ -2,11 +2,11 @@
 
 use super::call::Site;
 use super::{Elaborator, Out, Reported};
-use crate::check::later::{FUNCTIONS, Later};
 use crate::check::number::Number;
 use crate::check::terms::{Kind, Leaf, TermId};
 use crate::check::types::{Axis, Elem, IndexId, Type};
-use crate::check::value::{Bound, Home, Scope, Value};
+use crate::check::unsupported::{FUNCTIONS, Unsupported};
+use crate::check::value::{Bound, Namespace, Scope, Value};
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::nearest;
 use crate::ir::{Size, Symbol};
@@ -44,7 +44,7 @@ impl Elaborator<'_> {
             },
             ExprKind::Pipe(from, _, stage) => self.pipe(from, stage, span, scope),
             ExprKind::Reduce(reduce) => self.reduce(reduce, span, scope),
-            ExprKind::Index(base, places) => self.read(base, places, span, scope),
+            ExprKind::Index(base, subscripts) => self.read(base, subscripts, span, scope),
             ExprKind::Unary(op, a) => {
                 let value = self.value(a, scope)?;
                 self.unary(*op, value, a.span, span)
@@ -60,12 +60,12 @@ impl Elaborator<'_> {
                 Ok(Value::List(parts.into_iter().collect::<Out<_>>()?))
             }
             ExprKind::Field(base, part) => self.part(base, part, span, scope),
-            ExprKind::Range(..) => Err(self.later(Later::Range, span)),
-            ExprKind::Comprehension(..) => Err(self.later(Later::Comprehension, span)),
-            ExprKind::Tuple(_) => Err(self.later(Later::Tuple, span)),
-            ExprKind::Record(_) => Err(self.later(Later::Record, span)),
-            ExprKind::Scan(_) => Err(self.later(Later::Scan, span)),
-            ExprKind::From(..) => Err(self.later(Later::From, span)),
+            ExprKind::Range(..) => Err(self.unsupported(Unsupported::Range, span)),
+            ExprKind::Comprehension(..) => Err(self.unsupported(Unsupported::Comprehension, span)),
+            ExprKind::Tuple(_) => Err(self.unsupported(Unsupported::Tuple, span)),
+            ExprKind::Record(_) => Err(self.unsupported(Unsupported::Record, span)),
+            ExprKind::Scan(_) => Err(self.unsupported(Unsupported::Scan, span)),
+            ExprKind::From(..) => Err(self.unsupported(Unsupported::From, span)),
         }
     }
 
@@ -79,7 +79,7 @@ impl Elaborator<'_> {
     /// What a name stands for: indices, names of the body, items of the file, the standard library.
     pub(super) fn name(&mut self, name: &Name, span: Span, scope: &Scope) -> Out<Bound> {
         if let Some([index]) = scope.index(&name.text) {
-            let ty = Type { along: vec![*index], ..Type::scalar(Elem::Int) };
+            let ty = Type { free: vec![*index], ..Type::scalar(Elem::Int) };
             let term = self.term(Kind::Index(*index), ty, span);
             return Ok(self.bound(Value::Tensor(term), name.span));
         }
@@ -89,7 +89,7 @@ impl Elaborator<'_> {
                 _ => Ok(bound.clone()),
             };
         }
-        if name.text == "training" && matches!(scope.home, Home::Body(_)) {
+        if name.text == "training" && matches!(scope.namespace, Namespace::Layer(_)) {
             self.reads_training = true;
             return Ok(self.bound(Value::Truth(self.training), span));
         }
@@ -131,12 +131,13 @@ impl Elaborator<'_> {
             return Reported;
         }
         if FUNCTIONS.contains(&name.text.as_str()) {
-            return self.report(Later::Function.named(&name.text, name.span));
+            return self.report(Unsupported::Function.named(&name.text, name.span));
         }
         let known = scope.known().chain(self.library.names());
         let advised = self.found.len() < MOST_ADVISED;
         let near = advised.then(|| nearest(&name.text, known)).flatten().map(|near| format!("did you mean `{near}`?"));
-        let error = Diagnostic::error("E0201", format!("nothing is called `{}`", name.text), name.span, "unknown");
+        let error =
+            Diagnostic::error("E0201", format!("cannot find `{}` in this scope", name.text), name.span, "not found");
         self.report(Diagnostic { help: near, ..error })
     }
 
@@ -224,7 +225,7 @@ impl Elaborator<'_> {
             }
             Value::Wrong => Err(Reported),
             other => {
-                let message = format!("a tensor is wanted here, and this is {}", other.noun());
+                let message = format!("expected a tensor, found {}", other.noun());
                 Err(self.error("E0211", message, span, other.noun()))
             }
         }
@@ -233,7 +234,7 @@ impl Elaborator<'_> {
     /// Tensors of one shape side by side along a new last axis; a number among them stands for as many.
     fn stack(&mut self, parts: Vec<TermId>, span: Span) -> Out<TermId> {
         let Some(first) = parts.iter().max_by_key(|part| self.ty(**part).axes.len()) else {
-            return Err(self.error("E0211", "a tensor is wanted here, and this list is empty", span, "nothing in it"));
+            return Err(self.error("E0211", "expected a tensor, found an empty list", span, "nothing in it"));
         };
         let mut ty = self.ty(*first).clone();
         for part in &parts {
@@ -256,26 +257,26 @@ impl Elaborator<'_> {
         }
         let axis = Axis::new(Size::from(parts.len() as i64), span, "parts are listed here");
         let axes = [&ty.axes[..], &[axis]].concat();
-        let along = parts.iter().fold(Vec::new(), |along, part| [&along[..], &self.ty(*part).along].concat());
-        let along: Vec<IndexId> = BTreeSet::from_iter(along).into_iter().collect();
-        Ok(self.term(Kind::Stack(parts), Type { axes, along, ..ty }, span))
+        let free = parts.iter().fold(Vec::new(), |free, part| [&free[..], &self.ty(*part).free].concat());
+        let free: Vec<IndexId> = BTreeSet::from_iter(free).into_iter().collect();
+        Ok(self.term(Kind::Stack(parts), Type { axes, free, ..ty }, span))
     }
 
     pub(super) fn leaf(&mut self, leaf: Leaf, ty: Type, span: Span) -> TermId {
         self.term(Kind::Leaf(leaf), ty, span)
     }
 
-    /// A settled whole number, for a size, a count or an index; `what` says what it is for.
+    /// A constant whole number, for a size, a count or an index; `what` says what it is for.
     pub(super) fn whole(&mut self, value: &Value, what: &str, span: Span) -> Out<i64> {
         let message = match value {
             Value::Wrong => return Err(Reported),
             // A use decides it.
-            open if self.may_settle(open) => return Err(Reported),
+            open if self.may_be_constant(open) => return Err(Reported),
             Value::Number(number) => match number.to_whole() {
                 Some(whole) => return Ok(whole),
-                None => format!("{what} is a whole number, and this is {number}"),
+                None => format!("expected a whole number for {what}, found {number}"),
             },
-            other => format!("{what} is a whole number, and this is {}", other.noun()),
+            other => format!("expected a whole number for {what}, found {}", other.noun()),
         };
         Err(self.error("E0213", message, span, "here"))
     }
@@ -292,13 +293,13 @@ impl Elaborator<'_> {
         if let Value::Size(axis) = value {
             return Ok(axis);
         }
-        if self.may_settle(&value) {
+        if self.may_be_constant(&value) {
             let symbol = Symbol::open(self.sources.text(expr.span));
             return Ok(Axis::new(Size::symbol(symbol), expr.span, "is written here"));
         }
         let whole = self.whole(&value, "a size", expr.span)?;
         if whole < 0 {
-            let message = format!("a size is not below 0, and this is {whole}");
+            let message = format!("expected a size of at least 0, found {whole}");
             return Err(self.error("E0213", message, expr.span, "here"));
         }
         let axis = Axis::new(Size::from(whole), expr.span, "is written here");

@@ -1,8 +1,8 @@
-//! `check name = condition`: what is settled is held to it before the run.
+//! `check name = condition`: constant conditions are evaluated before the run.
 
 use super::{Elaborator, Out, Reported};
-use crate::check::later::Later;
 use crate::check::types::Elem;
+use crate::check::unsupported::Unsupported;
 use crate::check::value::{Bound, Scope, Value};
 use crate::diagnostic::Diagnostic;
 use crate::syntax::tree::{Expr, ExprKind, Name};
@@ -17,12 +17,12 @@ impl Elaborator<'_> {
         };
         match value {
             Value::Truth(true) => Ok(()),
-            open if self.may_settle(&open) => Ok(()),
+            open if self.may_be_constant(&open) => Ok(()),
             Value::Truth(false) => Err(self.does_not_hold(name, condition, scope)),
             Value::Tensor(term) if matches!(self.ty(term).elem, Elem::Bool) => {
                 // A schedule is known in a run alone: the library demands only what it can see.
                 let library = self.library.is_stdlib(condition.span.source);
-                if library { Ok(()) } else { Err(self.later(Later::OpenCheck, condition.span)) }
+                if library { Ok(()) } else { Err(self.unsupported(Unsupported::OpenCheck, condition.span)) }
             }
             other => {
                 let error = Diagnostic::error("E0211", "a check is true or false", condition.span, other.noun());
@@ -49,12 +49,13 @@ impl Elaborator<'_> {
         };
         let values: Vec<_> = read.iter().filter_map(is).collect();
         let shown = self.sources.text(condition.span).split_whitespace().collect::<Vec<_>>().join(" ");
-        let wanted = match self.calls.last() {
+        let demand = match self.calls.last() {
             Some((_, owner)) => format!("`{owner}` needs `{shown}`"),
             None => format!("`{shown}` does not hold"),
         };
-        let told: Vec<&str> = values.iter().map(|(text, _)| text.as_str()).collect();
-        let message = if told.is_empty() { wanted } else { format!("{wanted}, and {}", told.join(" and ")) };
+        let shown_values: Vec<&str> = values.iter().map(|(text, _)| text.as_str()).collect();
+        let message =
+            if shown_values.is_empty() { demand } else { format!("{demand}, and {}", shown_values.join(" and ")) };
         let demanded = format!("`{}` is demanded here", name.text);
         let error = match values.split_first() {
             None => Diagnostic::error("E0225", message, condition.span, demanded),

@@ -1,15 +1,15 @@
-//! Index notation: `let y[i, j] = …`, `x[i, j]`, `f(j: …)`. Inside it a term is a family of tensors along indices.
+//! Index notation: `let y[i, j] = …`, `x[i, j]`, `f(j: …)`. Inside it a term has free indices.
 
 use super::call::{Arg, Site};
 use super::{Elaborator, Out};
-use crate::check::later::Later;
 use crate::check::shapes::with_origin;
 use crate::check::terms::{Index, Kind, TermId};
 use crate::check::types::{Axis, IndexId, Type};
+use crate::check::unsupported::Unsupported;
 use crate::check::value::{Scope, Value};
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
-use crate::syntax::tree::{Expr, ExprKind, IndexPlace, Name, Reduce};
+use crate::syntax::tree::{Expr, ExprKind, Name, Reduce, Subscript};
 
 impl Elaborator<'_> {
     fn open_index(&mut self, name: &Name) -> IndexId {
@@ -17,11 +17,17 @@ impl Elaborator<'_> {
         IndexId(self.terms.indices.len() as u32 - 1)
     }
 
-    /// `let name[places] = body`: the indices become the axes of the result.
-    pub(super) fn spread(&mut self, name: &Name, places: &[IndexPlace], body: &Expr, scope: &mut Scope) -> Out<TermId> {
+    /// `let name[subscripts] = body`: the indices become the axes of the result.
+    pub(super) fn spread(
+        &mut self,
+        name: &Name,
+        subscripts: &[Subscript],
+        body: &Expr,
+        scope: &mut Scope,
+    ) -> Out<TermId> {
         let mut ids = Vec::new();
         let outer = scope.indices.len();
-        let declared = self.declare(places, &mut ids, scope);
+        let declared = self.declare(subscripts, &mut ids, scope);
         let term = declared.and_then(|()| {
             let value = self.value(body, scope)?;
             self.tensor(value, body.span)
@@ -30,7 +36,7 @@ impl Elaborator<'_> {
         let term = term?;
         let ty = self.ty(term).clone();
         if !ty.axes.is_empty() {
-            let message = format!("for each index of `{}` a scalar is wanted, and this is {ty}", name.text);
+            let message = format!("expected a scalar for each index of `{}`, found {ty}", name.text);
             let error = Diagnostic::error("E0208", message, body.span, "an axis is left over");
             return Err(
                 self.report(error.help("read every axis at an index, `x[i, j]`, or reduce over it, `sum(j: …)`"))
@@ -39,35 +45,35 @@ impl Elaborator<'_> {
         self.close(term, ty, &ids, name.span)
     }
 
-    fn declare(&mut self, places: &[IndexPlace], ids: &mut Vec<IndexId>, scope: &mut Scope) -> Out<()> {
-        for place in places {
-            match place {
-                IndexPlace::At(Expr { kind: ExprKind::Name(name), .. }, None) => {
+    fn declare(&mut self, subscripts: &[Subscript], ids: &mut Vec<IndexId>, scope: &mut Scope) -> Out<()> {
+        for subscript in subscripts {
+            match subscript {
+                Subscript::At(Expr { kind: ExprKind::Name(name), .. }, None) => {
                     let id = self.open_index(name);
                     scope.indices.push((name.text.clone(), vec![id]));
                     ids.push(id);
                 }
-                IndexPlace::Rest(Some(name), span) => {
+                Subscript::Rest(Some(name), span) => {
                     let Some(axes) = scope.rest(&name.text).map(<[Axis]>::to_vec) else {
-                        let message = format!("nothing is called `..{}`", name.text);
-                        let error = Diagnostic::error("E0201", message, *span, "unknown");
+                        let message = format!("cannot find `..{}` in this scope", name.text);
+                        let error = Diagnostic::error("E0201", message, *span, "not found");
                         return Err(self.report(error.help("a rest is named in the signature: `x: [..s, d]`")));
                     };
                     let rest: Vec<IndexId> = axes.iter().map(|_| self.open_index(name)).collect();
                     scope.indices.push((name.text.clone(), rest.clone()));
                     ids.extend(rest);
                 }
-                IndexPlace::At(Expr { kind: ExprKind::Name(name), .. }, Some(size)) => {
+                Subscript::At(Expr { kind: ExprKind::Name(name), .. }, Some(size)) => {
                     let axis = self.size(size, scope)?;
                     let id = self.open_index(name);
                     self.terms.indices[id.0 as usize].axis = Some(axis);
                     scope.indices.push((name.text.clone(), vec![id]));
                     ids.push(id);
                 }
-                IndexPlace::At(at, _) => return Err(self.later(Later::PlaceByExpression, at.span)),
-                IndexPlace::Rest(None, span) => return Err(self.later(Later::NamelessRest, *span)),
-                IndexPlace::Slice(at, ..) => return Err(self.later(Later::Slice, at.span)),
-                IndexPlace::Group(_, span) => return Err(self.later(Later::Group, *span)),
+                Subscript::At(at, _) => return Err(self.unsupported(Unsupported::SubscriptExpression, at.span)),
+                Subscript::Rest(None, span) => return Err(self.unsupported(Unsupported::NamelessRest, *span)),
+                Subscript::Slice(at, ..) => return Err(self.unsupported(Unsupported::Slice, at.span)),
+                Subscript::Group(_, span) => return Err(self.unsupported(Unsupported::Group, *span)),
             }
         }
         Ok(())
@@ -89,38 +95,38 @@ impl Elaborator<'_> {
             };
             axes.push(axis);
         }
-        let along = ty.along.iter().copied().filter(|id| !ids.contains(id)).collect();
-        Ok(self.term(Kind::Spread(term, ids.to_vec()), Type { along, axes, ..ty }, span))
+        let free = ty.free.iter().copied().filter(|id| !ids.contains(id)).collect();
+        Ok(self.term(Kind::Spread(term, ids.to_vec()), Type { free, axes, ..ty }, span))
     }
 
-    /// `base[places]`: every axis is read at an index.
-    pub(super) fn read(&mut self, base: &Expr, places: &[IndexPlace], span: Span, scope: &mut Scope) -> Out<Value> {
+    /// `base[subscripts]`: every axis is read at an index.
+    pub(super) fn read(&mut self, base: &Expr, subscripts: &[Subscript], span: Span, scope: &mut Scope) -> Out<Value> {
         let value = self.value(base, scope)?;
         let term = self.tensor(value, base.span)?;
         let mut ids = Vec::new();
-        for place in places {
-            match place {
-                IndexPlace::At(Expr { kind: ExprKind::Name(name), .. }, None) => match scope.index(&name.text) {
+        for subscript in subscripts {
+            match subscript {
+                Subscript::At(Expr { kind: ExprKind::Name(name), .. }, None) => match scope.index(&name.text) {
                     Some([id]) => ids.push(*id),
                     Some(_) => return Err(self.error("E0208", "a rest is read as `..s`", name.span, "here")),
                     None if scope.get(&name.text).is_some() => {
-                        return Err(self.later(Later::PlaceByExpression, name.span));
+                        return Err(self.unsupported(Unsupported::SubscriptExpression, name.span));
                     }
                     None => {
-                        let message = format!("no index is called `{}` here", name.text);
-                        let error = Diagnostic::error("E0201", message, name.span, "unknown");
+                        let message = format!("cannot find index `{}` in this scope", name.text);
+                        let error = Diagnostic::error("E0201", message, name.span, "not found");
                         let help = "indices are opened by `let y[i] = …` or `sum(i: …)`";
                         return Err(self.report(error.help(help)));
                     }
                 },
-                IndexPlace::Rest(Some(name), at) => match scope.index(&name.text) {
+                Subscript::Rest(Some(name), at) => match scope.index(&name.text) {
                     Some(rest) => ids.extend_from_slice(rest),
-                    None => return Err(self.later(Later::NamelessRest, *at)),
+                    None => return Err(self.unsupported(Unsupported::NamelessRest, *at)),
                 },
-                IndexPlace::At(at, _) => return Err(self.later(Later::PlaceByExpression, at.span)),
-                IndexPlace::Rest(None, at) => return Err(self.later(Later::NamelessRest, *at)),
-                IndexPlace::Slice(at, ..) => return Err(self.later(Later::Slice, at.span)),
-                IndexPlace::Group(_, at) => return Err(self.later(Later::Group, *at)),
+                Subscript::At(at, _) => return Err(self.unsupported(Unsupported::SubscriptExpression, at.span)),
+                Subscript::Rest(None, at) => return Err(self.unsupported(Unsupported::NamelessRest, *at)),
+                Subscript::Slice(at, ..) => return Err(self.unsupported(Unsupported::Slice, at.span)),
+                Subscript::Group(_, at) => return Err(self.unsupported(Unsupported::Group, *at)),
             }
         }
         self.read_at(term, &ids, base.span, span).map(Value::Tensor)
@@ -133,15 +139,15 @@ impl Elaborator<'_> {
             let error = Diagnostic::error("E0205", message, span, "this read");
             return Err(self.report(error.label(base, format!("this is {ty}"))));
         }
-        if ids.iter().enumerate().any(|(at, id)| ids[..at].contains(id) || ty.along.contains(id)) {
-            return Err(self.later(Later::OneIndexTwice, span));
+        if ids.iter().enumerate().any(|(at, id)| ids[..at].contains(id) || ty.free.contains(id)) {
+            return Err(self.unsupported(Unsupported::OneIndexTwice, span));
         }
         for (id, axis) in ids.iter().zip(&ty.axes) {
             let index = self.terms.index_of(*id).clone();
             match &index.axis {
                 None => self.terms.indices[id.0 as usize].axis = Some(axis.clone()),
                 Some(known) if known.size == axis.size => {}
-                // What a use decides is known from where it is settled.
+                // The size of an open symbol is known once a use decides it.
                 Some(known) if known.size.is_open() => {
                     self.terms.indices[id.0 as usize].axis = Some(axis.clone());
                 }
@@ -153,13 +159,13 @@ impl Elaborator<'_> {
                 }
             }
         }
-        let mut along = [&ty.along[..], ids].concat();
-        along.sort_unstable();
-        let read = Type { along, axes: Vec::new(), ..ty };
+        let mut free = [&ty.free[..], ids].concat();
+        free.sort_unstable();
+        let read = Type { free, axes: Vec::new(), ..ty };
         Ok(self.term(Kind::Read(term, ids.to_vec()), read, span))
     }
 
-    /// `f(i, j: body)`: `f` of what `body` is along the indices.
+    /// `f(i, j: body)`: `f` of the vector that `body` is over the indices.
     pub(super) fn reduce(&mut self, reduce: &Reduce, span: Span, scope: &mut Scope) -> Out<Value> {
         let outer = scope.indices.len();
         let ids: Vec<IndexId> = reduce.indices.iter().map(|name| self.open_index(name)).collect();
@@ -171,7 +177,7 @@ impl Elaborator<'_> {
         scope.indices.truncate(outer);
         let (mut term, filter) = (body?, filter.transpose()?);
         if let (Some(condition), Some(filter)) = (filter, &reduce.filter) {
-            term = self.keep(term, condition, filter.span);
+            term = self.masked(term, condition, filter.span);
         }
         let ty = self.ty(term).clone();
         let family = self.close(term, ty, &ids, reduce.body.span)?;
@@ -189,12 +195,12 @@ impl Elaborator<'_> {
         if ty.axes.is_empty() {
             return Ok(term);
         }
-        let message = format!("`where` is true or false for each index, and this is {ty}");
+        let message = format!("expected a truth value for each index after `where`, found {ty}");
         let error = Diagnostic::error("E0208", message, filter.span, "an axis is left over");
         Err(self.report(error.help("read every axis at an index: `x[i, j] > 0`")))
     }
 
-    /// A function that gives a vector along its indices, as `softmax` does, is read at the same indices outside. What a
+    /// A function that gives a vector over its indices, as `softmax` does, is read at the same indices outside. What a
     /// `where` has left out is 0 there.
     fn read_result(&mut self, result: Value, reduce: &Reduce, span: Span, scope: &Scope) -> Out<Value> {
         let Value::Tensor(term) = result else { return Ok(result) };

@@ -2,9 +2,9 @@
 
 use super::call::{Arg, Site};
 use super::{Elaborator, MAX_CALLS, Out, Reported};
-use crate::check::later::Later;
 use crate::check::terms::{Leaf, TermId};
-use crate::check::value::{Bound, Home, Layers, Recipe, Scope, Value};
+use crate::check::unsupported::Unsupported;
+use crate::check::value::{Bound, Layers, Namespace, Recipe, Scope, Value};
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::nearest;
 use crate::source::Span;
@@ -43,10 +43,10 @@ impl Elaborator<'_> {
 
     /// The path of a part of a body; `None` where a body keeps no parameters.
     pub(super) fn path_in(&self, scope: &Scope, segment: &str) -> Option<String> {
-        match &scope.home {
-            Home::None => None,
-            Home::Body(path) => Some(joined(path, segment)),
-            Home::Train => Some(segment.to_string()),
+        match &scope.namespace {
+            Namespace::None => None,
+            Namespace::Layer(path) => Some(joined(path, segment)),
+            Namespace::Train => Some(segment.to_string()),
         }
     }
 
@@ -65,7 +65,11 @@ impl Elaborator<'_> {
     pub(super) fn handed_in(&mut self, given: Vec<Arg>, scope: &Scope) -> Out<Vec<Arg>> {
         let mut all = Vec::new();
         for arg in given {
-            let value = if matches!(scope.home, Home::None) { arg.value } else { self.unapplied(arg.value, arg.span)? };
+            let value = if matches!(scope.namespace, Namespace::None) {
+                arg.value
+            } else {
+                self.unapplied(arg.value, arg.span)?
+            };
             let value = match value {
                 Value::Recipe(recipe) => match self.path_in(scope, &recipe.segment) {
                     Some(path) => {
@@ -84,7 +88,7 @@ impl Elaborator<'_> {
 
     /// In a `train` block the net of the model's name is `model`. Applied by that name it would be a second one, trained unseen.
     fn is_not_the_model(&mut self, recipe: &Recipe, span: Span, scope: &Scope) -> Out<()> {
-        let Home::Train = scope.home else { return Ok(()) };
+        let Namespace::Train = scope.namespace else { return Ok(()) };
         let Some(Bound { value: Value::Instance(model, _), origin }) = scope.get("model") else { return Ok(()) };
         let (Some(model), Some(own)) = (model.layer(), recipe.layer()) else { return Ok(()) };
         if model.span != own.span {
@@ -153,7 +157,7 @@ impl Elaborator<'_> {
             for (name, bound) in hyper {
                 scope.insert(name, bound.clone());
             }
-            scope.home = Home::Body(path.to_string());
+            scope.namespace = Namespace::Layer(path.to_string());
             this.reached.insert(layer.name.span);
             this.bind_inputs(&layer.name, &layer.inputs, given, &mut scope)?;
             this.layer_result(layer, scope)
@@ -207,7 +211,7 @@ impl Elaborator<'_> {
     /// `repeat(times, layer)`.
     pub(super) fn repeat(&mut self, times: &Bound, of: Value, span: Span) -> Out<Value> {
         let at = times.origin.span;
-        let times = if self.may_settle(&times.value) { None } else { Some(self.count(&times.value, at)?) };
+        let times = if self.may_be_constant(&times.value) { None } else { Some(self.count(&times.value, at)?) };
         let of = self.unapplied(of, span)?;
         let segment = match &of {
             Value::Recipe(recipe) => recipe.segment.clone(),
@@ -221,7 +225,7 @@ impl Elaborator<'_> {
         match usize::try_from(whole).ok().filter(|count| *count <= MAX_CALLS) {
             Some(count) => Ok(count),
             None => {
-                let message = format!("a layer is repeated between 0 and {MAX_CALLS} times, and this is {whole}");
+                let message = format!("expected between 0 and {MAX_CALLS} repetitions, found {whole}");
                 Err(self.error("E0213", message, at, "here"))
             }
         }
@@ -284,7 +288,7 @@ impl Elaborator<'_> {
         let own = match self.value(base, scope)? {
             Value::Instance(_, own) => own,
             Value::Tensor(term) => return Err(self.no_part(term, base, &segments, part)),
-            _ => return Err(self.later(Later::Part, span)),
+            _ => return Err(self.unsupported(Unsupported::Part, span)),
         };
         if let Some(id) = self.param_of.get(&joined(&own, &segments)) {
             let ty = self.params[id.0 as usize].ty.clone();
@@ -297,7 +301,7 @@ impl Elaborator<'_> {
         let prefix = joined(&own, "");
         let known: Vec<String> =
             self.params.iter().filter_map(|param| param.path.strip_prefix(&prefix)).map(str::to_string).collect();
-        let error = Diagnostic::error("E0201", format!("no parameter is called `{segments}`"), part.span, "unknown")
+        let error = Diagnostic::error("E0201", format!("cannot find parameter `{segments}`"), part.span, "not found")
             .label(base.span, "of this layer");
         let help = match nearest(&segments, known.iter().map(String::as_str)) {
             Some(near) => format!("did you mean `{near}`?"),
@@ -314,13 +318,13 @@ impl Elaborator<'_> {
         let ty = self.ty(term).clone();
         let shown = self.sources.text(base.span).to_string();
         let known = self.library.find(part, self.sources, &mut self.found).is_some();
-        let error = Diagnostic::error("E0211", format!("a tensor has no part `{part}`"), at.span, "unknown")
+        let error = Diagnostic::error("E0211", format!("a tensor has no part `{part}`"), at.span, "not found")
             .label(base.span, format!("this is {ty}"));
         self.report(match part {
             "shape" | "size" | "len" => error.help("a signature names sizes: `x: [n, d]`"),
             "T" => error.help(format!("write `transpose({shown})`")),
             _ if known => {
-                error.help(format!("what is applied stands before its input: `{part}({shown})` or `{shown} |> {part}`"))
+                error.help(format!("the layer is written before its input: `{part}({shown})` or `{shown} |> {part}`"))
             }
             _ => error,
         })

@@ -24,7 +24,7 @@ pub(super) struct Join {
 enum Mend {
     /// It has no axis of rows.
     Fit,
-    /// It is one of a family of such values, along indices.
+    /// It has free indices: there is one such value for each of theirs.
     NameFirst,
     /// It has a value for each row again.
     WithinRows,
@@ -70,10 +70,10 @@ impl Elaborator<'_> {
     fn mend(&self, term: TermId) -> Mend {
         let ty = self.ty(term);
         let of_rows = |axis: &Axis| has_rows(&axis.size);
-        let each_row = ty.along.iter().any(|id| self.terms.index_of(*id).axis.as_ref().is_some_and(of_rows));
+        let each_row = ty.free.iter().any(|id| self.terms.index_of(*id).axis.as_ref().is_some_and(of_rows));
         if each_row || any_rows(ty) {
             Mend::WithinRows
-        } else if ty.along.is_empty() {
+        } else if ty.free.is_empty() {
             Mend::Fit
         } else {
             Mend::NameFirst

@@ -2,8 +2,8 @@
 
 use super::call::Arg;
 use super::{Elaborator, Out, Reported};
-use crate::check::later::Later;
-use crate::check::value::{Bound, Home, Scope, Value};
+use crate::check::unsupported::Unsupported;
+use crate::check::value::{Bound, Namespace, Scope, Value};
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
 use crate::syntax::tree::{self, Expr, FnBody, Function, Init, Item, ItemKind, Name, Statement, StatementKind, Target};
@@ -73,10 +73,10 @@ impl Elaborator<'_> {
                 StatementKind::Param(target, ty, init) => self.param(target, ty.as_ref(), init, statement.span, scope),
                 StatementKind::Out(expr) => result = Some((self.value(expr, scope), expr.span)),
                 StatementKind::State(..) => {
-                    self.later(Later::StateInLayer, statement.span);
+                    self.unsupported(Unsupported::StateInLayer, statement.span);
                 }
                 StatementKind::Emit(..) => {
-                    self.later(Later::Emit, statement.span);
+                    self.unsupported(Unsupported::Emit, statement.span);
                 }
                 StatementKind::Check(name, condition) => self.holds(name, condition, scope)?,
                 StatementKind::Assign(..)
@@ -114,12 +114,12 @@ impl Elaborator<'_> {
                 (name, self.spread(name, places, expr, scope).map(Value::Tensor))
             }
             (Target::Several(names), _) => {
-                self.later(Later::Apart, span);
+                self.unsupported(Unsupported::Apart, span);
                 names.iter().for_each(|name| scope.bind(name, Value::Wrong));
                 return;
             }
             (Target::One(name) | Target::Indexed(name, _), Init::Draw(_)) => {
-                (name, Err(self.later(Later::DrawnLet, span)))
+                (name, Err(self.unsupported(Unsupported::DrawnLet, span)))
             }
         };
         scope.bind(name, value.unwrap_or(Value::Wrong));
@@ -127,7 +127,7 @@ impl Elaborator<'_> {
 
     fn named_value(&mut self, name: &Name, ty: Option<&tree::Type>, expr: &Expr, scope: &mut Scope) -> Out<Value> {
         let value = self.value(expr, scope)?;
-        let value = if matches!(scope.home, Home::None) { value } else { self.unapplied(value, expr.span)? };
+        let value = if matches!(scope.namespace, Namespace::None) { value } else { self.unapplied(value, expr.span)? };
         let value = match value {
             Value::Recipe(recipe) => match self.path_in(scope, &name.text) {
                 Some(path) => {

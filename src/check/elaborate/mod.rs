@@ -10,7 +10,7 @@
 //! | `instance`, `param` | layers with parameters; the parameters |
 //! | `index` | index notation |
 //! | `joins` | what joins rows: leaks in columns, predictions that depend on other rows |
-//! | `kept` | what a `where` keeps |
+//! | `mask` | the mask of a `where`, and what a reduction does with it |
 //! | `holds` | what a `check` demands |
 //! | `primitive` | the functions whose rule is here |
 //! | `data` | columns |
@@ -29,8 +29,9 @@ mod holds;
 mod index;
 mod instance;
 mod joins;
-mod kept;
+
 mod layer;
+mod mask;
 mod open;
 mod operators;
 mod optimizer;
@@ -41,14 +42,14 @@ mod source;
 mod train;
 
 pub use data::setting;
-pub use explore::{Place, one_let};
+pub use explore::{Context, one_let};
 
-use super::later::Later;
 use super::library::Library;
 use super::program::{self, Setting};
 use super::schema::Schemas;
 use super::terms::{ParamId, TermId, Terms};
 use super::types::Type;
+use super::unsupported::Unsupported;
 use super::value::{Bound, Value};
 use crate::diagnostic::{Diagnostic, Label, Severity};
 use crate::ir::Symbol;
@@ -78,8 +79,8 @@ pub struct Elaborator<'a> {
     /// Values that the command line gives to `let` items.
     overrides: &'a [(String, Value)],
     pub found: Vec<Diagnostic>,
-    /// What was reported: code, place and message.
-    told: HashSet<(&'static str, Option<Span>, String)>,
+    /// Diagnostics so far: code, primary span and message.
+    reported: HashSet<(&'static str, Option<Span>, String)>,
     terms: Terms,
     /// The terms that join rows, ascending.
     joins: Vec<joins::Join>,
@@ -132,7 +133,7 @@ impl<'a> Elaborator<'a> {
             library,
             overrides,
             found: Vec::new(),
-            told: HashSet::new(),
+            reported: HashSet::new(),
             terms: Terms::default(),
             joins: Vec::new(),
             params: Vec::new(),
@@ -169,7 +170,7 @@ impl<'a> Elaborator<'a> {
             self.lead_with_the_users_text(&mut diagnostic);
         }
         let place = diagnostic.labels.first().map(|label| label.span);
-        if self.told.insert((diagnostic.code, place, diagnostic.message.clone())) {
+        if self.reported.insert((diagnostic.code, place, diagnostic.message.clone())) {
             self.found.push(diagnostic);
         }
         Reported
@@ -194,8 +195,7 @@ impl<'a> Elaborator<'a> {
         self.report(Diagnostic::error(code, message, span, text))
     }
 
-    /// For what the language has and this program does not yet.
-    fn later(&mut self, what: Later, span: Span) -> Reported {
+    fn unsupported(&mut self, what: Unsupported, span: Span) -> Reported {
         self.report(what.diagnostic(span))
     }
 

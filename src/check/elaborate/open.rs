@@ -18,7 +18,7 @@ pub(super) struct Alone {
     pub name: String,
     /// How many branches are being checked of which a use may take none.
     pub undecided: usize,
-    /// Definitions with a mistake in them, which is told there: by the places of their names.
+    /// Definitions with a mistake in them, which is reported there: by the spans of their names.
     pub wrong: HashSet<Span>,
 }
 
@@ -28,13 +28,13 @@ impl Elaborator<'_> {
         self.term(Kind::Size(Size::symbol(Symbol::open(name))), Type::scalar(elem), span)
     }
 
-    /// Whether a value may be a settled one in a use: it is made of open symbols and of nothing else.
-    pub(super) fn may_settle(&self, value: &Value) -> bool {
+    /// Whether a value may be a constant in a use: it is made of open symbols and of nothing else.
+    pub(super) fn may_be_constant(&self, value: &Value) -> bool {
         match value {
             Value::Size(axis) => axis.size.is_open(),
             Value::Tensor(term) => {
                 let ty = self.ty(*term);
-                self.alone.is_some() && ty.axes.is_empty() && ty.along.is_empty() && self.reads_open_alone(*term)
+                self.alone.is_some() && ty.axes.is_empty() && ty.free.is_empty() && self.reads_open_alone(*term)
             }
             Value::Number(_)
             | Value::Truth(_)
@@ -87,8 +87,8 @@ impl Elaborator<'_> {
     /// What a value is, for messages.
     pub(super) fn noun(&self, value: &Value) -> &'static str {
         match value {
-            open if self.may_settle(open) && self.may_be(open, Word::Bool) => "a truth value",
-            open if self.may_settle(open) => "a number",
+            open if self.may_be_constant(open) && self.may_be(open, Word::Bool) => "a truth value",
+            open if self.may_be_constant(open) => "a number",
             other => other.noun(),
         }
     }
@@ -96,7 +96,7 @@ impl Elaborator<'_> {
     /// Settled truth values may be compared, so those that a use decides may be as well.
     pub(super) fn open_truth(&mut self, op: Binary, a: &Value, b: &Value, span: Span) -> Option<Value> {
         self.alone.as_ref()?;
-        let open = |value: &Value| self.may_settle(value) && self.may_be(value, Word::Bool);
+        let open = |value: &Value| self.may_be_constant(value) && self.may_be(value, Word::Bool);
         let truth = |value: &Value| matches!(value, Value::Truth(_)) || open(value);
         let compared = matches!(op, Binary::Equal | Binary::NotEqual);
         if !compared || !truth(a) || !truth(b) || !(open(a) || open(b)) {
@@ -169,10 +169,10 @@ impl Elaborator<'_> {
             return Err(Reported);
         }
         let axes = one.axes.iter().zip(&two.axes).map(|(one, two)| self.either_axis(one, two, span)).collect();
-        let along: BTreeSet<_> = one.along.iter().chain(&two.along).copied().collect();
+        let free: BTreeSet<_> = one.free.iter().chain(&two.free).copied().collect();
         let text = self.sources.text(span).to_string();
         let condition = self.open(Elem::Bool, &text, span);
-        let ty = Type { along: along.into_iter().collect(), axes, ..Type::scalar(elem) };
+        let ty = Type { free: free.into_iter().collect(), axes, ..Type::scalar(elem) };
         Ok(Value::Tensor(self.term(Kind::Scalar(ScalarOp::Select, vec![condition, yes, no]), ty, span)))
     }
 

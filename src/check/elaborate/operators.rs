@@ -1,11 +1,11 @@
-//! Operators: on settled values at once, on tensors as terms.
+//! Operators: constants are folded, tensors become terms.
 
 use super::expr::same_elem;
 use super::{Elaborator, Out, Reported};
 use crate::check::number::Number;
 use crate::check::shapes::{self, Operand};
 use crate::check::terms::{Kind, TermId};
-use crate::check::types::{Axis, Elem, Type};
+use crate::check::types::{Axis, Elem, IndexId, Type};
 use crate::check::value::{Scope, Value};
 use crate::diagnostic::Diagnostic;
 use crate::ir::{ScalarOp, Size};
@@ -37,15 +37,15 @@ impl Elaborator<'_> {
         if let Some(open) = self.open_truth(op, &a.0, &b.0, span) {
             return Ok(open);
         }
-        if let Some(settled) = settled(op, &a.0, &b.0) {
+        if let Some(folded) = constant_fold(op, &a.0, &b.0) {
             let zero = |value: &Value| matches!(value, Value::Number(number) if *number == Number::whole(0));
             if op == Binary::Divide && zero(&b.0) {
-                return Err(self.error("E0218", "a settled number is divided by 0", span, "this has no value"));
+                return Err(self.error("E0218", "a constant is divided by 0", span, "this has no value"));
             }
-            if matches!(&settled, Value::Number(number) if !number.to_f64().is_finite()) {
-                return Err(self.error("E0218", "a settled number is too large, or none at all", span, "this"));
+            if matches!(&folded, Value::Number(number) if !number.to_f64().is_finite()) {
+                return Err(self.error("E0218", "a constant is too large or not a number", span, "this"));
             }
-            return Ok(settled);
+            return Ok(folded);
         }
         let term = match op {
             Binary::Or | Binary::And => {
@@ -96,8 +96,8 @@ impl Elaborator<'_> {
     fn product(&mut self, a: Written, b: Written, operator: Span, span: Span) -> Out<TermId> {
         let (a, b) = ((self.numbers(a.0, a.1)?, a.1), (self.numbers(b.0, b.1)?, b.1));
         let axes = shapes::product(self.operand(a), self.operand(b), operator).map_err(|wrong| self.report(wrong))?;
-        let along = self.along(a.0, b.0);
-        Ok(self.term(Kind::Product(a.0, b.0), Type { along, ..Type::float(axes) }, span))
+        let free = self.free_indices(a.0, b.0);
+        Ok(self.term(Kind::Product(a.0, b.0), Type { free, ..Type::float(axes) }, span))
     }
 
     /// A term whose operands broadcast to one shape.
@@ -111,8 +111,8 @@ impl Elaborator<'_> {
         span: Span,
     ) -> Out<TermId> {
         let axes = self.broadcast(a, b, operator)?;
-        let along = self.along(a.0, b.0);
-        Ok(self.term(kind, Type { along, axes, ..Type::scalar(elem) }, span))
+        let free = self.free_indices(a.0, b.0);
+        Ok(self.term(kind, Type { free, axes, ..Type::scalar(elem) }, span))
     }
 
     fn broadcast(&mut self, a: (TermId, Span), b: (TermId, Span), operator: Span) -> Out<Vec<Axis>> {
@@ -123,15 +123,15 @@ impl Elaborator<'_> {
         Operand { ty: self.ty(term), span }
     }
 
-    /// The indices that either runs along.
-    pub(super) fn along(&self, a: TermId, b: TermId) -> Vec<crate::check::types::IndexId> {
-        let mut along = [&self.ty(a).along[..], &self.ty(b).along[..]].concat();
-        along.sort_unstable();
-        along.dedup();
-        along
+    /// The free indices of two terms together.
+    pub(super) fn free_indices(&self, a: TermId, b: TermId) -> Vec<IndexId> {
+        let mut free = [&self.ty(a).free[..], &self.ty(b).free[..]].concat();
+        free.sort_unstable();
+        free.dedup();
+        free
     }
 
-    /// `if`: a settled condition chooses a branch, any other an element.
+    /// `if`: a constant condition chooses a branch, any other is a select.
     pub(super) fn choose(
         &mut self,
         condition: &Expr,
@@ -141,7 +141,7 @@ impl Elaborator<'_> {
         scope: &mut Scope,
     ) -> Out<Value> {
         let chosen = self.value(condition, scope);
-        if self.alone.is_some() && chosen.as_ref().map_or(true, |chosen| self.may_settle(chosen)) {
+        if self.alone.is_some() && chosen.as_ref().map_or(true, |chosen| self.may_be_constant(chosen)) {
             return self.either(yes, no, span, scope);
         }
         let chosen = chosen?;
@@ -154,15 +154,15 @@ impl Elaborator<'_> {
         let (a, b) = (self.tensor(a?, yes.span)?, self.tensor(b?, no.span)?);
         let elem = self.one_elem(a, b, yes.span, no.span, span)?;
         let axes = self.broadcast((a, yes.span), (b, no.span), span)?;
-        let branches = Type { along: self.along(a, b), axes, ..Type::scalar(elem.clone()) };
+        let branches = Type { free: self.free_indices(a, b), axes, ..Type::scalar(elem.clone()) };
         let operand = Operand { ty: self.ty(condition), span: condition_at };
         let either = Operand { ty: &branches, span: yes.span };
         let axes = shapes::broadcast(operand, either, span).map_err(|wrong| self.report(wrong))?;
-        let mut along = [&branches.along[..], &self.ty(condition).along[..]].concat();
-        along.sort_unstable();
-        along.dedup();
+        let mut free = [&branches.free[..], &self.ty(condition).free[..]].concat();
+        free.sort_unstable();
+        free.dedup();
         let kind = Kind::Scalar(ScalarOp::Select, vec![condition, a, b]);
-        Ok(Value::Tensor(self.term(kind, Type { along, axes, ..Type::scalar(elem) }, span)))
+        Ok(Value::Tensor(self.term(kind, Type { free, axes, ..Type::scalar(elem) }, span)))
     }
 
     fn one_elem(&mut self, a: TermId, b: TermId, at_a: Span, at_b: Span, span: Span) -> Out<Elem> {
@@ -173,7 +173,7 @@ impl Elaborator<'_> {
             (Elem::Int, Elem::Class(_)) | (Elem::Class(_), Elem::Int) => Ok(Elem::Int),
             _ => {
                 let error =
-                    Diagnostic::error("E0211", "both branches of an `if` are to be of one kind", span, "this `if`")
+                    Diagnostic::error("E0211", "the branches of an `if` have different types", span, "this `if`")
                         .label(at_a, format!("this is {}", self.ty(a)))
                         .label(at_b, format!("this is {}", self.ty(b)));
                 Err(self.report(error))
@@ -188,7 +188,7 @@ impl Elaborator<'_> {
         match ty.elem {
             Elem::Float | Elem::Int => Ok(term),
             Elem::Class(_) => Ok(self.term(Kind::Cast(term), Type { elem: Elem::Int, ..ty }, span)),
-            Elem::Bool => Err(self.wrong_elem("numbers are wanted here", &ty, span)),
+            Elem::Bool => Err(self.wrong_elem("numbers", &ty, span)),
         }
     }
 
@@ -197,17 +197,17 @@ impl Elaborator<'_> {
         let ty = self.ty(term).clone();
         match ty.elem {
             Elem::Bool => Ok(term),
-            Elem::Float | Elem::Int | Elem::Class(_) => Err(self.wrong_elem("truth values are wanted here", &ty, span)),
+            Elem::Float | Elem::Int | Elem::Class(_) => Err(self.wrong_elem("truth values", &ty, span)),
         }
     }
 
     fn wrong_elem(&mut self, wanted: &str, ty: &Type, span: Span) -> Reported {
-        self.error("E0211", wanted, span, &format!("this is {ty}"))
+        self.error("E0211", format!("expected {wanted}, found {ty}"), span, &format!("this is {ty}"))
     }
 }
 
 /// The result, where both are known before the run.
-fn settled(op: Binary, a: &Value, b: &Value) -> Option<Value> {
+fn constant_fold(op: Binary, a: &Value, b: &Value) -> Option<Value> {
     match (a, b) {
         (Value::Number(x), Value::Number(y)) => Some(match op {
             Binary::Add => Value::Number(x.plus(*y)),

@@ -1,10 +1,10 @@
 //! Optimizers: the recurrence of one parameter, once for each that is trained.
 
 use super::{Elaborator, Out, Reported};
-use crate::check::later::Later;
 use crate::check::program::{State, Update};
 use crate::check::terms::{Host, Leaf, ParamId, TermId};
 use crate::check::types::{Elem, Type};
+use crate::check::unsupported::Unsupported;
 use crate::check::value::{Bound, Scope, Value};
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
@@ -52,7 +52,7 @@ impl Elaborator<'_> {
 
     fn no_optimizer(&mut self, noun: &str, span: Span) -> Reported {
         let error =
-            Diagnostic::error("E0211", format!("behind `using` stands an optimizer, and this is {noun}"), span, "here");
+            Diagnostic::error("E0211", format!("expected an optimizer after `using`, found {noun}"), span, "here");
         self.report(error.help("write `using sgd(lr = 0.1)` or `using adam`"))
     }
 
@@ -70,7 +70,7 @@ impl Elaborator<'_> {
     ) -> Out<Update> {
         self.reached.insert(optimizer.name.span);
         if let Some(input) = &optimizer.input {
-            return Err(self.later(Later::OneRank, input.name.span));
+            return Err(self.unsupported(Unsupported::OneRank, input.name.span));
         }
         let ty = self.params[param.0 as usize].ty.clone();
         let at = optimizer.name.span;
@@ -145,7 +145,7 @@ impl Elaborator<'_> {
         if found.axes.is_empty() || found.agrees(ty) {
             return Ok(term);
         }
-        let message = format!("a parameter {ty} and its states have one shape, and this is {found}");
+        let message = format!("expected the shape of the parameter, {ty}, found {found}");
         Err(self.error("E0210", message, span, "here"))
     }
 }

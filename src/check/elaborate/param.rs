@@ -59,13 +59,13 @@ impl Elaborator<'_> {
                 tree::Axis::Size(size) => sizes.push(self.size(size, scope)?),
                 tree::Axis::Rest(Some(rest), at) => match scope.rest(&rest.text) {
                     Some(axes) => sizes.extend_from_slice(axes),
-                    None => return Err(self.error("E0201", "nothing is called so", *at, "unknown")),
+                    None => return Err(self.error("E0201", "cannot find this name in this scope", *at, "not found")),
                 },
                 tree::Axis::Rest(None, at) => return Err(self.error("E0216", "a `param` says its shape", *at, "here")),
             }
         }
         if let Some(open) = sizes.iter().find(|axis| axis.size.settled().is_none() && !axis.size.is_open()) {
-            let message = format!("a parameter has a settled shape, and `{}` is known only in a run", open.size);
+            let message = format!("a parameter has a constant shape, and `{}` is known only in a run", open.size);
             let error = Diagnostic::error("E0218", message, name.span, "this parameter");
             return Err(self.report(with_origin(error, open)));
         }
@@ -165,7 +165,7 @@ impl Elaborator<'_> {
         match value {
             Value::Distribution(distribution) => Ok(distribution),
             other => {
-                let message = format!("behind `~` stands a distribution, and this is {}", self.noun(&other));
+                let message = format!("expected a distribution after `~`, found {}", self.noun(&other));
                 Err(self.error("E0211", message, expr.span, "here"))
             }
         }

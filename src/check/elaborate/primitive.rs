@@ -2,10 +2,10 @@
 
 use super::call::Arg;
 use super::{Elaborator, Out, Reported};
-use crate::check::later::Later;
 use crate::check::number::Number;
 use crate::check::terms::{Kind, TermId};
 use crate::check::types::{Axis, Elem, Type};
+use crate::check::unsupported::Unsupported;
 use crate::check::value::{Distribution, Scope, Value};
 use crate::diagnostic::Diagnostic;
 use crate::ir::{Draw, Reduce, ScalarOp, Size};
@@ -59,7 +59,7 @@ fn rule(name: &str) -> Option<Rule> {
 }
 
 impl Elaborator<'_> {
-    /// A call that does not follow the written signature: of settled numbers, and `max` or `min` of two things.
+    /// A call that does not follow the written signature: of constants, and `max` or `min` of two things.
     pub(super) fn shortcut(&mut self, name: &str, given: &[Arg], span: Span) -> Option<Out<Value>> {
         match (rule(name)?, given) {
             (Rule::Elementwise(op), [Arg { value: Value::Number(number), .. }]) => {
@@ -115,26 +115,7 @@ impl Elaborator<'_> {
                 Ok(Value::Tensor(self.term(Kind::ArgMax(a), Type { elem: Elem::Class(last), ..ty }, span)))
             }
             Rule::Pick => self.pick(tensor(0)?, tensor(1)?, span),
-            Rule::Count => {
-                let a = tensor(0)?;
-                if let Some(kept) = self.ty(a).kept {
-                    let ty = Type { elem: Elem::Int, ..self.ty(kept).clone() };
-                    let ones = self.term(Kind::Cast(kept), ty.clone(), span);
-                    let ty = Type { axes: Vec::new(), ..ty };
-                    return Ok(Value::Tensor(self.term(Kind::Fold(Reduce::Sum, ones), ty, span)));
-                }
-                let mut count = Size::from(1);
-                for size in self.ty(a).sizes() {
-                    if size.is_open() && count.is_long_with(&size) {
-                        return Err(Reported);
-                    }
-                    count = count.times(&size);
-                }
-                Ok(match count.settled() {
-                    Some(count) => Value::Number(Number::whole(count)),
-                    None => Value::Size(Axis { size: count, origin: None }),
-                })
-            }
+            Rule::Count => self.count_of(tensor(0)?, span),
             Rule::Constant => {
                 let a = tensor(0)?;
                 let ty = self.ty(a).clone();
@@ -165,37 +146,58 @@ impl Elaborator<'_> {
                     _ => Err(Reported),
                 }
             }
-            Rule::Distribution(draw) => {
-                let number = |at: usize| match value(at) {
-                    Some(Value::Number(number)) => Ok(number.to_f64()),
-                    _ => Err(Reported),
-                };
-                match (number(0), number(1)) {
-                    (Ok(first), Ok(second)) if draw == Draw::Uniform && first > second => {
-                        let message = format!("the bounds of `uniform` are reversed: {first} is above {second}");
-                        let error = Diagnostic::error("E0225", message, span, "these bounds");
-                        Err(self
-                            .report(error.help(format!("write the lower bound first: `uniform({second}, {first})`"))))
-                    }
-                    (Ok(_), Ok(second)) if draw == Draw::Normal && second < 0.0 => {
-                        let message = format!("a standard deviation is not below 0, and this is {second}");
-                        let error = Diagnostic::error("E0225", message, span, "the second number of `normal`");
-                        Err(self.report(error.help("`normal` takes a mean and a standard deviation: `normal(0, 1)`")))
-                    }
-                    (Ok(first), Ok(second)) => Ok(Value::Distribution(Distribution { draw, first, second })),
-                    _ if [0, 1].into_iter().filter_map(value).any(|value| self.may_settle(&value)) => Err(Reported),
-                    _ => Err(self.later(Later::OpenDistribution, span)),
-                }
+            Rule::Distribution(draw) => self.distribution_of(draw, [value(0), value(1)], span),
+        }
+    }
+
+    /// How many elements: a number, a size, or of a masked tensor a term.
+    fn count_of(&mut self, a: TermId, span: Span) -> Out<Value> {
+        if let Some(mask) = self.ty(a).mask {
+            let ty = Type { elem: Elem::Int, ..self.ty(mask).clone() };
+            let ones = self.term(Kind::Cast(mask), ty.clone(), span);
+            let ty = Type { axes: Vec::new(), ..ty };
+            return Ok(Value::Tensor(self.term(Kind::Fold(Reduce::Sum, ones), ty, span)));
+        }
+        let mut count = Size::from(1);
+        for size in self.ty(a).sizes() {
+            if size.is_open() && count.is_long_with(&size) {
+                return Err(Reported);
             }
+            count = count.times(&size);
+        }
+        Ok(match count.settled() {
+            Some(count) => Value::Number(Number::whole(count)),
+            None => Value::Size(Axis { size: count, origin: None }),
+        })
+    }
+
+    fn distribution_of(&mut self, draw: Draw, parameters: [Option<Value>; 2], span: Span) -> Out<Value> {
+        let (first, second) = match &parameters {
+            [Some(Value::Number(first)), Some(Value::Number(second))] => (first.to_f64(), second.to_f64()),
+            _ if parameters.iter().flatten().any(|value| self.may_be_constant(value)) => return Err(Reported),
+            _ => return Err(self.unsupported(Unsupported::OpenDistribution, span)),
+        };
+        match draw {
+            Draw::Uniform if first > second => {
+                let message = format!("the bounds of `uniform` are reversed: {first} is above {second}");
+                let error = Diagnostic::error("E0225", message, span, "these bounds");
+                Err(self.report(error.help(format!("write the lower bound first: `uniform({second}, {first})`"))))
+            }
+            Draw::Normal if second < 0.0 => {
+                let message = format!("expected a standard deviation of at least 0, found {second}");
+                let error = Diagnostic::error("E0225", message, span, "the second number of `normal`");
+                Err(self.report(error.help("`normal` takes a mean and a standard deviation: `normal(0, 1)`")))
+            }
+            Draw::Uniform | Draw::Normal => Ok(Value::Distribution(Distribution { draw, first, second })),
         }
     }
 
     fn pick(&mut self, from: TermId, at: TermId, span: Span) -> Out<Value> {
-        let mut along = [&self.ty(from).along[..], &self.ty(at).along[..]].concat();
-        along.sort_unstable();
-        along.dedup();
+        let mut free = [&self.ty(from).free[..], &self.ty(at).free[..]].concat();
+        free.sort_unstable();
+        free.dedup();
         let axes = self.ty(at).axes.clone();
-        let ty = Type { along, ..Type::float(axes) };
+        let ty = Type { free, ..Type::float(axes) };
         Ok(Value::Tensor(self.term(Kind::Pick(from, at), ty, span)))
     }
 }

@@ -1,10 +1,10 @@
 //! Written types against the values that they are given. Names of axes are bound at their first use.
 
 use super::{Elaborator, Out, Reported};
-use crate::check::later::Later;
 use crate::check::shapes::with_origin;
 use crate::check::terms::{Kind, TermId};
 use crate::check::types::{self, Origin};
+use crate::check::unsupported::Unsupported;
 use crate::check::value::{Bound, Scope, Value};
 use crate::diagnostic::Diagnostic;
 use crate::ir::Size;
@@ -36,7 +36,9 @@ impl Elaborator<'_> {
                     Bound { value: Value::Tensor(term), origin: given.origin }
                 }
                 TypeKind::Word(_) => self.hyper(param, given, at)?,
-                TypeKind::List(_) | TypeKind::Tuple(_) => return Err(self.later(Later::ListOrTuple, ty.span)),
+                TypeKind::List(_) | TypeKind::Tuple(_) => {
+                    return Err(self.unsupported(Unsupported::ListOrTuple, ty.span));
+                }
             },
         };
         scope.insert(&param.name.text, bound);
@@ -47,7 +49,7 @@ impl Elaborator<'_> {
     pub(super) fn hyper(&mut self, param: &Param, given: Bound, at: Span) -> Out<Bound> {
         let wanted = match (&param.ty, &param.default) {
             (Some(Type { kind: TypeKind::Word(word), .. }), _) => Some(*word),
-            (Some(ty), _) => return Err(self.later(Later::ListOrTuple, ty.span)),
+            (Some(ty), _) => return Err(self.unsupported(Unsupported::ListOrTuple, ty.span)),
             (None, Some(default)) => match default.kind {
                 ExprKind::Number { .. } => Some(Word::Float),
                 ExprKind::Truth(_) => Some(Word::Bool),
@@ -61,7 +63,7 @@ impl Elaborator<'_> {
             (None, _) => true,
             (_, Value::Wrong) if self.alone.is_none() => return Err(Reported),
             (_, Value::Wrong) => true,
-            (Some(word), open) if self.may_settle(open) => self.may_be(open, word),
+            (Some(word), open) if self.may_be_constant(open) => self.may_be(open, word),
             (Some(Word::Int), Value::Number(number)) => number.to_whole().is_some(),
             (Some(Word::Float), Value::Number(_)) => true,
             (Some(Word::Float), Value::Tensor(term)) => scalar(term),
@@ -88,7 +90,7 @@ impl Elaborator<'_> {
             Value::Number(number) => number.to_string(),
             other => self.noun(other).to_string(),
         };
-        let message = format!("`{}` is to be {noun}", param.name.text);
+        let message = format!("expected {noun} for `{}`, found {shown}", param.name.text);
         let error = Diagnostic::error("E0211", message, at, format!("this is {shown}"));
         Err(self.report(error.label(param.name.span, "it is declared here")))
     }
@@ -103,12 +105,12 @@ impl Elaborator<'_> {
             TypeKind::Word(Word::Distribution) if matches!(value, Value::Distribution(_)) => Ok(value),
             TypeKind::Word(Word::Int | Word::Float) if matches!(value, Value::Number(_)) => Ok(value),
             TypeKind::Word(Word::Bool) if matches!(value, Value::Truth(_)) => Ok(value),
-            TypeKind::Word(word) if self.may_settle(&value) && self.may_be(&value, *word) => Ok(value),
+            TypeKind::Word(word) if self.may_be_constant(&value) && self.may_be(&value, *word) => Ok(value),
             TypeKind::Word(_) => {
                 let error = Diagnostic::error("E0210", "the result is not what is declared", at, value.noun());
                 Err(self.report(error.label(ty.span, "declared here")))
             }
-            TypeKind::List(_) | TypeKind::Tuple(_) => Err(self.later(Later::Tuple, ty.span)),
+            TypeKind::List(_) | TypeKind::Tuple(_) => Err(self.unsupported(Unsupported::Tuple, ty.span)),
         }
     }
 
@@ -123,7 +125,7 @@ impl Elaborator<'_> {
         what: &str,
     ) -> Out<TermId> {
         let TypeKind::Tensor(elem, axes) = &written.kind else {
-            return Err(self.later(Later::ListOrTuple, written.span));
+            return Err(self.unsupported(Unsupported::ListOrTuple, written.span));
         };
         let meeting = Meeting { term, at, written, code, what };
         self.meet_axes(&meeting, axes, scope)?;
@@ -196,10 +198,12 @@ impl Elaborator<'_> {
     fn sizes_differ(&mut self, meeting: &Meeting, wanted: &types::Axis, actual: &types::Axis) -> Reported {
         let ty = self.ty(meeting.term);
         let shown = self.sources.text(meeting.written.span).to_string();
-        let message =
-            format!("{} is to be {shown}, where {} and {} do not agree", meeting.what, wanted.size, actual.size);
+        let message = format!(
+            "expected {shown} for {}, found {ty}: {} and {} do not agree",
+            meeting.what, wanted.size, actual.size
+        );
         let error = Diagnostic::error(meeting.code, message, meeting.at, format!("this is {ty}"))
-            .label(meeting.written.span, "this is asked for");
+            .label(meeting.written.span, "expected by this type");
         let error = with_origin(with_origin(error, wanted), actual);
         self.report(error)
     }
@@ -212,12 +216,12 @@ impl Elaborator<'_> {
             Some((name, axes)) => format!(", where ..{name} is {},", types::Type::float(axes)),
             None => ",".to_string(),
         };
-        let message = format!("{} is to be {shown}{known} and here is {ty}", meeting.what);
+        let message = format!("expected {shown} for {}{known} found {ty}", meeting.what);
         let code = if meeting.code == "E0203" { "E0205" } else { meeting.code };
         let classes = matches!(ty.elem, types::Elem::Class(_));
         let floats = matches!(&meeting.written.kind, TypeKind::Tensor(Elem::Float, _));
         let error = Diagnostic::error(code, message, meeting.at, format!("this is {ty}"))
-            .label(meeting.written.span, "this is asked for");
+            .label(meeting.written.span, "expected by this type");
         let lone = ty.axes.last().is_some_and(|axis| axis.size == Size::from(1));
         self.report(if classes && floats {
             error.help("these are classes: `cross_entropy` takes them, and `one_hot` makes numbers of them")
@@ -244,9 +248,9 @@ impl Elaborator<'_> {
             }
             (Elem::Float | Elem::Int | Elem::Bool | Elem::Class(_), _) => {
                 let shown = self.sources.text(meeting.written.span).to_string();
-                let message = format!("{} is to be {shown}, and here is {ty}", meeting.what);
+                let message = format!("expected {shown} for {}, found {ty}", meeting.what);
                 let error = Diagnostic::error("E0211", message, meeting.at, format!("this is {ty}"))
-                    .label(meeting.written.span, "this is asked for");
+                    .label(meeting.written.span, "expected by this type");
                 let help = match (elem, &ty.elem) {
                     (Elem::Class(_), _) => Some("classes come from `category(column)` in a `data` block"),
                     (Elem::Float, types::Elem::Class(_)) => Some("the number of a class is no measurement"),

@@ -1,9 +1,9 @@
 //! Where the rows of a `data` block come from, and how they are split.
 
 use super::{Elaborator, Out, Reported};
-use crate::check::later::{Later, SOURCES, SPLITS};
 use crate::check::number::Number;
 use crate::check::schema::{From, Source, Spanned, Split};
+use crate::check::unsupported::{SOURCES, SPLITS, Unsupported};
 use crate::check::value::{Scope, Value};
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::nearest;
@@ -24,7 +24,7 @@ impl Elaborator<'_> {
         }
         if name.text != "csv" {
             if SOURCES.contains(&name.text.as_str()) {
-                return Err(self.report(Later::Source.named(&name.text, name.span)));
+                return Err(self.report(Unsupported::Source.named(&name.text, name.span)));
             }
             return Err(self.no_source(name.span));
         }
@@ -33,7 +33,7 @@ impl Elaborator<'_> {
         for argument in arguments {
             if let (None, ExprKind::Field(..)) = (&argument.name, &argument.value.kind) {
                 let path = self.sources.text(argument.value.span).to_string();
-                let error = Diagnostic::error("E0211", "a path stands in double quotes", argument.value.span, "here");
+                let error = Diagnostic::error("E0211", "expected a path in double quotes", argument.value.span, "here");
                 return Err(self.report(error.help(format!("write `csv(\"{path}\")`"))));
             }
             let value = self.value(&argument.value, &mut Scope::default())?;
@@ -74,12 +74,12 @@ impl Elaborator<'_> {
                 Ok(Source { from: From::Rows { count: count as usize, seed }, span })
             }
             Some((_, at)) => Err(self.error("E0213", "rows are between 1 and 100 million", at, "here")),
-            None => Err(self.error("E0212", "`rows` is not told how many there are", span, "how many?")),
+            None => Err(self.error("E0212", "`rows` needs the number of rows", span, "here")),
         }
     }
 
     fn no_source(&mut self, span: Span) -> Reported {
-        let error = Diagnostic::error("E0201", "no such source of data", span, "unknown");
+        let error = Diagnostic::error("E0201", "cannot find this source of data", span, "not found");
         self.report(error.help("write `csv(\"file.csv\")`"))
     }
 
@@ -89,7 +89,7 @@ impl Elaborator<'_> {
             ExprKind::Call(callee, arguments) => match &callee.kind {
                 ExprKind::Name(name) if name.text == "holdout" => arguments,
                 ExprKind::Name(name) if SPLITS.contains(&name.text.as_str()) => {
-                    return Err(self.report(Later::Split.named(&name.text, name.span)));
+                    return Err(self.report(Unsupported::Split.named(&name.text, name.span)));
                 }
                 _ => return Err(self.no_split(expr.span)),
             },
@@ -125,7 +125,7 @@ impl Elaborator<'_> {
                     let help =
                         near.map_or(format!("it has {}", known.join(", ")), |near| format!("did you mean `{near}`?"));
                     let message = format!("`holdout` has no setting `{}`", name.text);
-                    return Err(self.report(Diagnostic::error("E0212", message, name.span, "unknown").help(help)));
+                    return Err(self.report(Diagnostic::error("E0212", message, name.span, "not found").help(help)));
                 }
             }
         }
@@ -138,7 +138,7 @@ impl Elaborator<'_> {
     }
 
     fn no_split(&mut self, span: Span) -> Reported {
-        let error = Diagnostic::error("E0201", "no such split", span, "unknown");
+        let error = Diagnostic::error("E0201", "cannot find this split", span, "not found");
         self.report(error.help("write `split = holdout(train = 80%, test = 20%, seed = 1)`"))
     }
 

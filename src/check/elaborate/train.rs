@@ -3,11 +3,11 @@
 use super::data::setting;
 use super::optimizer::{Rule, hosts};
 use super::{Elaborator, Out, Reported};
-use crate::check::later::{Later, SETTINGS as LATER_SETTINGS};
-use crate::check::program::{Length, Loss, Plan, Program, Report};
+use crate::check::program::{Length, Loss, Report, RunSettings, TypedProgram};
 use crate::check::terms::{Leaf, TermId};
 use crate::check::types::{Elem, Type};
-use crate::check::value::{Bound, Home, Scope, Value};
+use crate::check::unsupported::{SETTINGS as UNSUPPORTED_SETTINGS, Unsupported};
+use crate::check::value::{Bound, Namespace, Scope, Value};
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::nearest;
 use crate::ir::Size;
@@ -52,11 +52,11 @@ impl Elaborator<'_> {
     }
 
     /// The program of a `train` block. `None` where something is wrong.
-    pub fn train(&mut self, block: &Block) -> Option<Program> {
+    pub fn train(&mut self, block: &Block) -> Option<TypedProgram> {
         let before = self.found.len();
         self.check_settings(block);
         let scope = self.train_scope(block);
-        let plan = self.plan(block);
+        let run = self.run_settings(block);
         (self.training, self.reads_training) = (true, false);
         let mut trained = self.statements(block, scope.clone());
         self.training = false;
@@ -75,13 +75,13 @@ impl Elaborator<'_> {
         }
         let (loss, rule) = trained.minimized.pop()?;
         if !trained.minimized.is_empty() {
-            self.later(Later::SeveralMinimized, loss.span);
+            self.unsupported(Unsupported::SeveralMinimized, loss.span);
         }
         let evaluated = shown.loss?;
         let told = shown.reports.iter().chain(&shown.predictions).map(|report| report.value);
         let roots: Vec<TermId> = [loss.value, evaluated].into_iter().chain(told).collect();
-        let trained = Program::used(&self.terms, &[loss.value]);
-        let used = Program::used(&self.terms, &roots);
+        let trained = TypedProgram::used(&self.terms, &[loss.value]);
+        let used = TypedProgram::used(&self.terms, &roots);
         if trained.is_empty() {
             let error =
                 Diagnostic::error("E0222", "there is nothing to train", loss.span, "this loss reads no parameter");
@@ -89,11 +89,11 @@ impl Elaborator<'_> {
         }
         let updates =
             rule.and_then(|rule| trained.iter().map(|param| self.update(&rule, *param)).collect::<Out<Vec<_>>>());
-        let (updates, plan) = (updates.ok()?, plan.ok()?);
+        let (updates, run) = (updates.ok()?, run.ok()?);
         if self.found[before..].iter().any(|found| found.severity == crate::diagnostic::Severity::Error) {
             return None;
         }
-        Some(Program {
+        Some(TypedProgram {
             name: block.name.as_ref().map_or("train", |name| &name.text).to_string(),
             terms: std::mem::take(&mut self.terms),
             data: self.data.take()?,
@@ -104,7 +104,7 @@ impl Elaborator<'_> {
             reports: shown.reports,
             predictions: shown.predictions,
             updates,
-            plan,
+            run,
             settings: std::mem::take(&mut self.settings),
         })
     }
@@ -133,10 +133,10 @@ impl Elaborator<'_> {
                 }
                 StatementKind::Assign(..) => {}
                 StatementKind::Param(..) => {
-                    self.later(Later::ParamInTrain, statement.span);
+                    self.unsupported(Unsupported::ParamInTrain, statement.span);
                 }
                 StatementKind::State(..) => {
-                    self.later(Later::StateInTrain, statement.span);
+                    self.unsupported(Unsupported::StateInTrain, statement.span);
                 }
                 StatementKind::Predict(name, expr) => {
                     if let Ok(value) = self.predicted(name, expr, &mut scope) {
@@ -145,7 +145,7 @@ impl Elaborator<'_> {
                 }
                 StatementKind::Check(name, condition) => drop(self.holds(name, condition, &mut scope)),
                 StatementKind::Calibrate(..) => {
-                    self.later(Later::Calibrate, statement.span);
+                    self.unsupported(Unsupported::Calibrate, statement.span);
                 }
                 StatementKind::Out(_) | StatementKind::Emit(..) => {
                     let message = "this does not belong in a `train` block";
@@ -163,15 +163,15 @@ impl Elaborator<'_> {
                 self.error("E0216", "a setting has one name", statement.span, "here");
                 continue;
             };
-            let known = SETTINGS.iter().chain(LATER_SETTINGS).copied();
-            if LATER_SETTINGS.contains(&name.text.as_str()) {
-                self.report(Later::Setting.named(&name.text, name.span));
+            let known = SETTINGS.iter().chain(UNSUPPORTED_SETTINGS).copied();
+            if UNSUPPORTED_SETTINGS.contains(&name.text.as_str()) {
+                self.report(Unsupported::Setting.named(&name.text, name.span));
             } else if !SETTINGS.contains(&name.text.as_str()) {
                 let near = nearest(&name.text, known);
                 let help =
                     near.map_or(format!("it has {}", SETTINGS.join(", ")), |near| format!("did you mean `{near}`?"));
                 let message = format!("a `train` block has no setting `{}`", name.text);
-                self.report(Diagnostic::error("E0212", message, name.span, "unknown").help(help));
+                self.report(Diagnostic::error("E0212", message, name.span, "not found").help(help));
             }
         }
     }
@@ -179,7 +179,7 @@ impl Elaborator<'_> {
     /// The names of the block: columns, the model, the numbers of the host.
     pub(super) fn train_scope(&mut self, block: &Block) -> Scope {
         let mut scope = Scope::default();
-        scope.home = Home::Train;
+        scope.namespace = Namespace::Train;
         self.name_uses(block.word, &[], &block.body);
         (self.data, self.blind) = (None, false);
         let find = |name: &str| block.body.iter().find_map(|statement| setting(statement, name));
@@ -254,14 +254,14 @@ impl Elaborator<'_> {
         }
     }
 
-    fn plan(&mut self, block: &Block) -> Out<Plan> {
+    fn run_settings(&mut self, block: &Block) -> Out<RunSettings> {
         let mut number = |name: &str, least: i64| -> Out<Option<(u64, Span)>> {
             let found = block.body.iter().find_map(|statement| setting(statement, name));
             let Some(expr) = found else { return Ok(None) };
             let value = self.value(expr, &mut Scope::default())?;
             let whole = self.whole(&value, &format!("`{name}`"), expr.span)?;
             if whole < least {
-                let message = format!("`{name}` is at least {least}, and this is {whole}");
+                let message = format!("expected at least {least} for `{name}`, found {whole}");
                 return Err(self.error("E0213", message, expr.span, "here"));
             }
             Ok(Some((whole.unsigned_abs(), expr.span)))
@@ -287,7 +287,7 @@ impl Elaborator<'_> {
             }
             (batch, _) => batch.map(|(batch, _)| batch),
         };
-        Ok(Plan { length, seed: seed?.map_or(0, |(seed, _)| seed), batch })
+        Ok(RunSettings { length, seed: seed?.map_or(0, |(seed, _)| seed), batch })
     }
 
     fn loss(&mut self, minimize: &Minimize, scope: &mut Scope) -> Out<Loss> {
@@ -302,7 +302,8 @@ impl Elaborator<'_> {
             (Some(name), _) => name.text.clone(),
             (None, Some(name)) => name.to_string(),
             (None, None) => {
-                let error = Diagnostic::error("E0216", "this report has no name", expr.span, "what is it?");
+                let error =
+                    Diagnostic::error("E0216", "this report has no name", expr.span, "expected a name for this");
                 return Err(self.report(error.help("write `report name = …`")));
             }
         };
@@ -334,7 +335,7 @@ impl Elaborator<'_> {
         let ty = self.ty(term).clone();
         let rows = ty.axes.first().is_some_and(|axis| axis.size == Size::symbol(Self::rows()));
         let settled = ty.axes.iter().skip(1).all(|axis| axis.size.settled().is_some());
-        if rows && settled && ty.along.is_empty() {
+        if rows && settled && ty.free.is_empty() {
             return Ok(term);
         }
         let message = format!("`predict` writes a value for each row, [n, …], and `{}` is {ty}", name.text);

@@ -1,4 +1,4 @@
-//! E0206: `let`s and `fn`s that need themselves. A layer may call itself, where a settled `if` ends it.
+//! E0206: `let`s and `fn`s that depend on themselves. A layer may call itself, where an `if` of constants ends it.
 
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
@@ -92,7 +92,8 @@ fn cycle_from(start: usize, from: &[Vec<Edge>]) -> Vec<Edge> {
 fn diagnostic(file: &File, cycle: &[Edge]) -> Option<Diagnostic> {
     let name = |at: usize| file.items[at].kind.name();
     let start = name(cycle.first()?.from)?;
-    let error = Diagnostic::error("E0206", format!("`{}` needs itself", start.text), start.span, "to know this …");
+    let error =
+        Diagnostic::error("E0206", format!("`{}` depends on itself", start.text), start.span, "this depends on …");
     let needed = |edge: &Edge| format!("… `{}` is needed", name(edge.to).map_or("", |name| &name.text));
     Some(cycle.iter().fold(error, |error, edge| error.label(edge.at, needed(edge))))
 }

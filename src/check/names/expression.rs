@@ -15,9 +15,9 @@ impl<'a> Pass<'a> {
                 arguments.iter().for_each(|argument| self.expr(&argument.value));
             }
             ExprKind::Reduce(reduce) => self.reduce(reduce),
-            ExprKind::Index(base, places) => {
+            ExprKind::Index(base, subscripts) => {
                 self.expr(base);
-                walk::of_places(places).into_iter().for_each(|part| self.expr(part));
+                walk::of_subscripts(subscripts).into_iter().for_each(|part| self.expr(part));
             }
             ExprKind::Field(a, _) | ExprKind::Unary(_, a) | ExprKind::From(a, _, _) => self.expr(a),
             ExprKind::As(a, name) => {

@@ -1,5 +1,5 @@
 //! Names of a whole file, without types: what nothing declares, what is declared twice, what needs itself. It rather
-//! misses a mistake than tells one that is none: checking an instance finds the rest. Columns are known only from data,
+//! misses a mistake than reports a false one: checking an instance finds the rest. Columns are known only from data,
 //! so that in `data` and `train` only what is called is looked up here.
 
 mod cycles;
@@ -9,7 +9,7 @@ mod scope;
 mod twice;
 mod unknown;
 
-use super::later::{SOURCES, SPLITS};
+use super::unsupported::{SOURCES, SPLITS};
 use crate::diagnostic::Diagnostic;
 use crate::syntax::tree::{
     Data, File, FnBody, Function, Init, Item, ItemKind, Layer, Optimizer, Param, Statement, StatementKind, Target, Type,
@@ -193,9 +193,9 @@ impl<'a> Pass<'a> {
             self.written(ty);
         }
         let depth = self.locals.len();
-        if let Target::Indexed(_, places) = target {
-            scope::written_sizes(places).into_iter().for_each(|size| self.expr(size));
-            self.locals.extend(scope::indices(places));
+        if let Target::Indexed(_, subscripts) = target {
+            scope::written_sizes(subscripts).into_iter().for_each(|size| self.expr(size));
+            self.locals.extend(scope::indices(subscripts));
             self.locals.extend(read_names(value_of(init)));
         }
         match init {

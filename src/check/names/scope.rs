@@ -1,7 +1,7 @@
 //! What declares names: items, statements, written types and reads.
 
 use crate::syntax::tree::{
-    Axis, Elem, Expr, ExprKind, IndexPlace, Init, Name, Statement, StatementKind, Target, Type, TypeKind,
+    Axis, Elem, Expr, ExprKind, Init, Name, Statement, StatementKind, Subscript, Target, Type, TypeKind,
 };
 use crate::syntax::walk as parts;
 
@@ -82,19 +82,19 @@ pub fn bound(ty: &Type, anywhere: bool) -> Vec<String> {
     names
 }
 
-/// The index names that places introduce.
-pub fn indices(places: &[IndexPlace]) -> Vec<String> {
+/// The index names that subscripts introduce.
+pub fn indices(subscripts: &[Subscript]) -> Vec<String> {
     let mut names = Vec::new();
-    for place in places {
-        match place {
-            IndexPlace::Rest(name, _) => names.extend(name.iter().map(|name| name.text.clone())),
-            IndexPlace::At(at, _) => {
+    for subscript in subscripts {
+        match subscript {
+            Subscript::Rest(name, _) => names.extend(name.iter().map(|name| name.text.clone())),
+            Subscript::At(at, _) => {
                 if let ExprKind::Name(name) = &at.kind {
                     names.push(name.text.clone());
                 }
             }
-            IndexPlace::Slice(..) => {}
-            IndexPlace::Group(axes, _) => names.extend(axes.iter().map(|(name, _)| name.text.clone())),
+            Subscript::Slice(..) => {}
+            Subscript::Group(axes, _) => names.extend(axes.iter().map(|(name, _)| name.text.clone())),
         }
     }
     names
@@ -104,8 +104,8 @@ pub fn indices(places: &[IndexPlace]) -> Vec<String> {
 pub fn read_names(expr: &Expr) -> Vec<String> {
     let mut names = Vec::new();
     parts::expression(expr, &mut |part| {
-        if let ExprKind::Index(_, places) = &part.kind {
-            names.extend(indices(places));
+        if let ExprKind::Index(_, subscripts) = &part.kind {
+            names.extend(indices(subscripts));
         }
     });
     names
@@ -143,12 +143,12 @@ fn size(axis: &Axis) -> Option<&Expr> {
     }
 }
 
-/// The sizes that places declare: `h: heads`.
-pub fn written_sizes(places: &[IndexPlace]) -> Vec<&Expr> {
-    let of = |place| match place {
-        &IndexPlace::Rest(..) | &IndexPlace::Slice(..) => Vec::new(),
-        IndexPlace::At(_, size) => size.iter().collect(),
-        IndexPlace::Group(axes, _) => axes.iter().filter_map(|(_, size)| size.as_ref()).collect::<Vec<&Expr>>(),
+/// The sizes that subscripts declare: `h: heads`.
+pub fn written_sizes(subscripts: &[Subscript]) -> Vec<&Expr> {
+    let of = |subscript| match subscript {
+        &Subscript::Rest(..) | &Subscript::Slice(..) => Vec::new(),
+        Subscript::At(_, size) => size.iter().collect(),
+        Subscript::Group(axes, _) => axes.iter().filter_map(|(_, size)| size.as_ref()).collect::<Vec<&Expr>>(),
     };
-    places.iter().flat_map(of).collect()
+    subscripts.iter().flat_map(of).collect()
 }

@@ -2,7 +2,7 @@
 
 use super::Pass;
 use super::scope::declared;
-use crate::check::later::{FUNCTIONS, Later};
+use crate::check::unsupported::{FUNCTIONS, Unsupported};
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::nearest;
 use crate::syntax::tree::Name;
@@ -13,9 +13,10 @@ const MOST_ADVISED: usize = 200;
 impl Pass<'_> {
     pub fn unknown(&self, name: &Name) -> Diagnostic {
         if FUNCTIONS.contains(&name.text.as_str()) {
-            return Later::Function.named(&name.text, name.span);
+            return Unsupported::Function.named(&name.text, name.span);
         }
-        let error = Diagnostic::error("E0201", format!("nothing is called `{}`", name.text), name.span, "unknown");
+        let error =
+            Diagnostic::error("E0201", format!("cannot find `{}` in this scope", name.text), name.span, "not found");
         if let Some(state) = name.text.strip_suffix('\'')
             && self.locals.contains(state)
         {

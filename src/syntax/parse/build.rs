@@ -186,7 +186,7 @@ impl Builder {
             let boxed = Box::new(value);
             let kind = match part.as_rule() {
                 Rule::call => self.call(boxed, part),
-                Rule::index => ExprKind::Index(boxed, self.places(take(&mut part.into_inner()))),
+                Rule::index => ExprKind::Index(boxed, self.subscripts(take(&mut part.into_inner()))),
                 _ => ExprKind::Field(boxed, self.name(take(&mut part.into_inner()))),
             };
             value = made(span, kind);
@@ -222,31 +222,31 @@ impl Builder {
         Argument { name, value: self.expr(take(&mut inner)) }
     }
 
-    pub fn places(&mut self, pair: Pair<Rule>) -> Vec<IndexPlace> {
-        pair.into_inner().map(|place| self.place(place)).collect()
+    pub fn subscripts(&mut self, pair: Pair<Rule>) -> Vec<Subscript> {
+        pair.into_inner().map(|pair| self.subscript(pair)).collect()
     }
 
-    fn place(&mut self, pair: Pair<Rule>) -> IndexPlace {
+    fn subscript(&mut self, pair: Pair<Rule>) -> Subscript {
         let span = self.span(&pair);
         let mut inner = pair.into_inner();
         let first = take(&mut inner);
         match first.as_rule() {
-            Rule::rest => IndexPlace::Rest(first.into_inner().next().map(|name| self.name(name)), span),
+            Rule::rest => Subscript::Rest(first.into_inner().next().map(|name| self.name(name)), span),
             Rule::group => {
                 let axes = first.into_inner().map(|axis| {
                     let mut parts = axis.into_inner();
                     (self.name(take(&mut parts)), parts.next().map(|size| self.expr(size)))
                 });
-                IndexPlace::Group(axes.collect(), span)
+                Subscript::Group(axes.collect(), span)
             }
             _ => {
                 let at = self.chain(first);
                 match take_if(&mut inner, Rule::until) {
                     Some(until) => {
                         let high = until.into_inner().next().map(|high| self.chain(high));
-                        IndexPlace::Slice(at, high, span)
+                        Subscript::Slice(at, high, span)
                     }
-                    None => IndexPlace::At(at, inner.next().map(|size| self.expr(size))),
+                    None => Subscript::At(at, inner.next().map(|size| self.expr(size))),
                 }
             }
         }

@@ -14,7 +14,7 @@ const SIGNS: [(&str, &str); 14] = [
     ("!", "write `not`"),
     ("?", "a choice is written `if a then b else c`"),
     ("#", "a comment starts with `//`"),
-    ("'", "a string stands in double quotes"),
+    ("'", "a string is written in double quotes"),
     ("%", "a remainder is `a - b * floor(a / b)`; a percent sign belongs to its number, `80%`"),
     ("==", "to give a value, write `=`"),
     ("+=", "nothing is changed in place: give the result a name, `let z = x + y`"),
@@ -40,7 +40,8 @@ const WORDS: [(&str, &str); 8] = [
 pub fn add(diagnostic: Diagnostic, text: &str, start: usize, place: usize, expected: &str) -> Diagnostic {
     let token = token_at(&text[place..]);
     if expected == "a name" && is_reserved(token) {
-        return diagnostic.help(format!("`{token}` is a word of the language; a name like it stands in backquotes"));
+        return diagnostic
+            .help(format!("`{token}` is a word of the language; a name like it is written in backquotes"));
     }
     let span = diagnostic.labels.first().map(|label| label.span);
     if let (Some(open), Some(span)) = (innermost(&text[start..place]), span) {
@@ -64,7 +65,7 @@ pub fn add(diagnostic: Diagnostic, text: &str, start: usize, place: usize, expec
             return match (after.starts_with('='), next_line) {
                 (true, true) => marked(diagnostic)
                     .help(format!("close it with `{}`, or put a comma before `{token}`", closing(bracket))),
-                _ => diagnostic.help(format!("a comma stands between two parts: `, {token}`")),
+                _ => diagnostic.help(format!("a comma separates two parts: `, {token}`")),
             };
         }
     }
@@ -79,7 +80,7 @@ fn help(statement: &str, rest: &str, before: &str, token: &str, expected: &str) 
         return Some("write `=` alone".to_string());
     }
     if expected == "a type" && !word_at(token).is_empty() {
-        return Some(format!("a shape stands in brackets: `[{token}]`"));
+        return Some(format!("a shape is written in brackets: `[{token}]`"));
     }
     let typo = match expected {
         _ if expected.starts_with("an item") => nearest(token, ITEMS.into_iter()),

@@ -142,8 +142,8 @@ impl Builder {
     fn target(&mut self, pair: Pair<Rule>) -> Target {
         let mut inner = pair.into_inner();
         let first = self.name(take(&mut inner));
-        if let Some(places) = take_if(&mut inner, Rule::places) {
-            return Target::Indexed(first, self.places(places));
+        if let Some(subscripts) = take_if(&mut inner, Rule::places) {
+            return Target::Indexed(first, self.subscripts(subscripts));
         }
         let mut names = vec![first];
         names.extend(inner.map(|name| self.name(name)));

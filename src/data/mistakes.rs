@@ -5,7 +5,7 @@ use crate::diagnostic::Diagnostic;
 use crate::source::{SourceId, Span};
 
 /// A file being read, and what its diagnostics need.
-pub struct Trouble<'t> {
+pub struct TableFile<'t> {
     pub name: &'t str,
     pub source: SourceId,
     pub separator: u8,
@@ -26,7 +26,7 @@ fn cells_phrase(count: usize) -> String {
     if count == 1 { "1 cell".to_string() } else { format!("{count} cells") }
 }
 
-/// Reading is to end before its time. Who asks for that tells it in a word of its own.
+/// Reading was interrupted. The caller that interrupts reports that in its own words.
 pub fn interrupted(call: Span) -> Diagnostic {
     Diagnostic::error("E0331", "reading the data was interrupted", call, "read here")
 }
@@ -39,7 +39,7 @@ pub fn goes_on(row: usize, stop: fn() -> bool) -> bool {
     !row.is_multiple_of(PIECE) || !stop()
 }
 
-impl Trouble<'_> {
+impl TableFile<'_> {
     /// The cells of the row that starts at byte `start`.
     pub fn cells_of(&self, start: usize) -> Cells<'_> {
         Cells::of(self.text, start, self.separator)
@@ -116,7 +116,7 @@ impl Trouble<'_> {
             .help(if rows.iter().all(|(span, cells)| *cells == columns + 1 && self.ends_in_a_separator(*span)) {
                 "leave the separator at the end of the row out, or end the header with one too"
             } else if rows.iter().all(|(_, cells)| *cells > columns) {
-                "a cell that holds the separator stands in quotes"
+                "a cell that holds the separator is written in quotes"
             } else {
                 "a row has a cell for each name of the header"
             })
