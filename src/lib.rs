@@ -13,10 +13,10 @@
 //! 4. [`lower`] turns terms into a [graph](ir::Graph) of some 35 operations, adds the gradient
 //!    ([`autodiff`], one [table of rules](autodiff::contributions)) and the updates. Sizes stay
 //!    [polynomials](ir::Size) of the rows until a batch is known.
-//! 5. [`plan`] makes kernels of a graph, and one arena for all that they read and write. [`backend::cpu`] runs them on
+//! 5. [`plan`] makes kernels of a graph, and says where all lies that they read and write. [`backend::cpu`] runs them on
 //!    threads. [`backend::reference`] runs the graph itself, in f64, one operation at a time: it is the definition.
-//! 6. [`data`] reads tables and splits them; [`train`] takes the steps of a [run](run::steps::Run), and its
-//!    [driver](train::driver::train) those of a whole one, with what it leaves behind.
+//! 6. [`data`] reads tables and splits them; [`run`] feeds plans and takes the [steps](run::steps::Run) of a training, and
+//!    the [driver](train::driver::train) all of them, with what they leave behind.
 //! 7. [`repl`] is a session over all of that, an entry at a time.
 //! 8. [`cli`] has a file for each command, [`progress`] is what a person sees of a run, [`interrupt`] knows the signals
 //!    that end one; [`io`] is the one door to the disk.
