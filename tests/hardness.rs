@@ -369,11 +369,11 @@ fn fill(folder: &Path, out: impl Fn(usize) -> std::path::PathBuf, check: impl Fn
         let failure = ended.map_or_else(Some, |outcome| outcome.failure);
         match &failure {
             None => {}
-            Some(Failure::Told(wrong)) => {
+            Some(Failure::Diagnostic(wrong)) => {
                 assert!(wrong.code == "E0332" && wrong.message.contains("disk is full"), "{wrong:?}")
             }
             Some(Failure::Refused(wrong)) => panic!("{wrong:?}"),
-            Some(Failure::Words(words)) => panic!("{words}"),
+            Some(Failure::Message(words)) => panic!("{words}"),
         }
         assert_whole(&out);
         check(&out, failure.is_none());
@@ -471,7 +471,7 @@ fn a_folder_that_is_deleted() {
     let weights = from_bytes("last", &fs::read(&path).expect("weights"), None).expect("whole weights");
     assert_eq!(weights.meta["steps"], 4);
     fs::remove_dir_all(path.parent().expect("a folder")).expect("removed");
-    assert!(matches!(outcome.failure, Some(Failure::Told(wrong)) if wrong.code == "E0332"));
+    assert!(matches!(outcome.failure, Some(Failure::Diagnostic(wrong)) if wrong.code == "E0332"));
     assert!(!out.exists());
 }
 

@@ -98,7 +98,7 @@ fn train(arguments: &Train) -> Result<(), u8> {
         save_every: driver::SAVE_EVERY,
     };
     let failed = |failure: Failure| match failure {
-        Failure::Told(wrong) => {
+        Failure::Diagnostic(wrong) => {
             show(&wrong, &loaded.sources);
             FAILED
         }
@@ -106,7 +106,7 @@ fn train(arguments: &Train) -> Result<(), u8> {
             show(&wrong, &loaded.sources);
             MISUSED
         }
-        Failure::Words(message) => {
+        Failure::Message(message) => {
             complain(&message);
             FAILED
         }

@@ -81,19 +81,19 @@ impl Emitter<'_> {
                     self.converted(register, member.storage)
                 }
                 Value::Scalar(scalar) => self.scalar(*scalar, member.storage),
-                Value::Fold(reduce, from) => {
+                Value::ReduceColumns(reduce, from) => {
                     let from = match from {
                         Folded::Node(node) => self.register(*node, Level::Full),
                         Folded::Member(member) => self.members[*member],
                     };
                     let from = self.converted(from, member.storage);
-                    self.push(Instruction::Fold(*reduce, from), member.storage)
+                    self.push(Instruction::ReduceColumns(*reduce, from), member.storage)
                 }
                 Value::Expand(row) => self.push(Instruction::Expand(self.members[*row]), member.storage),
-                Value::Collect(reduce, from, target, buffer) => {
+                Value::ReduceRows(reduce, from, target, buffer) => {
                     let from = self.register(*from, member.level);
                     let operand = self.operand(Binding { buffer: *buffer, start: 0 });
-                    self.push(Instruction::Collect(*reduce, from, *target, operand), member.storage)
+                    self.push(Instruction::ReduceRows(*reduce, from, *target, operand), member.storage)
                 }
             };
             self.members.push(register);

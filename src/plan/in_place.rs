@@ -144,14 +144,14 @@ fn unify(kernel: &mut Emitted) {
         match instruction {
             Instruction::Load(operand, ..)
             | Instruction::Store(_, operand)
-            | Instruction::Collect(_, _, _, operand) => {
+            | Instruction::ReduceRows(_, _, _, operand) => {
                 *operand = places[*operand];
             }
             Instruction::Iota(..)
             | Instruction::Scalar(_)
             | Instruction::Apply(..)
             | Instruction::Convert(_)
-            | Instruction::Fold(..)
+            | Instruction::ReduceColumns(..)
             | Instruction::Expand(_) => {}
         }
     }

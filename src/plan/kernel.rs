@@ -174,13 +174,13 @@ pub enum Instruction {
     /// The same number, held otherwise.
     Convert(Register),
     /// Over the columns of each row.
-    Fold(Reduce, Register),
+    ReduceColumns(Reduce, Register),
     /// One element of each row, at all its columns.
     Expand(Register),
     /// At the places of a dense buffer.
     Store(Register, Operand),
     /// Over rows.
-    Collect(Reduce, Register, Target, Operand),
+    ReduceRows(Reduce, Register, Target, Operand),
 }
 
 /// What is left when rows are collected.
@@ -230,13 +230,13 @@ impl Loop {
     pub fn is_flat(&self) -> bool {
         self.instructions.iter().all(|instruction| match instruction {
             Instruction::Load(_, layout, level) => *level == Level::Full && layout.is_dense(),
-            Instruction::Iota(..) | Instruction::Fold(..) | Instruction::Expand(_) => false,
-            Instruction::Collect(_, _, Target::Columns, _) => false,
+            Instruction::Iota(..) | Instruction::ReduceColumns(..) | Instruction::Expand(_) => false,
+            Instruction::ReduceRows(_, _, Target::Columns, _) => false,
             Instruction::Scalar(_)
             | Instruction::Apply(..)
             | Instruction::Convert(_)
             | Instruction::Store(..)
-            | Instruction::Collect(_, _, Target::All, _) => true,
+            | Instruction::ReduceRows(_, _, Target::All, _) => true,
         })
     }
 
@@ -246,9 +246,9 @@ impl Loop {
         for instruction in &self.instructions {
             let level = match instruction {
                 Instruction::Load(_, _, level) | Instruction::Iota(_, _, level) => *level,
-                Instruction::Fold(..) => Level::Row,
+                Instruction::ReduceColumns(..) => Level::Row,
                 Instruction::Scalar(_) | Instruction::Expand(_) => Level::Full,
-                Instruction::Convert(a) | Instruction::Store(a, _) | Instruction::Collect(_, a, _, _) => levels[*a],
+                Instruction::Convert(a) | Instruction::Store(a, _) | Instruction::ReduceRows(_, a, _, _) => levels[*a],
                 Instruction::Apply(_, operands) => {
                     let scalar = |register: &&Register| matches!(self.instructions[**register], Instruction::Scalar(_));
                     operands.iter().find(|register| !scalar(register)).map_or(Level::Full, |register| levels[*register])
@@ -265,11 +265,11 @@ impl Instruction {
     pub fn registers(&self) -> &[Register] {
         match self {
             Instruction::Load(..) | Instruction::Iota(..) | Instruction::Scalar(_) => &[],
-            Instruction::Fold(_, a)
+            Instruction::ReduceColumns(_, a)
             | Instruction::Convert(a)
             | Instruction::Expand(a)
             | Instruction::Store(a, _)
-            | Instruction::Collect(_, a, _, _) => std::slice::from_ref(a),
+            | Instruction::ReduceRows(_, a, _, _) => std::slice::from_ref(a),
             Instruction::Apply(_, operands) => operands,
         }
     }
@@ -310,7 +310,7 @@ impl Code {
         let stores = self.looped().into_iter().flat_map(|body| &body.instructions);
         let mut writes: Vec<Operand> = stores
             .filter_map(|instruction| match instruction {
-                Instruction::Store(_, operand) | Instruction::Collect(_, _, _, operand) => Some(*operand),
+                Instruction::Store(_, operand) | Instruction::ReduceRows(_, _, _, operand) => Some(*operand),
                 _ => None,
             })
             .collect();

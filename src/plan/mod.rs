@@ -7,7 +7,7 @@
 //! | `view` | strided views, and which operations only change them |
 //! | `host` | scalars that the host computes in f64 |
 //! | `select` | which nodes become one kernel |
-//! | `product` | the same for contractions |
+//! | `product`, `reduce` | the same for contractions and reductions |
 //! | `body` | the same for calls and loops, which run plans of their own |
 //! | `emit` | the code of a kernel |
 //! | `in_place` | next values over the present ones |
@@ -23,6 +23,7 @@ mod in_place;
 mod kernel;
 mod print;
 mod product;
+mod reduce;
 mod request;
 mod select;
 mod verify;

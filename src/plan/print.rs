@@ -25,10 +25,10 @@ impl fmt::Display for Instruction {
             Instruction::Scalar(scalar) => write!(f, "scalar {scalar}"),
             Instruction::Convert(register) => write!(f, "convert r{register}"),
             Instruction::Store(register, operand) => write!(f, "store r{register} in o{operand}"),
-            Instruction::Collect(reduce, register, target, operand) => {
+            Instruction::ReduceRows(reduce, register, target, operand) => {
                 write!(f, "{reduce:?} of r{register} over rows, {target:?}, in o{operand}")
             }
-            Instruction::Fold(reduce, register) => write!(f, "{reduce:?} of r{register} over columns"),
+            Instruction::ReduceColumns(reduce, register) => write!(f, "{reduce:?} of r{register} over columns"),
             Instruction::Expand(register) => write!(f, "r{register} at every column"),
             Instruction::Apply(op, operands) => {
                 write!(f, "{op:?}")?;

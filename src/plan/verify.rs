@@ -77,18 +77,18 @@ fn holds(plan: &Plan, kernel: &Kernel, body: &Loop) -> Result<(), String> {
                     return wrong("it is not held as its buffer is");
                 }
             }
-            Instruction::Collect(_, _, _, operand) if buffer(*operand)?.0.storage != own => {
+            Instruction::ReduceRows(_, _, _, operand) if buffer(*operand)?.0.storage != own => {
                 return wrong("it is not held as its buffer is");
             }
-            Instruction::Fold(_, from) | Instruction::Expand(from) if held(from) != own => {
+            Instruction::ReduceColumns(_, from) | Instruction::Expand(from) if held(from) != own => {
                 return wrong("it is not held as what it reads");
             }
             Instruction::Iota(..)
             | Instruction::Scalar(_)
             | Instruction::Convert(_)
-            | Instruction::Fold(..)
+            | Instruction::ReduceColumns(..)
             | Instruction::Expand(_)
-            | Instruction::Collect(..) => {}
+            | Instruction::ReduceRows(..) => {}
         }
     }
     Ok(())

@@ -59,8 +59,10 @@ impl Session {
                     self.trained.insert(name.clone(), trained);
                     name
                 }
-                Err(Failure::Words(message)) => return console.complain(&message),
-                Err(Failure::Told(wrong) | Failure::Refused(wrong)) => return console.draw(&[wrong], &self.sources),
+                Err(Failure::Message(message)) => return console.complain(&message),
+                Err(Failure::Diagnostic(wrong) | Failure::Refused(wrong)) => {
+                    return console.draw(&[wrong], &self.sources);
+                }
             },
             Err(message) => return console.complain(&message),
         };
@@ -88,10 +90,10 @@ impl Session {
     }
 
     fn train_block(&self, name: &str, length: Option<Length>, console: &mut Console) -> Result<Trained, Failure> {
-        let words = |message: &str| Failure::Words(message.to_string());
+        let words = |message: &str| Failure::Message(message.to_string());
         let program = self.programs.iter().find(|program| program.name == name);
         let program = program.ok_or_else(|| words("the block is gone"))?;
-        let lowered = lowered(program).map_err(Failure::Words)?;
+        let lowered = lowered(program).map_err(Failure::Message)?;
         let data = self.files.open(&program.data).ok_or_else(|| words("the data could not be read"))?;
         let schedule = Schedule::of(program, length.unwrap_or(program.run.length));
         let epochs = (schedule.batch < program.data.rows[0]).then_some(schedule.epochs);

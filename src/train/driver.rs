@@ -57,11 +57,11 @@ pub struct Outcome {
 /// Why a run could not begin or go on.
 pub enum Failure {
     /// A number that is not finite, or a file that cannot be written.
-    Told(Diagnostic),
+    Diagnostic(Diagnostic),
     /// A folder that is not to be written to: it holds a run, or one is writing there.
     Refused(Diagnostic),
     /// What is no mistake of the program's or the system's.
-    Words(String),
+    Message(String),
 }
 
 /// Trains until the schedule is done, `stop` says so, or something fails. Whatever ends it, the last weights, the record
@@ -79,16 +79,17 @@ pub fn train(training: &Training, stop: impl Fn() -> bool, tell: &mut dyn FnMut(
         (Some(folder), _) => folder,
         (None, Some(out)) => take(out, training.overwrite)?,
         (None, None) => {
-            let new = record::new_folder(Path::new("runs"), training.file, &program.name).map_err(Failure::Told)?;
+            let new =
+                record::new_folder(Path::new("runs"), training.file, &program.name).map_err(Failure::Diagnostic)?;
             take(&new, false)?
         }
     };
-    let metrics = Metrics::open(&folder.path).map_err(Failure::Told)?;
-    let mut teller = Teller { metrics: Some(metrics), tell, failure: None };
+    let metrics = Metrics::open(&folder.path).map_err(Failure::Diagnostic)?;
+    let mut sink = EventSink { metrics: Some(metrics), tell, failure: None };
 
     let arena_bytes = run.plan().arena() as u64;
     let parameters = lowered.parameters();
-    teller.tell(&Event::Start { parameters, arena_bytes, steps: schedule.steps, device: "cpu".into() });
+    sink.emit(&Event::Start { parameters, arena_bytes, steps: schedule.steps, device: "cpu".into() });
     let mut finals = Vec::new();
     let mut ended = Reason::Done;
     let mut saved = Instant::now();
@@ -100,24 +101,24 @@ pub fn train(training: &Training, stop: impl Fn() -> bool, tell: &mut dyn FnMut(
         saved = Instant::now();
         done
     };
-    let trained = steps(&mut run, schedule, stop, &mut teller, &mut save_in_time);
-    teller.end_steps();
+    let trained = steps(&mut run, schedule, stop, &mut sink, &mut save_in_time);
+    sink.end_steps();
     let trained = trained.and_then(|reason| {
         ended = reason;
         if reason != Reason::Failed {
-            finals = every_split(&mut run, &mut teller)?;
+            finals = every_split(&mut run, &mut sink)?;
         }
         Ok(())
     });
     if let Err(error) = trained {
-        teller.fail(told(error, program, lowered));
+        sink.fail(told(error, program, lowered));
     }
     let weights = weights_of(training, &run);
-    let saved = saving::save(&folder.path, &program.name, &weights, &mut |wrong| teller.fail(Failure::Told(wrong)));
+    let saved = saving::save(&folder.path, &program.name, &weights, &mut |wrong| sink.fail(Failure::Diagnostic(wrong)));
     let seconds = started.elapsed().as_secs_f64();
-    let reason = teller.reason(ended);
-    teller.tell(&Event::End { step: run.step, reason, seconds, peak_rss_bytes: io::peak_memory() });
-    let reason = teller.reason(ended);
+    let reason = sink.reason(ended);
+    sink.emit(&Event::End { step: run.step, reason, seconds, peak_rss_bytes: io::peak_memory() });
+    let reason = sink.reason(ended);
     let record = Record {
         file: training.file.display().to_string(),
         train: program.name.clone(),
@@ -135,17 +136,17 @@ pub fn train(training: &Training, stop: impl Fn() -> bool, tell: &mut dyn FnMut(
         reason: reason.name().to_string(),
     };
     if let Err(wrong) = record::write(&folder.path, &record) {
-        teller.fail(Failure::Told(wrong));
+        sink.fail(Failure::Diagnostic(wrong));
     }
     let place = saved.path().unwrap_or(&folder.path).display().to_string();
     let not_finite = weights::not_finite(&place, &weights);
-    Ok(Outcome { weights: saved, not_finite, reason: teller.reason(ended), finals, failure: teller.failure })
+    Ok(Outcome { weights: saved, not_finite, reason: sink.reason(ended), finals, failure: sink.failure })
 }
 
 /// A folder for a run.
 fn take(path: &Path, overwrite: bool) -> Result<Folder, Failure> {
     folder::take(path, overwrite).map_err(|wrong| match wrong.code {
-        io::UNWRITABLE => Failure::Told(wrong),
+        io::UNWRITABLE => Failure::Diagnostic(wrong),
         _ => Failure::Refused(wrong),
     })
 }
@@ -177,9 +178,9 @@ pub fn in_memory<'p>(
 ) -> Result<(Run<'p>, Vec<Event>, Reason), Failure> {
     let told = |error| told(error, program, lowered);
     let mut run = Run::new(lowered, schedule, data).map_err(told)?;
-    let mut teller = Teller { metrics: None, tell, failure: None };
-    let reason = steps(&mut run, schedule, stop, &mut teller, &mut |_| Ok(())).map_err(told)?;
-    let finals = every_split(&mut run, &mut teller).map_err(told)?;
+    let mut sink = EventSink { metrics: None, tell, failure: None };
+    let reason = steps(&mut run, schedule, stop, &mut sink, &mut |_| Ok(())).map_err(told)?;
+    let finals = every_split(&mut run, &mut sink).map_err(told)?;
     Ok((run, finals, reason))
 }
 
@@ -188,23 +189,23 @@ fn steps(
     run: &mut Run,
     schedule: Schedule,
     stop: impl Fn() -> bool,
-    teller: &mut Teller,
+    sink: &mut EventSink,
     after: &mut dyn FnMut(&Run) -> Result<(), Diagnostic>,
 ) -> Result<Reason, RunError> {
     while run.step < schedule.steps {
         if stop() {
             return Ok(Reason::Interrupted);
         }
-        teller.tell(&run.take_step()?);
+        sink.emit(&run.take_step()?);
         // After the last step all splits are evaluated.
         let due = if run.ends_epoch() && run.step < schedule.steps { &["train", "valid"][..] } else { &[] };
         for split in due {
-            run.evaluate(split)?.iter().for_each(|event| teller.tell(event));
+            run.evaluate(split)?.iter().for_each(|event| sink.emit(event));
         }
         if let Err(wrong) = after(run) {
-            teller.fail(Failure::Told(wrong));
+            sink.fail(Failure::Diagnostic(wrong));
         }
-        if teller.failure.is_some() {
+        if sink.failure.is_some() {
             return Ok(Reason::Failed);
         }
     }
@@ -212,19 +213,19 @@ fn steps(
 }
 
 /// Loss and reports of every split by the last weights.
-fn every_split(run: &mut Run, teller: &mut Teller) -> Result<Vec<Event>, RunError> {
+fn every_split(run: &mut Run, sink: &mut EventSink) -> Result<Vec<Event>, RunError> {
     let mut events = Vec::new();
     for (split, _) in run.rows() {
         events.extend(run.evaluate(split)?);
     }
-    events.iter().for_each(|event| teller.tell(event));
+    events.iter().for_each(|event| sink.emit(event));
     Ok(events)
 }
 
 /// An error of the run as it is shown: a number that is not finite is shown where it was made.
 fn told(error: RunError, program: &TypedProgram, lowered: &Lowered) -> Failure {
     let (message, origin) = match error {
-        RunError::Broken(message) => return Failure::Words(message),
+        RunError::Broken(message) => return Failure::Message(message),
         RunError::NotFinite { message, origin } => (message, origin),
     };
     // The user's own text first: the place may be in the standard library.
@@ -232,7 +233,7 @@ fn told(error: RunError, program: &TypedProgram, lowered: &Lowered) -> Failure {
     if let Some((place, made)) = origin.and_then(|origin| made(lowered, origin)) {
         wrong = wrong.label(place, made);
     }
-    Failure::Told(wrong.help("is the learning rate too large, or an argument out of the function's range?"))
+    Failure::Diagnostic(wrong.help("is the learning rate too large, or an argument out of the function's range?"))
 }
 
 /// Where a node comes from, and what it made. What the gradient adds has no place of its own: it is the slope of
@@ -273,7 +274,7 @@ fn word(op: &Op) -> String {
 }
 
 /// Events to `metrics.jsonl` and to whoever listens.
-struct Teller<'t> {
+struct EventSink<'t> {
     /// None once it could not be written, so that a line cut short is its last.
     metrics: Option<Metrics>,
     tell: &'t mut dyn FnMut(&Event),
@@ -281,8 +282,8 @@ struct Teller<'t> {
     failure: Option<Failure>,
 }
 
-impl Teller<'_> {
-    fn tell(&mut self, event: &Event) {
+impl EventSink<'_> {
+    fn emit(&mut self, event: &Event) {
         self.write(|metrics| metrics.add(event));
         (self.tell)(event);
     }
@@ -294,7 +295,7 @@ impl Teller<'_> {
     fn write(&mut self, what: impl FnOnce(&mut Metrics) -> Result<(), Diagnostic>) {
         if let Some(Err(wrong)) = self.metrics.as_mut().map(what) {
             self.metrics = None;
-            self.fail(Failure::Told(wrong));
+            self.fail(Failure::Diagnostic(wrong));
         }
     }
 

@@ -23,7 +23,7 @@ fn rows_of_a_chunk(rows: usize, columns: usize) -> usize {
 
 /// Where the value of an instruction is read.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Fetch {
+pub enum Location {
     Slot(usize),
     /// In an operand that is read, by its number among them: the first row at its start, each further one a step after it.
     Direct {
@@ -49,7 +49,7 @@ pub struct Write {
 pub struct Prepared {
     pub instructions: Vec<Instruction>,
     pub storage: Vec<Storage>,
-    pub fetch: Vec<Fetch>,
+    pub fetch: Vec<Location>,
     pub levels: Vec<Level>,
     pub slots: usize,
     pub rows: usize,
@@ -76,7 +76,7 @@ impl Prepared {
                 Instruction::Store(from, operand) => {
                     writes.push(Write { operand: *operand, storage: body.storage[*from], level: levels[*from] });
                 }
-                Instruction::Collect(_, _, target, operand) => collects.push((*operand, *target)),
+                Instruction::ReduceRows(_, _, target, operand) => collects.push((*operand, *target)),
                 Instruction::Load(operand, ..) if !reads.contains(operand) => reads.push(*operand),
                 _ => {}
             }
@@ -121,7 +121,7 @@ impl Prepared {
         let stores = self.stored_at_once();
         let spread = self.spread();
         let mut free: Vec<usize> = Vec::new();
-        let mut fetch: Vec<Fetch> = Vec::new();
+        let mut fetch: Vec<Location> = Vec::new();
         let mut slots = 0;
         let mut new_slot = || {
             slots += 1;
@@ -133,13 +133,13 @@ impl Prepared {
                 _ => None,
             };
             let made = match (instruction, direct, stores.get(&at)) {
-                (Instruction::Store(..) | Instruction::Collect(..), ..) => Fetch::Nothing,
+                (Instruction::Store(..) | Instruction::ReduceRows(..), ..) => Location::Nothing,
                 (_, Some(direct), _) => direct,
-                (Instruction::Scalar(scalar), ..) if !spread[at] => Fetch::Number(*scalar),
+                (Instruction::Scalar(scalar), ..) if !spread[at] => Location::Number(*scalar),
                 // Filled before everything else, and stays: in a slot that nothing else has had.
-                (Instruction::Scalar(_), ..) => Fetch::Slot(new_slot()),
-                (_, None, Some(store)) => Fetch::Written(*store),
-                (_, None, None) => Fetch::Slot(free.pop().unwrap_or_else(&mut new_slot)),
+                (Instruction::Scalar(_), ..) => Location::Slot(new_slot()),
+                (_, None, Some(store)) => Location::Written(*store),
+                (_, None, None) => Location::Slot(free.pop().unwrap_or_else(&mut new_slot)),
             };
             fetch.push(made);
             let mut ended: Vec<Register> = instruction.registers().to_vec();
@@ -148,7 +148,7 @@ impl Prepared {
             ended.dedup();
             for register in ended.into_iter().filter(|register| last[*register] == at) {
                 let stays = matches!(self.instructions[register], Instruction::Scalar(_));
-                if let (Fetch::Slot(slot), false) = (fetch[register], stays) {
+                if let (Location::Slot(slot), false) = (fetch[register], stays) {
                     free.push(slot);
                 }
             }
@@ -196,14 +196,14 @@ impl Prepared {
     }
 
     /// Where an operand can be read without a copy: it lies densely, or its rows do and there is one in a tile.
-    fn direct(&self, at: Register, operand: Operand, layout: &Layout, level: Level) -> Option<Fetch> {
+    fn direct(&self, at: Register, operand: Operand, layout: &Layout, level: Level) -> Option<Location> {
         if self.storage[at] == Storage::Bool {
             return None;
         }
         let read = self.reads.iter().position(|read| *read == operand)?;
         let width = if level == Level::Full { self.columns } else { 1 };
         if layout.is_dense() {
-            return Some(Fetch::Direct { read, step: width });
+            return Some(Location::Direct { read, step: width });
         }
         if self.tile_rows != 1 || level != Level::Full {
             return None;
@@ -212,6 +212,6 @@ impl Prepared {
         let (_, step) = Layout::merged(&layout.shape[..split], &layout.strides[..split])?;
         let (_, column_step) = Layout::merged(&layout.shape[split..], &layout.strides[split..])?;
         let step = usize::try_from(step).ok()?;
-        (column_step == 1 || self.columns == 1).then_some(Fetch::Direct { read, step })
+        (column_step == 1 || self.columns == 1).then_some(Location::Direct { read, step })
     }
 }

@@ -68,7 +68,7 @@ impl Pass<'_> {
             .instructions
             .iter()
             .filter_map(|instruction| match instruction {
-                Instruction::Collect(reduce, ..) => Some(*reduce),
+                Instruction::ReduceRows(reduce, ..) => Some(*reduce),
                 _ => None,
             })
             .collect();

@@ -1,6 +1,6 @@
 //! The interpreter of a loop's code: each instruction on a whole tile, so that what chooses it costs little.
 
-use super::code::{Fetch, Prepared};
+use super::code::{Location, Prepared};
 use super::fold::{collect, fold, fold_ints};
 use super::number::{Number, Operand, both, compare, each, select};
 use crate::backend::tensor::places;
@@ -79,7 +79,7 @@ unsafe fn run_wide(code: &Prepared, share: &mut Share, inputs: &Inputs, scratch:
 #[inline(always)]
 fn run_here(code: &Prepared, share: &mut Share, inputs: &Inputs, scratch: &mut Scratch) {
     for (register, instruction) in code.instructions.iter().enumerate() {
-        if let (Instruction::Scalar(scalar), Fetch::Slot(slot)) = (instruction, code.fetch[register]) {
+        if let (Instruction::Scalar(scalar), Location::Slot(slot)) = (instruction, code.fetch[register]) {
             fill(&mut scratch.slots[slot], code.storage[register], inputs.scalars[*scalar]);
         }
     }
@@ -92,14 +92,14 @@ fn run_here(code: &Prepared, share: &mut Share, inputs: &Inputs, scratch: &mut S
             match instruction {
                 Instruction::Scalar(_) => {}
                 Instruction::Store(from, _) => {
-                    if code.fetch[*from] != Fetch::Written(written) {
+                    if code.fetch[*from] != Location::Written(written) {
                         let out = std::mem::take(&mut share.writes[written]);
                         tile.store(*from, share, scratch, &mut out[tile.written(*from)]);
                         share.writes[written] = out;
                     }
                     written += 1;
                 }
-                Instruction::Collect(reduce, from, target, _) => {
+                Instruction::ReduceRows(reduce, from, target, _) => {
                     let partial = std::mem::take(&mut share.partials[collected]);
                     match code.storage[*from] {
                         Storage::F32 => {
@@ -116,17 +116,17 @@ fn run_here(code: &Prepared, share: &mut Share, inputs: &Inputs, scratch: &mut S
                     collected += 1;
                 }
                 _ => match code.fetch[register] {
-                    Fetch::Slot(slot) => {
+                    Location::Slot(slot) => {
                         let mut out = std::mem::take(&mut scratch.slots[slot]);
                         tile.compute(register, instruction, share, scratch, cast_slice_mut(&mut out));
                         scratch.slots[slot] = out;
                     }
-                    Fetch::Written(number) => {
+                    Location::Written(number) => {
                         let out = std::mem::take(&mut share.writes[number]);
                         tile.compute(register, instruction, share, scratch, &mut out[tile.written(register)]);
                         share.writes[number] = out;
                     }
-                    Fetch::Direct { .. } | Fetch::Number(_) | Fetch::Nothing => {}
+                    Location::Direct { .. } | Location::Number(_) | Location::Nothing => {}
                 },
             }
         }
@@ -181,21 +181,21 @@ impl Tile<'_> {
     fn get<'s, T: bytemuck::Pod>(&'s self, register: Register, share: &'s Share, scratch: &'s Scratch) -> &'s [T] {
         let len = self.len(register);
         match self.code.fetch[register] {
-            Fetch::Slot(slot) => &cast_slice::<u64, T>(&scratch.slots[slot])[..len],
-            Fetch::Direct { read, step } => {
+            Location::Slot(slot) => &cast_slice::<u64, T>(&scratch.slots[slot])[..len],
+            Location::Direct { read, step } => {
                 let Read { bytes, start } = self.inputs.reads[read];
                 let first = (start + (self.row * step) as isize) as usize;
                 &cast_slice::<u8, T>(bytes)[first..][..len]
             }
-            Fetch::Written(number) => cast_slice::<u8, T>(&share.writes[number][self.written(register)]),
-            Fetch::Number(_) | Fetch::Nothing => &[],
+            Location::Written(number) => cast_slice::<u8, T>(&share.writes[number][self.written(register)]),
+            Location::Number(_) | Location::Nothing => &[],
         }
     }
 
     #[inline(always)]
     fn operand<'s, T: Number>(&'s self, register: Register, share: &'s Share, scratch: &'s Scratch) -> Operand<'s, T> {
         match self.code.fetch[register] {
-            Fetch::Number(scalar) => Operand::Number(T::of(self.inputs.scalars[scalar])),
+            Location::Number(scalar) => Operand::Number(T::of(self.inputs.scalars[scalar])),
             _ => Operand::Values(self.get(register, share, scratch)),
         }
     }
@@ -234,7 +234,7 @@ impl Tile<'_> {
                 Storage::F64 => each(self.get::<f32>(*a, share, scratch), cast_slice_mut::<u8, f64>(out), f64::from),
                 _ => each(self.get::<f64>(*a, share, scratch), cast_slice_mut::<u8, f32>(out), |x| x as f32),
             },
-            Instruction::Fold(reduce, a) => {
+            Instruction::ReduceColumns(reduce, a) => {
                 let columns = self.code.columns;
                 match own {
                     Storage::F32 => rows_of(self.get::<f32>(*a, share, scratch), columns, cast_slice_mut(out), |row| {
@@ -260,7 +260,7 @@ impl Tile<'_> {
                     _ => expand(self.get::<u32>(*a, share, scratch), columns, cast_slice_mut(out)),
                 }
             }
-            Instruction::Scalar(_) | Instruction::Store(..) | Instruction::Collect(..) => {}
+            Instruction::Scalar(_) | Instruction::Store(..) | Instruction::ReduceRows(..) => {}
         }
     }
 
@@ -288,7 +288,7 @@ impl Tile<'_> {
                 let out = cast_slice_mut::<u8, u32>(out);
                 let operand = |at: usize| -> Operand<u32> {
                     match self.code.fetch[operands[at]] {
-                        Fetch::Number(scalar) => Operand::Number(u32::from(self.inputs.scalars[scalar] != 0.0)),
+                        Location::Number(scalar) => Operand::Number(u32::from(self.inputs.scalars[scalar] != 0.0)),
                         _ => Operand::Values(self.get(operands[at], share, scratch)),
                     }
                 };
