@@ -81,11 +81,11 @@ impl<'p> Evaluator<'p> {
 
     /// The values of the loss and of each report, by the parameters on the device.
     pub fn evaluate(&mut self, device: &mut dyn Device, present: Present) -> Result<Vec<f64>, RunError> {
-        let column = |(column, values): (&crate::lower::program::Slot, &'_ Column)| -> (u32, Rows) {
-            let (values, rows) = (values.clone(), present.rows);
+        let (values, rows) = (present.columns, present.rows);
+        let columns = self.program.columns.iter().zip(values).map(|(column, values)| -> (u32, Rows) {
             (column.input as u32, Box::new(move |own, to| values.feed(rows, own, to)))
-        };
-        let columns = self.program.columns.iter().zip(present.columns).map(column).collect();
+        });
+        let columns = columns.collect();
         let counters = (self.program.draws as u32, present.counters);
         let feed = Feed { rows: present.rows, columns, whole: Vec::new(), hosts: present.hosts, counters };
         let mut values = Vec::new();

@@ -277,6 +277,11 @@ impl<'p> Run<'p> {
         self.program.fits.iter().map(|fit| fit.name.clone()).zip(&self.fits).collect()
     }
 
+    /// What it runs on: `cpu`.
+    pub fn device(&self) -> &'static str {
+        self.device.name()
+    }
+
     /// The plan of the first phase of a step.
     pub fn plan(&self) -> &Plan {
         self.device.plan(self.full[0])

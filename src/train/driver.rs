@@ -89,7 +89,7 @@ pub fn train(training: &Training, stop: impl Fn() -> bool, tell: &mut dyn FnMut(
 
     let arena_bytes = run.plan().arena() as u64;
     let parameters = lowered.parameters();
-    sink.emit(&Event::Start { parameters, arena_bytes, steps: schedule.steps, device: "cpu".into() });
+    sink.emit(&Event::Start { parameters, arena_bytes, steps: schedule.steps, device: run.device().to_string() });
     let mut finals = Vec::new();
     let mut ended = Reason::Done;
     let mut saved = Instant::now();
@@ -125,7 +125,7 @@ pub fn train(training: &Training, stop: impl Fn() -> bool, tell: &mut dyn FnMut(
         source: training.source.to_string(),
         hyperparameters: identity::settings(program),
         seed: schedule.seed,
-        device: "cpu".into(),
+        device: run.device().to_string(),
         versions: BTreeMap::from([("mlx".to_string(), env!("CARGO_PKG_VERSION").to_string())]),
         data: data.file.into_iter().cloned().collect(),
         parameters,

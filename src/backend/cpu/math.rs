@@ -9,12 +9,7 @@ pub fn exp(x: f32) -> f32 {
     let magic = 12_582_912.0f32;
     let n = (clamped * std::f32::consts::LOG2_E + magic) - magic;
     let r = (clamped - n * 0.693_359_4) - n * -2.121_944_4e-4;
-    let p = 1.987_569_1e-4f32;
-    let p = p * r + 1.398_2e-3;
-    let p = p * r + 8.333_452e-3;
-    let p = p * r + 4.166_579_6e-2;
-    let p = p * r + 1.666_666_5e-1;
-    let p = p * r + 5e-1;
+    let p = power_tail(r);
     let p = p * r * r + r + 1.0;
     // In two halves: 2¹²⁸ and 2⁻¹⁴⁹ have no exponent of their own.
     let n = n as i32;
@@ -24,15 +19,21 @@ pub fn exp(x: f32) -> f32 {
     if x.is_nan() { x } else { value }
 }
 
+/// (eʳ - 1 - r) / r², for r near 0.
+#[inline(always)]
+fn power_tail(r: f32) -> f32 {
+    let p = 1.987_569_1e-4f32;
+    let p = p * r + 1.398_2e-3;
+    let p = p * r + 8.333_452e-3;
+    let p = p * r + 4.166_579_6e-2;
+    let p = p * r + 1.666_666_5e-1;
+    p * r + 5e-1
+}
+
 /// eˣ - 1, with all digits near 0: its series there (the same polynomial as [`exp`]), eˣ less 1 away from it.
 #[inline(always)]
 pub fn expm1(x: f32) -> f32 {
-    let p = 1.987_569_1e-4f32;
-    let p = p * x + 1.398_2e-3;
-    let p = p * x + 8.333_452e-3;
-    let p = p * x + 4.166_579_6e-2;
-    let p = p * x + 1.666_666_5e-1;
-    let p = p * x + 5e-1;
+    let p = power_tail(x);
     let near = p * x * x + x;
     let far = exp(x) - 1.0;
     if x.abs() < 0.35 { near } else { far }
