@@ -13,6 +13,7 @@ mod fuzz;
 mod hardness;
 mod io;
 mod learning;
+mod library;
 mod models;
 mod number;
 mod ops;
@@ -44,6 +45,7 @@ fn main() {
     trials.extend(hardness::trials());
     trials.extend(io::trials());
     trials.extend(learning::trials());
+    trials.extend(library::trials());
     trials.extend(models::trials());
     trials.extend(number::trials());
     trials.extend(ops::trials());
