@@ -5,6 +5,7 @@ use libtest_mimic::{Arguments, Trial};
 mod allocations;
 mod alone;
 mod binary;
+mod catalogue;
 mod check;
 mod cli;
 mod data;
@@ -37,6 +38,7 @@ fn main() {
     let mut trials: Vec<Trial> = Vec::new();
     trials.extend(allocations::trials());
     trials.extend(alone::trials());
+    trials.extend(catalogue::trials());
     trials.extend(check::trials());
     trials.extend(cli::trials());
     trials.extend(data::trials());
