@@ -20,7 +20,7 @@ pub(super) fn emit(selection: &Selection, at: usize) -> Emitted {
     let mut this = Emitter {
         selection,
         at,
-        split: group.split.unwrap_or(group.shape.len().saturating_sub(1)),
+        split: group.rows(),
         group,
         members: Vec::new(),
         instructions: Vec::new(),
@@ -100,12 +100,22 @@ impl Emitter<'_> {
         }
         for (at, member) in group.members.iter().enumerate() {
             if let (Some(buffer), false) = (member.store, matches!(member.value, Value::Made)) {
-                let operand = self.operand(Binding { buffer, start: 0 });
-                self.push(Instruction::Store(self.members[at], operand), member.storage);
+                let rows = if member.level == Level::Full { group.shape.len() } else { self.split };
+                let whole = View::whole(buffer, group.shape[..rows].to_vec());
+                self.store(self.members[at], &whole);
             }
+            member.regions.iter().for_each(|region| self.store(self.members[at], region));
         }
         let (instructions, storage) = (std::mem::take(&mut self.instructions), std::mem::take(&mut self.storage));
         Loop { shape: group.shape.clone(), split: self.split, instructions, storage }
+    }
+
+    fn store(&mut self, register: Register, view: &View) {
+        let Some(buffer) = view.buffer else { return };
+        let storage = self.selection.buffers[buffer.0 as usize].storage;
+        let register = self.converted(register, storage);
+        let operand = self.operand(Binding { buffer, start: 0 });
+        self.push(Instruction::Store(register, operand, view.start, view.layout.clone()), storage);
     }
 
     fn push(&mut self, instruction: Instruction, storage: Storage) -> Register {

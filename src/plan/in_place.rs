@@ -115,7 +115,10 @@ fn can_take(
     let levels = body.levels();
     let buffer = |operand: &usize| kernel.bindings[*operand].buffer;
     let stored = |instruction: &Instruction| match instruction {
-        Instruction::Store(register, operand) if buffer(operand) == made => levels[*register] == Level::Full,
+        Instruction::Store(register, operand, 0, layout) if buffer(operand) == made => {
+            let whole = layout.is_dense() && layout.count() == buffers[made.0 as usize].len;
+            levels[*register] == Level::Full && whole && body.stores(*operand).count() == 1
+        }
         _ => false,
     };
     let in_step = |instruction: &Instruction| match instruction {
@@ -143,7 +146,7 @@ fn unify(kernel: &mut Emitted) {
     for instruction in &mut body.instructions {
         match instruction {
             Instruction::Load(operand, ..)
-            | Instruction::Store(_, operand)
+            | Instruction::Store(_, operand, ..)
             | Instruction::ReduceRows(_, _, _, operand) => {
                 *operand = places[*operand];
             }

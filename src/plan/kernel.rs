@@ -177,8 +177,8 @@ pub enum Instruction {
     ReduceColumns(Reduce, Register),
     /// One element of each row, at all its columns.
     Expand(Register),
-    /// At the places of a dense buffer.
-    Store(Register, Operand),
+    /// In a part of a buffer: its first element, and how the elements lie from there on.
+    Store(Register, Operand, isize, Layout),
     /// Over rows.
     ReduceRows(Reduce, Register, Target, Operand),
 }
@@ -230,13 +230,21 @@ impl Loop {
     pub fn is_flat(&self) -> bool {
         self.instructions.iter().all(|instruction| match instruction {
             Instruction::Load(_, layout, level) => *level == Level::Full && layout.is_dense(),
+            Instruction::Store(_, operand, _, layout) => layout.is_dense() && self.stores(*operand).count() == 1,
             Instruction::Iota(..) | Instruction::ReduceColumns(..) | Instruction::Expand(_) => false,
             Instruction::ReduceRows(_, _, Target::Columns, _) => false,
             Instruction::Scalar(_)
             | Instruction::Apply(..)
             | Instruction::Convert(_)
-            | Instruction::Store(..)
             | Instruction::ReduceRows(_, _, Target::All, _) => true,
+        })
+    }
+
+    /// The parts of an operand that it stores to: first element and layout.
+    pub fn stores(&self, operand: Operand) -> impl Iterator<Item = (isize, &Layout)> {
+        self.instructions.iter().filter_map(move |instruction| match instruction {
+            Instruction::Store(_, own, start, layout) if *own == operand => Some((*start, layout)),
+            _ => None,
         })
     }
 
@@ -248,7 +256,7 @@ impl Loop {
                 Instruction::Load(_, _, level) | Instruction::Iota(_, _, level) => *level,
                 Instruction::ReduceColumns(..) => Level::Row,
                 Instruction::Scalar(_) | Instruction::Expand(_) => Level::Full,
-                Instruction::Convert(a) | Instruction::Store(a, _) | Instruction::ReduceRows(_, a, _, _) => levels[*a],
+                Instruction::Convert(a) | Instruction::Store(a, ..) | Instruction::ReduceRows(_, a, _, _) => levels[*a],
                 Instruction::Apply(_, operands) => {
                     let scalar = |register: &&Register| matches!(self.instructions[**register], Instruction::Scalar(_));
                     operands.iter().find(|register| !scalar(register)).map_or(Level::Full, |register| levels[*register])
@@ -268,7 +276,7 @@ impl Instruction {
             Instruction::ReduceColumns(_, a)
             | Instruction::Convert(a)
             | Instruction::Expand(a)
-            | Instruction::Store(a, _)
+            | Instruction::Store(a, ..)
             | Instruction::ReduceRows(_, a, _, _) => std::slice::from_ref(a),
             Instruction::Apply(_, operands) => operands,
         }
@@ -310,7 +318,7 @@ impl Code {
         let stores = self.looped().into_iter().flat_map(|body| &body.instructions);
         let mut writes: Vec<Operand> = stores
             .filter_map(|instruction| match instruction {
-                Instruction::Store(_, operand) | Instruction::ReduceRows(_, _, _, operand) => Some(*operand),
+                Instruction::Store(_, operand, ..) | Instruction::ReduceRows(_, _, _, operand) => Some(*operand),
                 _ => None,
             })
             .collect();

@@ -7,6 +7,9 @@
 //! | `view` | strided views, and which operations only change them |
 //! | `host` | scalars that the host computes in f64 |
 //! | `select` | which nodes become one kernel |
+//! | `join` | which group an elementwise node joins |
+//! | `store` | which buffer has the value of a node |
+//! | `container` | concatenation and padding: parts of a buffer, each written where it is computed |
 //! | `product`, `reduce` | the same for contractions and reductions |
 //! | `body` | the same for calls and loops, which run plans of their own |
 //! | `emit` | the code of a kernel |
@@ -17,15 +20,18 @@
 
 mod arena;
 mod body;
+mod container;
 mod emit;
 mod host;
 mod in_place;
+mod join;
 mod kernel;
 mod print;
 mod product;
 mod reduce;
 mod request;
 mod select;
+mod store;
 mod verify;
 mod view;
 

@@ -24,7 +24,10 @@ impl fmt::Display for Instruction {
             Instruction::Iota(start, layout, level) => write!(f, "places {start}{layout} ({level:?})"),
             Instruction::Scalar(scalar) => write!(f, "scalar {scalar}"),
             Instruction::Convert(register) => write!(f, "convert r{register}"),
-            Instruction::Store(register, operand) => write!(f, "store r{register} in o{operand}"),
+            Instruction::Store(register, operand, 0, layout) => write!(f, "store r{register} in o{operand}{layout}"),
+            Instruction::Store(register, operand, start, layout) => {
+                write!(f, "store r{register} in o{operand}+{start}{layout}")
+            }
             Instruction::ReduceRows(reduce, register, target, operand) => {
                 write!(f, "{reduce:?} of r{register} over rows, {target:?}, in o{operand}")
             }

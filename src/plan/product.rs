@@ -35,11 +35,12 @@ impl Selection<'_> {
         let at = self.groups.len();
         let out = self.buffer(&shape, storage, at + 1);
         [&a, &b].into_iter().filter_map(|view| view.buffer).for_each(|buffer| self.read_in(buffer, at));
-        let made = Member { value: Value::Made, level: Level::Full, storage, store: Some(out) };
+        let made = Member { value: Value::Made, level: Level::Full, storage, store: Some(out), regions: Vec::new() };
         self.groups.push(Group {
             kind: GroupKind::Product(matrices, [a, b], out),
             shape: shape.clone(),
             split: Some(split),
+            containers: Vec::new(),
             members: vec![made],
             weight: 1,
             nodes: vec![id],

@@ -2,12 +2,14 @@
 
 use super::arena::lifetimes;
 use super::body::{Role, Run};
-use super::kernel::{Code, Instruction, Kernel, Loop, Operand, Output, Plan, Region, Storage};
-use super::view::Layout;
+use super::kernel::{BufferId, Code, Instruction, Kernel, Loop, Matrices, Operand, Output, Plan, Region, Storage};
+use super::view::{Layout, rows_ascend};
 use crate::ir::ScalarOp;
+use std::collections::HashMap;
 
 /// The first rule that a plan breaks, in words.
 pub fn verify(plan: &Plan) -> Result<(), String> {
+    let mut parts = Parts::of(plan);
     let mut written: Vec<bool> = vec![false; plan.buffers.len()];
     plan.inputs.iter().for_each(|(_, buffer)| written[buffer.0 as usize] = true);
     for (at, kernel) in plan.kernels.iter().enumerate() {
@@ -15,6 +17,7 @@ pub fn verify(plan: &Plan) -> Result<(), String> {
         if let Some(unwritten) = kernel.reads().find(|buffer| !written[buffer.0 as usize]) {
             return Err(wrong(format!("{unwritten} is read before it is written")));
         }
+        parts.follow(kernel).map_err(wrong)?;
         kernel.writes().for_each(|buffer| written[buffer.0 as usize] = true);
         match &*kernel.code {
             Code::Loop(body) | Code::Product(_, body) => holds(plan, kernel, body).map_err(wrong)?,
@@ -36,7 +39,104 @@ pub fn verify(plan: &Plan) -> Result<(), String> {
             return Err(format!("the root in {buffer} is never written"));
         }
     }
+    parts.end()?;
     apart(plan)
+}
+
+/// The buffers that are written part by part: which of their elements are written so far.
+struct Parts(HashMap<BufferId, Vec<bool>>);
+
+impl Parts {
+    fn of(plan: &Plan) -> Parts {
+        let mut parts = HashMap::new();
+        for kernel in &plan.kernels {
+            for (buffer, _, layout) in stores(kernel) {
+                let len = plan.buffer(buffer).len;
+                if layout.count() != len {
+                    parts.insert(buffer, vec![false; len]);
+                }
+            }
+        }
+        Parts(parts)
+    }
+
+    /// What a kernel reads of them is written, and it writes nothing that is.
+    fn follow(&mut self, kernel: &Kernel) -> Result<(), String> {
+        for (read, view) in reads(kernel) {
+            let Some(written) = self.0.get(&read) else { continue };
+            let is_written = match view {
+                Some((start, layout)) => all_places(&layout, start, |place| written[place]),
+                None => written.iter().all(|written| *written),
+            };
+            if !is_written {
+                return Err(format!("it reads of {read} what is not written yet"));
+            }
+        }
+        for (buffer, start, layout) in stores(kernel) {
+            let Some(written) = self.0.get_mut(&buffer) else { continue };
+            if !all_places(layout, start, |place| !std::mem::replace(&mut written[place], true)) {
+                return Err(format!("it writes an element of {buffer} that is written already"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Every element is written.
+    fn end(&self) -> Result<(), String> {
+        match self.0.iter().find(|(_, written)| written.contains(&false)) {
+            Some((buffer, _)) => Err(format!("an element of {buffer} is never written")),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The parts of buffers that the loop of a kernel stores.
+fn stores(kernel: &Kernel) -> impl Iterator<Item = (BufferId, isize, &Layout)> {
+    let instructions = kernel.code.looped().into_iter().flat_map(|body| &body.instructions);
+    instructions.filter_map(|instruction| match instruction {
+        Instruction::Store(_, operand, start, layout) => Some((kernel.bindings[*operand].buffer, *start, layout)),
+        _ => None,
+    })
+}
+
+/// What a kernel reads: which elements of which buffer; `None` of all.
+fn reads(kernel: &Kernel) -> Vec<(BufferId, Option<(isize, Layout)>)> {
+    let bound = |operand: usize| kernel.bindings[operand];
+    let matrix = |operand: usize, shape: [usize; 3], strides: [isize; 3]| {
+        let layout = Layout { shape: shape.to_vec(), strides: strides.to_vec() };
+        (bound(operand).buffer, Some((bound(operand).start, layout)))
+    };
+    let mut found: Vec<(BufferId, Option<(isize, Layout)>)> = match &*kernel.code {
+        Code::Loop(_) => Vec::new(),
+        Code::Product(Matrices { batch, rows, depth, columns, a, b, .. }, _) => {
+            vec![matrix(Matrices::A, [*batch, *rows, *depth], *a), matrix(Matrices::B, [*batch, *depth, *columns], *b)]
+        }
+        Code::Special(_) | Code::Run(_) => kernel.reads().map(|buffer| (buffer, None)).collect(),
+    };
+    for instruction in kernel.code.looped().into_iter().flat_map(|body| &body.instructions) {
+        if let Instruction::Load(operand, layout, _) = instruction {
+            found.push((bound(*operand).buffer, Some((bound(*operand).start, layout.clone()))));
+        }
+    }
+    found
+}
+
+/// Whether something holds of every place of a layout, asked of each.
+fn all_places(layout: &Layout, start: isize, mut holds: impl FnMut(usize) -> bool) -> bool {
+    let mut index = vec![0; layout.shape.len()];
+    let (mut all, mut place) = (true, start);
+    for _ in 0..layout.count() {
+        all &= holds(place as usize);
+        for axis in (0..index.len()).rev() {
+            (index[axis], place) = (index[axis] + 1, place + layout.strides[axis]);
+            if index[axis] < layout.shape[axis] {
+                break;
+            }
+            place -= layout.strides[axis] * layout.shape[axis] as isize;
+            index[axis] = 0;
+        }
+    }
+    all
 }
 
 /// Registers are written before they are read and held alike, and what is read and written lies inside of its buffer.
@@ -71,10 +171,23 @@ fn holds(plan: &Plan, kernel: &Kernel, body: &Loop) -> Result<(), String> {
                     return wrong("its operands are not held alike");
                 }
             }
-            Instruction::Store(from, operand) => {
-                let (buffer, start) = buffer(*operand)?;
-                if buffer.storage != held(from) || start != 0 {
+            Instruction::Store(from, operand, first, layout) => {
+                let (to, start) = buffer(*operand)?;
+                if to.storage != held(from) || start != 0 {
                     return wrong("it is not held as its buffer is");
+                }
+                if !inside(layout, *first, to.len) {
+                    return wrong("it is not inside of its buffer");
+                }
+                let parts: Vec<(isize, &Layout)> = body.stores(*operand).collect();
+                if !rows_ascend(&parts, body.split) {
+                    return wrong("its rows cannot be dealt to threads");
+                }
+                let own = kernel.bindings[*operand].buffer;
+                let in_place = parts.len() == 1 && layout.is_dense() && layout.count() == to.len;
+                let reads = kernel.code.reads().into_iter().any(|read| kernel.bindings[read].buffer == own);
+                if reads && !in_place {
+                    return wrong("it reads the buffer that it writes a part of");
                 }
             }
             Instruction::ReduceRows(_, _, _, operand) if buffer(*operand)?.0.storage != own => {

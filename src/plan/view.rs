@@ -140,6 +140,36 @@ impl View {
     }
 }
 
+/// Whether each row of a loop lies before the next one in a buffer, all parts of it that the loop stores to taken together: each
+/// part with its first element, the first `split` axes of its layout rows. Rows can then be dealt to threads by splitting the buffer.
+pub fn rows_ascend(parts: &[(isize, &Layout)], split: usize) -> bool {
+    let Some((_, any)) = parts.first() else { return true };
+    if parts.iter().any(|(_, layout)| layout.count() == 0) {
+        return parts.len() == 1;
+    }
+    let is_row = |axis: &usize| *axis < split && any.shape[*axis] != 1;
+    let alike = |(_, layout): &(isize, &Layout)| {
+        (0..any.shape.len()).filter(is_row).all(|axis| layout.strides[axis] == any.strides[axis])
+            && layout.strides.iter().all(|stride| *stride >= 0)
+    };
+    if !parts.iter().all(alike) {
+        return false;
+    }
+    let last = |(start, layout): &(isize, &Layout)| {
+        let columns = layout.shape.iter().zip(&layout.strides).skip(split);
+        start + columns.map(|(size, stride)| (*size as isize - 1) * stride).sum::<isize>()
+    };
+    let first = parts.iter().map(|(start, _)| *start).min().unwrap_or(0);
+    let mut span = parts.iter().map(last).max().unwrap_or(0) + 1 - first;
+    for axis in (0..any.shape.len().min(split)).rev().filter(is_row) {
+        if any.strides[axis] < span {
+            return false;
+        }
+        span += (any.shape[axis] as isize - 1) * any.strides[axis];
+    }
+    true
+}
+
 pub fn row_major(shape: &[usize]) -> Vec<isize> {
     let mut strides = vec![1; shape.len()];
     for axis in (1..shape.len()).rev() {

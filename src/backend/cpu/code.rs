@@ -38,12 +38,80 @@ pub enum Location {
     Nothing,
 }
 
-/// An operand that a store writes: its number, how it is held, and whether by elements or by rows.
-#[derive(Clone, Copy, Debug)]
+/// A part of an operand that a store writes.
+#[derive(Clone, Debug)]
 pub struct Write {
+    /// The number of the operand among those that are written.
+    pub out: usize,
+    /// The first element, and how the elements lie from there on.
+    start: usize,
+    layout: Layout,
+    /// How many of the layout's axes are rows.
+    split: usize,
+    /// Elements of a row.
+    pub width: usize,
+    /// Whether all elements lie one after the other.
+    pub dense: bool,
+    /// From one row to the next; `None` where that differs from row to row.
+    pub row_step: Option<usize>,
+    /// From one column to the next; `None` where that differs.
+    pub column_step: Option<usize>,
+}
+
+impl Write {
+    fn new(out: usize, start: isize, layout: &Layout, split: usize, width: usize) -> Write {
+        let (dense, split) = (layout.is_dense(), split.min(layout.shape.len()));
+        let step = |axes: std::ops::Range<usize>| {
+            let (_, step) = Layout::merged(&layout.shape[axes.clone()], &layout.strides[axes])?;
+            usize::try_from(step).ok()
+        };
+        Write {
+            out,
+            start: start.max(0) as usize,
+            layout: layout.clone(),
+            split,
+            width,
+            dense,
+            row_step: if dense { Some(width) } else { step(0..split) },
+            column_step: if dense || width == 1 { Some(1) } else { step(split..layout.shape.len()) },
+        }
+    }
+
+    /// The place of the first element of a row in the operand.
+    pub fn row(&self, row: usize) -> usize {
+        if let Some(step) = self.row_step {
+            return self.start + row * step;
+        }
+        let (mut rest, mut place) = (row, self.start);
+        for (size, stride) in self.layout.shape[..self.split].iter().zip(&self.layout.strides).rev() {
+            place += rest % size * *stride as usize;
+            rest /= size;
+        }
+        place
+    }
+
+    /// Sizes and strides of the columns.
+    pub fn columns(&self) -> (&[usize], &[isize]) {
+        (&self.layout.shape[self.split..], &self.layout.strides[self.split..])
+    }
+
+    /// Elements from the first of a row to its last.
+    fn extent(&self) -> usize {
+        if self.width == 0 || self.dense || self.column_step == Some(1) {
+            return self.width;
+        }
+        let (sizes, strides) = self.columns();
+        1 + sizes.iter().zip(strides).map(|(size, stride)| (size - 1) * *stride as usize).sum::<usize>()
+    }
+}
+
+/// An operand that stores write.
+#[derive(Clone, Copy, Debug)]
+pub struct Out {
     pub operand: Operand,
     pub storage: Storage,
-    pub level: Level,
+    /// How many stores write parts of it.
+    stores: usize,
 }
 
 pub struct Prepared {
@@ -58,8 +126,10 @@ pub struct Prepared {
     pub chunk_rows: usize,
     /// Operands that are only read; that are written by rows; that are collected into.
     pub reads: Vec<Operand>,
-    pub writes: Vec<Write>,
+    pub outs: Vec<Out>,
     pub collects: Vec<(Operand, Target)>,
+    /// Of each store, in their order.
+    pub writes: Vec<Write>,
     /// How many axes of the space are rows.
     pub split: usize,
 }
@@ -71,10 +141,17 @@ impl Prepared {
         let (rows, columns) = if flat { (body.shape.iter().product(), 1) } else { body.space() };
         let levels = body.levels();
         let (mut reads, mut writes, mut collects): (Vec<Operand>, Vec<Write>, Vec<_>) = Default::default();
+        let mut outs: Vec<Out> = Vec::new();
         for instruction in &body.instructions {
             match instruction {
-                Instruction::Store(from, operand) => {
-                    writes.push(Write { operand: *operand, storage: body.storage[*from], level: levels[*from] });
+                Instruction::Store(from, operand, start, layout) => {
+                    let out = outs.iter().position(|out| out.operand == *operand).unwrap_or_else(|| {
+                        outs.push(Out { operand: *operand, storage: body.storage[*from], stores: 0 });
+                        outs.len() - 1
+                    });
+                    outs[out].stores += 1;
+                    let width = if levels[*from] == Level::Full { columns } else { 1 };
+                    writes.push(Write::new(out, *start, layout, body.split, width));
                 }
                 Instruction::ReduceRows(_, _, target, operand) => collects.push((*operand, *target)),
                 Instruction::Load(operand, ..) if !reads.contains(operand) => reads.push(*operand),
@@ -82,7 +159,7 @@ impl Prepared {
             }
         }
         // What is written in place is read through what writes it.
-        reads.retain(|operand| !writes.iter().any(|write| write.operand == *operand));
+        reads.retain(|operand| !outs.iter().any(|out| out.operand == *operand));
         let chunk_rows = rows_of_a_chunk(rows, columns);
         let mut prepared = Prepared {
             instructions: body.instructions.clone(),
@@ -95,8 +172,9 @@ impl Prepared {
             tile_rows: (TILE / columns.max(1)).max(1).min(chunk_rows),
             chunk_rows,
             reads,
-            writes,
+            outs,
             collects,
+            writes,
             split: body.split,
         };
         prepared.assign_slots();
@@ -105,6 +183,17 @@ impl Prepared {
 
     pub fn chunks(&self) -> usize {
         self.rows.div_ceil(self.chunk_rows)
+    }
+
+    /// The elements of an operand that some rows write, and what lies between those.
+    pub fn span(&self, out: usize, rows: std::ops::Range<usize>) -> std::ops::Range<usize> {
+        let writes = || self.writes.iter().filter(|write| write.out == out);
+        if rows.is_empty() || writes().any(|write| write.width == 0) {
+            return 0..0;
+        }
+        let first = writes().map(|write| write.row(rows.start)).min();
+        let end = writes().map(|write| write.row(rows.end - 1) + write.extent()).max();
+        first.unwrap_or(0)..end.unwrap_or(0)
     }
 
     /// Elements of a register in a full tile.
@@ -171,8 +260,9 @@ impl Prepared {
         spread
     }
 
-    /// Registers whose value is made where it is stored, and the number of the store. Nothing may read what lies in the
-    /// operand, the present value of a parameter, between the two. Truth values are held otherwise in memory.
+    /// Registers whose value is computed where it is stored, and the number of the store: if the elements of a tile lie side by
+    /// side there, and nothing else is stored in the operand. Nothing may read what the operand holds, the present value of a
+    /// parameter, between the two. Truth values have another storage in memory.
     fn stored_at_once(&self) -> HashMap<Register, usize> {
         let mut last_load: HashMap<Operand, usize> = HashMap::new();
         let mut found = HashMap::new();
@@ -182,9 +272,12 @@ impl Prepared {
                 Instruction::Load(operand, ..) => {
                     last_load.insert(*operand, at);
                 }
-                Instruction::Store(from, operand) => {
+                Instruction::Store(from, operand, ..) => {
                     let undisturbed = last_load.get(operand).is_none_or(|load| load <= from);
-                    if undisturbed && self.storage[*from] != Storage::Bool {
+                    let write = &self.writes[number];
+                    let together = write.dense || (self.tile_rows == 1 && write.column_step == Some(1));
+                    let alone = self.outs[write.out].stores == 1;
+                    if undisturbed && together && alone && self.storage[*from] != Storage::Bool {
                         found.entry(*from).or_insert(number);
                     }
                     number += 1;

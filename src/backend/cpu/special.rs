@@ -51,14 +51,6 @@ pub fn run(special: &Special, operands: &[&[u8]], out: &mut [u8], pool: &Pool) -
             }
             Ok(())
         }
-        Op::Pad { .. } | Op::Concat(_) => {
-            match own.size() {
-                1 => copy_parts::<u8>(special, operands, out),
-                4 => copy_parts::<u32>(special, operands, out),
-                _ => copy_parts::<u64>(special, operands, out),
-            }
-            Ok(())
-        }
         Op::Fold { axis, stride, dilation, .. } => {
             let mut steps = strides(shape_of(special));
             let step = steps[*axis];
@@ -109,6 +101,8 @@ pub fn run(special: &Special, operands: &[&[u8]], out: &mut [u8], pool: &Pool) -
         | Op::Broadcast { .. }
         | Op::Slice { .. }
         | Op::Window { .. }
+        | Op::Pad { .. }
+        | Op::Concat(_)
         | Op::StopGradient
         | Op::Call(..)
         | Op::Scan(..) => Err(format!("{} is no operation on its own", special.op)),
@@ -227,30 +221,6 @@ fn sums_fit(shape: &[usize], axis: usize, reverse: bool, from: &[i32]) -> Result
         }
     }
     Ok(())
-}
-
-/// Parts side by side, or one with zeros around and between its elements.
-fn copy_parts<T: Pod>(special: &Special, operands: &[&[u8]], out: &mut [u8]) {
-    let out: &mut [T] = cast_slice_mut(out);
-    let own = strides(shape_of(special));
-    out.fill(T::zeroed());
-    let mut first = 0;
-    for (part, shape) in operands.iter().zip(&special.shapes) {
-        let mut steps = own.clone();
-        if let Op::Pad { axis, low, between, .. } = &special.op {
-            first = low.settled().unwrap_or(0) as isize * own[*axis];
-            steps[*axis] *= *between as isize + 1;
-        }
-        write(cast_slice(part), shape, &steps, first, out);
-        if let Op::Concat(axis) = &special.op {
-            first += shape[*axis] as isize * own[*axis];
-        }
-    }
-}
-
-fn write<T: Pod>(from: &[T], shape: &[usize], steps: &[isize], start: isize, out: &mut [T]) {
-    let mut values = from.iter();
-    places(shape, steps, start, |place| values.next().into_iter().for_each(|value| out[place] = *value));
 }
 
 /// Elements added at strided places. What stands before `axis` is dealt to the threads.
