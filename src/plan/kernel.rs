@@ -53,7 +53,7 @@ pub enum Region {
     Scratch,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Buffer {
     /// Elements.
     pub len: usize,

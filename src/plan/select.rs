@@ -127,10 +127,9 @@ pub(super) fn select<'g>(request: &'g Request<'g>) -> Result<Selection<'g>, Stri
         regions: HashMap::new(),
         families: HashMap::new(),
     };
-    this.look_around();
-    for roots in request.stages {
+    for (nodes, roots) in this.look_around().into_iter().zip(request.stages) {
         this.stage = this.groups.len();
-        for node in request.graph.needed(roots) {
+        for node in nodes {
             if this.places[node.0 as usize].is_some() {
                 continue;
             }
@@ -155,8 +154,8 @@ pub(super) fn select<'g>(request: &'g Request<'g>) -> Result<Selection<'g>, Stri
 }
 
 impl Selection<'_> {
-    /// Who reads each node, and what runs together.
-    fn look_around(&mut self) {
+    /// Who reads each node, and what runs together. The nodes that each stage adds, in topological order.
+    fn look_around(&mut self) -> Vec<Vec<NodeId>> {
         let graph = self.request.graph;
         let roots: Vec<NodeId> = self.request.stages.iter().flatten().copied().collect();
         let needed = graph.needed(&roots);
@@ -168,6 +167,24 @@ impl Selection<'_> {
         for family in graph.families(&needed).filter(|family| graph.node(family[0]).op.body().is_some()) {
             self.families.extend(family.iter().map(|node| (*node, family.to_vec())));
         }
+        // A node belongs to the first stage that needs it.
+        let stages = self.request.stages;
+        let mut first = vec![stages.len(); self.readers.len()];
+        for (stage, roots) in stages.iter().enumerate().rev() {
+            roots.iter().for_each(|root| first[root.0 as usize] = stage);
+        }
+        for id in needed.iter().rev() {
+            for input in &graph.node(*id).inputs {
+                first[input.0 as usize] = first[input.0 as usize].min(first[id.0 as usize]);
+            }
+        }
+        let mut added = vec![Vec::new(); stages.len()];
+        for id in needed {
+            if let Some(nodes) = added.get_mut(first[id.0 as usize]) {
+                nodes.push(id);
+            }
+        }
+        added
     }
 
     /// The place of a node whose turn has been.

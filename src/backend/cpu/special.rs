@@ -8,7 +8,7 @@ use crate::backend::tensor::{places, strides};
 use crate::ir::{Draw, Op, philox};
 use crate::plan::{Special, Storage};
 use bytemuck::{Pod, cast_slice, cast_slice_mut};
-use std::ops::{AddAssign, Range};
+use std::ops::AddAssign;
 use std::sync::{Mutex, PoisonError};
 
 /// Computes an operation from its operands into its buffer. A place outside of an axis is told in words.
@@ -30,43 +30,9 @@ pub fn run(special: &Special, operands: &[&[u8]], out: &mut [u8], pool: &Pool) -
             }
             Ok(())
         }
-        Op::CumSum { axis, reverse } => {
-            let all: Range<usize> = 0..lines(&special.shapes[0], *axis);
-            match own {
-                Storage::F32 => {
-                    cumsum(special, *axis, *reverse, all, cast_slice(operands[0]), cast_slice_mut(out), |x: f64| {
-                        x as f32
-                    })
-                }
-                Storage::F64 => {
-                    cumsum(special, *axis, *reverse, all, cast_slice(operands[0]), cast_slice_mut(out), |x| x)
-                }
-                Storage::I32 | Storage::Bool => {
-                    cumsum(special, *axis, *reverse, all, cast_slice(operands[0]), cast_slice_mut(out), |x: f64| {
-                        x as i32
-                    });
-                    let last: &[i32] = cast_slice(operands[0]);
-                    return sums_fit(&special.shapes[0], *axis, *reverse, last);
-                }
-            }
-            Ok(())
-        }
+        Op::CumSum { axis, reverse } => running_sums(special, *axis, *reverse, operands[0], out),
         Op::Fold { axis, stride, dilation, .. } => {
-            let mut steps = strides(shape_of(special));
-            let step = steps[*axis];
-            steps[*axis] = step * *stride as isize;
-            steps.insert(axis + 1, step * *dilation as isize);
-            match own {
-                Storage::F32 => {
-                    add::<f32>(cast_slice(operands[0]), &special.shapes[0], &steps, cast_slice_mut(out), *axis, pool)
-                }
-                Storage::F64 => {
-                    add::<f64>(cast_slice(operands[0]), &special.shapes[0], &steps, cast_slice_mut(out), *axis, pool)
-                }
-                Storage::I32 | Storage::Bool => {
-                    add::<i32>(cast_slice(operands[0]), &special.shapes[0], &steps, cast_slice_mut(out), *axis, pool);
-                }
-            }
+            fold_windows(special, *axis, [*stride, *dilation], operands[0], out, pool);
             Ok(())
         }
         Op::Gather { batch } => match own.size() {
@@ -190,16 +156,27 @@ fn argsort<T: Pod>(
     }
 }
 
+fn running_sums(special: &Special, axis: usize, reverse: bool, from: &[u8], out: &mut [u8]) -> Result<(), String> {
+    match special.storage[0] {
+        Storage::F32 => cumsum(special, axis, reverse, cast_slice(from), cast_slice_mut(out), |x| x as f32),
+        Storage::F64 => cumsum(special, axis, reverse, cast_slice(from), cast_slice_mut(out), |x| x),
+        Storage::I32 | Storage::Bool => {
+            cumsum(special, axis, reverse, cast_slice(from), cast_slice_mut(out), |x| x as i32);
+            return sums_fit(&special.shapes[0], axis, reverse, cast_slice(from));
+        }
+    }
+    Ok(())
+}
+
 fn cumsum<T: Pod + Into<f64>>(
     special: &Special,
     axis: usize,
     reverse: bool,
-    numbers: Range<usize>,
     from: &[T],
     out: &mut [T],
     narrow: impl Fn(f64) -> T,
 ) {
-    for number in numbers {
+    for number in 0..lines(&special.shapes[0], axis) {
         let line = Line::of(&special.shapes[0], axis, number);
         let mut sum = 0.0f64;
         for k in 0..line.length {
@@ -221,6 +198,21 @@ fn sums_fit(shape: &[usize], axis: usize, reverse: bool, from: &[i32]) -> Result
         }
     }
     Ok(())
+}
+
+/// The adjoint of windows: each element is added where a window has read it. `along` says how far windows, and the elements of
+/// one, are apart.
+fn fold_windows(special: &Special, axis: usize, along: [i64; 2], from: &[u8], out: &mut [u8], pool: &Pool) {
+    let mut steps = strides(shape_of(special));
+    let step = steps[axis];
+    steps[axis] = step * along[0] as isize;
+    steps.insert(axis + 1, step * along[1] as isize);
+    let shape = &special.shapes[0];
+    match special.storage[special.storage.len() - 1] {
+        Storage::F32 => add::<f32>(cast_slice(from), shape, &steps, cast_slice_mut(out), axis, pool),
+        Storage::F64 => add::<f64>(cast_slice(from), shape, &steps, cast_slice_mut(out), axis, pool),
+        Storage::I32 | Storage::Bool => add::<i32>(cast_slice(from), shape, &steps, cast_slice_mut(out), axis, pool),
+    }
 }
 
 /// Elements added at strided places. What stands before `axis` is dealt to the threads.
