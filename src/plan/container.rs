@@ -1,5 +1,6 @@
-//! Concatenation and padding without copies: their result is a buffer, the container, and whoever computes a part of it stores
-//! the part there. Only what cannot store with strides (an input, an operation that is not fused) is copied, by a loop.
+//! Concatenation and padding without copies. The result is a buffer, the container, and a kernel that computes a part of it stores
+//! the part there, with the strides of the container. Values that no loop computes (inputs, results of operations that are not
+//! fused) are copied by a loop.
 
 use super::host::Scalar;
 use super::kernel::{Level, Storage};
@@ -8,11 +9,11 @@ use super::select::{Group, Place, Selection, Value};
 use super::view::{Layout, View, rows_ascend};
 use crate::ir::{NodeId, Op};
 
-/// Rows of fewer columns are not worth a loop of their own each: each element of such a shape is a row.
+/// With fewer columns than this, each element is a row of its own: a strided store is then one loop instead of one per row.
 const NARROW: usize = 16;
 
 impl Group {
-    /// How many axes are rows: all but the last one, if nothing else was decided.
+    /// How many leading axes are rows: all but the last one unless a member decides otherwise.
     pub(super) fn rows(&self) -> usize {
         let narrow = !self.containers.is_empty()
             && (self.shape.len() == 1 || self.shape.last().is_some_and(|columns| *columns < NARROW));
@@ -56,7 +57,7 @@ impl Selection<'_> {
         Ok(Place::Stored(container))
     }
 
-    /// A reshape of what is joined or padded: its operand is written there at once.
+    /// A reshape whose only reader writes to a container: its operand is stored there.
     pub(super) fn reshaped_in_place(&mut self, id: NodeId, input: NodeId) -> Option<Place> {
         let region = self.region(id)?;
         let shape = settled(self.request.graph.shape(input)).ok()?;
@@ -65,14 +66,14 @@ impl Selection<'_> {
     }
 
     fn container(&mut self, id: NodeId) -> Result<View, String> {
-        self.region(id).ok_or_else(|| "what is joined or padded has no place".to_string())
+        self.region(id).ok_or_else(|| "a concatenation or padding has no buffer".to_string())
     }
 
-    /// Where the value of a concatenation, a padding or a reshape is written: in its reader's container, if it has one reader and
-    /// that is written in parts as well; else in a container of its own, which a reshape has none.
+    /// The destination of a concatenation, a padding or a reshape: a part of its reader's destination if that is its only reader and
+    /// one of these, else a container of its own. A reshape has no container of its own.
     fn region(&mut self, id: NodeId) -> Option<View> {
         let graph = self.request.graph;
-        // From the node outwards, as long as the next one is the only reader.
+        // The chain of single readers, from the node outwards; each is visited once.
         let mut path = vec![id];
         let mut at = id;
         while !self.regions.contains_key(&at)
@@ -105,7 +106,7 @@ impl Selection<'_> {
         outer.map(|(_, region)| region)
     }
 
-    /// The part of a reader's region that one of its operands has.
+    /// The part of a reader's destination that belongs to one of its operands.
     fn part(&self, reader: NodeId, region: &View, operand: NodeId, shape: &[usize]) -> Option<View> {
         let graph = self.request.graph;
         if let Op::Concat(axis) = &graph.node(reader).op {
@@ -121,7 +122,7 @@ impl Selection<'_> {
         region.reshape(shape)
     }
 
-    /// How the value of a node will be held, if that can be told before its turn.
+    /// The storage type that a node will have, if it is known before the node is visited.
     fn storage_ahead(&self, node: NodeId) -> Option<Storage> {
         let plain = Storage::of(self.request.graph.dtype(node));
         match self.request.precision {
@@ -131,12 +132,12 @@ impl Selection<'_> {
         }
     }
 
-    /// Has the value of a node written in a region of a container: where it is computed, if its kernel can store it there; else by
-    /// a copy of what it is, for `whom`.
-    fn write_into(&mut self, whom: NodeId, node: NodeId, region: View) {
+    /// Arranges that the value of a node is written to a part of a container: by the kernel that computes it, if that can store it
+    /// there, else by a copy on behalf of `reader`.
+    fn write_into(&mut self, reader: NodeId, node: NodeId, region: View) {
         let Some(buffer) = region.buffer.filter(|_| region.layout.count() > 0) else { return };
         if let Place::Inline(_) = self.place(node) {
-            self.settle(node);
+            self.materialize(node);
         }
         match self.place(node).clone() {
             Place::Stored(view) if view == region => {}
@@ -147,16 +148,16 @@ impl Selection<'_> {
                     self.places[node.0 as usize] = Some(Place::Member(group, member, Some(region)));
                 }
             }
-            Place::Host(scalar) => self.fill_with(whom, scalar, region),
+            Place::Host(scalar) => self.fill_with(reader, scalar, region),
             Place::Member(..) | Place::Stored(_) | Place::Inline(_) => {
                 let mut view = self.view(node);
                 let storage = view.buffer.map_or(Storage::I32, |from| self.buffers[from.0 as usize].storage);
                 if view.buffer == region.buffer {
-                    // A part of this container already: no kernel reads what it writes a part of.
+                    // A kernel cannot read the container that it writes: through a dense buffer.
                     view = View::whole(self.whole(node, &view, storage), view.layout.shape.clone());
                 }
                 let group = self.open(view.layout.shape.clone(), None);
-                self.groups[group].nodes.push(whom);
+                self.groups[group].nodes.push(reader);
                 view.buffer.into_iter().for_each(|from| self.read_in(from, group));
                 let member = self.member(group, Value::Copy(view), Level::Full, storage, 1);
                 self.store_into(group, member, region);
@@ -164,22 +165,22 @@ impl Selection<'_> {
         }
     }
 
-    /// Zeros in a region.
-    fn fill(&mut self, whom: NodeId, region: View) {
+    /// Zeros in a part of a container.
+    fn fill(&mut self, reader: NodeId, region: View) {
         let zero = self.scalars.number(Scalar::Constant(0.0));
-        self.fill_with(whom, zero, region);
+        self.fill_with(reader, zero, region);
     }
 
-    fn fill_with(&mut self, whom: NodeId, scalar: usize, region: View) {
+    fn fill_with(&mut self, reader: NodeId, scalar: usize, region: View) {
         let Some(buffer) = region.buffer.filter(|_| region.layout.count() > 0) else { return };
         let group = self.open(region.layout.shape.clone(), None);
-        self.groups[group].nodes.push(whom);
+        self.groups[group].nodes.push(reader);
         let storage = self.buffers[buffer.0 as usize].storage;
         let member = self.member(group, Value::Scalar(scalar), Level::Full, storage, 1);
         self.store_into(group, member, region);
     }
 
-    /// Whether a group can store a value in a region: it reads nothing of the container, and rows stay apart in it.
+    /// Whether a group can store a value to a part of a container: it does not read the container, and its rows do not overlap there.
     fn can_store(&self, at: usize, region: &View) -> bool {
         let (group, Some(buffer)) = (&self.groups[at], region.buffer) else { return false };
         if self.read_by[buffer.0 as usize].contains(&at) {
@@ -194,7 +195,7 @@ impl Selection<'_> {
         let Some(buffer) = region.buffer else { return };
         let group = &mut self.groups[at];
         if group.containers.contains(&buffer) {
-            // Two parts in one container: their rows stay as they are now.
+            // With two parts in one container, the rows are as they were checked.
             group.split = Some(group.rows());
         } else {
             group.containers.push(buffer);
@@ -205,7 +206,7 @@ impl Selection<'_> {
     }
 }
 
-/// Whether an operation's operands can be parts of a buffer that is written piece by piece.
+/// Whether the operands of an operation can be stored to parts of its destination.
 fn is_written_in_parts(op: &Op) -> bool {
     matches!(op, Op::Concat(_) | Op::Pad { .. } | Op::Reshape(_))
 }

@@ -1,12 +1,12 @@
-//! Which group a node joins: one that holds what it reads, or that reads the same. Elementwise nodes that are read once wait for
-//! their reader.
+//! Which group a node joins: one with an operand as its member, or one that reads the same operands. Elementwise nodes with a
+//! single reader stay inline.
 
 use super::kernel::{Level, Storage};
 use super::request::settled;
 use super::select::{Group, GroupKind, Member, Place, Selection, Value};
 use crate::ir::NodeId;
 
-/// How many of the groups that read a buffer last are asked whether one more reader can join them.
+/// How many of the latest readers of a buffer are tried as the group of one more reader.
 const ASKED: usize = 8;
 
 impl Selection<'_> {
@@ -23,8 +23,8 @@ impl Selection<'_> {
         Place::Member(group, member, None)
     }
 
-    /// An inline node becomes a member of a group.
-    pub(super) fn settle(&mut self, node: NodeId) {
+    /// Makes an inline node a member of a group.
+    pub(super) fn materialize(&mut self, node: NodeId) {
         let graph = self.request.graph;
         let shape = settled(graph.shape(node)).unwrap_or_default();
         let place = self.elementwise(node, &shape, &graph.node(node).inputs);
@@ -45,7 +45,7 @@ impl Selection<'_> {
         group.members.len() - 1
     }
 
-    /// Opens a pass over a shape.
+    /// Opens a group for a loop over a shape.
     pub(super) fn open(&mut self, shape: Vec<usize>, split: Option<usize>) -> usize {
         self.groups.push(Group {
             kind: GroupKind::Loop,
@@ -66,7 +66,7 @@ impl Selection<'_> {
         }
     }
 
-    /// The nodes that are read once inline nodes are computed where they are wanted.
+    /// The nodes that an expression reads, with inline nodes expanded.
     pub(super) fn leaves(&self, inputs: &[NodeId]) -> Vec<NodeId> {
         let mut open = inputs.to_vec();
         let mut leaves = Vec::new();
@@ -80,7 +80,7 @@ impl Selection<'_> {
         leaves
     }
 
-    /// A group reads nodes: what it does not hold itself is stored for it.
+    /// Records that a group reads nodes, and stores those that are not members of it.
     pub(super) fn reads_of(&mut self, group: usize, inputs: &[NodeId]) {
         for leaf in self.leaves(inputs) {
             if !matches!(self.place(leaf), Place::Member(home, ..) if *home == group)
@@ -91,7 +91,7 @@ impl Selection<'_> {
         }
     }
 
-    /// The group that a node of a shape can join: all that it reads is there, or ready before; and something is shared.
+    /// The group that a node can join: all operands are members or ready before it runs, and at least one of them is shared.
     pub(super) fn joinable(&self, shape: &[usize], inputs: &[NodeId]) -> Option<(usize, Level)> {
         let leaves = self.leaves(inputs);
         let weight = 1 + inputs.iter().map(|input| self.weight(*input)).sum::<usize>();
@@ -117,7 +117,7 @@ impl Selection<'_> {
                 Place::Stored(view) => self.ready_at(view) <= at,
                 Place::Host(_) | Place::Inline(_) => true,
             };
-            // What a kernel writes in part it cannot read.
+            // A kernel cannot read a container that it writes.
             let writes = |leaf: &NodeId| match self.place(*leaf) {
                 Place::Member(home, ..) if *home == at => false,
                 _ => self.buffer_of(*leaf).is_some_and(|buffer| group.containers.contains(&buffer)),

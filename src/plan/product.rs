@@ -1,4 +1,4 @@
-//! Contractions as products of matrices. Permutations are strides; only what strides cannot say is copied.
+//! Contractions as batched matrix products. Permutations are strides; operands that strides cannot express are copied.
 
 use super::kernel::{Level, Matrices, Storage};
 use super::select::{Group, GroupKind, Member, Place, Selection, Value};
@@ -55,7 +55,7 @@ impl Selection<'_> {
             Layout::merged(&part.shape, &part.strides)
         };
         let merged = || Some([one(&groups[0])?, one(&groups[1])?, one(&groups[2])?]);
-        // What repeats, overlaps, is not in memory or is held otherwise is laid out.
+        // Operands that repeat, overlap, are not in memory or have another storage type are copied.
         let plain = view.start >= 0 && view.buffer.is_some_and(|buffer| self.is_stored_as(buffer, storage));
         let found = merged().filter(|axes| plain && axes.iter().all(|(size, stride)| *stride > 0 || *size <= 1));
         if let Some(axes) = found {

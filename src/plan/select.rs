@@ -10,45 +10,45 @@ use super::view::View;
 use crate::ir::{DType, NodeId, Op, Reduce, ScalarOp};
 use std::collections::HashMap;
 
-/// Operations that may wait, unstored, for the one that reads them.
+/// The largest expression that stays inline, in operations.
 const INLINE: usize = 64;
 
-/// What becomes a kernel.
+/// Nodes that become one kernel.
 pub(super) struct Group {
     pub kind: GroupKind,
     pub shape: Vec<usize>,
-    /// How many axes are rows, once something depends on it.
+    /// How many leading axes are rows, once a member depends on it.
     pub split: Option<usize>,
-    /// Buffers that it writes in part.
+    /// Containers that it stores parts of.
     pub containers: Vec<BufferId>,
     pub members: Vec<Member>,
-    /// Operations in it, those of inline nodes included.
+    /// Number of operations, those of inline nodes included.
     pub weight: usize,
     pub nodes: Vec<NodeId>,
 }
 
 pub(super) enum GroupKind {
     Loop,
-    /// Its operands, and the buffer that it makes.
+    /// Its operands, and the buffer of the result.
     Product(Matrices, [View; 2], BufferId),
     Special(Op, Vec<(BufferId, Vec<usize>)>, BufferId),
-    /// Of a body, and the buffers that are its operands.
+    /// A call or a loop, and the buffers of its operands.
     Run(Run, Vec<BufferId>),
 }
 
-/// A value of a group's loop.
+/// A value computed by a group's loop.
 pub(super) struct Member {
     pub value: Value,
     pub level: Level,
     pub storage: Storage,
-    /// The buffer of its own that it is stored in, once something else wants it.
+    /// Its own dense buffer, once another group reads it.
     pub store: Option<BufferId>,
-    /// The parts of other buffers that it is stored in.
+    /// Parts of containers that it is stored to.
     pub regions: Vec<View>,
 }
 
 pub(super) enum Value {
-    /// What the product before the loop has made.
+    /// The result of the product that precedes the loop.
     Made,
     /// An elementwise node.
     Node(NodeId),
@@ -56,25 +56,25 @@ pub(super) enum Value {
     Scalar(usize),
     ReduceColumns(Reduce, Folded),
     ReduceRows(Reduce, NodeId, Target, BufferId),
-    /// A member with one element for each row, at all its columns.
+    /// A member with one value per row, broadcast to all columns.
     Expand(usize),
 }
 
-/// What is folded along the columns.
+/// The operand of a reduction over columns.
 pub(super) enum Folded {
     Node(NodeId),
     Member(usize),
 }
 
-/// Where the value of a node is.
+/// Where the value of a node is found.
 #[derive(Clone, Debug)]
 pub(super) enum Place {
-    /// A scalar of the host, everywhere.
+    /// A scalar of the host, the same for every element.
     Host(usize),
-    /// A member of a group, by their numbers; in memory as well once something else wants it.
+    /// A member of a group, by their indices; with its view once it is stored.
     Member(usize, usize, Option<View>),
     Stored(View),
-    /// Elementwise and read once: computed by its reader. So many operations.
+    /// Elementwise and read once: recomputed inside of its reader. Holds its number of operations.
     Inline(usize),
 }
 
@@ -99,13 +99,13 @@ pub(super) struct Selection<'g> {
     pub readers: Vec<u32>,
     /// The last node that reads each node.
     pub reader: Vec<Option<NodeId>>,
-    /// Where what is joined or padded is written, or what is reshaped for that, once it is decided.
+    /// The part of a container that a concatenation, a padding or a reshape is written to, once it is decided.
     pub regions: HashMap<NodeId, Option<View>>,
-    /// All that a run of a body is asked for, in whichever stage, by each of its results.
+    /// All results of a call or loop that are needed in any stage, by each of them.
     families: HashMap<NodeId, Vec<NodeId>>,
 }
 
-/// Groups of everything that the roots need.
+/// Groups for all nodes that the roots need.
 pub(super) fn select<'g>(request: &'g Request<'g>) -> Result<Selection<'g>, String> {
     let count = request.graph.nodes().len();
     let mut this = Selection {
@@ -127,19 +127,19 @@ pub(super) fn select<'g>(request: &'g Request<'g>) -> Result<Selection<'g>, Stri
         regions: HashMap::new(),
         families: HashMap::new(),
     };
-    for (nodes, roots) in this.look_around().into_iter().zip(request.stages) {
+    for (nodes, roots) in this.analyze_uses().into_iter().zip(request.stages) {
         this.stage = this.groups.len();
         for node in nodes {
             if this.places[node.0 as usize].is_some() {
                 continue;
             }
             if let Some(family) = this.families.remove(&node) {
-                family.iter().for_each(|node| this.hold(*node));
+                family.iter().for_each(|node| this.assign_storage(*node));
                 for (node, place) in family.iter().zip(this.run(&family)?) {
                     this.places[node.0 as usize] = Some(place);
                 }
             } else {
-                this.hold(node);
+                this.assign_storage(node);
                 let place = this.node(node)?;
                 this.places[node.0 as usize] = Some(place);
             }
@@ -154,8 +154,9 @@ pub(super) fn select<'g>(request: &'g Request<'g>) -> Result<Selection<'g>, Stri
 }
 
 impl Selection<'_> {
-    /// Who reads each node, and what runs together. The nodes that each stage adds, in topological order.
-    fn look_around(&mut self) -> Vec<Vec<NodeId>> {
+    /// Counts the readers of each node and finds the families of bodies. Returns the nodes that each stage adds, in topological
+    /// order.
+    fn analyze_uses(&mut self) -> Vec<Vec<NodeId>> {
         let graph = self.request.graph;
         let roots: Vec<NodeId> = self.request.stages.iter().flatten().copied().collect();
         let needed = graph.needed(&roots);
@@ -187,23 +188,24 @@ impl Selection<'_> {
         added
     }
 
-    /// The place of a node whose turn has been.
+    /// The place of a node that has been visited.
     pub fn place(&self, node: NodeId) -> &Place {
         const NOWHERE: &Place = &Place::Inline(0);
         self.places[node.0 as usize].as_ref().unwrap_or(NOWHERE)
     }
 
-    /// How the value of a node is held.
+    /// The storage type of a node.
     pub fn storage(&self, node: NodeId) -> Storage {
         self.storage[node.0 as usize]
     }
 
-    fn hold(&mut self, id: NodeId) {
+    /// Decides the storage type of a node from those of its operands.
+    fn assign_storage(&mut self, id: NodeId) {
         let graph = self.request.graph;
-        // A scalar of the host has as many digits as are wanted.
-        let held = graph.node(id).inputs.iter().filter(|input| !matches!(self.place(**input), Place::Host(_)));
-        let held = held.map(|input| self.storage(*input));
-        self.storage[id.0 as usize] = self.request.precision.storage(graph, id, held);
+        // A scalar of the host is f64 already, and takes the precision of its reader.
+        let operands = graph.node(id).inputs.iter().filter(|input| !matches!(self.place(**input), Place::Host(_)));
+        let operands = operands.map(|input| self.storage(*input));
+        self.storage[id.0 as usize] = self.request.precision.storage(graph, id, operands);
     }
 
     fn node(&mut self, id: NodeId) -> Result<Place, String> {
@@ -228,12 +230,12 @@ impl Selection<'_> {
             Op::Constant(_) | Op::SizeOf(_) => return Err("a scalar has no place".to_string()),
             Op::Iota { axis, .. } => Place::Stored(View::iota(shape, *axis)),
             Op::StopGradient => self.same(inputs[0]),
-            // To the kind that it has.
+            // A cast to its own type.
             Op::Scalar(ScalarOp::Cast(dtype)) if graph.dtype(inputs[0]) == *dtype => self.same(inputs[0]),
             Op::Scalar(_) => {
                 let weight = 1 + inputs.iter().map(|input| self.weight(*input)).sum::<usize>();
-                let held = |input: &NodeId| matches!(self.place(*input), Place::Member(..));
-                if self.readers[id.0 as usize] == 1 && weight <= INLINE && !inputs.iter().any(held) {
+                let member = |input: &NodeId| matches!(self.place(*input), Place::Member(..));
+                if self.readers[id.0 as usize] == 1 && weight <= INLINE && !inputs.iter().any(member) {
                     return Ok(Place::Inline(weight));
                 }
                 self.elementwise(id, &shape, inputs)
@@ -275,7 +277,7 @@ impl Selection<'_> {
         })
     }
 
-    /// A scalar of the host: what reads nothing else, and every view of one.
+    /// The host scalar of a node that depends on nothing but host scalars; views of one are the scalar itself.
     fn scalar(&mut self, op: &Op, inputs: &[NodeId]) -> Option<usize> {
         let host = |input: &NodeId| match self.place(*input) {
             Place::Host(scalar) => Some(*scalar),
@@ -312,10 +314,10 @@ impl Selection<'_> {
         Some(self.scalars.number(scalar))
     }
 
-    /// Where another node is, too. What is inline is computed by that one's reader as well, for it has no other.
+    /// The place of an operand, for a node that is a no-op. An inline operand is materialized first.
     fn same(&mut self, input: NodeId) -> Place {
         if let Place::Inline(_) = self.place(input) {
-            self.settle(input);
+            self.materialize(input);
         }
         self.place(input).clone()
     }
@@ -323,7 +325,7 @@ impl Selection<'_> {
     /// A row that its own group wants at every column stays in that group.
     fn broadcast(&mut self, input: NodeId, shape: Vec<usize>, kept: &[usize]) -> Place {
         if let Place::Inline(_) = self.place(input) {
-            self.settle(input);
+            self.materialize(input);
         }
         if let Place::Member(at, row, _) = *self.place(input)
             && at >= self.stage
@@ -359,7 +361,7 @@ impl Selection<'_> {
         Place::Stored(View::whole(out, shape))
     }
 
-    /// Runs a body. What is carried is ready only then.
+    /// The group of a call or loop. Its carries are ready once it has run.
     pub fn body_group(&mut self, family: &[NodeId], run: Run, operands: Vec<BufferId>, carried: &[BufferId]) {
         let group = self.open(Vec::new(), None);
         for operand in run.reads() {
@@ -370,7 +372,7 @@ impl Selection<'_> {
         self.groups[group].nodes.extend(family);
     }
 
-    /// How an operand of an operation on its own is held: updates are held as what they are added to.
+    /// The storage type that an operand of a special operation is passed in: updates have that of the result.
     fn operand_storage(&self, op: &Op, id: NodeId, input: NodeId) -> Storage {
         let updates = matches!(op, Op::ScatterAdd { .. }) && self.request.graph.dtype(input) != DType::Int;
         self.storage(if updates { id } else { input })
@@ -389,7 +391,7 @@ impl Selection<'_> {
         Output::Buffer(buffer)
     }
 
-    /// Whether another next value than a root itself is to lie where the root does.
+    /// Whether the next value that is written to a root's buffer is another node than the root: the root would be overwritten.
     fn is_lost(&self, root: NodeId, buffer: BufferId) -> bool {
         let input = self.inputs.iter().find(|(_, input)| *input == buffer);
         let mut updates = self.request.updates.iter();

@@ -1,4 +1,4 @@
-//! Values in memory: which buffer has the value of a node, as which view.
+//! Values in memory: the buffer and the view of a node's value.
 
 use super::kernel::{Buffer, BufferId, Level, Region, Storage};
 use super::request::settled;
@@ -7,10 +7,10 @@ use super::view::View;
 use crate::ir::{NodeId, Op};
 
 impl Selection<'_> {
-    /// A node as a view of a buffer; it is stored for that, if it is not yet.
+    /// A node as a view of a buffer; it is stored if it is not yet.
     pub(super) fn view(&mut self, node: NodeId) -> View {
         if let Place::Inline(_) = self.place(node) {
-            self.settle(node);
+            self.materialize(node);
         }
         let shape = settled(self.request.graph.shape(node)).unwrap_or_default();
         let (group, member) = match self.place(node).clone() {
@@ -34,7 +34,7 @@ impl Selection<'_> {
         view
     }
 
-    /// The buffer of a member, of some shape.
+    /// The dense buffer of a member.
     pub(super) fn store(&mut self, group: usize, member: usize, shape: &[usize]) -> BufferId {
         if let Some(known) = self.groups[group].members[member].store {
             return known;
@@ -44,14 +44,14 @@ impl Selection<'_> {
         buffer
     }
 
-    /// Of a row that a group repeats along its columns: the row's own view, with stride 0.
+    /// The view of a broadcast member: that of its operand, with stride 0 along the columns.
     pub(super) fn repeated(&mut self, node: NodeId) -> Option<View> {
         let Op::Broadcast { kept, shape } = &self.request.graph.node(node).op else { return None };
         let shape = settled(shape).ok()?;
         Some(self.view(self.request.graph.node(node).inputs[0]).broadcast(shape, kept))
     }
 
-    /// The buffer of a view that fills one, held in some way; of another view a copy.
+    /// A dense buffer of a storage type with the value of a node: its own if it fills one, else a second store or a copy.
     pub(super) fn whole(&mut self, node: NodeId, view: &View, storage: Storage) -> BufferId {
         match view.buffer {
             Some(buffer)
@@ -62,7 +62,7 @@ impl Selection<'_> {
                 buffer
             }
             _ => match *self.place(node) {
-                // What lies in a part of another buffer is stored a second time.
+                // The value is in a part of a container: the kernel stores it a second time.
                 Place::Member(group, member, _) if self.groups[group].members[member].storage == storage => {
                     self.store(group, member, &view.layout.shape)
                 }
@@ -71,7 +71,7 @@ impl Selection<'_> {
         }
     }
 
-    /// A buffer of its own with the elements of a view.
+    /// A dense copy of a view in a buffer of its own.
     pub(super) fn copied(&mut self, node: NodeId, view: &View, storage: Storage) -> BufferId {
         let shape = view.layout.shape.clone();
         let group = self.open(shape.clone(), None);
@@ -83,7 +83,7 @@ impl Selection<'_> {
         self.store(group, member, &shape)
     }
 
-    /// A copy of a root in a buffer of its own, which is kept.
+    /// A copy of a root in a buffer that is kept.
     pub(super) fn own_copy(&mut self, root: NodeId) -> BufferId {
         let view = self.view(root);
         let copy = self.copied(root, &view, self.storage(root));
@@ -103,7 +103,7 @@ impl Selection<'_> {
         self.buffers[buffer.0 as usize].kept = true;
     }
 
-    /// A group reads a buffer.
+    /// Records that a group reads a buffer.
     pub(super) fn read_in(&mut self, buffer: BufferId, group: usize) {
         self.read_by[buffer.0 as usize].push(group);
     }
@@ -112,11 +112,11 @@ impl Selection<'_> {
         self.buffers[buffer.0 as usize].storage == storage
     }
 
-    /// The buffer that a node is read from; `None` where it has none, or none yet.
+    /// The buffer that a node is read from; `None` if it has none (yet).
     pub(super) fn buffer_of(&self, node: NodeId) -> Option<BufferId> {
         match self.place(node) {
             Place::Stored(view) | Place::Member(_, _, Some(view)) => view.buffer,
-            // A row that is repeated is read where the row is.
+            // A broadcast reads the buffer of its operand.
             Place::Member(_, _, None) if matches!(self.request.graph.node(node).op, Op::Broadcast { .. }) => {
                 self.buffer_of(self.request.graph.node(node).inputs[0])
             }

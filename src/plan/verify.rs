@@ -1,4 +1,4 @@
-//! What must hold of a plan, whoever made it; held against every plan in tests and debug builds.
+//! The invariants of a plan, checked for every plan in tests and debug builds.
 
 use super::arena::lifetimes;
 use super::body::{Role, Run};
@@ -7,10 +7,11 @@ use super::view::{Layout, rows_ascend};
 use crate::ir::ScalarOp;
 use std::collections::HashMap;
 
-/// The first rule that a plan breaks, in words.
+/// Checks a plan; an error describes the first invariant that is violated.
 pub fn verify(plan: &Plan) -> Result<(), String> {
     let mut parts = Parts::of(plan);
-    let mut written: Vec<bool> = vec![false; plan.buffers.len()];
+    // There is nothing to write of an empty buffer.
+    let mut written: Vec<bool> = plan.buffers.iter().map(|buffer| buffer.len == 0).collect();
     plan.inputs.iter().for_each(|(_, buffer)| written[buffer.0 as usize] = true);
     for (at, kernel) in plan.kernels.iter().enumerate() {
         let wrong = |rule: String| format!("kernel {at}, {}: {rule}", kernel.name());
@@ -20,7 +21,7 @@ pub fn verify(plan: &Plan) -> Result<(), String> {
         parts.follow(kernel).map_err(wrong)?;
         kernel.writes().for_each(|buffer| written[buffer.0 as usize] = true);
         match &*kernel.code {
-            Code::Loop(body) | Code::Product(_, body) => holds(plan, kernel, body).map_err(wrong)?,
+            Code::Loop(body) | Code::Product(_, body) => verify_loop(plan, kernel, body).map_err(wrong)?,
             Code::Special(special) => {
                 for (operand, (shape, storage)) in special.shapes.iter().zip(&special.storage).enumerate() {
                     let buffer = plan.buffer(kernel.bindings[operand].buffer);
@@ -29,7 +30,7 @@ pub fn verify(plan: &Plan) -> Result<(), String> {
                     }
                 }
             }
-            Code::Run(run) => fits(plan, kernel, run).map_err(wrong)?,
+            Code::Run(run) => verify_run(plan, kernel, run).map_err(wrong)?,
         }
     }
     for output in &plan.outputs {
@@ -40,7 +41,7 @@ pub fn verify(plan: &Plan) -> Result<(), String> {
         }
     }
     parts.end()?;
-    apart(plan)
+    no_overlap(plan)
 }
 
 /// The buffers that are written part by part: which of their elements are written so far.
@@ -60,7 +61,7 @@ impl Parts {
         Parts(parts)
     }
 
-    /// What a kernel reads of them is written, and it writes nothing that is.
+    /// Checks that what a kernel reads of them is written, and that it writes no element twice.
     fn follow(&mut self, kernel: &Kernel) -> Result<(), String> {
         for (read, view) in reads(kernel) {
             let Some(written) = self.0.get(&read) else { continue };
@@ -69,7 +70,7 @@ impl Parts {
                 None => written.iter().all(|written| *written),
             };
             if !is_written {
-                return Err(format!("it reads of {read} what is not written yet"));
+                return Err(format!("it reads elements of {read} that are not written yet"));
             }
         }
         for (buffer, start, layout) in stores(kernel) {
@@ -81,7 +82,7 @@ impl Parts {
         Ok(())
     }
 
-    /// Every element is written.
+    /// Checks that every element is written in the end.
     fn end(&self) -> Result<(), String> {
         match self.0.iter().find(|(_, written)| written.contains(&false)) {
             Some((buffer, _)) => Err(format!("an element of {buffer} is never written")),
@@ -121,7 +122,7 @@ fn reads(kernel: &Kernel) -> Vec<(BufferId, Option<(isize, Layout)>)> {
     found
 }
 
-/// Whether something holds of every place of a layout, asked of each.
+/// Whether a predicate holds for every offset of a layout; called for each, in row-major order.
 fn all_places(layout: &Layout, start: isize, mut holds: impl FnMut(usize) -> bool) -> bool {
     let mut index = vec![0; layout.shape.len()];
     let (mut all, mut place) = (true, start);
@@ -139,10 +140,10 @@ fn all_places(layout: &Layout, start: isize, mut holds: impl FnMut(usize) -> boo
     all
 }
 
-/// Registers are written before they are read and held alike, and what is read and written lies inside of its buffer.
-fn holds(plan: &Plan, kernel: &Kernel, body: &Loop) -> Result<(), String> {
+/// Registers are written before they are read, operands of an instruction have one storage type, and accesses are in bounds.
+fn verify_loop(plan: &Plan, kernel: &Kernel, body: &Loop) -> Result<(), String> {
     if body.split > body.shape.len() || body.storage.len() != body.instructions.len() {
-        return Err("its rows or its registers are not told".to_string());
+        return Err("its split or its registers do not match its shape".to_string());
     }
     let buffer = |operand: Operand| {
         let bound = kernel.bindings.get(operand).map(|binding| (plan.buffer(binding.buffer), binding.start));
@@ -152,49 +153,49 @@ fn holds(plan: &Plan, kernel: &Kernel, body: &Loop) -> Result<(), String> {
         let own = body.storage[at];
         let wrong = |rule: &str| Err(format!("r{at} = {instruction}: {rule}"));
         if instruction.registers().iter().any(|register| *register >= at) {
-            return wrong("it reads what stands after it");
+            return wrong("it reads a register that is defined after it");
         }
-        let held = |register: &usize| body.storage[*register];
+        let storage = |register: &usize| body.storage[*register];
         match instruction {
             Instruction::Load(operand, layout, _) => {
                 let (buffer, start) = buffer(*operand)?;
                 if buffer.storage != own || !inside(layout, start, buffer.len) {
-                    return wrong("it is not inside of its buffer");
+                    return wrong("it is out of the bounds of its buffer");
                 }
             }
-            Instruction::Iota(..) if own != Storage::I32 => return wrong("places are ints"),
-            Instruction::Scalar(number) if *number >= kernel.scalars.len() => return wrong("it is not bound"),
+            Instruction::Iota(..) if own != Storage::I32 => return wrong("the storage of an iota is i32"),
+            Instruction::Scalar(number) if *number >= kernel.scalars.len() => return wrong("the scalar is not bound"),
             Instruction::Apply(op, operands) => {
                 let first = usize::from(*op == ScalarOp::Select);
-                let alike = operands[first..].iter().all(|operand| held(operand) == held(&operands[first]));
+                let alike = operands[first..].iter().all(|operand| storage(operand) == storage(&operands[first]));
                 if operands.len() != op.arity() || !alike {
-                    return wrong("its operands are not held alike");
+                    return wrong("its operands differ in storage");
                 }
             }
             Instruction::Store(from, operand, first, layout) => {
                 let (to, start) = buffer(*operand)?;
-                if to.storage != held(from) || start != 0 {
-                    return wrong("it is not held as its buffer is");
+                if to.storage != storage(from) || start != 0 {
+                    return wrong("its storage differs from that of its buffer");
                 }
                 if !inside(layout, *first, to.len) {
-                    return wrong("it is not inside of its buffer");
+                    return wrong("it is out of the bounds of its buffer");
                 }
                 let parts: Vec<(isize, &Layout)> = body.stores(*operand).collect();
                 if !rows_ascend(&parts, body.split) {
-                    return wrong("its rows cannot be dealt to threads");
+                    return wrong("its rows overlap, and cannot be divided among threads");
                 }
                 let own = kernel.bindings[*operand].buffer;
                 let in_place = parts.len() == 1 && layout.is_dense() && layout.count() == to.len;
                 let reads = kernel.code.reads().into_iter().any(|read| kernel.bindings[read].buffer == own);
                 if reads && !in_place {
-                    return wrong("it reads the buffer that it writes a part of");
+                    return wrong("it reads a buffer that it also writes in part");
                 }
             }
             Instruction::ReduceRows(_, _, _, operand) if buffer(*operand)?.0.storage != own => {
-                return wrong("it is not held as its buffer is");
+                return wrong("its storage differs from that of its buffer");
             }
-            Instruction::ReduceColumns(_, from) | Instruction::Expand(from) if held(from) != own => {
-                return wrong("it is not held as what it reads");
+            Instruction::ReduceColumns(_, from) | Instruction::Expand(from) if storage(from) != own => {
+                return wrong("its storage differs from that of its operand");
             }
             Instruction::Iota(..)
             | Instruction::Scalar(_)
@@ -207,8 +208,8 @@ fn holds(plan: &Plan, kernel: &Kernel, body: &Loop) -> Result<(), String> {
     Ok(())
 }
 
-/// The plan of a body is sound, and its operands are what it takes and gives.
-fn fits(plan: &Plan, kernel: &Kernel, run: &Run) -> Result<(), String> {
+/// The plan of a body satisfies the invariants, and the operands match its inputs and results.
+fn verify_run(plan: &Plan, kernel: &Kernel, run: &Run) -> Result<(), String> {
     let inner = &run.body.plan;
     verify(inner).map_err(|broken| format!("in the body, {broken}"))?;
     for (operand, role) in run.roles.iter().enumerate() {
@@ -224,16 +225,16 @@ fn fits(plan: &Plan, kernel: &Kernel, run: &Run) -> Result<(), String> {
             Role::Each { result: number } => result(*number),
             Role::Before { carry } => Some((plan.buffer(kernel.bindings[*carry].buffer), run.count())),
             Role::Scratch if found.bytes() == inner.scratch => None,
-            Role::Scratch => return Err("its scratch has another length".to_string()),
+            Role::Scratch => return Err("its scratch has the wrong size".to_string()),
         };
         if taken.is_some_and(|(one, times)| (one.len * times, one.storage) != (found.len, found.storage)) {
-            return Err(format!("operand {operand} is not what the body takes or gives"));
+            return Err(format!("operand {operand} does not match the input or result of the body"));
         }
     }
     Ok(())
 }
 
-/// Whether every element of a layout from some place on lies in a buffer.
+/// Whether a layout from some offset on stays within a buffer of `len` elements.
 fn inside(layout: &Layout, start: isize, len: usize) -> bool {
     let reach = |sign: isize| -> isize {
         let axes = layout.shape.iter().zip(&layout.strides).filter(|(_, stride)| **stride * sign > 0);
@@ -242,8 +243,8 @@ fn inside(layout: &Layout, start: isize, len: usize) -> bool {
     layout.count() == 0 || (start + reach(-1) >= 0 && start + reach(1) < len as isize)
 }
 
-/// No two buffers that are alive at once share a byte.
-fn apart(plan: &Plan) -> Result<(), String> {
+/// No two buffers with overlapping lifetimes share a byte.
+fn no_overlap(plan: &Plan) -> Result<(), String> {
     let lives = lifetimes(plan);
     let life = |at: usize| match lives[at] {
         _ if plan.buffers[at].kept => Some((0, usize::MAX)),
@@ -256,14 +257,14 @@ fn apart(plan: &Plan) -> Result<(), String> {
     let end = |at: usize| plan.buffers[at].offset + plan.buffers[at].bytes();
     for (number, a) in scratch.iter().enumerate() {
         if end(*a) > plan.scratch {
-            return Err(format!("buffer b{a} lies outside of scratch"));
+            return Err(format!("buffer b{a} is outside of scratch"));
         }
         for b in scratch[number + 1..].iter().take_while(|b| plan.buffers[**b].offset < end(*a)) {
             if let (Some(x), Some(y)) = (life(*a), life(*b))
                 && x.0 <= y.1
                 && y.0 <= x.1
             {
-                return Err(format!("buffers b{a} and b{b} are alive at once and share room"));
+                return Err(format!("buffers b{a} and b{b} overlap while both are alive"));
             }
         }
     }

@@ -1,11 +1,11 @@
-//! A body that runs once, or step after step. Its buffers are bound where those of the plan around it lie: captures and
-//! slices are read in place, and what a step gives is written in its row.
+//! Runs a body once, or step after step. Its buffers are bound to those of the enclosing plan: captures and slices are read in
+//! place, and the results of a step are written in its row.
 
 use super::machine::{Loaded, Machine};
 use crate::backend::device::fill;
 use crate::plan::{Buffer, Kernel, Output, Role, Run, Times};
 
-/// A buffer of the body that is another row in every step: its number, its first row, and bytes of a row.
+/// A buffer of the body that is bound to another row in every step: its index, the offset of the first row, and bytes of a row.
 struct Moving {
     buffer: usize,
     start: usize,
@@ -66,7 +66,7 @@ pub fn run(
                 Role::Whole { .. } | Role::Slice { .. } | Role::Before { .. } | Role::Scratch => {}
             }
         }
-        // A next value that is not written over the present one is read where it is, and the next but one written elsewhere.
+        // A next value that is not written over the present one is read where it is: the two buffers take turns.
         for (from, to) in &inner.plan.copies {
             let (next, now) = (inner.buffers[from.0 as usize], inner.buffers[to.0 as usize]);
             let present = &mut inner.buffers[to.0 as usize];
@@ -97,8 +97,8 @@ fn carries(run: &Run, inner: &Loaded) -> Vec<(usize, usize)> {
     run.roles.iter().enumerate().filter_map(carry).filter(|(_, own)| nexts(*own)).collect()
 }
 
-/// Gives every buffer of the body its place. What moves with the steps; and operands that results are copied to after each of
-/// them, for they lie elsewhere.
+/// Binds every buffer of the body. Returns those that move with the steps, and the operands that results are copied to after each
+/// step because they are elsewhere.
 fn bind<'b>(
     run: &Run,
     outer: &impl Fn(usize) -> &'b Buffer,

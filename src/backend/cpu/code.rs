@@ -1,18 +1,18 @@
-//! A loop of the plan, made ready: which instruction writes which slot, and how much is done at a time. It knows no buffer,
+//! A loop of the plan, compiled: the slot of each instruction, and the sizes of tiles and chunks. It is independent of buffers,
 //! so that kernels of equal code share it.
 
 use crate::ir::ScalarOp;
 use crate::plan::{Instruction, Layout, Level, Loop, Operand, Register, Storage, Target};
 use std::collections::HashMap;
 
-/// Elements of a tile: half a dozen slots of it stay in the first cache.
+/// Elements of a tile: half a dozen slots of this size stay in the L1 cache.
 const TILE: usize = 1024;
 
-/// Rows are dealt in chunks of at most about so many elements, whatever the number of threads: what is collected over rows
-/// is collected chunk by chunk, in their order.
+/// Rows are divided into chunks of at most about this many elements, independently of the number of threads: reductions over rows
+/// accumulate chunk by chunk, in their order.
 const CHUNK: usize = 4 * 1024;
 
-/// At most so many chunks, so that collecting them costs little.
+/// The most chunks, so that combining their accumulators costs little.
 const MAX_CHUNKS: usize = 64;
 
 /// As many chunks as a power of two: usual numbers of threads get equal shares.
@@ -25,16 +25,16 @@ fn rows_of_a_chunk(rows: usize, columns: usize) -> usize {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Location {
     Slot(usize),
-    /// In an operand that is read, by its number among them: the first row at its start, each further one a step after it.
+    /// In an operand that is read, by its index among them: row `i` starts at `i * step`.
     Direct {
         read: usize,
         step: usize,
     },
-    /// In the operand that it is stored in, by the number of the store.
+    /// In the operand that it is stored to, by the index of the store.
     Written(usize),
-    /// A scalar of the kernel, by its number, that arithmetic takes as it is.
+    /// A scalar of the kernel, by its index, used as an immediate.
     Number(usize),
-    /// An instruction without a value.
+    /// Instructions without a value.
     Nothing,
 }
 
@@ -43,18 +43,18 @@ pub enum Location {
 pub struct Write {
     /// The number of the operand among those that are written.
     pub out: usize,
-    /// The first element, and how the elements lie from there on.
+    /// The offset of the first element.
     start: usize,
     layout: Layout,
     /// How many of the layout's axes are rows.
     split: usize,
     /// Elements of a row.
     pub width: usize,
-    /// Whether all elements lie one after the other.
+    /// Whether the part is contiguous and row-major.
     pub dense: bool,
-    /// From one row to the next; `None` where that differs from row to row.
+    /// Elements from one row to the next; `None` if that varies.
     pub row_step: Option<usize>,
-    /// From one column to the next; `None` where that differs.
+    /// Elements from one column to the next; `None` if that varies.
     pub column_step: Option<usize>,
 }
 
@@ -77,7 +77,7 @@ impl Write {
         }
     }
 
-    /// The place of the first element of a row in the operand.
+    /// The offset of the first element of a row in the operand.
     pub fn row(&self, row: usize) -> usize {
         if let Some(step) = self.row_step {
             return self.start + row * step;
@@ -124,7 +124,7 @@ pub struct Prepared {
     pub columns: usize,
     pub tile_rows: usize,
     pub chunk_rows: usize,
-    /// Operands that are only read; that are written by rows; that are collected into.
+    /// Operands that are only read; that are written by rows; that reductions over rows write.
     pub reads: Vec<Operand>,
     pub outs: Vec<Out>,
     pub collects: Vec<(Operand, Target)>,
@@ -135,7 +135,7 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// Of a loop that stands alone, or that ends a product, whose rows are then its own.
+    /// Of a loop that stands alone, or that follows a product and has the rows of that.
     pub fn new(body: &Loop, ends_product: bool) -> Prepared {
         let flat = !ends_product && body.is_flat();
         let (rows, columns) = if flat { (body.shape.iter().product(), 1) } else { body.space() };
@@ -158,7 +158,7 @@ impl Prepared {
                 _ => {}
             }
         }
-        // What is written in place is read through what writes it.
+        // An operand that is updated in place is read through the slice that writes it.
         reads.retain(|operand| !outs.iter().any(|out| out.operand == *operand));
         let chunk_rows = rows_of_a_chunk(rows, columns);
         let mut prepared = Prepared {
@@ -201,7 +201,7 @@ impl Prepared {
         self.tile_rows * self.columns.max(1)
     }
 
-    /// A slot is free again after the last instruction that reads it.
+    /// Register allocation: a slot is free again after the last instruction that reads it.
     fn assign_slots(&mut self) {
         let mut last: Vec<usize> = (0..self.instructions.len()).collect();
         for (at, instruction) in self.instructions.iter().enumerate() {
@@ -246,7 +246,7 @@ impl Prepared {
         self.slots = slots;
     }
 
-    /// Which scalars something takes element by element.
+    /// Which scalars an instruction needs as a full tile, not as an immediate.
     fn spread(&self) -> Vec<bool> {
         let mut spread = vec![false; self.instructions.len()];
         for instruction in &self.instructions {
@@ -288,7 +288,7 @@ impl Prepared {
         found
     }
 
-    /// Where an operand can be read without a copy: it lies densely, or its rows do and there is one in a tile.
+    /// Where an operand can be read without a copy: it is contiguous, or a tile is one row and rows are contiguous.
     fn direct(&self, at: Register, operand: Operand, layout: &Layout, level: Level) -> Option<Location> {
         if self.storage[at] == Storage::Bool {
             return None;

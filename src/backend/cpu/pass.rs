@@ -1,5 +1,5 @@
-//! One pass of a loop: its rows are dealt to the threads. A product of matrices whose rows are dealt in the same way goes
-//! before it on each thread, so that what the loop reads is still in the cache and nobody waits in between.
+//! Runs a loop, its rows divided among the threads. A matrix product whose rows are divided in the same way runs before it on
+//! each thread, so that the loop reads its result from the cache and there is no barrier in between.
 
 use super::code::Prepared;
 use super::memory::{Memory, Slices};
@@ -23,14 +23,14 @@ pub struct Pass<'c> {
     pub pool: &'c Pool,
 }
 
-/// What one thread does: its rows of a product, if there is one, then its chunks of the loop.
+/// The work of one thread: its rows of a product, if there is one, then its chunks of the loop.
 struct Deal<'d, 'a> {
     shares: &'d mut [Share<'a>],
     made: &'a mut [u8],
 }
 
-/// Whether a product can go before its loop on the same rows: the loop reads it, and overwrites nothing that it reads.
-pub fn takes_in(code: &Prepared, kernel: &Kernel, matrices: &Matrices, threads: usize) -> bool {
+/// Whether a product can be fused with its loop, row by row: the loop reads its result and does not overwrite its operands.
+pub fn can_fuse(code: &Prepared, kernel: &Kernel, matrices: &Matrices, threads: usize) -> bool {
     let written = code.outs.iter().map(|out| out.operand).chain(code.collects.iter().map(|(operand, _)| *operand));
     let buffer = |operand: usize| kernel.bindings[operand].buffer;
     let operands = [buffer(Matrices::A), buffer(Matrices::B)];
@@ -48,7 +48,7 @@ impl Pass<'_> {
         let bound = |operand: usize| self.kernel.bindings[operand];
         let read = code.reads.iter().map(|operand| bound(*operand).buffer);
         let operands = product.iter().flat_map(|_| [Matrices::A, Matrices::B]).map(|operand| bound(operand).buffer);
-        // The result of a product is written, then read by the same thread.
+        // The result of a fused product is written, then read by the same thread.
         let place = product.and_then(|_| code.reads.iter().position(|read| *read == Matrices::OUT));
         let made = place.map(|_| bound(Matrices::OUT).buffer);
         let written = code.outs.iter().map(|out| bound(out.operand).buffer).chain(made);
@@ -113,7 +113,7 @@ impl Pass<'_> {
         })
     }
 
-    /// The rows of each chunk, and its part of whatever is written.
+    /// The rows of each chunk, and its part of every buffer that is written.
     fn shares<'a>(&self, outs: Vec<&'a mut [u8]>) -> Vec<Share<'a>> {
         let code = self.code;
         let share = |chunk: usize| {
@@ -127,7 +127,7 @@ impl Pass<'_> {
             let size = code.outs[number].storage.size();
             let mut done = 0;
             for share in &mut shares {
-                // What one chunk writes lies before what the next one does; what lies between is not theirs.
+                // Chunks ascend in the buffer; what lies between their spans belongs to other kernels.
                 let span = code.span(number, share.first..share.first + share.rows);
                 let (own, others) = rest[(span.start - done) * size..].split_at_mut(span.len() * size);
                 share.outs.push((own, span.start));
@@ -137,7 +137,7 @@ impl Pass<'_> {
         shares
     }
 
-    /// Room for what each chunk collects over its rows.
+    /// The accumulators of each chunk for reductions over rows.
     fn deal_partials<'a>(&self, shares: &mut [Share<'a>], partials: &'a mut [f64]) {
         let mut rest = partials;
         for ((operand, _), reduce) in self.code.collects.iter().zip(self.reduces()) {
@@ -151,7 +151,7 @@ impl Pass<'_> {
         }
     }
 
-    /// What each thread does: neighbouring chunks, and their rows of a product that goes before them.
+    /// The work of each thread: consecutive chunks, and their rows of a product that precedes the loop.
     fn deal<'d, 'a>(
         &self,
         shares: &'d mut [Share<'a>],
@@ -172,7 +172,7 @@ impl Pass<'_> {
     }
 }
 
-/// What is collected over rows: chunk after chunk, in their order. Whether it fits.
+/// Combines the accumulators of the chunks, in their order. False if a sum of ints overflows.
 fn join(shares: &mut [Share], number: usize, reduce: Reduce, storage: Storage, out: &mut [u8]) -> bool {
     let mut nothing = vec![reduce.start(); if shares.is_empty() { out.len() / storage.size() } else { 0 }];
     let sums: &mut [f64] = match shares.split_first_mut() {

@@ -1,5 +1,5 @@
-//! Operations that are not fused, on whole buffers. Each thread has its own part of what is made, and goes through what it
-//! reads in one order, so that the number of threads changes nothing.
+//! Operations that are not fused, on whole buffers. Each thread computes its own part of the result and reads its operands in a
+//! fixed order, so that the number of threads changes no bit.
 
 use super::ALONE;
 use super::number::Number;
@@ -11,7 +11,7 @@ use bytemuck::{Pod, cast_slice, cast_slice_mut};
 use std::ops::AddAssign;
 use std::sync::{Mutex, PoisonError};
 
-/// Computes an operation from its operands into its buffer. A place outside of an axis is told in words.
+/// Computes an operation from its operands into its buffer. An index out of bounds is an error.
 pub fn run(special: &Special, operands: &[&[u8]], out: &mut [u8], pool: &Pool) -> Result<(), String> {
     let own = special.storage[special.storage.len() - 1];
     match &special.op {
@@ -75,12 +75,12 @@ pub fn run(special: &Special, operands: &[&[u8]], out: &mut [u8], pool: &Pool) -
     }
 }
 
-/// The shape of what is made.
+/// The shape of the result.
 fn shape_of(special: &Special) -> &[usize] {
     special.shapes.last().map_or(&[], Vec::as_slice)
 }
 
-/// Deals what is made to the threads, in parts of whole groups of elements. The work gets a part and the number of its first group.
+/// Divides the result among the threads, in whole groups of elements. The work gets a part and the index of its first group.
 fn deal<T: Send>(out: &mut [T], group: usize, pool: &Pool, work: impl Fn(&mut [T], usize) + Sync) {
     let group = group.max(1);
     if out.len() < ALONE || pool.threads() == 1 {
@@ -95,7 +95,7 @@ fn deal<T: Send>(out: &mut [T], group: usize, pool: &Pool, work: impl Fn(&mut [T
     });
 }
 
-/// A line along an axis.
+/// The elements along an axis, for one index of the other axes.
 struct Line {
     start: usize,
     step: usize,
@@ -127,7 +127,7 @@ fn argmax<T: Pod + PartialOrd + Sync>(
 ) -> Result<(), String> {
     let shape = &special.shapes[0];
     if shape[axis] == 0 && !out.is_empty() {
-        return Err("nothing is the greatest of no elements".to_string());
+        return Err("argmax of no elements".to_string());
     }
     deal(out, 1, pool, |part, first| {
         for (at, cell) in part.iter_mut().enumerate() {
@@ -187,7 +187,7 @@ fn cumsum<T: Pod + Into<f64>>(
     }
 }
 
-/// Whether running sums of ints stay within 32 bits.
+/// An error if a running sum of ints overflows 32 bits.
 fn sums_fit(shape: &[usize], axis: usize, reverse: bool, from: &[i32]) -> Result<(), String> {
     for number in 0..lines(shape, axis) {
         let line = Line::of(shape, axis, number);
@@ -215,7 +215,7 @@ fn fold_windows(special: &Special, axis: usize, along: [i64; 2], from: &[u8], ou
     }
 }
 
-/// Elements added at strided places. What stands before `axis` is dealt to the threads.
+/// Adds elements at strided offsets. The axes before `axis` are divided among the threads.
 fn add<T: Pod + AddAssign + Send + Sync>(
     from: &[T],
     shape: &[usize],
@@ -261,7 +261,7 @@ fn gather<T: Pod + Send + Sync>(
     Ok(())
 }
 
-/// Each thread has rows of its own of what is made, and adds what falls on them, in the order of the places.
+/// Each thread owns rows of the result, and adds the updates to them in the order of the indices.
 fn scatter_add<T: Pod + AddAssign + Send + Sync>(
     special: &Special,
     batch: usize,

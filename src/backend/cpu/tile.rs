@@ -1,4 +1,4 @@
-//! The interpreter of a loop's code: each instruction on a whole tile, so that what chooses it costs little.
+//! The interpreter of a loop's code. Each instruction runs on a whole tile, so that dispatch costs little.
 
 use super::code::{Location, Prepared, Write};
 use super::fold::{collect, fold, fold_ints};
@@ -10,14 +10,14 @@ use bytemuck::{cast_slice, cast_slice_mut};
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// What a share of a loop works on: rows of the space, and what it may write there.
+/// A share of a loop: rows of the space, and the slices that it writes.
 pub struct Share<'a> {
     /// The first row, and how many.
     pub first: usize,
     pub rows: usize,
     /// Its part of every operand that is written, in bytes, and the first element of that.
     pub outs: Vec<(&'a mut [u8], usize)>,
-    /// What is collected, in f64.
+    /// Accumulators of reductions over rows, in f64.
     pub partials: Vec<&'a mut [f64]>,
 }
 
@@ -29,12 +29,12 @@ pub struct Read<'a> {
     pub start: isize,
 }
 
-/// What all shares read.
+/// The inputs of all shares.
 pub struct Inputs<'a> {
     pub reads: &'a [Read<'a>],
     /// The values of the kernel's scalars.
     pub scalars: &'a [f64],
-    /// Set where a sum of ints does not fit 32 bits.
+    /// Set where a sum of ints overflows 32 bits.
     pub overflow: &'a AtomicBool,
 }
 
@@ -250,14 +250,14 @@ impl Tile<'_> {
     #[inline(always)]
     fn compute(&self, register: Register, instruction: &Instruction, share: &Share, scratch: &Scratch, out: &mut [u8]) {
         let own = self.code.storage[register];
-        // Truth values are as wide as floats in a slot.
+        // A boolean is as wide as a float in a slot.
         let size = if own == Storage::Bool { 4 } else { own.size() };
         let out = &mut out[..self.len(register) * size];
         match instruction {
             Instruction::Load(operand, layout, level) => match own {
                 Storage::F32 | Storage::I32 => self.load::<u32>(*operand, layout, *level, share, cast_slice_mut(out)),
                 Storage::F64 => self.load::<u64>(*operand, layout, *level, share, cast_slice_mut(out)),
-                Storage::Bool => self.load_truths(*operand, layout, *level, share, cast_slice_mut(out)),
+                Storage::Bool => self.load_bools(*operand, layout, *level, share, cast_slice_mut(out)),
             },
             Instruction::Iota(start, layout, level) => {
                 self.each_row(layout, *level, *start, cast_slice_mut::<u8, i32>(out), |row, start, sizes, strides| {
@@ -312,11 +312,11 @@ impl Tile<'_> {
         scratch: &Scratch,
         out: &mut [u8],
     ) {
-        let held = self.code.storage[operands[operands.len() - 1]];
-        match (op, held) {
+        let storage = self.code.storage[operands[operands.len() - 1]];
+        match (op, storage) {
             (ScalarOp::Select, Storage::F64) => self.select::<f64>(operands, share, scratch, out),
             (ScalarOp::Select, Storage::F32) => self.select::<f32>(operands, share, scratch, out),
-            // Ints and truth values are chosen by their bits.
+            // Ints and booleans are selected by their bits.
             (ScalarOp::Select, Storage::I32 | Storage::Bool) => self.select::<i32>(operands, share, scratch, out),
             (ScalarOp::Cast(dtype), _) => self.cast(dtype, operands[0], own, share, scratch, out),
             (_, Storage::F32) => self.numbers::<f32>(op, operands, own, share, scratch, out),
@@ -367,7 +367,7 @@ impl Tile<'_> {
         }
     }
 
-    /// From one kind to another.
+    /// From one type to another.
     #[inline(always)]
     fn cast(&self, dtype: DType, a: Register, own: Storage, share: &Share, scratch: &Scratch, out: &mut [u8]) {
         match (self.code.storage[a], dtype) {
@@ -375,7 +375,7 @@ impl Tile<'_> {
             (Storage::F32, _) => each(self.get::<f32>(a, share, scratch), cast_slice_mut(out), |x| u32::from(x != 0.0)),
             (Storage::F64, DType::Int) => each(self.get::<f64>(a, share, scratch), cast_slice_mut(out), |x| x as i32),
             (Storage::F64, _) => each(self.get::<f64>(a, share, scratch), cast_slice_mut(out), |x| u32::from(x != 0.0)),
-            // Truth values are the ints 0 and 1.
+            // Booleans are the ints 0 and 1.
             (Storage::I32 | Storage::Bool, DType::Float) => {
                 let a = self.get::<i32>(a, share, scratch);
                 match own {
@@ -392,7 +392,7 @@ impl Tile<'_> {
         }
     }
 
-    /// Calls with each row of this tile: its cells, the place of its first element, and the sizes and strides of its columns.
+    /// Calls a function with each row of this tile: its cells, the offset of its first element, sizes and strides of its columns.
     #[inline(always)]
     fn each_row<T>(
         &self,
@@ -431,7 +431,7 @@ impl Tile<'_> {
         Some((bytes, write.row(self.row) - start))
     }
 
-    /// Reads a layout that does not lie in the order of the space.
+    /// Loads a layout that cannot be read without a copy.
     #[inline(always)]
     fn load<T: bytemuck::Pod>(&self, operand: usize, layout: &Layout, level: Level, share: &Share, out: &mut [T]) {
         if let Some((bytes, from)) = self.in_place(operand, share) {
@@ -456,16 +456,16 @@ impl Tile<'_> {
         });
     }
 
-    /// The same of truth values, which are bytes in memory.
+    /// The same for booleans, which are bytes in memory.
     #[inline(always)]
-    fn load_truths(&self, operand: usize, layout: &Layout, level: Level, share: &Share, out: &mut [u32]) {
+    fn load_bools(&self, operand: usize, layout: &Layout, level: Level, share: &Share, out: &mut [u32]) {
         if let Some((bytes, from)) = self.in_place(operand, share) {
             return each(&bytes[from..], out, u32::from);
         }
         let Some(read) = self.code.reads.iter().position(|read| *read == operand) else { return };
         let Read { bytes, start } = self.inputs.reads[read];
         if layout.is_dense() {
-            // Whatever rows and columns are here: a loop over single elements may have others than its space.
+            // A flat loop has elements for rows, not the rows of its shape.
             let width = out.len() / self.rows.max(1);
             return each(&bytes[start.max(0) as usize + self.row * width..], out, u32::from);
         }
@@ -478,7 +478,7 @@ impl Tile<'_> {
     }
 }
 
-/// The places of a layout.
+/// Visits the offsets of a layout.
 #[inline(always)]
 fn walk(sizes: &[usize], strides: &[isize], start: isize, mut visit: impl FnMut(isize)) {
     match Layout::merged(sizes, strides) {
@@ -487,7 +487,7 @@ fn walk(sizes: &[usize], strides: &[isize], start: isize, mut visit: impl FnMut(
     }
 }
 
-/// One number of each row.
+/// Reduces each row to one value.
 #[inline(always)]
 fn rows_of<T>(values: &[T], columns: usize, out: &mut [T], f: impl Fn(&[T]) -> T) {
     out.iter_mut().enumerate().for_each(|(row, o)| *o = f(&values[row * columns..][..columns]));
