@@ -10,14 +10,7 @@ pub(super) fn scalar(graph: &mut Graph, op: ScalarOp, x: &[NodeId], y: NodeId, g
     let one = |part: NodeId| vec![Some(part)];
     match op {
         ScalarOp::Neg => one(graph.unary(ScalarOp::Neg, g)),
-        // sign(x), 0 at 0
-        ScalarOp::Abs => {
-            let zero = like(graph, 0.0, a);
-            let (below, above) = (graph.binary(ScalarOp::Less, a, zero), graph.binary(ScalarOp::Less, zero, a));
-            let negated = graph.unary(ScalarOp::Neg, g);
-            let rest = graph.select(below, negated, zero);
-            one(graph.select(above, g, rest))
-        }
+        ScalarOp::Abs => one(absolute(graph, a, g)),
         ScalarOp::Exp => one(times_slope(graph, g, y)),
         // Not y + 1, which has lost its digits where eˣ is near 0.
         ScalarOp::Expm1 => {
@@ -54,31 +47,13 @@ pub(super) fn scalar(graph: &mut Graph, op: ScalarOp, x: &[NodeId], y: NodeId, g
             let slope = graph.binary(ScalarOp::Sub, unit, square);
             one(times(graph, g, slope))
         }
-        // 2/√π e^(-x²), which is at most 1.13: only what x is made with can make it no number.
-        ScalarOp::Erf => {
-            let square = graph.binary(ScalarOp::Mul, a, a);
-            let power = graph.unary(ScalarOp::Neg, square);
-            let bell = graph.unary(ScalarOp::Exp, power);
-            let factor = like(graph, std::f64::consts::FRAC_2_SQRT_PI, a);
-            let slope = graph.binary(ScalarOp::Mul, factor, bell);
-            one(if may_be_infinite(graph, a) {
-                times_slope(graph, g, slope)
-            } else {
-                graph.binary(ScalarOp::Mul, g, slope)
-            })
-        }
+        ScalarOp::Erf => one(erf(graph, a, g)),
         ScalarOp::Cast(DType::Float) if graph.dtype(a) == DType::Float => one(g),
         ScalarOp::Floor | ScalarOp::Not | ScalarOp::Cast(_) => vec![None],
         ScalarOp::Add => vec![Some(g), Some(g)],
         ScalarOp::Sub => vec![Some(g), Some(graph.unary(ScalarOp::Neg, g))],
         ScalarOp::Mul => vec![Some(times(graph, g, b)), Some(times(graph, g, a))],
-        // 1 / b, and -y / b
-        ScalarOp::Div => {
-            let slope = reciprocal(graph, b);
-            let quotient = graph.binary(ScalarOp::Div, y, b);
-            let falling = graph.unary(ScalarOp::Neg, quotient);
-            vec![Some(times_slope(graph, g, slope)), Some(times_slope(graph, g, falling))]
-        }
+        ScalarOp::Div => quotient(graph, b, y, g),
         ScalarOp::Pow => power(graph, a, b, y, g),
         ScalarOp::Min => {
             let (less, more) = (graph.binary(ScalarOp::Less, a, b), graph.binary(ScalarOp::Less, b, a));
@@ -97,6 +72,33 @@ pub(super) fn scalar(graph: &mut Graph, op: ScalarOp, x: &[NodeId], y: NodeId, g
             vec![None, Some(graph.select(a, g, zero)), Some(graph.select(a, zero, g))]
         }
     }
+}
+
+/// sign(x), 0 at 0.
+fn absolute(graph: &mut Graph, a: NodeId, g: NodeId) -> NodeId {
+    let zero = like(graph, 0.0, a);
+    let (below, above) = (graph.binary(ScalarOp::Less, a, zero), graph.binary(ScalarOp::Less, zero, a));
+    let negated = graph.unary(ScalarOp::Neg, g);
+    let rest = graph.select(below, negated, zero);
+    graph.select(above, g, rest)
+}
+
+/// 2/√π e^(-x²), which is at most 1.13: only an operand that is infinite can make it NaN.
+fn erf(graph: &mut Graph, a: NodeId, g: NodeId) -> NodeId {
+    let square = graph.binary(ScalarOp::Mul, a, a);
+    let power = graph.unary(ScalarOp::Neg, square);
+    let bell = graph.unary(ScalarOp::Exp, power);
+    let factor = like(graph, std::f64::consts::FRAC_2_SQRT_PI, a);
+    let slope = graph.binary(ScalarOp::Mul, factor, bell);
+    if may_be_infinite(graph, a) { times_slope(graph, g, slope) } else { graph.binary(ScalarOp::Mul, g, slope) }
+}
+
+/// 1 / b, and -y / b.
+fn quotient(graph: &mut Graph, b: NodeId, y: NodeId, g: NodeId) -> Vec<Option<NodeId>> {
+    let slope = reciprocal(graph, b);
+    let quotient = graph.binary(ScalarOp::Div, y, b);
+    let falling = graph.unary(ScalarOp::Neg, quotient);
+    vec![Some(times_slope(graph, g, slope)), Some(times_slope(graph, g, falling))]
 }
 
 fn reciprocal(graph: &mut Graph, x: NodeId) -> NodeId {

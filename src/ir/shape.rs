@@ -71,35 +71,14 @@ pub fn rule(op: &Op, operands: &[&Shaped]) -> Result<Shaped, String> {
             demand(sorted.iter().copied().eq(0..a.shape.len()), "every axis stands once in the order")?;
             Ok(Shaped { dtype: a.dtype, shape: order.iter().map(|axis| a.shape[*axis].clone()).collect() })
         }
-        Op::Broadcast { shape, kept } => {
-            let [a] = take(operands)?;
-            demand(
-                kept.len() == a.shape.len() && kept.is_sorted_by(|a, b| a < b),
-                "each axis has its ascending place",
-            )?;
-            for (size, place) in a.shape.iter().zip(kept) {
-                let wide = axis_of(shape, *place)?;
-                demand(size == wide || *size == Size::from(1), "an axis keeps its size or has size 1")?;
-            }
-            Ok(Shaped { dtype: a.dtype, shape: shape.clone() })
-        }
+        Op::Broadcast { shape, kept } => broadcast(operands, shape, kept),
         Op::Slice { axis, start, count, step } => {
             let [a] = take(operands)?;
             let length = axis_of(&a.shape, *axis)?;
             slice_stays_inside(length, start, count, *step)?;
             Ok(Shaped { dtype: a.dtype, shape: with(&a.shape, *axis, count.clone()) })
         }
-        Op::Pad { axis, low, high, between } => {
-            let [a] = take(operands)?;
-            let length = axis_of(&a.shape, *axis)?;
-            demand(*between >= 0 && !negative(low) && !negative(high), "it never takes away")?;
-            let gaps = match length.settled() {
-                Some(count) => Size::from((count - 1).max(0)),
-                None => length.minus(&Size::from(1)),
-            };
-            let size = length.plus(low).plus(high).plus(&gaps.times(&Size::from(*between)));
-            Ok(Shaped { dtype: a.dtype, shape: with(&a.shape, *axis, size) })
-        }
+        Op::Pad { axis, low, high, between } => pad(operands, *axis, [low, high], *between),
         Op::Window { axis, size, stride, dilation } => {
             let [a] = take(operands)?;
             let count = windows(axis_of(&a.shape, *axis)?, size, *stride, *dilation)?;
@@ -115,35 +94,65 @@ pub fn rule(op: &Op, operands: &[&Shaped]) -> Result<Shaped, String> {
             let shape = without(&a.shape, *axis + 1);
             Ok(Shaped { dtype: a.dtype, shape: with(&shape, *axis, length.clone()) })
         }
-        Op::Concat(axis) => {
-            let Some((first, rest)) = operands.split_first() else { return Err("it has operands".into()) };
-            let mut sum = axis_of(&first.shape, *axis)?.clone();
-            for other in rest {
-                let size = axis_of(&other.shape, *axis)?;
-                let same = without(&other.shape, *axis) == without(&first.shape, *axis);
-                demand(same && other.dtype == first.dtype, "the other axes agree")?;
-                sum = sum.plus(size);
-            }
-            Ok(Shaped { dtype: first.dtype, shape: with(&first.shape, *axis, sum) })
-        }
-        Op::Gather { batch } => {
-            let [from, at] = take(operands)?;
-            demand(at.dtype == DType::Int, "places are ints")?;
-            demand(from.shape.len() > *batch && at.shape.len() >= *batch, "the batch axes are there")?;
-            demand(from.shape[..*batch] == at.shape[..*batch], "the batch axes agree")?;
-            Ok(Shaped { dtype: from.dtype, shape: [&at.shape[..], &from.shape[batch + 1..]].concat() })
-        }
-        Op::ScatterAdd { batch, size } => {
-            let [at, updates] = take(operands)?;
-            demand(at.dtype == DType::Int && updates.dtype != DType::Bool, "places are ints, updates numbers")?;
-            demand(at.shape.len() >= *batch, "the batch axes are there")?;
-            demand(updates.shape.starts_with(&at.shape), "the updates start with the axes of the places")?;
-            let rest = &updates.shape[at.shape.len()..];
-            Ok(Shaped { dtype: updates.dtype, shape: [&at.shape[..*batch], std::slice::from_ref(size), rest].concat() })
-        }
+        Op::Concat(axis) => concat(operands, *axis),
+        Op::Gather { batch } => gather(operands, *batch),
+        Op::ScatterAdd { batch, size } => scatter_add(operands, *batch, size),
         Op::Call(body, result) => call_rule(body, *result, operands),
         Op::Scan(scan, part) => scan_rule(scan, *part, operands),
     }
+}
+
+/// Axes keep their size or stretch from 1.
+fn broadcast(operands: &[&Shaped], shape: &[Size], kept: &[usize]) -> Result<Shaped, String> {
+    let [a] = take(operands)?;
+    demand(kept.len() == a.shape.len() && kept.is_sorted_by(|a, b| a < b), "each axis has its ascending place")?;
+    for (size, place) in a.shape.iter().zip(kept) {
+        let wide = axis_of(shape, *place)?;
+        demand(size == wide || *size == Size::from(1), "an axis keeps its size or has size 1")?;
+    }
+    Ok(Shaped { dtype: a.dtype, shape: shape.to_vec() })
+}
+
+/// Zeros before, behind and between the elements of an axis.
+fn pad(operands: &[&Shaped], axis: usize, [low, high]: [&Size; 2], between: i64) -> Result<Shaped, String> {
+    let [a] = take(operands)?;
+    let length = axis_of(&a.shape, axis)?;
+    demand(between >= 0 && !negative(low) && !negative(high), "it never takes away")?;
+    let gaps = match length.settled() {
+        Some(count) => Size::from((count - 1).max(0)),
+        None => length.minus(&Size::from(1)),
+    };
+    let size = length.plus(low).plus(high).plus(&gaps.times(&Size::from(between)));
+    Ok(Shaped { dtype: a.dtype, shape: with(&a.shape, axis, size) })
+}
+
+fn concat(operands: &[&Shaped], axis: usize) -> Result<Shaped, String> {
+    let Some((first, rest)) = operands.split_first() else { return Err("it has operands".into()) };
+    let mut sum = axis_of(&first.shape, axis)?.clone();
+    for other in rest {
+        let size = axis_of(&other.shape, axis)?;
+        let same = without(&other.shape, axis) == without(&first.shape, axis);
+        demand(same && other.dtype == first.dtype, "the other axes agree")?;
+        sum = sum.plus(size);
+    }
+    Ok(Shaped { dtype: first.dtype, shape: with(&first.shape, axis, sum) })
+}
+
+fn gather(operands: &[&Shaped], batch: usize) -> Result<Shaped, String> {
+    let [from, at] = take(operands)?;
+    demand(at.dtype == DType::Int, "places are ints")?;
+    demand(from.shape.len() > batch && at.shape.len() >= batch, "the batch axes are there")?;
+    demand(from.shape[..batch] == at.shape[..batch], "the batch axes agree")?;
+    Ok(Shaped { dtype: from.dtype, shape: [&at.shape[..], &from.shape[batch + 1..]].concat() })
+}
+
+fn scatter_add(operands: &[&Shaped], batch: usize, size: &Size) -> Result<Shaped, String> {
+    let [at, updates] = take(operands)?;
+    demand(at.dtype == DType::Int && updates.dtype != DType::Bool, "places are ints, updates numbers")?;
+    demand(at.shape.len() >= batch, "the batch axes are there")?;
+    demand(updates.shape.starts_with(&at.shape), "the updates start with the axes of the places")?;
+    let rest = &updates.shape[at.shape.len()..];
+    Ok(Shaped { dtype: updates.dtype, shape: [&at.shape[..batch], std::slice::from_ref(size), rest].concat() })
 }
 
 /// How many windows fit into an axis.

@@ -1,11 +1,11 @@
-//! Where in scratch each buffer lies. Buffers that are never alive at once share room.
+//! Offsets of buffers in scratch. Buffers whose lifetimes do not overlap share memory.
 
 use super::kernel::{BufferId, Plan, Region};
 
-/// Offsets are multiples of this many bytes: a line of the cache.
+/// Alignment of offsets in bytes: a cache line.
 pub(super) const ALIGN: usize = 64;
 
-/// A buffer that has its place: bytes of scratch, and the kernels between which it is alive.
+/// A buffer with its offset: its bytes of scratch, and the first and last kernel of its lifetime.
 struct Placed {
     start: usize,
     end: usize,
@@ -13,7 +13,7 @@ struct Placed {
     last: usize,
 }
 
-/// The first kernel that uses each buffer and the last; `None` of a buffer that nothing uses.
+/// The first and the last kernel that use each buffer; `None` for a buffer that nothing uses.
 pub(super) fn lifetimes(plan: &Plan) -> Vec<Option<(usize, usize)>> {
     let mut lives: Vec<Option<(usize, usize)>> = vec![None; plan.buffers.len()];
     for (at, kernel) in plan.kernels.iter().enumerate() {
@@ -25,7 +25,7 @@ pub(super) fn lifetimes(plan: &Plan) -> Vec<Option<(usize, usize)>> {
     lives
 }
 
-/// Gives every buffer its offset and scratch its length.
+/// Assigns the offset of every buffer and the size of scratch: first fit, largest first.
 pub(super) fn place(plan: &mut Plan) {
     let lives = lifetimes(plan);
     for buffer in plan.buffers.iter_mut().filter(|buffer| buffer.kept && buffer.region == Region::Scratch) {
@@ -36,9 +36,9 @@ pub(super) fn place(plan: &mut Plan) {
     let free =
         |at: &usize| lives[*at].is_some() && !plan.buffers[*at].kept && plan.buffers[*at].region == Region::Scratch;
     let mut order: Vec<usize> = (0..plan.buffers.len()).filter(free).collect();
-    // The largest first: small ones fill what is left between.
+    // The largest first: small ones fill the gaps.
     order.sort_by_key(|at| std::cmp::Reverse(plan.buffers[*at].bytes()));
-    // In the order of their starts.
+    // Sorted by start.
     let mut placed: Vec<Placed> = Vec::new();
     for at in order {
         let Some((first, last)) = lives[at] else { continue };

@@ -11,12 +11,12 @@ use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-/// A body that runs.
+/// A call or a loop: the planned body, how often it runs, and what its operands are.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Run {
     pub body: Planned,
     pub times: Times,
-    /// What each operand is to the body. The last one is its scratch.
+    /// The role of each operand. The last one is the scratch of the body.
     pub roles: Vec<Role>,
 }
 
@@ -24,45 +24,45 @@ pub struct Run {
 pub enum Times {
     /// A call.
     Once,
-    /// A loop, from the last place to the first if `reverse`.
+    /// A loop, from the last index to the first if `reverse`.
     Steps { count: usize, reverse: bool },
 }
 
-/// What an operand is to the body, whose inputs and results are told by their numbers.
+/// The role of an operand; inputs and results of the body are given by their numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
-    /// What an input is, in every step.
+    /// The value of an input, the same in every step.
     Whole {
         input: u32,
     },
-    /// An input is what lies at the place of the step.
+    /// At the index of the step, the value of an input.
     Slice {
         input: u32,
     },
-    /// What an input is; after each step, what a result was.
+    /// The value of an input; after each step, that of a result.
     Carry {
         input: u32,
         result: usize,
     },
-    /// At the place of the step, what the carry in another operand is before it.
+    /// At the index of the step, the value before it of the carry in another operand.
     Before {
         carry: Operand,
     },
-    /// At the place of the step, a result. Of a call, the result.
+    /// At the index of the step, a result. Of a call, the result.
     Each {
         result: usize,
     },
     Scratch,
 }
 
-/// The plan of some results of a body; results are told by their number among these. Two are equal if they are of one body, so
-/// that nobody looks into the plans.
+/// The plan of some results of a body; results are given by their number among these. Two are equal if their bodies and results are:
+/// plans are not compared.
 #[derive(Clone, Debug)]
 pub struct Planned {
     body: Arc<Body>,
     results: Vec<usize>,
     pub plan: Arc<Plan>,
-    /// Where the plan reads the place of the step.
+    /// Where the plan reads the index of the step.
     pub place: Option<BufferId>,
 }
 

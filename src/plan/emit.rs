@@ -1,4 +1,4 @@
-//! A group's code: its members in their order, what they read loaded where it is first wanted, and stores at the end.
+//! Code generation for a group: its members in order, each operand loaded at its first use, and stores at the end.
 
 use super::kernel::{Binding, BufferId, Code, Instruction, Level, Loop, Matrices, Operand, Register, Special, Storage};
 use super::select::{Folded, Group, GroupKind, Place, Selection, Value};
@@ -6,7 +6,7 @@ use super::view::View;
 use crate::ir::{NodeId, Op, ScalarOp};
 use std::collections::HashMap;
 
-/// A kernel whose code is not shared yet.
+/// A kernel before its code is shared.
 pub(super) struct Emitted {
     pub nodes: Vec<NodeId>,
     pub code: Code,
@@ -20,7 +20,7 @@ pub(super) fn emit(selection: &Selection, at: usize) -> Emitted {
     let mut this = Emitter {
         selection,
         at,
-        split: group.split.unwrap_or(group.shape.len().saturating_sub(1)),
+        split: group.rows(),
         group,
         members: Vec::new(),
         instructions: Vec::new(),
@@ -63,7 +63,7 @@ struct Emitter<'s> {
     members: Vec<Register>,
     instructions: Vec<Instruction>,
     storage: Vec<Storage>,
-    /// Loads, scalars and conversions that are there already.
+    /// Loads, scalars and conversions emitted so far.
     loads: HashMap<Instruction, Vec<Register>>,
     bindings: Vec<Binding>,
     scalars: Vec<usize>,
@@ -100,12 +100,22 @@ impl Emitter<'_> {
         }
         for (at, member) in group.members.iter().enumerate() {
             if let (Some(buffer), false) = (member.store, matches!(member.value, Value::Made)) {
-                let operand = self.operand(Binding { buffer, start: 0 });
-                self.push(Instruction::Store(self.members[at], operand), member.storage);
+                let rows = if member.level == Level::Full { group.shape.len() } else { self.split };
+                let whole = View::whole(buffer, group.shape[..rows].to_vec());
+                self.store(self.members[at], &whole);
             }
+            member.regions.iter().for_each(|region| self.store(self.members[at], region));
         }
         let (instructions, storage) = (std::mem::take(&mut self.instructions), std::mem::take(&mut self.storage));
         Loop { shape: group.shape.clone(), split: self.split, instructions, storage }
+    }
+
+    fn store(&mut self, register: Register, view: &View) {
+        let Some(buffer) = view.buffer else { return };
+        let storage = self.selection.buffers[buffer.0 as usize].storage;
+        let register = self.converted(register, storage);
+        let operand = self.operand(Binding { buffer, start: 0 });
+        self.push(Instruction::Store(register, operand, view.start, view.layout.clone()), storage);
     }
 
     fn push(&mut self, instruction: Instruction, storage: Storage) -> Register {
@@ -114,7 +124,7 @@ impl Emitter<'_> {
         self.instructions.len() - 1
     }
 
-    /// An instruction that may stand already.
+    /// Emits an instruction unless an equal one exists.
     fn pushed_once(&mut self, instruction: Instruction, storage: Storage) -> Register {
         let known = self.loads.get(&instruction).into_iter().flatten();
         if let Some(known) = known.copied().find(|register| self.storage[*register] == storage) {
@@ -138,7 +148,7 @@ impl Emitter<'_> {
         }
     }
 
-    /// What the product before this loop has made.
+    /// The result of the product that precedes this loop.
     fn made(&mut self) -> Register {
         let layout = super::view::Layout::dense(self.group.shape.clone());
         self.pushed_once(Instruction::Load(Matrices::OUT, layout, Level::Full), self.group.members[0].storage)
@@ -171,7 +181,7 @@ impl Emitter<'_> {
         self.pushed_once(Instruction::Convert(register), storage)
     }
 
-    /// A node as a register. A scalar of the host is of the kind of its node.
+    /// The register of a node. A host scalar has the type of its node.
     fn register(&mut self, node: NodeId, level: Level) -> Register {
         match self.selection.place(node) {
             Place::Member(home, member, _) if *home == self.at => self.members[*member],
@@ -181,7 +191,7 @@ impl Emitter<'_> {
         }
     }
 
-    /// An elementwise node, and the inline ones that it reads: from an explicit stack, however long their chain is.
+    /// An elementwise node and its inline operands, with an explicit stack: the chain may be long.
     fn compute(&mut self, root: NodeId, level: Level) -> Register {
         let graph = self.selection.request.graph;
         let mut made: HashMap<NodeId, Register> = HashMap::new();
@@ -215,10 +225,10 @@ impl Emitter<'_> {
             };
             registers.push(own);
         }
-        // The operands that are of one kind: all of them but the condition of a choice.
+        // The operands of one type: all of them but the condition of a select.
         let first = usize::from(op == ScalarOp::Select);
-        let held = registers[first..].iter().flatten().map(|register| self.storage[*register]);
-        let wide = held.clone().any(|storage| storage == Storage::F64);
+        let mut storages = registers[first..].iter().flatten().map(|register| self.storage[*register]);
+        let wide = storages.any(|storage| storage == Storage::F64);
         let plain = Storage::of(graph.dtype(inputs[first]));
         let common = if wide { Storage::F64 } else { plain };
         let operands: Vec<Register> = inputs

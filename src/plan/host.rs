@@ -1,5 +1,5 @@
-//! Scalars that the host computes in f64 before a step: constants, settings, schedules, `1 - beta^t`. They are the same
-//! for a whole shape, so that a broadcast of one is itself.
+//! Scalars that the host computes in f64 before a step: constants, settings, schedules, `1 - beta^t`. A broadcast of one is
+//! the scalar itself.
 
 use crate::ir::{Number, ScalarOp};
 use std::collections::HashMap;

@@ -1,4 +1,4 @@
-//! Next values that are written over the present ones.
+//! Next values of parameters and states that are written over the present ones.
 
 use super::emit::Emitted;
 use super::kernel::{Buffer, BufferId, Code, Instruction, Level, Matrices, Output};
@@ -30,13 +30,13 @@ pub(super) fn nexts(selection: &mut Selection) -> Vec<(BufferId, BufferId)> {
     nexts
 }
 
-/// Where buffers are written last and read last, by number of the kernel.
+/// The last writer and the last reader of each buffer, by index of the kernel.
 #[derive(Default)]
 struct Uses {
     writer: HashMap<BufferId, usize>,
     last_reader: HashMap<BufferId, usize>,
-    /// What a loop carries: it writes it anew.
-    carried: HashSet<BufferId>,
+    /// Buffers that several kernels write: carries of loops, containers.
+    rewritten: HashSet<BufferId>,
 }
 
 impl Uses {
@@ -46,7 +46,7 @@ impl Uses {
             for operand in kernel.code.writes() {
                 let buffer = kernel.bindings[operand].buffer;
                 if uses.writer.insert(buffer, at).is_some_and(|before| before != at) {
-                    uses.carried.insert(buffer);
+                    uses.rewritten.insert(buffer);
                 }
             }
             for operand in kernel.code.reads() {
@@ -57,7 +57,7 @@ impl Uses {
     }
 }
 
-/// Each next value takes the place of the present one where nothing reads that any more; what is left is to be copied.
+/// Each next value is written over the present one if nothing reads that afterwards; the others are returned, to be copied.
 pub(super) fn write_in_place(
     kernels: &mut [Emitted],
     buffers: &mut [Buffer],
@@ -93,7 +93,7 @@ pub(super) fn write_in_place(
     copies
 }
 
-/// Whether a buffer may lie where an input lies.
+/// Whether a kernel can write a buffer over an input: in the same iteration in which it reads the element, and as the last reader.
 fn can_take(
     kernels: &[Emitted],
     buffers: &[Buffer],
@@ -105,7 +105,7 @@ fn can_take(
     let alike = |made: &Buffer, input: &Buffer| made.len == input.len && made.storage == input.storage;
     if uses.last_reader.get(&input).is_some_and(|last| *last > writer)
         || uses.writer.contains_key(&input)
-        || uses.carried.contains(&made)
+        || uses.rewritten.contains(&made)
         || !alike(&buffers[made.0 as usize], &buffers[input.0 as usize])
     {
         return false;
@@ -115,7 +115,10 @@ fn can_take(
     let levels = body.levels();
     let buffer = |operand: &usize| kernel.bindings[*operand].buffer;
     let stored = |instruction: &Instruction| match instruction {
-        Instruction::Store(register, operand) if buffer(operand) == made => levels[*register] == Level::Full,
+        Instruction::Store(register, operand, 0, layout) if buffer(operand) == made => {
+            let whole = layout.is_dense() && layout.count() == buffers[made.0 as usize].len;
+            levels[*register] == Level::Full && whole && body.stores(*operand).count() == 1
+        }
         _ => false,
     };
     let in_step = |instruction: &Instruction| match instruction {
@@ -127,7 +130,7 @@ fn can_take(
     body.instructions.iter().any(stored) && body.instructions.iter().all(in_step)
 }
 
-/// What is bound twice becomes one operand, so that code says where it writes over what it reads.
+/// Merges operands with equal bindings, so that the code shows where it writes over what it reads.
 fn unify(kernel: &mut Emitted) {
     let own = if matches!(kernel.code, Code::Product(..)) { Matrices::OUT + 1 } else { 0 };
     let (Code::Loop(body) | Code::Product(_, body)) = &mut kernel.code else { return };
@@ -143,7 +146,7 @@ fn unify(kernel: &mut Emitted) {
     for instruction in &mut body.instructions {
         match instruction {
             Instruction::Load(operand, ..)
-            | Instruction::Store(_, operand)
+            | Instruction::Store(_, operand, ..)
             | Instruction::ReduceRows(_, _, _, operand) => {
                 *operand = places[*operand];
             }

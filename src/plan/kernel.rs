@@ -6,7 +6,7 @@ use super::view::Layout;
 use crate::ir::{DType, NodeId, Op, Reduce, ScalarOp};
 use std::sync::Arc;
 
-/// How the elements of a buffer or of a register are held.
+/// The storage type of the elements of a buffer or of a register.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Storage {
     F32,
@@ -44,16 +44,16 @@ impl Storage {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct BufferId(pub u32);
 
-/// Where a buffer lies.
+/// The memory region of a buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Region {
-    /// Among the parameters and states, which lie once for all plans.
+    /// The region of parameters and states, shared by all plans of a program.
     Resident,
-    /// In room that a plan has while it runs, and other plans at other times.
+    /// Working memory of a plan while it runs; other plans use it at other times.
     Scratch,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Buffer {
     /// Elements.
     pub len: usize,
@@ -61,7 +61,7 @@ pub struct Buffer {
     pub region: Region,
     /// Bytes from the start of the region.
     pub offset: usize,
-    /// Alive from the start of the plan to its end: what is fed, and what is asked for.
+    /// Alive from the start of the plan to its end: inputs and outputs.
     pub kept: bool,
 }
 
@@ -108,10 +108,10 @@ pub enum Output {
     Scalar(usize),
 }
 
-/// Code with what it is run on. Equal code stands once, however many kernels run it.
+/// Code with its bindings. Equal code is shared by all kernels that run it.
 #[derive(Debug)]
 pub struct Kernel {
-    /// Nodes that it computes, for names and messages.
+    /// Nodes that it computes, for diagnostics.
     pub nodes: Vec<NodeId>,
     pub code: Arc<Code>,
     /// What the code's operands are.
@@ -127,14 +127,14 @@ pub struct Binding {
     pub start: isize,
 }
 
-/// What a kernel does. It knows no buffer: operands and scalars are numbers that a kernel binds.
+/// The code of a kernel. It is independent of buffers: operands and scalars are indices that a kernel binds.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Code {
     /// One pass over a space of rows and columns.
     Loop(Loop),
     /// Products of matrices, and a pass over the result while it is in the cache.
     Product(Matrices, Loop),
-    /// An operation on its own.
+    /// An operation that is not fused.
     Special(Special),
     /// A call, or a loop.
     Run(Run),
@@ -146,11 +146,11 @@ pub struct Loop {
     pub shape: Vec<usize>,
     pub split: usize,
     pub instructions: Vec<Instruction>,
-    /// How each register is held.
+    /// The storage type of each register.
     pub storage: Vec<Storage>,
 }
 
-/// The value of an instruction, by the instruction's number.
+/// A virtual register: the value of an instruction, by the instruction's index.
 pub type Register = usize;
 
 /// A buffer of a kernel, by its number among the bindings.
@@ -166,24 +166,24 @@ pub enum Level {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Instruction {
     Load(Operand, Layout, Level),
-    /// The places that a layout names, from the first on, as numbers: 0, 1, 2, …
+    /// The offsets that a layout addresses, as values: 0, 1, 2, …
     Iota(isize, Layout, Level),
     /// A scalar of the host, everywhere.
     Scalar(usize),
     Apply(ScalarOp, Vec<Register>),
-    /// The same number, held otherwise.
+    /// To another storage type.
     Convert(Register),
-    /// Over the columns of each row.
+    /// Over the columns of each row: one value per row.
     ReduceColumns(Reduce, Register),
-    /// One element of each row, at all its columns.
+    /// Broadcasts one value per row to all columns.
     Expand(Register),
-    /// At the places of a dense buffer.
-    Store(Register, Operand),
-    /// Over rows.
+    /// To a part of a buffer, given by the offset of its first element and its layout.
+    Store(Register, Operand, isize, Layout),
+    /// Over rows, accumulated chunk by chunk.
     ReduceRows(Reduce, Register, Target, Operand),
 }
 
-/// What is left when rows are collected.
+/// The shape of a reduction over rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Target {
     /// One element for each column.
@@ -211,12 +211,12 @@ impl Matrices {
     pub const OUT: Operand = 2;
 }
 
-/// An operation that is not fused: operands whole buffers, the last one what it makes.
+/// An operation that is not fused. Operands are whole buffers; the last one is the result.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Special {
     pub op: Op,
     pub shapes: Vec<Vec<usize>>,
-    /// How the operands are held.
+    /// The storage types of the operands.
     pub storage: Vec<Storage>,
 }
 
@@ -226,21 +226,29 @@ impl Loop {
         (self.shape[..self.split].iter().product(), self.shape[self.split..].iter().product())
     }
 
-    /// Whether it is about single elements: rows and columns play no part, and all layouts are dense.
+    /// Whether it is purely elementwise over dense layouts, so that rows and columns do not matter.
     pub fn is_flat(&self) -> bool {
         self.instructions.iter().all(|instruction| match instruction {
             Instruction::Load(_, layout, level) => *level == Level::Full && layout.is_dense(),
+            Instruction::Store(_, operand, _, layout) => layout.is_dense() && self.stores(*operand).count() == 1,
             Instruction::Iota(..) | Instruction::ReduceColumns(..) | Instruction::Expand(_) => false,
             Instruction::ReduceRows(_, _, Target::Columns, _) => false,
             Instruction::Scalar(_)
             | Instruction::Apply(..)
             | Instruction::Convert(_)
-            | Instruction::Store(..)
             | Instruction::ReduceRows(_, _, Target::All, _) => true,
         })
     }
 
-    /// The level of every register. Scalars fit any; the rest are of one.
+    /// The parts of an operand that it stores to: first element and layout.
+    pub fn stores(&self, operand: Operand) -> impl Iterator<Item = (isize, &Layout)> {
+        self.instructions.iter().filter_map(move |instruction| match instruction {
+            Instruction::Store(_, own, start, layout) if *own == operand => Some((*start, layout)),
+            _ => None,
+        })
+    }
+
+    /// The level of every register. Scalars adapt to either.
     pub fn levels(&self) -> Vec<Level> {
         let mut levels: Vec<Level> = Vec::with_capacity(self.instructions.len());
         for instruction in &self.instructions {
@@ -248,7 +256,7 @@ impl Loop {
                 Instruction::Load(_, _, level) | Instruction::Iota(_, _, level) => *level,
                 Instruction::ReduceColumns(..) => Level::Row,
                 Instruction::Scalar(_) | Instruction::Expand(_) => Level::Full,
-                Instruction::Convert(a) | Instruction::Store(a, _) | Instruction::ReduceRows(_, a, _, _) => levels[*a],
+                Instruction::Convert(a) | Instruction::Store(a, ..) | Instruction::ReduceRows(_, a, _, _) => levels[*a],
                 Instruction::Apply(_, operands) => {
                     let scalar = |register: &&Register| matches!(self.instructions[**register], Instruction::Scalar(_));
                     operands.iter().find(|register| !scalar(register)).map_or(Level::Full, |register| levels[*register])
@@ -268,7 +276,7 @@ impl Instruction {
             Instruction::ReduceColumns(_, a)
             | Instruction::Convert(a)
             | Instruction::Expand(a)
-            | Instruction::Store(a, _)
+            | Instruction::Store(a, ..)
             | Instruction::ReduceRows(_, a, _, _) => std::slice::from_ref(a),
             Instruction::Apply(_, operands) => operands,
         }
@@ -310,7 +318,7 @@ impl Code {
         let stores = self.looped().into_iter().flat_map(|body| &body.instructions);
         let mut writes: Vec<Operand> = stores
             .filter_map(|instruction| match instruction {
-                Instruction::Store(_, operand) | Instruction::ReduceRows(_, _, _, operand) => Some(*operand),
+                Instruction::Store(_, operand, ..) | Instruction::ReduceRows(_, _, _, operand) => Some(*operand),
                 _ => None,
             })
             .collect();

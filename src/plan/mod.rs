@@ -1,31 +1,37 @@
-//! The plan of a run: which kernels compute a graph, in which order, and where their values lie.
+//! The plan of a run: which kernels compute a graph, in which order, and where in memory their values are.
 //!
 //! | file | what |
 //! |---|---|
-//! | `request` | what is to be planned |
-//! | `kernel` | what a plan is made of |
+//! | `request` | the input of planning |
+//! | `kernel` | the data structures of a plan |
 //! | `view` | strided views, and which operations only change them |
 //! | `host` | scalars that the host computes in f64 |
 //! | `select` | which nodes become one kernel |
+//! | `join` | which group an elementwise node joins |
+//! | `store` | which buffer has the value of a node |
+//! | `container` | concatenation and padding: parts of a buffer, each written where it is computed |
 //! | `product`, `reduce` | the same for contractions and reductions |
 //! | `body` | the same for calls and loops, which run plans of their own |
 //! | `emit` | the code of a kernel |
-//! | `in_place` | next values over the present ones |
-//! | `arena` | lifetimes and offsets |
-//! | `verify` | what must hold of a plan |
-//! | `print` | a plan in words |
+//! | `in_place` | next values of parameters and states, written over the present ones |
+//! | `arena` | lifetimes and offsets of buffers |
+//! | `verify` | the invariants of a plan |
+//! | `print` | a plan as text |
 
 mod arena;
 mod body;
+mod container;
 mod emit;
 mod host;
 mod in_place;
+mod join;
 mod kernel;
 mod print;
 mod product;
 mod reduce;
 mod request;
 mod select;
+mod store;
 mod verify;
 mod view;
 
@@ -42,7 +48,7 @@ pub use request::{Limits, Precision, Request, Residents};
 pub use verify::verify;
 pub use view::Layout;
 
-/// The plan: select, emit, place, verify. What cannot be planned (a size that is not settled) is told in words.
+/// The plan: select, emit, place, verify. An error is a message about what cannot be planned (a size that is not settled).
 pub fn plan(request: &Request) -> Result<Plan, String> {
     let mut selection = select::select(request)?;
     let nexts = in_place::nexts(&mut selection);

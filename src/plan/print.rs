@@ -1,4 +1,4 @@
-//! A plan in words: a line for each kernel and each of its instructions.
+//! A plan as text: a line for each kernel and each of its instructions.
 
 use super::body::Times;
 use super::kernel::{BufferId, Code, Instruction, Kernel, Plan};
@@ -21,15 +21,18 @@ impl fmt::Display for Instruction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Instruction::Load(operand, layout, level) => write!(f, "load o{operand}{layout} ({level:?})"),
-            Instruction::Iota(start, layout, level) => write!(f, "places {start}{layout} ({level:?})"),
+            Instruction::Iota(start, layout, level) => write!(f, "iota {start}{layout} ({level:?})"),
             Instruction::Scalar(scalar) => write!(f, "scalar {scalar}"),
             Instruction::Convert(register) => write!(f, "convert r{register}"),
-            Instruction::Store(register, operand) => write!(f, "store r{register} in o{operand}"),
+            Instruction::Store(register, operand, 0, layout) => write!(f, "store r{register} in o{operand}{layout}"),
+            Instruction::Store(register, operand, start, layout) => {
+                write!(f, "store r{register} in o{operand}+{start}{layout}")
+            }
             Instruction::ReduceRows(reduce, register, target, operand) => {
                 write!(f, "{reduce:?} of r{register} over rows, {target:?}, in o{operand}")
             }
             Instruction::ReduceColumns(reduce, register) => write!(f, "{reduce:?} of r{register} over columns"),
-            Instruction::Expand(register) => write!(f, "r{register} at every column"),
+            Instruction::Expand(register) => write!(f, "broadcast r{register} to columns"),
             Instruction::Apply(op, operands) => {
                 write!(f, "{op:?}")?;
                 operands.iter().try_for_each(|operand| write!(f, " r{operand}"))
@@ -39,7 +42,7 @@ impl fmt::Display for Instruction {
 }
 
 impl Kernel {
-    /// What it does, in a few words.
+    /// A short description, for dumps and messages.
     pub fn name(&self) -> String {
         match &*self.code {
             Code::Loop(body) => {

@@ -1,4 +1,4 @@
-//! Contractions as products of matrices. Permutations are strides; only what strides cannot say is copied.
+//! Contractions as batched matrix products. Permutations are strides; operands that strides cannot express are copied.
 
 use super::kernel::{Level, Matrices, Storage};
 use super::select::{Group, GroupKind, Member, Place, Selection, Value};
@@ -35,11 +35,12 @@ impl Selection<'_> {
         let at = self.groups.len();
         let out = self.buffer(&shape, storage, at + 1);
         [&a, &b].into_iter().filter_map(|view| view.buffer).for_each(|buffer| self.read_in(buffer, at));
-        let made = Member { value: Value::Made, level: Level::Full, storage, store: Some(out) };
+        let made = Member { value: Value::Made, level: Level::Full, storage, store: Some(out), regions: Vec::new() };
         self.groups.push(Group {
             kind: GroupKind::Product(matrices, [a, b], out),
             shape: shape.clone(),
             split: Some(split),
+            containers: Vec::new(),
             members: vec![made],
             weight: 1,
             nodes: vec![id],
@@ -54,7 +55,7 @@ impl Selection<'_> {
             Layout::merged(&part.shape, &part.strides)
         };
         let merged = || Some([one(&groups[0])?, one(&groups[1])?, one(&groups[2])?]);
-        // What repeats, overlaps, is not in memory or is held otherwise is laid out.
+        // Operands that repeat, overlap, are not in memory or have another storage type are copied.
         let plain = view.start >= 0 && view.buffer.is_some_and(|buffer| self.is_stored_as(buffer, storage));
         let found = merged().filter(|axes| plain && axes.iter().all(|(size, stride)| *stride > 0 || *size <= 1));
         if let Some(axes) = found {

@@ -1,4 +1,4 @@
-//! Reductions join the pass that makes what they reduce.
+//! Reductions join the loop that computes their operand.
 
 use super::host::Scalar;
 use super::kernel::{Level, Target};
@@ -35,7 +35,7 @@ impl Selection<'_> {
         Ok(self.folded(id, group, reduce, Folded::Member(member)))
     }
 
-    /// Equal numbers: their sum is a product, the greatest is any of them.
+    /// Of a host scalar, the same for every element: the sum is a multiple, the maximum the scalar itself.
     fn of_scalar(&mut self, reduce: Reduce, scalar: usize, count: usize) -> Place {
         Place::Host(match reduce {
             Reduce::Sum => {
@@ -47,7 +47,7 @@ impl Selection<'_> {
         })
     }
 
-    /// The group that holds what is reduced, if that is split into the same rows; else a new one.
+    /// The group of the operand if it has the same rows; else a new one.
     fn group_of(&mut self, from: NodeId, shape: &[usize], split: Option<usize>) -> (usize, Level) {
         if let Some((at, level)) = self.joinable(shape, &[from])
             && (level == Level::Full || split.is_none())

@@ -1,11 +1,11 @@
-//! What is to be planned.
+//! The input of planning.
 
 use super::kernel::Storage;
 use crate::ir::{Class, DType, Graph, NodeId, Op, ScalarOp, Size};
 use std::collections::BTreeMap;
 
 pub struct Request<'a> {
-    /// All its sizes are settled.
+    /// With concrete sizes.
     pub graph: &'a Graph,
     /// The roots of each stage; a stage begins when the one before it has ended.
     pub stages: &'a [Vec<NodeId>],
@@ -38,7 +38,7 @@ impl Residents {
     }
 }
 
-/// How many digits floats have.
+/// The precision of floats.
 #[derive(Clone, Copy, Debug)]
 pub enum Precision<'a> {
     /// 32 bits throughout.
@@ -50,10 +50,10 @@ pub enum Precision<'a> {
     Evaluation { wide: &'a [u32] },
 }
 
-/// What a device can take.
+/// Limits of a device.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Operations that one kernel may fuse: what it costs to make code of them grows with them.
+    /// The most operations that one kernel may fuse: the cost of compiling one grows with them.
     pub fused: usize,
 }
 
@@ -64,7 +64,7 @@ impl Default for Limits {
 }
 
 impl Precision<'_> {
-    /// How the value of a node is held, given how its operands are.
+    /// The storage type of a node, given those of its operands.
     pub(super) fn storage(self, graph: &Graph, id: NodeId, operands: impl Iterator<Item = Storage>) -> Storage {
         let node = graph.node(id);
         let plain = Storage::of(node.shaped.dtype);
@@ -74,7 +74,7 @@ impl Precision<'_> {
             Precision::Evaluation { wide } if plain == Storage::F32 => wide,
             Precision::Double | Precision::Evaluation { .. } => return plain,
         };
-        // A whole number may have more digits than a 32-bit float.
+        // An int may have more digits than a 32-bit float.
         let of_ints = || graph.dtype(node.inputs[0]) == DType::Int;
         let widens = match node.op.class() {
             Class::Leaf => matches!(&node.op, Op::Input { number, .. } if wide.contains(number)),

@@ -1,6 +1,6 @@
-//! Which nodes become one kernel. Nodes come in their order; each joins a group that has what it reads, or opens a new one.
-//! Scalars stay with the host, views stay views, and only what another group reads is stored. No code is made yet, so that a
-//! group can still change when its readers are known.
+//! Which nodes become one kernel. Nodes are visited in topological order; each joins a group that has what it reads, or opens a
+//! new one. Scalars stay with the host, views stay views, and only what another group reads is stored. No code is emitted yet, so
+//! that a group can still change when its readers are known.
 
 use super::body::{Bodies, Run};
 use super::host::{Scalar, Scalars};
@@ -10,43 +10,45 @@ use super::view::View;
 use crate::ir::{DType, NodeId, Op, Reduce, ScalarOp};
 use std::collections::HashMap;
 
-/// How many of the groups that read a buffer last are asked whether one more reader can join them.
-const ASKED: usize = 8;
-
-/// Operations that may wait, unstored, for the one that reads them.
+/// The largest expression that stays inline, in operations.
 const INLINE: usize = 64;
 
-/// What becomes a kernel.
+/// Nodes that become one kernel.
 pub(super) struct Group {
     pub kind: GroupKind,
     pub shape: Vec<usize>,
+    /// How many leading axes are rows, once a member depends on it.
     pub split: Option<usize>,
+    /// Containers that it stores parts of.
+    pub containers: Vec<BufferId>,
     pub members: Vec<Member>,
-    /// Operations in it, those of inline nodes included.
+    /// Number of operations, those of inline nodes included.
     pub weight: usize,
     pub nodes: Vec<NodeId>,
 }
 
 pub(super) enum GroupKind {
     Loop,
-    /// Its operands, and the buffer that it makes.
+    /// Its operands, and the buffer of the result.
     Product(Matrices, [View; 2], BufferId),
     Special(Op, Vec<(BufferId, Vec<usize>)>, BufferId),
-    /// Of a body, and the buffers that are its operands.
+    /// A call or a loop, and the buffers of its operands.
     Run(Run, Vec<BufferId>),
 }
 
-/// A value of a group's loop.
+/// A value computed by a group's loop.
 pub(super) struct Member {
     pub value: Value,
     pub level: Level,
     pub storage: Storage,
-    /// Where it is stored, once something else wants it.
+    /// Its own dense buffer, once another group reads it.
     pub store: Option<BufferId>,
+    /// Parts of containers that it is stored to.
+    pub regions: Vec<View>,
 }
 
 pub(super) enum Value {
-    /// What the product before the loop has made.
+    /// The result of the product that precedes the loop.
     Made,
     /// An elementwise node.
     Node(NodeId),
@@ -54,25 +56,25 @@ pub(super) enum Value {
     Scalar(usize),
     ReduceColumns(Reduce, Folded),
     ReduceRows(Reduce, NodeId, Target, BufferId),
-    /// A member with one element for each row, at all its columns.
+    /// A member with one value per row, broadcast to all columns.
     Expand(usize),
 }
 
-/// What is folded along the columns.
+/// The operand of a reduction over columns.
 pub(super) enum Folded {
     Node(NodeId),
     Member(usize),
 }
 
-/// Where the value of a node is.
+/// Where the value of a node is found.
 #[derive(Clone, Debug)]
 pub(super) enum Place {
-    /// A scalar of the host, everywhere.
+    /// A scalar of the host, the same for every element.
     Host(usize),
-    /// A member of a group, by their numbers; in memory as well once something else wants it.
+    /// A member of a group, by their indices; with its view once it is stored.
     Member(usize, usize, Option<View>),
     Stored(View),
-    /// Elementwise and read once: computed by its reader. So many operations.
+    /// Elementwise and read once: recomputed inside of its reader. Holds its number of operations.
     Inline(usize),
 }
 
@@ -85,21 +87,25 @@ pub(super) struct Selection<'g> {
     pub inputs: Vec<(u32, BufferId)>,
     pub outputs: Vec<Output>,
     pub bodies: Bodies,
-    places: Vec<Option<Place>>,
+    pub places: Vec<Option<Place>>,
     storage: Vec<Storage>,
     /// The first group that may read each buffer.
-    ready: Vec<usize>,
+    pub ready: Vec<usize>,
     /// The groups that read each buffer, in their order.
-    read_by: Vec<Vec<usize>>,
+    pub read_by: Vec<Vec<usize>>,
     /// The first group of the present stage.
-    stage: usize,
+    pub stage: usize,
     /// How often each node is read; a root is read once more.
-    readers: Vec<u32>,
-    /// All that a run of a body is asked for, in whichever stage, by each of its results.
+    pub readers: Vec<u32>,
+    /// The last node that reads each node.
+    pub reader: Vec<Option<NodeId>>,
+    /// The part of a container that a concatenation, a padding or a reshape is written to, once it is decided.
+    pub regions: HashMap<NodeId, Option<View>>,
+    /// All results of a call or loop that are needed in any stage, by each of them.
     families: HashMap<NodeId, Vec<NodeId>>,
 }
 
-/// Groups of everything that the roots need.
+/// Groups for all nodes that the roots need.
 pub(super) fn select<'g>(request: &'g Request<'g>) -> Result<Selection<'g>, String> {
     let count = request.graph.nodes().len();
     let mut this = Selection {
@@ -117,22 +123,23 @@ pub(super) fn select<'g>(request: &'g Request<'g>) -> Result<Selection<'g>, Stri
         read_by: Vec::new(),
         stage: 0,
         readers: vec![0; count],
+        reader: vec![None; count],
+        regions: HashMap::new(),
         families: HashMap::new(),
     };
-    this.look_around();
-    for roots in request.stages {
+    for (nodes, roots) in this.analyze_uses().into_iter().zip(request.stages) {
         this.stage = this.groups.len();
-        for node in request.graph.needed(roots) {
+        for node in nodes {
             if this.places[node.0 as usize].is_some() {
                 continue;
             }
             if let Some(family) = this.families.remove(&node) {
-                family.iter().for_each(|node| this.hold(*node));
+                family.iter().for_each(|node| this.assign_storage(*node));
                 for (node, place) in family.iter().zip(this.run(&family)?) {
                     this.places[node.0 as usize] = Some(place);
                 }
             } else {
-                this.hold(node);
+                this.assign_storage(node);
                 let place = this.node(node)?;
                 this.places[node.0 as usize] = Some(place);
             }
@@ -147,36 +154,58 @@ pub(super) fn select<'g>(request: &'g Request<'g>) -> Result<Selection<'g>, Stri
 }
 
 impl Selection<'_> {
-    /// Who reads each node, and what runs together.
-    fn look_around(&mut self) {
+    /// Counts the readers of each node and finds the families of bodies. Returns the nodes that each stage adds, in topological
+    /// order.
+    fn analyze_uses(&mut self) -> Vec<Vec<NodeId>> {
         let graph = self.request.graph;
         let roots: Vec<NodeId> = self.request.stages.iter().flatten().copied().collect();
         let needed = graph.needed(&roots);
-        for node in needed.iter().flat_map(|node| &graph.node(*node).inputs).chain(&roots) {
-            self.readers[node.0 as usize] += 1;
+        for (reader, input) in needed.iter().flat_map(|id| graph.node(*id).inputs.iter().map(|input| (*id, *input))) {
+            self.readers[input.0 as usize] += 1;
+            self.reader[input.0 as usize] = Some(reader);
         }
+        roots.iter().for_each(|root| self.readers[root.0 as usize] += 1);
         for family in graph.families(&needed).filter(|family| graph.node(family[0]).op.body().is_some()) {
             self.families.extend(family.iter().map(|node| (*node, family.to_vec())));
         }
+        // A node belongs to the first stage that needs it.
+        let stages = self.request.stages;
+        let mut first = vec![stages.len(); self.readers.len()];
+        for (stage, roots) in stages.iter().enumerate().rev() {
+            roots.iter().for_each(|root| first[root.0 as usize] = stage);
+        }
+        for id in needed.iter().rev() {
+            for input in &graph.node(*id).inputs {
+                first[input.0 as usize] = first[input.0 as usize].min(first[id.0 as usize]);
+            }
+        }
+        let mut added = vec![Vec::new(); stages.len()];
+        for id in needed {
+            if let Some(nodes) = added.get_mut(first[id.0 as usize]) {
+                nodes.push(id);
+            }
+        }
+        added
     }
 
-    /// The place of a node whose turn has been.
+    /// The place of a node that has been visited.
     pub fn place(&self, node: NodeId) -> &Place {
         const NOWHERE: &Place = &Place::Inline(0);
         self.places[node.0 as usize].as_ref().unwrap_or(NOWHERE)
     }
 
-    /// How the value of a node is held.
+    /// The storage type of a node.
     pub fn storage(&self, node: NodeId) -> Storage {
         self.storage[node.0 as usize]
     }
 
-    fn hold(&mut self, id: NodeId) {
+    /// Decides the storage type of a node from those of its operands.
+    fn assign_storage(&mut self, id: NodeId) {
         let graph = self.request.graph;
-        // A scalar of the host has as many digits as are wanted.
-        let held = graph.node(id).inputs.iter().filter(|input| !matches!(self.place(**input), Place::Host(_)));
-        let held = held.map(|input| self.storage(*input));
-        self.storage[id.0 as usize] = self.request.precision.storage(graph, id, held);
+        // A scalar of the host is f64 already, and takes the precision of its reader.
+        let operands = graph.node(id).inputs.iter().filter(|input| !matches!(self.place(**input), Place::Host(_)));
+        let operands = operands.map(|input| self.storage(*input));
+        self.storage[id.0 as usize] = self.request.precision.storage(graph, id, operands);
     }
 
     fn node(&mut self, id: NodeId) -> Result<Place, String> {
@@ -201,17 +230,20 @@ impl Selection<'_> {
             Op::Constant(_) | Op::SizeOf(_) => return Err("a scalar has no place".to_string()),
             Op::Iota { axis, .. } => Place::Stored(View::iota(shape, *axis)),
             Op::StopGradient => self.same(inputs[0]),
-            // To the kind that it has.
+            // A cast to its own type.
             Op::Scalar(ScalarOp::Cast(dtype)) if graph.dtype(inputs[0]) == *dtype => self.same(inputs[0]),
             Op::Scalar(_) => {
                 let weight = 1 + inputs.iter().map(|input| self.weight(*input)).sum::<usize>();
-                let held = |input: &NodeId| matches!(self.place(*input), Place::Member(..));
-                if self.readers[id.0 as usize] == 1 && weight <= INLINE && !inputs.iter().any(held) {
+                let member = |input: &NodeId| matches!(self.place(*input), Place::Member(..));
+                if self.readers[id.0 as usize] == 1 && weight <= INLINE && !inputs.iter().any(member) {
                     return Ok(Place::Inline(weight));
                 }
                 self.elementwise(id, &shape, inputs)
             }
             Op::Reshape(_) => {
+                if let Some(place) = self.reshaped_in_place(id, inputs[0]) {
+                    return Ok(place);
+                }
                 let view = self.view(inputs[0]);
                 match view.reshape(&shape) {
                     Some(view) => Place::Stored(view),
@@ -236,31 +268,16 @@ impl Selection<'_> {
             | Op::ArgMax(_)
             | Op::CumSum { .. }
             | Op::ArgSort(_)
-            | Op::Pad { .. }
             | Op::Fold { .. }
-            | Op::Concat(_)
             | Op::Gather { .. }
             | Op::ScatterAdd { .. } => self.special(id, &node.op, inputs, shape),
+            Op::Concat(axis) => self.concat(id, *axis, inputs)?,
+            Op::Pad { axis, low, between, .. } => self.pad(id, *axis, number(low)?, *between, inputs[0])?,
             Op::Call(..) | Op::Scan(..) => return Err(format!("{} is planned with what it runs with", node.op)),
         })
     }
 
-    /// Where another node is, too. What is inline is computed by that one's reader as well, for it has no other.
-    fn same(&mut self, input: NodeId) -> Place {
-        if let Place::Inline(_) = self.place(input) {
-            self.settle(input);
-        }
-        self.place(input).clone()
-    }
-
-    pub fn weight(&self, node: NodeId) -> usize {
-        match self.place(node) {
-            Place::Inline(weight) => *weight,
-            Place::Host(_) | Place::Member(..) | Place::Stored(_) => 0,
-        }
-    }
-
-    /// A scalar of the host: what reads nothing else, and every view of one.
+    /// The host scalar of a node that depends on nothing but host scalars; views of one are the scalar itself.
     fn scalar(&mut self, op: &Op, inputs: &[NodeId]) -> Option<usize> {
         let host = |input: &NodeId| match self.place(*input) {
             Place::Host(scalar) => Some(*scalar),
@@ -297,160 +314,18 @@ impl Selection<'_> {
         Some(self.scalars.number(scalar))
     }
 
-    fn elementwise(&mut self, id: NodeId, shape: &[usize], inputs: &[NodeId]) -> Place {
-        let (group, level) = match self.joinable(shape, inputs) {
-            Some(found) => found,
-            None => (self.open(shape.to_vec(), None), Level::Full),
-        };
-        self.reads_of(group, inputs);
-        let storage = self.storage(id);
-        self.groups[group].nodes.push(id);
-        let weight = 1 + inputs.iter().map(|input| self.weight(*input)).sum::<usize>();
-        let member = self.member(group, Value::Node(id), level, storage, weight);
-        Place::Member(group, member, None)
-    }
-
-    pub fn member(&mut self, group: usize, value: Value, level: Level, storage: Storage, weight: usize) -> usize {
-        let group = &mut self.groups[group];
-        group.weight += weight;
-        group.members.push(Member { value, level, storage, store: None });
-        group.members.len() - 1
-    }
-
-    /// The nodes that are read once inline nodes are computed where they are wanted.
-    fn leaves(&self, inputs: &[NodeId]) -> Vec<NodeId> {
-        let mut open = inputs.to_vec();
-        let mut leaves = Vec::new();
-        while let Some(node) = open.pop() {
-            match self.place(node) {
-                Place::Inline(_) => open.extend(&self.request.graph.node(node).inputs),
-                Place::Host(_) => {}
-                Place::Member(..) | Place::Stored(_) => leaves.push(node),
-            }
+    /// The place of an operand, for a node that is a no-op. An inline operand is materialized first.
+    fn same(&mut self, input: NodeId) -> Place {
+        if let Place::Inline(_) = self.place(input) {
+            self.materialize(input);
         }
-        leaves
-    }
-
-    /// A group reads nodes: what it does not hold itself is stored for it.
-    pub fn reads_of(&mut self, group: usize, inputs: &[NodeId]) {
-        for leaf in self.leaves(inputs) {
-            if !matches!(self.place(leaf), Place::Member(home, ..) if *home == group)
-                && let Some(buffer) = self.view(leaf).buffer
-            {
-                self.read_in(buffer, group);
-            }
-        }
-    }
-
-    /// The group that a node of a shape can join: all that it reads is there, or ready before; and something is shared.
-    pub fn joinable(&self, shape: &[usize], inputs: &[NodeId]) -> Option<(usize, Level)> {
-        let leaves = self.leaves(inputs);
-        let weight = 1 + inputs.iter().map(|input| self.weight(*input)).sum::<usize>();
-        let fits = |at: usize| -> Option<(usize, Level)> {
-            let group = &self.groups[at];
-            let alone = match group.kind {
-                GroupKind::Special(..) | GroupKind::Run(..) => true,
-                GroupKind::Loop | GroupKind::Product(..) => false,
-            };
-            if alone || group.weight + weight > self.request.limits.fused {
-                return None;
-            }
-            let level = if group.shape == shape {
-                Level::Full
-            } else if group.split.is_some_and(|split| group.shape[..split] == *shape) {
-                Level::Row
-            } else {
-                return None;
-            };
-            let here = |leaf: &NodeId| match self.place(*leaf) {
-                Place::Member(home, member, _) if *home == at => group.members[*member].level == level,
-                Place::Member(home, ..) => *home < at,
-                Place::Stored(view) => self.ready_at(view) <= at,
-                Place::Host(_) | Place::Inline(_) => true,
-            };
-            leaves.iter().all(here).then_some((at, level))
-        };
-        let latest = |mut groups: Vec<usize>| {
-            groups.retain(|group| *group >= self.stage);
-            groups.sort_unstable_by_key(|group| std::cmp::Reverse(*group));
-            groups.dedup();
-            groups.into_iter().find_map(fits)
-        };
-        let holds = inputs.iter().filter_map(|input| match self.place(*input) {
-            Place::Member(home, ..) => Some(*home),
-            _ => None,
-        });
-        let shares = leaves.iter().filter_map(|leaf| match self.place(*leaf) {
-            Place::Stored(view) | Place::Member(_, _, Some(view)) => Some(&self.read_by[view.buffer?.0 as usize]),
-            _ => None,
-        });
-        let shares = shares.flat_map(|groups| groups.iter().rev().take(ASKED));
-        latest(holds.collect()).or_else(|| latest(shares.copied().collect()))
-    }
-
-    /// Opens a pass over a shape.
-    pub fn open(&mut self, shape: Vec<usize>, split: Option<usize>) -> usize {
-        let group = Group { kind: GroupKind::Loop, shape, split, members: Vec::new(), weight: 0, nodes: Vec::new() };
-        self.groups.push(group);
-        self.groups.len() - 1
-    }
-
-    /// An inline node becomes a member of a group.
-    fn settle(&mut self, node: NodeId) {
-        let graph = self.request.graph;
-        let shape = settled(graph.shape(node)).unwrap_or_default();
-        let place = self.elementwise(node, &shape, &graph.node(node).inputs);
-        self.places[node.0 as usize] = Some(place);
-    }
-
-    /// A node as a view of a buffer; it is stored for that, if it is not yet.
-    pub fn view(&mut self, node: NodeId) -> View {
-        if let Place::Inline(_) = self.place(node) {
-            self.settle(node);
-        }
-        let shape = settled(self.request.graph.shape(node)).unwrap_or_default();
-        let (group, member) = match self.place(node).clone() {
-            Place::Stored(view) | Place::Member(_, _, Some(view)) => return view,
-            Place::Member(group, member, None) => (group, member),
-            Place::Host(scalar) => {
-                let group = self.open(shape.clone(), None);
-                let storage = Storage::of(self.request.graph.dtype(node));
-                let member = self.member(group, Value::Scalar(scalar), Level::Full, storage, 1);
-                return View::whole(self.store(group, member, &shape), shape);
-            }
-            Place::Inline(_) => return View::iota(shape, 0),
-        };
-        let view = match self.repeated(node) {
-            Some(view) => view,
-            None => View::whole(self.store(group, member, &shape), shape),
-        };
-        if let Some(Place::Member(_, _, stored)) = &mut self.places[node.0 as usize] {
-            *stored = Some(view.clone());
-        }
-        view
-    }
-
-    /// The buffer of a member, of some shape.
-    fn store(&mut self, group: usize, member: usize, shape: &[usize]) -> BufferId {
-        if let Some(known) = self.groups[group].members[member].store {
-            return known;
-        }
-        let buffer = self.buffer(shape, self.groups[group].members[member].storage, group + 1);
-        self.groups[group].members[member].store = Some(buffer);
-        buffer
-    }
-
-    /// Of a row that a group repeats along its columns: the row's own view, with stride 0.
-    fn repeated(&mut self, node: NodeId) -> Option<View> {
-        let Op::Broadcast { kept, shape } = &self.request.graph.node(node).op else { return None };
-        let shape = settled(shape).ok()?;
-        Some(self.view(self.request.graph.node(node).inputs[0]).broadcast(shape, kept))
+        self.place(input).clone()
     }
 
     /// A row that its own group wants at every column stays in that group.
     fn broadcast(&mut self, input: NodeId, shape: Vec<usize>, kept: &[usize]) -> Place {
         if let Place::Inline(_) = self.place(input) {
-            self.settle(input);
+            self.materialize(input);
         }
         if let Place::Member(at, row, _) = *self.place(input)
             && at >= self.stage
@@ -473,7 +348,7 @@ impl Selection<'_> {
         for input in inputs {
             let view = self.view(*input);
             let shape = view.layout.shape.clone();
-            let storage = self.joined_storage(op, id, *input);
+            let storage = self.operand_storage(op, id, *input);
             operands.push((self.whole(*input, &view, storage), shape));
         }
         let group = self.open(shape.clone(), None);
@@ -486,7 +361,7 @@ impl Selection<'_> {
         Place::Stored(View::whole(out, shape))
     }
 
-    /// Runs a body. What is carried is ready only then.
+    /// The group of a call or loop. Its carries are ready once it has run.
     pub fn body_group(&mut self, family: &[NodeId], run: Run, operands: Vec<BufferId>, carried: &[BufferId]) {
         let group = self.open(Vec::new(), None);
         for operand in run.reads() {
@@ -497,69 +372,10 @@ impl Selection<'_> {
         self.groups[group].nodes.extend(family);
     }
 
-    /// How an operand of an operation on its own is held: parts that become one are held as that is.
-    fn joined_storage(&self, op: &Op, id: NodeId, input: NodeId) -> Storage {
+    /// The storage type that an operand of a special operation is passed in: updates have that of the result.
+    fn operand_storage(&self, op: &Op, id: NodeId, input: NodeId) -> Storage {
         let updates = matches!(op, Op::ScatterAdd { .. }) && self.request.graph.dtype(input) != DType::Int;
-        self.storage(if updates || matches!(op, Op::Concat(_)) { id } else { input })
-    }
-
-    /// The buffer of a view that fills one, held in some way; of another view a copy.
-    pub fn whole(&mut self, node: NodeId, view: &View, storage: Storage) -> BufferId {
-        match view.buffer {
-            Some(buffer)
-                if view.is_whole()
-                    && self.buffers[buffer.0 as usize].len == view.layout.count()
-                    && self.buffers[buffer.0 as usize].storage == storage =>
-            {
-                buffer
-            }
-            _ => self.copied(node, view, storage),
-        }
-    }
-
-    /// A buffer of its own with the elements of a view.
-    pub fn copied(&mut self, node: NodeId, view: &View, storage: Storage) -> BufferId {
-        let shape = view.layout.shape.clone();
-        let group = self.open(shape.clone(), None);
-        self.groups[group].nodes.push(node);
-        if let Some(buffer) = view.buffer {
-            self.read_in(buffer, group);
-        }
-        let member = self.member(group, Value::Copy(view.clone()), Level::Full, storage, 1);
-        self.store(group, member, &shape)
-    }
-
-    /// A copy of a root in a buffer of its own, which is kept.
-    pub fn own_copy(&mut self, root: NodeId) -> BufferId {
-        let view = self.view(root);
-        let copy = self.copied(root, &view, self.storage(root));
-        self.keep(copy);
-        copy
-    }
-
-    pub fn buffer(&mut self, shape: &[usize], storage: Storage, ready: usize) -> BufferId {
-        let len = shape.iter().product();
-        self.buffers.push(Buffer { len, storage, region: Region::Scratch, offset: 0, kept: false });
-        self.ready.push(ready);
-        self.read_by.push(Vec::new());
-        BufferId(self.buffers.len() as u32 - 1)
-    }
-
-    fn keep(&mut self, buffer: BufferId) {
-        self.buffers[buffer.0 as usize].kept = true;
-    }
-
-    /// A group reads a buffer.
-    pub fn read_in(&mut self, buffer: BufferId, group: usize) {
-        self.read_by[buffer.0 as usize].push(group);
-    }
-
-    pub fn is_stored_as(&self, buffer: BufferId, storage: Storage) -> bool {
-        self.buffers[buffer.0 as usize].storage == storage
-    }
-
-    fn ready_at(&self, view: &View) -> usize {
-        view.buffer.map_or(0, |buffer| self.ready[buffer.0 as usize])
+        self.storage(if updates { id } else { input })
     }
 
     fn output(&mut self, root: NodeId) -> Output {
@@ -575,7 +391,7 @@ impl Selection<'_> {
         Output::Buffer(buffer)
     }
 
-    /// Whether another next value than a root itself is to lie where the root does.
+    /// Whether the next value that is written to a root's buffer is another node than the root: the root would be overwritten.
     fn is_lost(&self, root: NodeId, buffer: BufferId) -> bool {
         let input = self.inputs.iter().find(|(_, input)| *input == buffer);
         let mut updates = self.request.updates.iter();

@@ -1,23 +1,27 @@
-//! What must hold of a plan, whoever made it; held against every plan in tests and debug builds.
+//! The invariants of a plan, checked for every plan in tests and debug builds.
 
 use super::arena::lifetimes;
 use super::body::{Role, Run};
-use super::kernel::{Code, Instruction, Kernel, Loop, Operand, Output, Plan, Region, Storage};
-use super::view::Layout;
+use super::kernel::{BufferId, Code, Instruction, Kernel, Loop, Matrices, Operand, Output, Plan, Region, Storage};
+use super::view::{Layout, rows_ascend};
 use crate::ir::ScalarOp;
+use std::collections::HashMap;
 
-/// The first rule that a plan breaks, in words.
+/// Checks a plan; an error describes the first invariant that is violated.
 pub fn verify(plan: &Plan) -> Result<(), String> {
-    let mut written: Vec<bool> = vec![false; plan.buffers.len()];
+    let mut parts = Parts::of(plan);
+    // There is nothing to write of an empty buffer.
+    let mut written: Vec<bool> = plan.buffers.iter().map(|buffer| buffer.len == 0).collect();
     plan.inputs.iter().for_each(|(_, buffer)| written[buffer.0 as usize] = true);
     for (at, kernel) in plan.kernels.iter().enumerate() {
         let wrong = |rule: String| format!("kernel {at}, {}: {rule}", kernel.name());
         if let Some(unwritten) = kernel.reads().find(|buffer| !written[buffer.0 as usize]) {
             return Err(wrong(format!("{unwritten} is read before it is written")));
         }
+        parts.follow(kernel).map_err(wrong)?;
         kernel.writes().for_each(|buffer| written[buffer.0 as usize] = true);
         match &*kernel.code {
-            Code::Loop(body) | Code::Product(_, body) => holds(plan, kernel, body).map_err(wrong)?,
+            Code::Loop(body) | Code::Product(_, body) => verify_loop(plan, kernel, body).map_err(wrong)?,
             Code::Special(special) => {
                 for (operand, (shape, storage)) in special.shapes.iter().zip(&special.storage).enumerate() {
                     let buffer = plan.buffer(kernel.bindings[operand].buffer);
@@ -26,7 +30,7 @@ pub fn verify(plan: &Plan) -> Result<(), String> {
                     }
                 }
             }
-            Code::Run(run) => fits(plan, kernel, run).map_err(wrong)?,
+            Code::Run(run) => verify_run(plan, kernel, run).map_err(wrong)?,
         }
     }
     for output in &plan.outputs {
@@ -36,13 +40,110 @@ pub fn verify(plan: &Plan) -> Result<(), String> {
             return Err(format!("the root in {buffer} is never written"));
         }
     }
-    apart(plan)
+    parts.end()?;
+    no_overlap(plan)
 }
 
-/// Registers are written before they are read and held alike, and what is read and written lies inside of its buffer.
-fn holds(plan: &Plan, kernel: &Kernel, body: &Loop) -> Result<(), String> {
+/// The buffers that are written part by part: which of their elements are written so far.
+struct Parts(HashMap<BufferId, Vec<bool>>);
+
+impl Parts {
+    fn of(plan: &Plan) -> Parts {
+        let mut parts = HashMap::new();
+        for kernel in &plan.kernels {
+            for (buffer, _, layout) in stores(kernel) {
+                let len = plan.buffer(buffer).len;
+                if layout.count() != len {
+                    parts.insert(buffer, vec![false; len]);
+                }
+            }
+        }
+        Parts(parts)
+    }
+
+    /// Checks that what a kernel reads of them is written, and that it writes no element twice.
+    fn follow(&mut self, kernel: &Kernel) -> Result<(), String> {
+        for (read, view) in reads(kernel) {
+            let Some(written) = self.0.get(&read) else { continue };
+            let is_written = match view {
+                Some((start, layout)) => all_places(&layout, start, |place| written[place]),
+                None => written.iter().all(|written| *written),
+            };
+            if !is_written {
+                return Err(format!("it reads elements of {read} that are not written yet"));
+            }
+        }
+        for (buffer, start, layout) in stores(kernel) {
+            let Some(written) = self.0.get_mut(&buffer) else { continue };
+            if !all_places(layout, start, |place| !std::mem::replace(&mut written[place], true)) {
+                return Err(format!("it writes an element of {buffer} that is written already"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks that every element is written in the end.
+    fn end(&self) -> Result<(), String> {
+        match self.0.iter().find(|(_, written)| written.contains(&false)) {
+            Some((buffer, _)) => Err(format!("an element of {buffer} is never written")),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The parts of buffers that the loop of a kernel stores.
+fn stores(kernel: &Kernel) -> impl Iterator<Item = (BufferId, isize, &Layout)> {
+    let instructions = kernel.code.looped().into_iter().flat_map(|body| &body.instructions);
+    instructions.filter_map(|instruction| match instruction {
+        Instruction::Store(_, operand, start, layout) => Some((kernel.bindings[*operand].buffer, *start, layout)),
+        _ => None,
+    })
+}
+
+/// What a kernel reads: which elements of which buffer; `None` of all.
+fn reads(kernel: &Kernel) -> Vec<(BufferId, Option<(isize, Layout)>)> {
+    let bound = |operand: usize| kernel.bindings[operand];
+    let matrix = |operand: usize, shape: [usize; 3], strides: [isize; 3]| {
+        let layout = Layout { shape: shape.to_vec(), strides: strides.to_vec() };
+        (bound(operand).buffer, Some((bound(operand).start, layout)))
+    };
+    let mut found: Vec<(BufferId, Option<(isize, Layout)>)> = match &*kernel.code {
+        Code::Loop(_) => Vec::new(),
+        Code::Product(Matrices { batch, rows, depth, columns, a, b, .. }, _) => {
+            vec![matrix(Matrices::A, [*batch, *rows, *depth], *a), matrix(Matrices::B, [*batch, *depth, *columns], *b)]
+        }
+        Code::Special(_) | Code::Run(_) => kernel.reads().map(|buffer| (buffer, None)).collect(),
+    };
+    for instruction in kernel.code.looped().into_iter().flat_map(|body| &body.instructions) {
+        if let Instruction::Load(operand, layout, _) = instruction {
+            found.push((bound(*operand).buffer, Some((bound(*operand).start, layout.clone()))));
+        }
+    }
+    found
+}
+
+/// Whether a predicate holds for every offset of a layout; called for each, in row-major order.
+fn all_places(layout: &Layout, start: isize, mut holds: impl FnMut(usize) -> bool) -> bool {
+    let mut index = vec![0; layout.shape.len()];
+    let (mut all, mut place) = (true, start);
+    for _ in 0..layout.count() {
+        all &= holds(place as usize);
+        for axis in (0..index.len()).rev() {
+            (index[axis], place) = (index[axis] + 1, place + layout.strides[axis]);
+            if index[axis] < layout.shape[axis] {
+                break;
+            }
+            place -= layout.strides[axis] * layout.shape[axis] as isize;
+            index[axis] = 0;
+        }
+    }
+    all
+}
+
+/// Registers are written before they are read, operands of an instruction have one storage type, and accesses are in bounds.
+fn verify_loop(plan: &Plan, kernel: &Kernel, body: &Loop) -> Result<(), String> {
     if body.split > body.shape.len() || body.storage.len() != body.instructions.len() {
-        return Err("its rows or its registers are not told".to_string());
+        return Err("its split or its registers do not match its shape".to_string());
     }
     let buffer = |operand: Operand| {
         let bound = kernel.bindings.get(operand).map(|binding| (plan.buffer(binding.buffer), binding.start));
@@ -52,36 +153,49 @@ fn holds(plan: &Plan, kernel: &Kernel, body: &Loop) -> Result<(), String> {
         let own = body.storage[at];
         let wrong = |rule: &str| Err(format!("r{at} = {instruction}: {rule}"));
         if instruction.registers().iter().any(|register| *register >= at) {
-            return wrong("it reads what stands after it");
+            return wrong("it reads a register that is defined after it");
         }
-        let held = |register: &usize| body.storage[*register];
+        let storage = |register: &usize| body.storage[*register];
         match instruction {
             Instruction::Load(operand, layout, _) => {
                 let (buffer, start) = buffer(*operand)?;
                 if buffer.storage != own || !inside(layout, start, buffer.len) {
-                    return wrong("it is not inside of its buffer");
+                    return wrong("it is out of the bounds of its buffer");
                 }
             }
-            Instruction::Iota(..) if own != Storage::I32 => return wrong("places are ints"),
-            Instruction::Scalar(number) if *number >= kernel.scalars.len() => return wrong("it is not bound"),
+            Instruction::Iota(..) if own != Storage::I32 => return wrong("the storage of an iota is i32"),
+            Instruction::Scalar(number) if *number >= kernel.scalars.len() => return wrong("the scalar is not bound"),
             Instruction::Apply(op, operands) => {
                 let first = usize::from(*op == ScalarOp::Select);
-                let alike = operands[first..].iter().all(|operand| held(operand) == held(&operands[first]));
+                let alike = operands[first..].iter().all(|operand| storage(operand) == storage(&operands[first]));
                 if operands.len() != op.arity() || !alike {
-                    return wrong("its operands are not held alike");
+                    return wrong("its operands differ in storage");
                 }
             }
-            Instruction::Store(from, operand) => {
-                let (buffer, start) = buffer(*operand)?;
-                if buffer.storage != held(from) || start != 0 {
-                    return wrong("it is not held as its buffer is");
+            Instruction::Store(from, operand, first, layout) => {
+                let (to, start) = buffer(*operand)?;
+                if to.storage != storage(from) || start != 0 {
+                    return wrong("its storage differs from that of its buffer");
+                }
+                if !inside(layout, *first, to.len) {
+                    return wrong("it is out of the bounds of its buffer");
+                }
+                let parts: Vec<(isize, &Layout)> = body.stores(*operand).collect();
+                if !rows_ascend(&parts, body.split) {
+                    return wrong("its rows overlap, and cannot be divided among threads");
+                }
+                let own = kernel.bindings[*operand].buffer;
+                let in_place = parts.len() == 1 && layout.is_dense() && layout.count() == to.len;
+                let reads = kernel.code.reads().into_iter().any(|read| kernel.bindings[read].buffer == own);
+                if reads && !in_place {
+                    return wrong("it reads a buffer that it also writes in part");
                 }
             }
             Instruction::ReduceRows(_, _, _, operand) if buffer(*operand)?.0.storage != own => {
-                return wrong("it is not held as its buffer is");
+                return wrong("its storage differs from that of its buffer");
             }
-            Instruction::ReduceColumns(_, from) | Instruction::Expand(from) if held(from) != own => {
-                return wrong("it is not held as what it reads");
+            Instruction::ReduceColumns(_, from) | Instruction::Expand(from) if storage(from) != own => {
+                return wrong("its storage differs from that of its operand");
             }
             Instruction::Iota(..)
             | Instruction::Scalar(_)
@@ -94,8 +208,8 @@ fn holds(plan: &Plan, kernel: &Kernel, body: &Loop) -> Result<(), String> {
     Ok(())
 }
 
-/// The plan of a body is sound, and its operands are what it takes and gives.
-fn fits(plan: &Plan, kernel: &Kernel, run: &Run) -> Result<(), String> {
+/// The plan of a body satisfies the invariants, and the operands match its inputs and results.
+fn verify_run(plan: &Plan, kernel: &Kernel, run: &Run) -> Result<(), String> {
     let inner = &run.body.plan;
     verify(inner).map_err(|broken| format!("in the body, {broken}"))?;
     for (operand, role) in run.roles.iter().enumerate() {
@@ -111,16 +225,16 @@ fn fits(plan: &Plan, kernel: &Kernel, run: &Run) -> Result<(), String> {
             Role::Each { result: number } => result(*number),
             Role::Before { carry } => Some((plan.buffer(kernel.bindings[*carry].buffer), run.count())),
             Role::Scratch if found.bytes() == inner.scratch => None,
-            Role::Scratch => return Err("its scratch has another length".to_string()),
+            Role::Scratch => return Err("its scratch has the wrong size".to_string()),
         };
         if taken.is_some_and(|(one, times)| (one.len * times, one.storage) != (found.len, found.storage)) {
-            return Err(format!("operand {operand} is not what the body takes or gives"));
+            return Err(format!("operand {operand} does not match the input or result of the body"));
         }
     }
     Ok(())
 }
 
-/// Whether every element of a layout from some place on lies in a buffer.
+/// Whether a layout from some offset on stays within a buffer of `len` elements.
 fn inside(layout: &Layout, start: isize, len: usize) -> bool {
     let reach = |sign: isize| -> isize {
         let axes = layout.shape.iter().zip(&layout.strides).filter(|(_, stride)| **stride * sign > 0);
@@ -129,8 +243,8 @@ fn inside(layout: &Layout, start: isize, len: usize) -> bool {
     layout.count() == 0 || (start + reach(-1) >= 0 && start + reach(1) < len as isize)
 }
 
-/// No two buffers that are alive at once share a byte.
-fn apart(plan: &Plan) -> Result<(), String> {
+/// No two buffers with overlapping lifetimes share a byte.
+fn no_overlap(plan: &Plan) -> Result<(), String> {
     let lives = lifetimes(plan);
     let life = |at: usize| match lives[at] {
         _ if plan.buffers[at].kept => Some((0, usize::MAX)),
@@ -143,14 +257,14 @@ fn apart(plan: &Plan) -> Result<(), String> {
     let end = |at: usize| plan.buffers[at].offset + plan.buffers[at].bytes();
     for (number, a) in scratch.iter().enumerate() {
         if end(*a) > plan.scratch {
-            return Err(format!("buffer b{a} lies outside of scratch"));
+            return Err(format!("buffer b{a} is outside of scratch"));
         }
         for b in scratch[number + 1..].iter().take_while(|b| plan.buffers[**b].offset < end(*a)) {
             if let (Some(x), Some(y)) = (life(*a), life(*b))
                 && x.0 <= y.1
                 && y.0 <= x.1
             {
-                return Err(format!("buffers b{a} and b{b} are alive at once and share room"));
+                return Err(format!("buffers b{a} and b{b} overlap while both are alive"));
             }
         }
     }

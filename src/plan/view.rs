@@ -2,24 +2,24 @@
 
 use super::kernel::BufferId;
 
-/// A shape, and how far apart neighbours along each of its axes lie.
+/// A shape with a stride for each axis, in elements.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Layout {
     pub shape: Vec<usize>,
     pub strides: Vec<isize>,
 }
 
-/// Elements of a buffer.
+/// A strided view of a buffer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct View {
-    /// Without one an element is its own place: 0, 1, 2, …
+    /// Without one the value of an element is its own offset: 0, 1, 2, …
     pub buffer: Option<BufferId>,
     pub start: isize,
     pub layout: Layout,
 }
 
 impl Layout {
-    /// Row by row.
+    /// Row-major.
     pub fn dense(shape: Vec<usize>) -> Layout {
         Layout { strides: row_major(&shape), shape }
     }
@@ -28,7 +28,7 @@ impl Layout {
         self.shape.iter().product()
     }
 
-    /// Whether its elements lie one after the other.
+    /// Whether it is contiguous and row-major.
     pub fn is_dense(&self) -> bool {
         let dense = row_major(&self.shape);
         let same = |((size, own), dense): ((&usize, &isize), &isize)| *size == 1 || own == dense;
@@ -40,12 +40,12 @@ impl Layout {
         Layout { shape, strides: order.iter().map(|axis| self.strides[*axis]).collect() }
     }
 
-    /// Another shape of the same elements, if strides can say it.
+    /// Another shape of the same elements, if strides can express it.
     pub fn reshape(&self, shape: &[usize]) -> Option<Layout> {
         if self.count() == 0 || self.is_dense() {
             return Some(Layout::dense(shape.to_vec()));
         }
-        // Runs of axes that lie densely within each other, merged; axes of size 1 say nothing.
+        // Runs of axes that are contiguous within each other, merged; axes of size 1 do not matter.
         let mut runs: Vec<(usize, isize)> = Vec::new();
         for (size, stride) in self.shape.iter().zip(&self.strides).filter(|(size, _)| **size != 1) {
             match runs.last_mut() {
@@ -69,7 +69,7 @@ impl Layout {
         Some(Layout { shape: shape.to_vec(), strides })
     }
 
-    /// One axis and one stride for a run of axes, if they lie densely within each other.
+    /// One size and one stride for a run of axes, if they are contiguous within each other.
     pub fn merged(shape: &[usize], strides: &[isize]) -> Option<(usize, isize)> {
         let mut all = shape.iter().zip(strides).filter(|(size, _)| **size != 1).rev();
         let Some((first, stride)) = all.next() else { return Some((shape.iter().product(), 0)) };
@@ -85,7 +85,7 @@ impl Layout {
 }
 
 impl View {
-    /// The whole of a buffer, row by row.
+    /// A whole buffer, row-major.
     pub fn whole(buffer: BufferId, shape: Vec<usize>) -> View {
         View { buffer: Some(buffer), start: 0, layout: Layout::dense(shape) }
     }
@@ -96,7 +96,7 @@ impl View {
         View { buffer: None, start: 0, layout: Layout { shape, strides } }
     }
 
-    /// Whether its elements lie one after the other from the start of the buffer.
+    /// Whether it is contiguous from the start of a buffer.
     pub fn is_whole(&self) -> bool {
         self.buffer.is_some() && self.start == 0 && self.layout.is_dense()
     }
@@ -138,6 +138,36 @@ impl View {
     pub fn reshape(&self, shape: &[usize]) -> Option<View> {
         Some(View { layout: self.layout.reshape(shape)?, ..*self })
     }
+}
+
+/// Whether the rows of a loop (its first `split` axes) ascend in a buffer without overlap, over all parts of it that the loop
+/// stores to, each given by its first element and its layout. Rows can then be divided among threads by splitting the buffer.
+pub fn rows_ascend(parts: &[(isize, &Layout)], split: usize) -> bool {
+    let Some((_, any)) = parts.first() else { return true };
+    if parts.iter().any(|(_, layout)| layout.count() == 0) {
+        return parts.len() == 1;
+    }
+    let is_row = |axis: &usize| *axis < split && any.shape[*axis] != 1;
+    let alike = |(_, layout): &(isize, &Layout)| {
+        (0..any.shape.len()).filter(is_row).all(|axis| layout.strides[axis] == any.strides[axis])
+            && layout.strides.iter().all(|stride| *stride >= 0)
+    };
+    if !parts.iter().all(alike) {
+        return false;
+    }
+    let last = |(start, layout): &(isize, &Layout)| {
+        let columns = layout.shape.iter().zip(&layout.strides).skip(split);
+        start + columns.map(|(size, stride)| (*size as isize - 1) * stride).sum::<isize>()
+    };
+    let first = parts.iter().map(|(start, _)| *start).min().unwrap_or(0);
+    let mut span = parts.iter().map(last).max().unwrap_or(0) + 1 - first;
+    for axis in (0..any.shape.len().min(split)).rev().filter(is_row) {
+        if any.strides[axis] < span {
+            return false;
+        }
+        span += (any.shape[axis] as isize - 1) * any.strides[axis];
+    }
+    true
 }
 
 pub fn row_major(shape: &[usize]) -> Vec<isize> {

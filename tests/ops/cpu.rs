@@ -56,7 +56,7 @@ pub fn run(graph: &Graph, roots: &[NodeId], inputs: &[Tensor], threads: usize) -
     run_precise(graph, roots, inputs, threads, Precision::Step)
 }
 
-fn run_precise(
+pub fn run_precise(
     graph: &Graph,
     roots: &[NodeId],
     inputs: &[Tensor],
@@ -77,7 +77,7 @@ fn run_precise(
 }
 
 /// Whether 32-bit numbers are those of 64 bits, to a tolerance that sums of rounding stay below.
-fn near(found: &Tensor, expected: &Tensor, tolerance: f64) -> bool {
+pub fn near(found: &Tensor, expected: &Tensor, tolerance: f64) -> bool {
     found.shape == expected.shape
         && found.values.len() == expected.values.len()
         && found
@@ -184,12 +184,12 @@ fn products_and_their_loops_agree() {
     }
 }
 
-fn bits(tensors: &[Tensor]) -> Vec<u64> {
+pub fn bits(tensors: &[Tensor]) -> Vec<u64> {
     tensors.iter().flat_map(|tensor| tensor.values.iter().map(|value| value.to_bits())).collect()
 }
 
 /// As 32-bit floats hold it.
-fn rounded(shape: &[usize], scale: f64, seed: u64) -> Tensor {
+pub fn rounded(shape: &[usize], scale: f64, seed: u64) -> Tensor {
     let tensor = numbers(shape, (-1.0, 1.0), seed);
     Tensor { values: tensor.values.iter().map(|x| f64::from((x * scale) as f32)).collect(), ..tensor }
 }

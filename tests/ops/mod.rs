@@ -3,6 +3,7 @@
 
 mod bodies;
 mod check;
+mod containers;
 pub mod cpu;
 mod loops;
 mod random;
@@ -32,6 +33,7 @@ pub fn trials() -> Vec<Trial> {
         })
         .collect();
     trials.extend(bodies::trials());
+    trials.extend(containers::trials());
     trials.extend(cpu::trials());
     trials.extend(random::trials());
     trials.extend(values::trials());

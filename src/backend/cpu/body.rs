@@ -1,11 +1,11 @@
-//! A body that runs once, or step after step. Its buffers are bound where those of the plan around it lie: captures and
-//! slices are read in place, and what a step gives is written in its row.
+//! Runs a body once, or step after step. Its buffers are bound to those of the enclosing plan: captures and slices are read in
+//! place, and the results of a step are written in its row.
 
 use super::machine::{Loaded, Machine};
 use crate::backend::device::fill;
 use crate::plan::{Buffer, Kernel, Output, Role, Run, Times};
 
-/// A buffer of the body that is another row in every step: its number, its first row, and bytes of a row.
+/// A buffer of the body that is bound to another row in every step: its index, the offset of the first row, and bytes of a row.
 struct Moving {
     buffer: usize,
     start: usize,
@@ -28,6 +28,7 @@ pub fn run(
         Buffer { len: stride / all.storage.size(), offset: all.offset + place * stride, ..*all }
     };
     let (moving, copied) = bind(run, &outer, &stride, inner);
+    let carries = carries(run, inner);
     for step in 0..count {
         let place = match run.times {
             Times::Steps { reverse: true, .. } => count - 1 - step,
@@ -42,7 +43,11 @@ pub fn run(
         }
         for (operand, role) in run.roles.iter().enumerate() {
             if let Role::Before { carry } = role {
-                let carry = outer(*carry);
+                let carry = match run.roles[*carry] {
+                    Role::Carry { input, .. } => run.body.input(input).map(|own| &inner.buffers[own.0 as usize]),
+                    _ => None,
+                }
+                .unwrap_or(outer(*carry));
                 machine.memory.copy(carry, &row(operand, place));
             }
         }
@@ -61,15 +66,39 @@ pub fn run(
                 Role::Whole { .. } | Role::Slice { .. } | Role::Before { .. } | Role::Scratch => {}
             }
         }
+        // A next value that is not written over the present one is read where it is: the two buffers take turns.
         for (from, to) in &inner.plan.copies {
-            machine.memory.copy(&inner.buffers[from.0 as usize], &inner.buffers[to.0 as usize]);
+            let (next, now) = (inner.buffers[from.0 as usize], inner.buffers[to.0 as usize]);
+            let present = &mut inner.buffers[to.0 as usize];
+            (present.region, present.offset) = (next.region, next.offset);
+            let moves = moving.iter().any(|moving| moving.buffer == from.0 as usize);
+            if !moves {
+                let following = &mut inner.buffers[from.0 as usize];
+                (following.region, following.offset) = (now.region, now.offset);
+            }
+        }
+    }
+    for (operand, own) in carries {
+        let (last, wanted) = (&inner.buffers[own], outer(operand));
+        if (last.region, last.offset) != (wanted.region, wanted.offset) {
+            machine.memory.copy(last, wanted);
         }
     }
     Ok(())
 }
 
-/// Gives every buffer of the body its place. What moves with the steps; and operands that results are copied to after each of
-/// them, for they lie elsewhere.
+/// The operands that are carries, and the buffers in which the body reads them, of those that it reads.
+fn carries(run: &Run, inner: &Loaded) -> Vec<(usize, usize)> {
+    let nexts = |own: usize| inner.plan.copies.iter().any(|(_, to)| to.0 as usize == own);
+    let carry = |(operand, role): (usize, &Role)| match role {
+        Role::Carry { input, .. } => Some((operand, run.body.input(*input)?.0 as usize)),
+        Role::Whole { .. } | Role::Slice { .. } | Role::Before { .. } | Role::Each { .. } | Role::Scratch => None,
+    };
+    run.roles.iter().enumerate().filter_map(carry).filter(|(_, own)| nexts(*own)).collect()
+}
+
+/// Binds every buffer of the body. Returns those that move with the steps, and the operands that results are copied to after each
+/// step because they are elsewhere.
 fn bind<'b>(
     run: &Run,
     outer: &impl Fn(usize) -> &'b Buffer,

@@ -1,18 +1,18 @@
-//! A loop of the plan, made ready: which instruction writes which slot, and how much is done at a time. It knows no buffer,
+//! A loop of the plan, compiled: the slot of each instruction, and the sizes of tiles and chunks. It is independent of buffers,
 //! so that kernels of equal code share it.
 
 use crate::ir::ScalarOp;
 use crate::plan::{Instruction, Layout, Level, Loop, Operand, Register, Storage, Target};
 use std::collections::HashMap;
 
-/// Elements of a tile: half a dozen slots of it stay in the first cache.
+/// Elements of a tile: half a dozen slots of this size stay in the L1 cache.
 const TILE: usize = 1024;
 
-/// Rows are dealt in chunks of at most about so many elements, whatever the number of threads: what is collected over rows
-/// is collected chunk by chunk, in their order.
+/// Rows are divided into chunks of at most about this many elements, independently of the number of threads: reductions over rows
+/// accumulate chunk by chunk, in their order.
 const CHUNK: usize = 4 * 1024;
 
-/// At most so many chunks, so that collecting them costs little.
+/// The most chunks, so that combining their accumulators costs little.
 const MAX_CHUNKS: usize = 64;
 
 /// As many chunks as a power of two: usual numbers of threads get equal shares.
@@ -25,25 +25,93 @@ fn rows_of_a_chunk(rows: usize, columns: usize) -> usize {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Location {
     Slot(usize),
-    /// In an operand that is read, by its number among them: the first row at its start, each further one a step after it.
+    /// In an operand that is read, by its index among them: row `i` starts at `i * step`.
     Direct {
         read: usize,
         step: usize,
     },
-    /// In the operand that it is stored in, by the number of the store.
+    /// In the operand that it is stored to, by the index of the store.
     Written(usize),
-    /// A scalar of the kernel, by its number, that arithmetic takes as it is.
+    /// A scalar of the kernel, by its index, used as an immediate.
     Number(usize),
-    /// An instruction without a value.
+    /// Instructions without a value.
     Nothing,
 }
 
-/// An operand that a store writes: its number, how it is held, and whether by elements or by rows.
-#[derive(Clone, Copy, Debug)]
+/// A part of an operand that a store writes.
+#[derive(Clone, Debug)]
 pub struct Write {
+    /// The number of the operand among those that are written.
+    pub out: usize,
+    /// The offset of the first element.
+    start: usize,
+    layout: Layout,
+    /// How many of the layout's axes are rows.
+    split: usize,
+    /// Elements of a row.
+    pub width: usize,
+    /// Whether the part is contiguous and row-major.
+    pub dense: bool,
+    /// Elements from one row to the next; `None` if that varies.
+    pub row_step: Option<usize>,
+    /// Elements from one column to the next; `None` if that varies.
+    pub column_step: Option<usize>,
+}
+
+impl Write {
+    fn new(out: usize, start: isize, layout: &Layout, split: usize, width: usize) -> Write {
+        let (dense, split) = (layout.is_dense(), split.min(layout.shape.len()));
+        let step = |axes: std::ops::Range<usize>| {
+            let (_, step) = Layout::merged(&layout.shape[axes.clone()], &layout.strides[axes])?;
+            usize::try_from(step).ok()
+        };
+        Write {
+            out,
+            start: start.max(0) as usize,
+            layout: layout.clone(),
+            split,
+            width,
+            dense,
+            row_step: if dense { Some(width) } else { step(0..split) },
+            column_step: if dense || width == 1 { Some(1) } else { step(split..layout.shape.len()) },
+        }
+    }
+
+    /// The offset of the first element of a row in the operand.
+    pub fn row(&self, row: usize) -> usize {
+        if let Some(step) = self.row_step {
+            return self.start + row * step;
+        }
+        let (mut rest, mut place) = (row, self.start);
+        for (size, stride) in self.layout.shape[..self.split].iter().zip(&self.layout.strides).rev() {
+            place += rest % size * *stride as usize;
+            rest /= size;
+        }
+        place
+    }
+
+    /// Sizes and strides of the columns.
+    pub fn columns(&self) -> (&[usize], &[isize]) {
+        (&self.layout.shape[self.split..], &self.layout.strides[self.split..])
+    }
+
+    /// Elements from the first of a row to its last.
+    fn extent(&self) -> usize {
+        if self.width == 0 || self.dense || self.column_step == Some(1) {
+            return self.width;
+        }
+        let (sizes, strides) = self.columns();
+        1 + sizes.iter().zip(strides).map(|(size, stride)| (size - 1) * *stride as usize).sum::<usize>()
+    }
+}
+
+/// An operand that stores write.
+#[derive(Clone, Copy, Debug)]
+pub struct Out {
     pub operand: Operand,
     pub storage: Storage,
-    pub level: Level,
+    /// How many stores write parts of it.
+    stores: usize,
 }
 
 pub struct Prepared {
@@ -56,33 +124,42 @@ pub struct Prepared {
     pub columns: usize,
     pub tile_rows: usize,
     pub chunk_rows: usize,
-    /// Operands that are only read; that are written by rows; that are collected into.
+    /// Operands that are only read; that are written by rows; that reductions over rows write.
     pub reads: Vec<Operand>,
-    pub writes: Vec<Write>,
+    pub outs: Vec<Out>,
     pub collects: Vec<(Operand, Target)>,
+    /// Of each store, in their order.
+    pub writes: Vec<Write>,
     /// How many axes of the space are rows.
     pub split: usize,
 }
 
 impl Prepared {
-    /// Of a loop that stands alone, or that ends a product, whose rows are then its own.
+    /// Of a loop that stands alone, or that follows a product and has the rows of that.
     pub fn new(body: &Loop, ends_product: bool) -> Prepared {
         let flat = !ends_product && body.is_flat();
         let (rows, columns) = if flat { (body.shape.iter().product(), 1) } else { body.space() };
         let levels = body.levels();
         let (mut reads, mut writes, mut collects): (Vec<Operand>, Vec<Write>, Vec<_>) = Default::default();
+        let mut outs: Vec<Out> = Vec::new();
         for instruction in &body.instructions {
             match instruction {
-                Instruction::Store(from, operand) => {
-                    writes.push(Write { operand: *operand, storage: body.storage[*from], level: levels[*from] });
+                Instruction::Store(from, operand, start, layout) => {
+                    let out = outs.iter().position(|out| out.operand == *operand).unwrap_or_else(|| {
+                        outs.push(Out { operand: *operand, storage: body.storage[*from], stores: 0 });
+                        outs.len() - 1
+                    });
+                    outs[out].stores += 1;
+                    let width = if levels[*from] == Level::Full { columns } else { 1 };
+                    writes.push(Write::new(out, *start, layout, body.split, width));
                 }
                 Instruction::ReduceRows(_, _, target, operand) => collects.push((*operand, *target)),
                 Instruction::Load(operand, ..) if !reads.contains(operand) => reads.push(*operand),
                 _ => {}
             }
         }
-        // What is written in place is read through what writes it.
-        reads.retain(|operand| !writes.iter().any(|write| write.operand == *operand));
+        // An operand that is updated in place is read through the slice that writes it.
+        reads.retain(|operand| !outs.iter().any(|out| out.operand == *operand));
         let chunk_rows = rows_of_a_chunk(rows, columns);
         let mut prepared = Prepared {
             instructions: body.instructions.clone(),
@@ -95,8 +172,9 @@ impl Prepared {
             tile_rows: (TILE / columns.max(1)).max(1).min(chunk_rows),
             chunk_rows,
             reads,
-            writes,
+            outs,
             collects,
+            writes,
             split: body.split,
         };
         prepared.assign_slots();
@@ -107,12 +185,23 @@ impl Prepared {
         self.rows.div_ceil(self.chunk_rows)
     }
 
+    /// The elements of an operand that some rows write, and what lies between those.
+    pub fn span(&self, out: usize, rows: std::ops::Range<usize>) -> std::ops::Range<usize> {
+        let writes = || self.writes.iter().filter(|write| write.out == out);
+        if rows.is_empty() || writes().any(|write| write.width == 0) {
+            return 0..0;
+        }
+        let first = writes().map(|write| write.row(rows.start)).min();
+        let end = writes().map(|write| write.row(rows.end - 1) + write.extent()).max();
+        first.unwrap_or(0)..end.unwrap_or(0)
+    }
+
     /// Elements of a register in a full tile.
     pub fn tile(&self) -> usize {
         self.tile_rows * self.columns.max(1)
     }
 
-    /// A slot is free again after the last instruction that reads it.
+    /// Register allocation: a slot is free again after the last instruction that reads it.
     fn assign_slots(&mut self) {
         let mut last: Vec<usize> = (0..self.instructions.len()).collect();
         for (at, instruction) in self.instructions.iter().enumerate() {
@@ -157,7 +246,7 @@ impl Prepared {
         self.slots = slots;
     }
 
-    /// Which scalars something takes element by element.
+    /// Which scalars an instruction needs as a full tile, not as an immediate.
     fn spread(&self) -> Vec<bool> {
         let mut spread = vec![false; self.instructions.len()];
         for instruction in &self.instructions {
@@ -171,8 +260,9 @@ impl Prepared {
         spread
     }
 
-    /// Registers whose value is made where it is stored, and the number of the store. Nothing may read what lies in the
-    /// operand, the present value of a parameter, between the two. Truth values are held otherwise in memory.
+    /// Registers whose value is computed where it is stored, and the number of the store: if the elements of a tile lie side by
+    /// side there, and nothing else is stored in the operand. Nothing may read what the operand holds, the present value of a
+    /// parameter, between the two. Truth values have another storage in memory.
     fn stored_at_once(&self) -> HashMap<Register, usize> {
         let mut last_load: HashMap<Operand, usize> = HashMap::new();
         let mut found = HashMap::new();
@@ -182,9 +272,12 @@ impl Prepared {
                 Instruction::Load(operand, ..) => {
                     last_load.insert(*operand, at);
                 }
-                Instruction::Store(from, operand) => {
+                Instruction::Store(from, operand, ..) => {
                     let undisturbed = last_load.get(operand).is_none_or(|load| load <= from);
-                    if undisturbed && self.storage[*from] != Storage::Bool {
+                    let write = &self.writes[number];
+                    let together = write.dense || (self.tile_rows == 1 && write.column_step == Some(1));
+                    let alone = self.outs[write.out].stores == 1;
+                    if undisturbed && together && alone && self.storage[*from] != Storage::Bool {
                         found.entry(*from).or_insert(number);
                     }
                     number += 1;
@@ -195,7 +288,7 @@ impl Prepared {
         found
     }
 
-    /// Where an operand can be read without a copy: it lies densely, or its rows do and there is one in a tile.
+    /// Where an operand can be read without a copy: it is contiguous, or a tile is one row and rows are contiguous.
     fn direct(&self, at: Register, operand: Operand, layout: &Layout, level: Level) -> Option<Location> {
         if self.storage[at] == Storage::Bool {
             return None;

@@ -1,10 +1,10 @@
-//! Reductions: of a row of a tile, and of rows into what is collected. Their order does not depend on the processor.
+//! Reductions: of a row of a tile, and of rows into accumulators. Their order does not depend on the processor.
 
 use super::number::Number;
 use crate::ir::Reduce;
 use crate::plan::Target;
 
-/// How many sums run side by side: a vector register of the widest processors.
+/// The number of independent accumulators: a vector register of the widest processors.
 const LANES: usize = 16;
 
 /// One number of a row, by lanes and then across them.
@@ -12,7 +12,7 @@ const LANES: usize = 16;
 pub fn fold<T: Number + std::ops::Add<Output = T>>(reduce: Reduce, values: &[T]) -> T {
     match reduce {
         Reduce::Sum => by_lanes(values, T::of(0.0), |a, b| a + b),
-        // What is no number stays none.
+        // NaN propagates.
         Reduce::Max => by_lanes(values, T::of(f64::NEG_INFINITY), |a, b| if b > a || is_nan(b) { b } else { a }),
         Reduce::Min => by_lanes(values, T::of(f64::INFINITY), |a, b| if b < a || is_nan(b) { b } else { a }),
     }
@@ -34,7 +34,7 @@ fn by_lanes<T: Copy>(values: &[T], start: T, join: impl Fn(T, T) -> T) -> T {
     lanes.into_iter().fold(start, join)
 }
 
-/// The same of ints: sums gather in 64 bits; `None` where the result does not fit 32.
+/// The same for ints: sums accumulate in 64 bits; `None` if the result overflows 32.
 pub fn fold_ints(reduce: Reduce, values: &[i32]) -> Option<i32> {
     match reduce {
         Reduce::Sum => i32::try_from(values.iter().map(|x| i64::from(*x)).sum::<i64>()).ok(),
@@ -43,7 +43,7 @@ pub fn fold_ints(reduce: Reduce, values: &[i32]) -> Option<i32> {
     }
 }
 
-/// Adds a tile to what is collected.
+/// Adds a tile to an accumulator.
 #[inline(always)]
 pub fn collect<T: Number>(reduce: Reduce, values: &[T], target: Target, columns: usize, partial: &mut [f64]) {
     match target {

@@ -1,4 +1,4 @@
-//! What kernels run on, and plans made ready for it.
+//! The state in which kernels run (memory, threads, compiled loops), and plans loaded into it.
 
 use super::code::Prepared;
 use super::memory::{Memory, Slices};
@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub struct Machine {
     pub memory: Memory,
     pub pool: Pool,
-    /// Loops that were made ready, by their code: kernels of all plans share them.
+    /// Compiled loops by their code, shared by kernels of all plans.
     prepared: HashMap<Arc<Code>, Arc<Prepared>>,
     partials: Vec<f64>,
     /// Of each thread.
@@ -23,17 +23,17 @@ pub struct Machine {
 
 pub struct Loaded {
     pub plan: Arc<Plan>,
-    /// Where they lie. Those of a body lie wherever it runs.
+    /// With their offsets. Those of a body are bound anew for each run.
     pub buffers: Vec<Buffer>,
     codes: Vec<Ready>,
-    /// What the host feeds, by number of the input.
+    /// Values of the host inputs, by number.
     pub hosts: Vec<f64>,
     pub scalars: Vec<f64>,
 }
 
-/// What was made of a kernel's code.
+/// A kernel's code, compiled.
 enum Ready {
-    /// Of one that is or ends in a loop.
+    /// Of a loop, or of a product that is followed by one.
     Loop(Arc<Prepared>),
     Body(Loaded),
     Nothing,
@@ -46,7 +46,7 @@ impl Machine {
         Machine { memory: Memory::default(), pool, prepared: HashMap::new(), partials: Vec::new(), scratch }
     }
 
-    /// Makes the code of a plan ready, and room for what it holds while it runs.
+    /// Compiles the code of a plan, and reserves the memory that it needs while it runs.
     pub fn make_ready(&mut self, plan: Arc<Plan>) -> Loaded {
         let mut codes = Vec::with_capacity(plan.kernels.len());
         for kernel in &plan.kernels {
@@ -103,7 +103,7 @@ impl Machine {
             }
             (Code::Run(run), Ready::Body(inner)) => return body::run(self, run, kernel, buffers, inner),
             (Code::Product(matrices, _), ready) => match ready {
-                Ready::Loop(code) if pass::takes_in(code, kernel, matrices, self.pool.threads()) => {
+                Ready::Loop(code) if pass::can_fuse(code, kernel, matrices, self.pool.threads()) => {
                     joined = Some(matrices);
                 }
                 Ready::Loop(_) | Ready::Body(_) | Ready::Nothing => {

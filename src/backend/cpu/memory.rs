@@ -1,5 +1,5 @@
-//! The memory of a device: parameters and states, which lie once, and scratch, which every plan has while it runs. Kernels
-//! get disjoint ranges of both.
+//! The memory of a device: the resident region of parameters and states, shared by all plans, and scratch, which each plan uses
+//! while it runs. Kernels get disjoint slices of both.
 
 use crate::plan::{Buffer, BufferId, Region};
 use bytemuck::{cast_slice, cast_slice_mut};
@@ -13,12 +13,12 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// Room for a plan: bytes of both regions. What is there stays.
+    /// Grows both regions to the bytes that a plan needs; their content stays.
     pub fn reserve(&mut self, resident: usize, scratch: usize) {
         for (region, bytes) in [(&mut self.resident, resident), (&mut self.scratch, scratch)] {
             let words = bytes.div_ceil(8);
             if region.is_empty() {
-                // Fresh pages of the system are zeros already, and cost nothing until they are touched.
+                // Zeroed pages of the system cost nothing until they are touched.
                 *region = vec![0; words];
             } else if region.len() < words {
                 region.resize(words, 0);
@@ -69,7 +69,7 @@ fn range(buffer: &Buffer) -> Range<usize> {
     buffer.offset..buffer.offset + buffer.bytes()
 }
 
-/// The ranges that a kernel reads and writes.
+/// The slices that a kernel reads and writes.
 pub struct Slices<'m> {
     read: Vec<(BufferId, &'m [u8])>,
     written: Vec<(BufferId, &'m mut [u8])>,

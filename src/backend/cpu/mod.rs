@@ -2,15 +2,15 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `machine` | what kernels run on, and plans made ready for it |
+//! | `machine` | the state in which kernels run, and loaded plans |
 //! | `body` | a plan within a plan, once or step after step |
-//! | `code` | a loop made ready: slots, tiles, chunks |
+//! | `code` | a compiled loop: slots, tiles, chunks |
 //! | `tile` | the interpreter of a loop's code |
-//! | `pass` | a loop's code on its shares, and a product before it |
+//! | `pass` | a loop divided among threads, with a fused product |
 //! | `product` | products of matrices, by ndarray |
 //! | `special` | operations that are not fused |
 //! | `fold` | reductions |
-//! | `number` | the kinds of numbers that loops compute with |
+//! | `number` | the element types that loops compute with |
 //! | `memory` | resident buffers and scratch |
 //! | `math` | functions of 32-bit floats |
 //! | `pool` | threads |
@@ -35,7 +35,7 @@ use machine::{Loaded, Machine};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Below so many elements a loop is not worth waking threads for.
+/// With fewer elements a loop is not worth waking threads for.
 const ALONE: usize = 8 * 1024;
 
 /// A device: its memory, and the plans that were loaded.

@@ -1,10 +1,10 @@
-//! The kinds of numbers that loops compute with, each with its operations.
+//! The element types that loops compute with, each with its operations.
 
 use super::math;
 use crate::ir::ScalarOp;
 use bytemuck::Pod;
 
-/// What a slot or a buffer may hold. Truth values are 0 and 1, in a slot as wide as a float.
+/// An element type. Booleans are 0 and 1, in a slot as wide as a float.
 pub trait Number: Pod + PartialOrd + Send + Sync {
     fn of(value: f64) -> Self;
     fn to_f64(self) -> f64;
@@ -13,7 +13,7 @@ pub trait Number: Pod + PartialOrd + Send + Sync {
     fn binary(op: ScalarOp, a: Operand<Self>, b: Operand<Self>, out: &mut [Self]);
 }
 
-/// What arithmetic takes.
+/// An operand of arithmetic.
 #[derive(Clone, Copy)]
 pub enum Operand<'s, T> {
     Values(&'s [T]),
@@ -38,7 +38,7 @@ pub fn both<T: Copy, U: Copy>(a: Operand<T>, b: Operand<T>, out: &mut [U], f: im
     }
 }
 
-/// Each element from the one side or the other.
+/// Elementwise selection.
 #[inline(always)]
 pub fn select<T: Copy>(c: &[u32], a: Operand<T>, b: Operand<T>, out: &mut [T]) {
     match (a, b) {
@@ -56,7 +56,7 @@ pub fn select<T: Copy>(c: &[u32], a: Operand<T>, b: Operand<T>, out: &mut [T]) {
     }
 }
 
-/// Comparisons, to truth values.
+/// Comparisons, to booleans.
 #[inline(always)]
 pub fn compare<T: Number>(op: ScalarOp, a: Operand<T>, b: Operand<T>, out: &mut [u32]) {
     match op {

@@ -1,5 +1,5 @@
-//! One pass of a loop: its rows are dealt to the threads. A product of matrices whose rows are dealt in the same way goes
-//! before it on each thread, so that what the loop reads is still in the cache and nobody waits in between.
+//! Runs a loop, its rows divided among the threads. A matrix product whose rows are divided in the same way runs before it on
+//! each thread, so that the loop reads its result from the cache and there is no barrier in between.
 
 use super::code::Prepared;
 use super::memory::{Memory, Slices};
@@ -7,7 +7,7 @@ use super::pool::Pool;
 use super::tile::{self, Inputs, Read, Scratch, Share};
 use super::{ALONE, product};
 use crate::ir::Reduce;
-use crate::plan::{Instruction, Kernel, Level, Matrices, Storage};
+use crate::plan::{Instruction, Kernel, Matrices, Storage};
 use bytemuck::{cast_slice, cast_slice_mut};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};
@@ -23,16 +23,15 @@ pub struct Pass<'c> {
     pub pool: &'c Pool,
 }
 
-/// What one thread does: its rows of a product, if there is one, then its chunks of the loop.
+/// The work of one thread: its rows of a product, if there is one, then its chunks of the loop.
 struct Deal<'d, 'a> {
     shares: &'d mut [Share<'a>],
     made: &'a mut [u8],
 }
 
-/// Whether a product can go before its loop on the same rows: the loop reads it, and overwrites nothing that it reads.
-pub fn takes_in(code: &Prepared, kernel: &Kernel, matrices: &Matrices, threads: usize) -> bool {
-    let written =
-        code.writes.iter().map(|write| write.operand).chain(code.collects.iter().map(|(operand, _)| *operand));
+/// Whether a product can be fused with its loop, row by row: the loop reads its result and does not overwrite its operands.
+pub fn can_fuse(code: &Prepared, kernel: &Kernel, matrices: &Matrices, threads: usize) -> bool {
+    let written = code.outs.iter().map(|out| out.operand).chain(code.collects.iter().map(|(operand, _)| *operand));
     let buffer = |operand: usize| kernel.bindings[operand].buffer;
     let operands = [buffer(Matrices::A), buffer(Matrices::B)];
     let apart = written.into_iter().all(|operand| !operands.contains(&buffer(operand)));
@@ -46,17 +45,16 @@ pub fn takes_in(code: &Prepared, kernel: &Kernel, matrices: &Matrices, threads: 
 impl Pass<'_> {
     pub fn run(&self, product: Option<&Matrices>, memory: &mut Memory, partials: &mut [f64]) -> Result<(), String> {
         let code = self.code;
-        let chunks = code.chunks();
         let bound = |operand: usize| self.kernel.bindings[operand];
         let read = code.reads.iter().map(|operand| bound(*operand).buffer);
         let operands = product.iter().flat_map(|_| [Matrices::A, Matrices::B]).map(|operand| bound(operand).buffer);
-        // What a product makes is written, then read by the same thread.
+        // The result of a fused product is written, then read by the same thread.
         let place = product.and_then(|_| code.reads.iter().position(|read| *read == Matrices::OUT));
         let made = place.map(|_| bound(Matrices::OUT).buffer);
-        let written = code.writes.iter().map(|write| bound(write.operand).buffer).chain(made);
+        let written = code.outs.iter().map(|out| bound(out.operand).buffer).chain(made);
         let collected = code.collects.iter().map(|(operand, _)| bound(*operand).buffer);
         let mut slices = Slices::borrow(memory, self.buffers, read.chain(operands), written.chain(collected));
-        let outs: Vec<&mut [u8]> = code.writes.iter().map(|write| slices.take(bound(write.operand).buffer)).collect();
+        let outs: Vec<&mut [u8]> = code.outs.iter().map(|out| slices.take(bound(out.operand).buffer)).collect();
         let collected: Vec<&mut [u8]> =
             code.collects.iter().map(|(operand, _)| slices.take(bound(*operand).buffer)).collect();
         let made = made.map_or(Default::default(), |made| slices.take(made));
@@ -64,45 +62,10 @@ impl Pass<'_> {
         let reads: Vec<Read> = code.reads.iter().map(|operand| input(*operand)).collect();
 
         let mut shares = self.shares(outs);
-        let reduces: Vec<Reduce> = code
-            .instructions
-            .iter()
-            .filter_map(|instruction| match instruction {
-                Instruction::ReduceRows(reduce, ..) => Some(*reduce),
-                _ => None,
-            })
-            .collect();
-        let lens: Vec<usize> =
-            code.collects.iter().map(|(operand, _)| self.buffers[bound(*operand).buffer.0 as usize].len).collect();
-        let mut rest = &mut partials[..];
-        for (len, reduce) in lens.iter().zip(&reduces) {
-            for share in &mut shares {
-                let (own, others) = rest.split_at_mut(*len);
-                own.fill(reduce.start());
-                share.partials.push(own);
-                rest = others;
-            }
-        }
-
+        self.deal_partials(&mut shares, partials);
         let small = product.is_none_or(product::is_small) && code.rows * code.columns.max(1) < ALONE;
-        let threads = if small || chunks < 2 { 1 } else { self.pool.threads() };
-        // Neighbouring chunks go to one thread.
-        let per_thread = chunks.div_ceil(threads).max(1);
-        let mut rest = made;
-        let dealt: Vec<Mutex<Deal>> = shares
-            .chunks_mut(per_thread)
-            .map(|shares| {
-                let rows: usize = shares.iter().map(|share| share.rows).sum();
-                let len = if place.is_some() {
-                    rows * code.columns * product.map_or(0, |matrices| matrices.storage.size())
-                } else {
-                    0
-                };
-                let (made, others) = std::mem::take(&mut rest).split_at_mut(len);
-                rest = others;
-                Mutex::new(Deal { shares, made })
-            })
-            .collect();
+        let threads = if small || code.chunks() < 2 { 1 } else { self.pool.threads() };
+        let dealt = self.deal(&mut shares, made, place.and(product), threads);
         let failed: Mutex<Option<String>> = Mutex::new(None);
         let overflow = AtomicBool::new(false);
         let work = |thread: usize| {
@@ -133,38 +96,83 @@ impl Pass<'_> {
         }
         drop(dealt);
         let mut fits = !overflow.into_inner();
-        for (number, (out, reduce)) in collected.into_iter().zip(&reduces).enumerate() {
+        for (number, (out, reduce)) in collected.into_iter().zip(self.reduces()).enumerate() {
             let storage = self.buffers[bound(code.collects[number].0).buffer.0 as usize].storage;
-            fits &= join(&mut shares, number, *reduce, storage, out);
+            fits &= join(&mut shares, number, reduce, storage, out);
         }
         let failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
         failed.map_or(Ok(()), Err)?;
         if fits { Ok(()) } else { Err("a sum of ints does not fit 32 bits".to_string()) }
     }
 
-    /// The rows of each chunk, and its part of whatever is written.
+    /// The reductions over rows, in their order.
+    fn reduces(&self) -> impl Iterator<Item = Reduce> {
+        self.code.instructions.iter().filter_map(|instruction| match instruction {
+            Instruction::ReduceRows(reduce, ..) => Some(*reduce),
+            _ => None,
+        })
+    }
+
+    /// The rows of each chunk, and its part of every buffer that is written.
     fn shares<'a>(&self, outs: Vec<&'a mut [u8]>) -> Vec<Share<'a>> {
         let code = self.code;
         let share = |chunk: usize| {
             let first = chunk * code.chunk_rows;
             let rows = code.chunk_rows.min(code.rows - first);
-            let (writes, partials) = (Vec::with_capacity(outs.len()), Vec::with_capacity(code.collects.len()));
-            Share { first, rows, writes, partials }
+            let (outs, partials) = (Vec::with_capacity(outs.len()), Vec::with_capacity(code.collects.len()));
+            Share { first, rows, outs, partials }
         };
         let mut shares: Vec<Share> = (0..code.chunks()).map(share).collect();
-        for (mut rest, write) in outs.into_iter().zip(&code.writes) {
-            let width = if write.level == Level::Full { code.columns } else { 1 } * write.storage.size();
+        for (number, mut rest) in outs.into_iter().enumerate() {
+            let size = code.outs[number].storage.size();
+            let mut done = 0;
             for share in &mut shares {
-                let (own, others) = rest.split_at_mut(share.rows * width);
-                share.writes.push(own);
-                rest = others;
+                // Chunks ascend in the buffer; what lies between their spans belongs to other kernels.
+                let span = code.span(number, share.first..share.first + share.rows);
+                let (own, others) = rest[(span.start - done) * size..].split_at_mut(span.len() * size);
+                share.outs.push((own, span.start));
+                (rest, done) = (others, span.end);
             }
         }
         shares
     }
+
+    /// The accumulators of each chunk for reductions over rows.
+    fn deal_partials<'a>(&self, shares: &mut [Share<'a>], partials: &'a mut [f64]) {
+        let mut rest = partials;
+        for ((operand, _), reduce) in self.code.collects.iter().zip(self.reduces()) {
+            let len = self.buffers[self.kernel.bindings[*operand].buffer.0 as usize].len;
+            for share in shares.iter_mut() {
+                let (own, others) = rest.split_at_mut(len);
+                own.fill(reduce.start());
+                share.partials.push(own);
+                rest = others;
+            }
+        }
+    }
+
+    /// The work of each thread: consecutive chunks, and their rows of a product that precedes the loop.
+    fn deal<'d, 'a>(
+        &self,
+        shares: &'d mut [Share<'a>],
+        made: &'a mut [u8],
+        product: Option<&Matrices>,
+        threads: usize,
+    ) -> Vec<Mutex<Deal<'d, 'a>>> {
+        let per_thread = self.code.chunks().div_ceil(threads).max(1);
+        let row = product.map_or(0, |matrices| self.code.columns * matrices.storage.size());
+        let mut rest = made;
+        let deal = |shares: &'d mut [Share<'a>]| {
+            let rows: usize = shares.iter().map(|share| share.rows).sum();
+            let (made, others) = std::mem::take(&mut rest).split_at_mut(rows * row);
+            rest = others;
+            Mutex::new(Deal { shares, made })
+        };
+        shares.chunks_mut(per_thread).map(deal).collect()
+    }
 }
 
-/// What is collected over rows: chunk after chunk, in their order. Whether it fits.
+/// Combines the accumulators of the chunks, in their order. False if a sum of ints overflows.
 fn join(shares: &mut [Share], number: usize, reduce: Reduce, storage: Storage, out: &mut [u8]) -> bool {
     let mut nothing = vec![reduce.start(); if shares.is_empty() { out.len() / storage.size() } else { 0 }];
     let sums: &mut [f64] = match shares.split_first_mut() {

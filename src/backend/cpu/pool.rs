@@ -1,11 +1,11 @@
-//! Threads that wait for work: every one does its own share, so that what is computed does not depend on who is first.
+//! A pool of threads with static shares: each thread does its own, so that results do not depend on scheduling.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 
-/// How often a thread looks for work before it sleeps: some ten microseconds.
+/// How often a thread polls for work before it sleeps: some ten microseconds.
 const LOOKS: usize = 4_000;
 
 /// A share of work by its number.
@@ -23,7 +23,7 @@ struct Shared {
     turn: Mutex<()>,
     job: Mutex<Option<Job>>,
     wake: Condvar,
-    /// Threads that have stopped looking.
+    /// Threads that have stopped polling.
     asleep: AtomicUsize,
     /// Counts jobs; the last is the end of the pool.
     generation: AtomicU64,

@@ -1,5 +1,5 @@
-//! Products of matrices: single-threaded ones of ndarray, on shares of the rows or of the columns. How a product is
-//! shared changes no bit of it.
+//! Matrix products: ndarray's, single-threaded, on shares of the rows or of the columns. How a product is divided changes no bit
+//! of it.
 
 use super::pass::elements;
 use super::pool::Pool;
@@ -10,18 +10,18 @@ use ndarray::linalg::general_mat_mul;
 use ndarray::{ArrayView2, ArrayView3, ArrayViewMut2, ArrayViewMut3, Axis, LinalgScalar, ShapeBuilder, ShapeError};
 use std::sync::Mutex;
 
-/// Below so many multiplications a product is not worth waking threads for.
+/// With fewer multiplications a product is not worth waking threads for.
 const ALONE: usize = 64 * 1024;
 
-/// A share: rows of the left, columns of the right, and what they make.
+/// A share: rows of the left operand, columns of the right one, and their part of the result.
 type Part<'a, T> = (ArrayView3<'a, T>, ArrayView3<'a, T>, ArrayViewMut3<'a, T>);
 
-/// What products are of.
+/// Element types of products.
 pub trait Float: LinalgScalar + Pod + Send + Sync {}
 impl Float for f32 {}
 impl Float for f64 {}
 
-/// Buffers that a product does not fit are a mistake of the plan, told in words.
+/// Operands that do not fit their buffers are a fault of the plan, and an error.
 pub fn run(matrices: &Matrices, a: Read, b: Read, out: &mut [u8], pool: &Pool) -> Result<(), String> {
     match matrices.storage {
         Storage::F64 => run_of::<f64>(matrices, a, b, cast_slice_mut(out), pool),
@@ -85,8 +85,8 @@ fn shared<T: Float>(whole: Part<T>, threads: usize) -> Vec<Part<T>> {
     parts
 }
 
-/// Whether a product is shared by its rows: the loop that ends it can then follow on the same thread. Of few rows each
-/// thread would pack all columns for little.
+/// Whether a product is divided by its rows: the loop that follows it can then run on the same thread. With few rows, each thread
+/// would pack all columns for little work.
 pub fn by_rows(rows: usize, columns: usize) -> bool {
     rows >= columns / 4
 }

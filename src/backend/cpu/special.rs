@@ -1,5 +1,5 @@
-//! Operations that are not fused, on whole buffers. Each thread has its own part of what is made, and goes through what it
-//! reads in one order, so that the number of threads changes nothing.
+//! Operations that are not fused, on whole buffers. Each thread computes its own part of the result and reads its operands in a
+//! fixed order, so that the number of threads changes no bit.
 
 use super::ALONE;
 use super::number::Number;
@@ -8,10 +8,10 @@ use crate::backend::tensor::{places, strides};
 use crate::ir::{Draw, Op, philox};
 use crate::plan::{Special, Storage};
 use bytemuck::{Pod, cast_slice, cast_slice_mut};
-use std::ops::{AddAssign, Range};
+use std::ops::AddAssign;
 use std::sync::{Mutex, PoisonError};
 
-/// Computes an operation from its operands into its buffer. A place outside of an axis is told in words.
+/// Computes an operation from its operands into its buffer. An index out of bounds is an error.
 pub fn run(special: &Special, operands: &[&[u8]], out: &mut [u8], pool: &Pool) -> Result<(), String> {
     let own = special.storage[special.storage.len() - 1];
     match &special.op {
@@ -30,51 +30,9 @@ pub fn run(special: &Special, operands: &[&[u8]], out: &mut [u8], pool: &Pool) -
             }
             Ok(())
         }
-        Op::CumSum { axis, reverse } => {
-            let all: Range<usize> = 0..lines(&special.shapes[0], *axis);
-            match own {
-                Storage::F32 => {
-                    cumsum(special, *axis, *reverse, all, cast_slice(operands[0]), cast_slice_mut(out), |x: f64| {
-                        x as f32
-                    })
-                }
-                Storage::F64 => {
-                    cumsum(special, *axis, *reverse, all, cast_slice(operands[0]), cast_slice_mut(out), |x| x)
-                }
-                Storage::I32 | Storage::Bool => {
-                    cumsum(special, *axis, *reverse, all, cast_slice(operands[0]), cast_slice_mut(out), |x: f64| {
-                        x as i32
-                    });
-                    let last: &[i32] = cast_slice(operands[0]);
-                    return sums_fit(&special.shapes[0], *axis, *reverse, last);
-                }
-            }
-            Ok(())
-        }
-        Op::Pad { .. } | Op::Concat(_) => {
-            match own.size() {
-                1 => copy_parts::<u8>(special, operands, out),
-                4 => copy_parts::<u32>(special, operands, out),
-                _ => copy_parts::<u64>(special, operands, out),
-            }
-            Ok(())
-        }
+        Op::CumSum { axis, reverse } => running_sums(special, *axis, *reverse, operands[0], out),
         Op::Fold { axis, stride, dilation, .. } => {
-            let mut steps = strides(shape_of(special));
-            let step = steps[*axis];
-            steps[*axis] = step * *stride as isize;
-            steps.insert(axis + 1, step * *dilation as isize);
-            match own {
-                Storage::F32 => {
-                    add::<f32>(cast_slice(operands[0]), &special.shapes[0], &steps, cast_slice_mut(out), *axis, pool)
-                }
-                Storage::F64 => {
-                    add::<f64>(cast_slice(operands[0]), &special.shapes[0], &steps, cast_slice_mut(out), *axis, pool)
-                }
-                Storage::I32 | Storage::Bool => {
-                    add::<i32>(cast_slice(operands[0]), &special.shapes[0], &steps, cast_slice_mut(out), *axis, pool);
-                }
-            }
+            fold_windows(special, *axis, [*stride, *dilation], operands[0], out, pool);
             Ok(())
         }
         Op::Gather { batch } => match own.size() {
@@ -109,18 +67,20 @@ pub fn run(special: &Special, operands: &[&[u8]], out: &mut [u8], pool: &Pool) -
         | Op::Broadcast { .. }
         | Op::Slice { .. }
         | Op::Window { .. }
+        | Op::Pad { .. }
+        | Op::Concat(_)
         | Op::StopGradient
         | Op::Call(..)
         | Op::Scan(..) => Err(format!("{} is no operation on its own", special.op)),
     }
 }
 
-/// The shape of what is made.
+/// The shape of the result.
 fn shape_of(special: &Special) -> &[usize] {
     special.shapes.last().map_or(&[], Vec::as_slice)
 }
 
-/// Deals what is made to the threads, in parts of whole groups of elements. The work gets a part and the number of its first group.
+/// Divides the result among the threads, in whole groups of elements. The work gets a part and the index of its first group.
 fn deal<T: Send>(out: &mut [T], group: usize, pool: &Pool, work: impl Fn(&mut [T], usize) + Sync) {
     let group = group.max(1);
     if out.len() < ALONE || pool.threads() == 1 {
@@ -135,7 +95,7 @@ fn deal<T: Send>(out: &mut [T], group: usize, pool: &Pool, work: impl Fn(&mut [T
     });
 }
 
-/// A line along an axis.
+/// The elements along an axis, for one index of the other axes.
 struct Line {
     start: usize,
     step: usize,
@@ -167,7 +127,7 @@ fn argmax<T: Pod + PartialOrd + Sync>(
 ) -> Result<(), String> {
     let shape = &special.shapes[0];
     if shape[axis] == 0 && !out.is_empty() {
-        return Err("nothing is the greatest of no elements".to_string());
+        return Err("argmax of no elements".to_string());
     }
     deal(out, 1, pool, |part, first| {
         for (at, cell) in part.iter_mut().enumerate() {
@@ -196,16 +156,27 @@ fn argsort<T: Pod>(
     }
 }
 
+fn running_sums(special: &Special, axis: usize, reverse: bool, from: &[u8], out: &mut [u8]) -> Result<(), String> {
+    match special.storage[0] {
+        Storage::F32 => cumsum(special, axis, reverse, cast_slice(from), cast_slice_mut(out), |x| x as f32),
+        Storage::F64 => cumsum(special, axis, reverse, cast_slice(from), cast_slice_mut(out), |x| x),
+        Storage::I32 | Storage::Bool => {
+            cumsum(special, axis, reverse, cast_slice(from), cast_slice_mut(out), |x| x as i32);
+            return sums_fit(&special.shapes[0], axis, reverse, cast_slice(from));
+        }
+    }
+    Ok(())
+}
+
 fn cumsum<T: Pod + Into<f64>>(
     special: &Special,
     axis: usize,
     reverse: bool,
-    numbers: Range<usize>,
     from: &[T],
     out: &mut [T],
     narrow: impl Fn(f64) -> T,
 ) {
-    for number in numbers {
+    for number in 0..lines(&special.shapes[0], axis) {
         let line = Line::of(&special.shapes[0], axis, number);
         let mut sum = 0.0f64;
         for k in 0..line.length {
@@ -216,7 +187,7 @@ fn cumsum<T: Pod + Into<f64>>(
     }
 }
 
-/// Whether running sums of ints stay within 32 bits.
+/// An error if a running sum of ints overflows 32 bits.
 fn sums_fit(shape: &[usize], axis: usize, reverse: bool, from: &[i32]) -> Result<(), String> {
     for number in 0..lines(shape, axis) {
         let line = Line::of(shape, axis, number);
@@ -229,31 +200,22 @@ fn sums_fit(shape: &[usize], axis: usize, reverse: bool, from: &[i32]) -> Result
     Ok(())
 }
 
-/// Parts side by side, or one with zeros around and between its elements.
-fn copy_parts<T: Pod>(special: &Special, operands: &[&[u8]], out: &mut [u8]) {
-    let out: &mut [T] = cast_slice_mut(out);
-    let own = strides(shape_of(special));
-    out.fill(T::zeroed());
-    let mut first = 0;
-    for (part, shape) in operands.iter().zip(&special.shapes) {
-        let mut steps = own.clone();
-        if let Op::Pad { axis, low, between, .. } = &special.op {
-            first = low.settled().unwrap_or(0) as isize * own[*axis];
-            steps[*axis] *= *between as isize + 1;
-        }
-        write(cast_slice(part), shape, &steps, first, out);
-        if let Op::Concat(axis) = &special.op {
-            first += shape[*axis] as isize * own[*axis];
-        }
+/// The adjoint of windows: each element is added where a window has read it. `along` says how far windows, and the elements of
+/// one, are apart.
+fn fold_windows(special: &Special, axis: usize, along: [i64; 2], from: &[u8], out: &mut [u8], pool: &Pool) {
+    let mut steps = strides(shape_of(special));
+    let step = steps[axis];
+    steps[axis] = step * along[0] as isize;
+    steps.insert(axis + 1, step * along[1] as isize);
+    let shape = &special.shapes[0];
+    match special.storage[special.storage.len() - 1] {
+        Storage::F32 => add::<f32>(cast_slice(from), shape, &steps, cast_slice_mut(out), axis, pool),
+        Storage::F64 => add::<f64>(cast_slice(from), shape, &steps, cast_slice_mut(out), axis, pool),
+        Storage::I32 | Storage::Bool => add::<i32>(cast_slice(from), shape, &steps, cast_slice_mut(out), axis, pool),
     }
 }
 
-fn write<T: Pod>(from: &[T], shape: &[usize], steps: &[isize], start: isize, out: &mut [T]) {
-    let mut values = from.iter();
-    places(shape, steps, start, |place| values.next().into_iter().for_each(|value| out[place] = *value));
-}
-
-/// Elements added at strided places. What stands before `axis` is dealt to the threads.
+/// Adds elements at strided offsets. The axes before `axis` are divided among the threads.
 fn add<T: Pod + AddAssign + Send + Sync>(
     from: &[T],
     shape: &[usize],
@@ -299,7 +261,7 @@ fn gather<T: Pod + Send + Sync>(
     Ok(())
 }
 
-/// Each thread has rows of its own of what is made, and adds what falls on them, in the order of the places.
+/// Each thread owns rows of the result, and adds the updates to them in the order of the indices.
 fn scatter_add<T: Pod + AddAssign + Send + Sync>(
     special: &Special,
     batch: usize,

@@ -1,6 +1,6 @@
-//! The interpreter of a loop's code: each instruction on a whole tile, so that what chooses it costs little.
+//! The interpreter of a loop's code. Each instruction runs on a whole tile, so that dispatch costs little.
 
-use super::code::{Location, Prepared};
+use super::code::{Location, Prepared, Write};
 use super::fold::{collect, fold, fold_ints};
 use super::number::{Number, Operand, both, compare, each, select};
 use crate::backend::tensor::places;
@@ -10,14 +10,14 @@ use bytemuck::{cast_slice, cast_slice_mut};
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// What a share of a loop works on: rows of the space, and what it may write there.
+/// A share of a loop: rows of the space, and the slices that it writes.
 pub struct Share<'a> {
     /// The first row, and how many.
     pub first: usize,
     pub rows: usize,
-    /// The rows of every operand that is written, in bytes.
-    pub writes: Vec<&'a mut [u8]>,
-    /// What is collected, in f64.
+    /// Its part of every operand that is written, in bytes, and the first element of that.
+    pub outs: Vec<(&'a mut [u8], usize)>,
+    /// Accumulators of reductions over rows, in f64.
     pub partials: Vec<&'a mut [f64]>,
 }
 
@@ -29,12 +29,12 @@ pub struct Read<'a> {
     pub start: isize,
 }
 
-/// What all shares read.
+/// The inputs of all shares.
 pub struct Inputs<'a> {
     pub reads: &'a [Read<'a>],
     /// The values of the kernel's scalars.
     pub scalars: &'a [f64],
-    /// Set where a sum of ints does not fit 32 bits.
+    /// Set where a sum of ints overflows 32 bits.
     pub overflow: &'a AtomicBool,
 }
 
@@ -86,16 +86,17 @@ fn run_here(code: &Prepared, share: &mut Share, inputs: &Inputs, scratch: &mut S
     let mut done = 0;
     while done < share.rows {
         let rows = code.tile_rows.min(share.rows - done);
-        let tile = Tile { code, inputs, row: share.first + done, offset: done, rows };
+        let tile = Tile { code, inputs, row: share.first + done, rows };
         let (mut written, mut collected) = (0, 0);
         for (register, instruction) in code.instructions.iter().enumerate() {
             match instruction {
                 Instruction::Scalar(_) => {}
-                Instruction::Store(from, _) => {
+                Instruction::Store(from, ..) => {
                     if code.fetch[*from] != Location::Written(written) {
-                        let out = std::mem::take(&mut share.writes[written]);
-                        tile.store(*from, share, scratch, &mut out[tile.written(*from)]);
-                        share.writes[written] = out;
+                        let write = &code.writes[written];
+                        let (out, start) = std::mem::take(&mut share.outs[write.out]);
+                        tile.store(*from, write, share, scratch, out, start);
+                        share.outs[write.out] = (out, start);
                     }
                     written += 1;
                 }
@@ -122,9 +123,11 @@ fn run_here(code: &Prepared, share: &mut Share, inputs: &Inputs, scratch: &mut S
                         scratch.slots[slot] = out;
                     }
                     Location::Written(number) => {
-                        let out = std::mem::take(&mut share.writes[number]);
-                        tile.compute(register, instruction, share, scratch, &mut out[tile.written(register)]);
-                        share.writes[number] = out;
+                        let write = &code.writes[number];
+                        let (out, start) = std::mem::take(&mut share.outs[write.out]);
+                        let own = tile.written(write, register, start);
+                        tile.compute(register, instruction, share, scratch, &mut out[own]);
+                        share.outs[write.out] = (out, start);
                     }
                     Location::Direct { .. } | Location::Number(_) | Location::Nothing => {}
                 },
@@ -149,8 +152,6 @@ struct Tile<'a> {
     code: &'a Prepared,
     inputs: &'a Inputs<'a>,
     row: usize,
-    /// Rows since the start of the share.
-    offset: usize,
     rows: usize,
 }
 
@@ -170,11 +171,12 @@ impl Tile<'_> {
         self.rows * self.width(register)
     }
 
-    /// The bytes of this tile in an operand that holds a register.
+    /// The bytes of a register in a part of an operand from some element on, where all of this tile lies side by side.
     #[inline(always)]
-    fn written(&self, register: Register) -> Range<usize> {
-        let row = self.width(register) * self.code.storage[register].size();
-        self.offset * row..(self.offset + self.rows) * row
+    fn written(&self, write: &Write, register: Register, start: usize) -> Range<usize> {
+        let size = self.code.storage[register].size();
+        let first = (write.row(self.row) - start) * size;
+        first..first + self.len(register) * size
     }
 
     #[inline(always)]
@@ -187,7 +189,11 @@ impl Tile<'_> {
                 let first = (start + (self.row * step) as isize) as usize;
                 &cast_slice::<u8, T>(bytes)[first..][..len]
             }
-            Location::Written(number) => cast_slice::<u8, T>(&share.writes[number][self.written(register)]),
+            Location::Written(number) => {
+                let write = &self.code.writes[number];
+                let (out, start) = &share.outs[write.out];
+                cast_slice::<u8, T>(&out[self.written(write, register, *start)])
+            }
             Location::Number(_) | Location::Nothing => &[],
         }
     }
@@ -200,26 +206,58 @@ impl Tile<'_> {
         }
     }
 
+    /// Writes a register in a part of an operand, from the element `start` on.
     #[inline(always)]
-    fn store(&self, from: Register, share: &Share, scratch: &Scratch, out: &mut [u8]) {
+    fn store(&self, from: Register, write: &Write, share: &Share, scratch: &Scratch, out: &mut [u8], start: usize) {
         match self.code.storage[from] {
-            Storage::F32 | Storage::I32 => out.copy_from_slice(cast_slice(self.get::<u32>(from, share, scratch))),
-            Storage::F64 => out.copy_from_slice(cast_slice(self.get::<f64>(from, share, scratch))),
-            Storage::Bool => each(self.get::<u32>(from, share, scratch), out, |x| x as u8),
+            Storage::F32 | Storage::I32 => {
+                self.put::<u32, u32>(self.get(from, share, scratch), write, cast_slice_mut(out), start, |x| x)
+            }
+            Storage::F64 => {
+                self.put::<u64, u64>(self.get(from, share, scratch), write, cast_slice_mut(out), start, |x| x)
+            }
+            Storage::Bool => self.put::<u32, u8>(self.get(from, share, scratch), write, out, start, |x| x as u8),
+        }
+    }
+
+    #[inline(always)]
+    fn put<T: Copy, U>(&self, values: &[T], write: &Write, out: &mut [U], start: usize, f: impl Fn(T) -> U) {
+        let place = |row: usize| write.row(self.row + row) - start;
+        match (write.dense, write.width, write.row_step, write.column_step) {
+            (true, ..) => each(values, &mut out[place(0)..][..values.len()], f),
+            (false, 1, Some(step), _) => {
+                let cells = out[place(0)..].iter_mut().step_by(step.max(1));
+                cells.zip(values).for_each(|(cell, x)| *cell = f(*x));
+            }
+            (false, width, _, Some(step)) => {
+                for (row, values) in values.chunks_exact(width.max(1)).enumerate() {
+                    let cells = out[place(row)..].iter_mut().step_by(step.max(1));
+                    cells.zip(values).for_each(|(cell, x)| *cell = f(*x));
+                }
+            }
+            (false, width, _, None) => {
+                let (sizes, strides) = write.columns();
+                for (row, values) in values.chunks_exact(width.max(1)).enumerate() {
+                    let mut values = values.iter();
+                    places(sizes, strides, place(row) as isize, |place| {
+                        values.next().into_iter().for_each(|x| out[place] = f(*x));
+                    });
+                }
+            }
         }
     }
 
     #[inline(always)]
     fn compute(&self, register: Register, instruction: &Instruction, share: &Share, scratch: &Scratch, out: &mut [u8]) {
         let own = self.code.storage[register];
-        // Truth values are as wide as floats in a slot.
+        // A boolean is as wide as a float in a slot.
         let size = if own == Storage::Bool { 4 } else { own.size() };
         let out = &mut out[..self.len(register) * size];
         match instruction {
             Instruction::Load(operand, layout, level) => match own {
                 Storage::F32 | Storage::I32 => self.load::<u32>(*operand, layout, *level, share, cast_slice_mut(out)),
                 Storage::F64 => self.load::<u64>(*operand, layout, *level, share, cast_slice_mut(out)),
-                Storage::Bool => self.load_truths(*operand, layout, *level, share, cast_slice_mut(out)),
+                Storage::Bool => self.load_bools(*operand, layout, *level, share, cast_slice_mut(out)),
             },
             Instruction::Iota(start, layout, level) => {
                 self.each_row(layout, *level, *start, cast_slice_mut::<u8, i32>(out), |row, start, sizes, strides| {
@@ -274,11 +312,11 @@ impl Tile<'_> {
         scratch: &Scratch,
         out: &mut [u8],
     ) {
-        let held = self.code.storage[operands[operands.len() - 1]];
-        match (op, held) {
+        let storage = self.code.storage[operands[operands.len() - 1]];
+        match (op, storage) {
             (ScalarOp::Select, Storage::F64) => self.select::<f64>(operands, share, scratch, out),
             (ScalarOp::Select, Storage::F32) => self.select::<f32>(operands, share, scratch, out),
-            // Ints and truth values are chosen by their bits.
+            // Ints and booleans are selected by their bits.
             (ScalarOp::Select, Storage::I32 | Storage::Bool) => self.select::<i32>(operands, share, scratch, out),
             (ScalarOp::Cast(dtype), _) => self.cast(dtype, operands[0], own, share, scratch, out),
             (_, Storage::F32) => self.numbers::<f32>(op, operands, own, share, scratch, out),
@@ -329,7 +367,7 @@ impl Tile<'_> {
         }
     }
 
-    /// From one kind to another.
+    /// From one type to another.
     #[inline(always)]
     fn cast(&self, dtype: DType, a: Register, own: Storage, share: &Share, scratch: &Scratch, out: &mut [u8]) {
         match (self.code.storage[a], dtype) {
@@ -337,7 +375,7 @@ impl Tile<'_> {
             (Storage::F32, _) => each(self.get::<f32>(a, share, scratch), cast_slice_mut(out), |x| u32::from(x != 0.0)),
             (Storage::F64, DType::Int) => each(self.get::<f64>(a, share, scratch), cast_slice_mut(out), |x| x as i32),
             (Storage::F64, _) => each(self.get::<f64>(a, share, scratch), cast_slice_mut(out), |x| u32::from(x != 0.0)),
-            // Truth values are the ints 0 and 1.
+            // Booleans are the ints 0 and 1.
             (Storage::I32 | Storage::Bool, DType::Float) => {
                 let a = self.get::<i32>(a, share, scratch);
                 match own {
@@ -354,7 +392,7 @@ impl Tile<'_> {
         }
     }
 
-    /// Calls with each row of this tile: its cells, the place of its first element, and the sizes and strides of its columns.
+    /// Calls a function with each row of this tile: its cells, the offset of its first element, sizes and strides of its columns.
     #[inline(always)]
     fn each_row<T>(
         &self,
@@ -368,23 +406,36 @@ impl Tile<'_> {
         let (row_sizes, column_sizes) = layout.shape.split_at(split);
         let (row_strides, column_strides) = layout.strides.split_at(split);
         let columns: usize = column_sizes.iter().product();
+        let merged = Layout::merged(row_sizes, row_strides);
         for (at, row) in out.chunks_exact_mut(columns.max(1)).enumerate() {
             let (mut rest, mut first) = (self.row + at, start);
-            for (size, stride) in row_sizes.iter().zip(row_strides).rev() {
-                first += (rest % size) as isize * stride;
-                rest /= size;
+            if let Some((_, step)) = merged {
+                first += rest as isize * step;
+            } else {
+                for (size, stride) in row_sizes.iter().zip(row_strides).rev() {
+                    first += (rest % size) as isize * stride;
+                    rest /= size;
+                }
             }
             f(row, first, column_sizes, column_strides);
         }
     }
 
-    /// Reads a layout that does not lie in the order of the space.
+    /// An operand that is read and written: all of it, dense, by the same rows. Its part of the share, and the first element of
+    /// this tile in that.
+    #[inline(always)]
+    fn in_place<'s>(&self, operand: usize, share: &'s Share) -> Option<(&'s [u8], usize)> {
+        let out = self.code.outs.iter().position(|out| out.operand == operand)?;
+        let write = self.code.writes.iter().find(|write| write.out == out)?;
+        let (bytes, start) = &share.outs[out];
+        Some((bytes, write.row(self.row) - start))
+    }
+
+    /// Loads a layout that cannot be read without a copy.
     #[inline(always)]
     fn load<T: bytemuck::Pod>(&self, operand: usize, layout: &Layout, level: Level, share: &Share, out: &mut [T]) {
-        if let Some(written) = self.code.writes.iter().position(|write| write.operand == operand) {
-            // In place, hence dense, and the rows of this share.
-            let from = self.offset * (out.len() / self.rows.max(1));
-            return out.copy_from_slice(&cast_slice::<u8, T>(&*share.writes[written])[from..][..out.len()]);
+        if let Some((bytes, from)) = self.in_place(operand, share) {
+            return out.copy_from_slice(&cast_slice::<u8, T>(bytes)[from..][..out.len()]);
         }
         let Some(read) = self.code.reads.iter().position(|read| *read == operand) else { return };
         let Read { bytes, start } = self.inputs.reads[read];
@@ -405,15 +456,19 @@ impl Tile<'_> {
         });
     }
 
-    /// The same of truth values, which are bytes in memory.
+    /// The same for booleans, which are bytes in memory.
     #[inline(always)]
-    fn load_truths(&self, operand: usize, layout: &Layout, level: Level, share: &Share, out: &mut [u32]) {
-        if let Some(written) = self.code.writes.iter().position(|write| write.operand == operand) {
-            let from = self.offset * (out.len() / self.rows.max(1));
-            return each(&share.writes[written][from..], out, u32::from);
+    fn load_bools(&self, operand: usize, layout: &Layout, level: Level, share: &Share, out: &mut [u32]) {
+        if let Some((bytes, from)) = self.in_place(operand, share) {
+            return each(&bytes[from..], out, u32::from);
         }
         let Some(read) = self.code.reads.iter().position(|read| *read == operand) else { return };
         let Read { bytes, start } = self.inputs.reads[read];
+        if layout.is_dense() {
+            // A flat loop has elements for rows, not the rows of its shape.
+            let width = out.len() / self.rows.max(1);
+            return each(&bytes[start.max(0) as usize + self.row * width..], out, u32::from);
+        }
         self.each_row(layout, level, start, out, |row, start, sizes, strides| {
             let mut cells = row.iter_mut();
             walk(sizes, strides, start, |place| {
@@ -423,7 +478,7 @@ impl Tile<'_> {
     }
 }
 
-/// The places of a layout.
+/// Visits the offsets of a layout.
 #[inline(always)]
 fn walk(sizes: &[usize], strides: &[isize], start: isize, mut visit: impl FnMut(isize)) {
     match Layout::merged(sizes, strides) {
@@ -432,7 +487,7 @@ fn walk(sizes: &[usize], strides: &[isize], start: isize, mut visit: impl FnMut(
     }
 }
 
-/// One number of each row.
+/// Reduces each row to one value.
 #[inline(always)]
 fn rows_of<T>(values: &[T], columns: usize, out: &mut [T], f: impl Fn(&[T]) -> T) {
     out.iter_mut().enumerate().for_each(|(row, o)| *o = f(&values[row * columns..][..columns]));
