@@ -236,6 +236,8 @@ impl Selection<'_> {
             | Op::ArgMax(_)
             | Op::CumSum { .. }
             | Op::ArgSort(_)
+            | Op::Cholesky
+            | Op::TriangularSolve { .. }
             | Op::Pad { .. }
             | Op::Fold { .. }
             | Op::Concat(_)
@@ -285,6 +287,8 @@ impl Selection<'_> {
             | Op::ArgMax(_)
             | Op::CumSum { .. }
             | Op::ArgSort(_)
+            | Op::Cholesky
+            | Op::TriangularSolve { .. }
             | Op::Dot { .. }
             | Op::Pad { .. }
             | Op::Fold { .. }
