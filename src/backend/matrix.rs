@@ -29,6 +29,12 @@ pub(super) fn cholesky(a: &mut [f64], size: usize, goes_on: impl Fn(usize) -> bo
     Ok(())
 }
 
+/// What is wrong with one of the matrices of a shape, which is named if there are several.
+pub(super) fn of(number: usize, shape: &[usize], wrong: String) -> String {
+    let several = shape.iter().rev().skip(2).product::<usize>() > 1;
+    if several { format!("of the matrices number {number}: {wrong}") } else { wrong }
+}
+
 /// Puts the mean of each element and its mirror image into the lower triangle; they differ by no more than rounding.
 fn symmetric(a: &mut [f64], size: usize) -> Result<(), String> {
     for row in 0..size {

@@ -22,7 +22,7 @@ pub(super) fn cholesky(special: &Special, a: &[u8], out: &mut [u8], pool: &Pool)
         }
     });
     match failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        Some((_, wrong)) => Err(wrong),
+        Some((number, wrong)) => Err(matrix::of(number, &special.shapes[0], wrong)),
         None => Ok(()),
     }
 }

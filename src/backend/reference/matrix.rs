@@ -1,13 +1,14 @@
 //! Operations on matrices: the last two axes.
 
 use super::watch::Watch;
-use crate::backend::{Tensor, matrix};
+use crate::backend::Tensor;
+use crate::backend::matrix::{self, of};
 
 pub(super) fn cholesky(a: &Tensor, watch: &Watch) -> Result<Vec<f64>, String> {
     let size = a.shape[a.shape.len() - 1];
     let mut values = a.values.clone();
-    for own in values.chunks_exact_mut((size * size).max(1)) {
-        matrix::cholesky(own, size, |elements| watch.goes_on(elements))?;
+    for (number, own) in values.chunks_exact_mut((size * size).max(1)).enumerate() {
+        matrix::cholesky(own, size, |elements| watch.goes_on(elements)).map_err(|wrong| of(number, &a.shape, wrong))?;
     }
     Ok(values)
 }

@@ -45,7 +45,8 @@ impl Elaborator<'_> {
         {
             let message = format!("expected at most {there} for `k` of `top_k`, found {wanted}");
             let error = Diagnostic::error("E0231", message, span, format!("the last axis of this {ty} has {there}"));
-            return Err(self.report(with_origin(with_origin(error, &count), &last)));
+            let error = with_origin(with_origin(error, &count), &last);
+            return Err(self.report(error.help("`sort` gives all of them, in ascending order")));
         }
         let negated = self.term(Kind::Scalar(ScalarOp::Neg, vec![a]), ty.clone(), span);
         let order = self.order(negated, span)?;

@@ -159,7 +159,12 @@ impl Elaborator<'_> {
                 Some(Value::Truth(transposed)) => {
                     self.triangular_solve(tensor(0)?, tensor(1)?, transposed, span).map(Value::Tensor)
                 }
-                _ => Err(Reported),
+                Some(open) if self.may_be_constant(&open) => Err(Reported),
+                other => {
+                    let noun = other.map_or("nothing", |other| other.noun());
+                    let message = format!("expected true or false for `transposed`, found {noun}");
+                    Err(self.error("E0211", message, at(2), noun))
+                }
             },
             Rule::Pick => self.pick(tensor(0)?, tensor(1)?, span),
             Rule::Count => self.count_of(tensor(0)?, span),

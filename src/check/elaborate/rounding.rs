@@ -51,7 +51,7 @@ impl Elaborator<'_> {
     pub(super) fn of_pairs(&mut self, op: ScalarOp, a: Written, b: Written, span: Span) -> Out<Value> {
         let zero = matches!(&b.0, Value::Number(number) if *number == Number::whole(0));
         if op == ScalarOp::Mod && zero {
-            return Err(self.error("E0218", "nothing is known modulo 0", b.1, "this is 0"));
+            return Err(self.error("E0218", "expected a divisor other than 0 for `mod`, found 0", b.1, "this is 0"));
         }
         if let (Value::Number(x), Value::Number(y)) = (&a.0, &b.0) {
             let value = || Number::Float(op.value(&[x.to_f64(), y.to_f64()]));
