@@ -82,12 +82,16 @@ impl Elaborator<'_> {
     /// A call that does not follow the written signature: of constants, and `max` or `min` of two things.
     pub(super) fn shortcut(&mut self, name: &str, given: &[Arg], span: Span) -> Option<Out<Value>> {
         match (rule(name)?, given) {
-            (Rule::Elementwise(op), [Arg { value: Value::Number(number), .. }]) => Some(Ok(Value::Number(match op {
-                ScalarOp::Floor => number.floor(),
-                ScalarOp::Abs if *number < Number::whole(0) => number.negate(),
-                ScalarOp::Abs => *number,
-                _ => Number::Float(op.value(&[number.to_f64()])),
-            }))),
+            (Rule::Elementwise(op), [Arg { value: Value::Number(number), .. }]) => {
+                let exact = if op == ScalarOp::Floor {
+                    Some(number.floor())
+                } else if op == ScalarOp::Abs {
+                    Some(if *number < Number::whole(0) { number.negate() } else { *number })
+                } else {
+                    None
+                };
+                Some(Ok(Value::Number(exact.unwrap_or_else(|| Number::Float(op.value(&[number.to_f64()]))))))
+            }
             (Rule::Fold(_, Some(binary)), [a, b]) => {
                 if let (Value::Number(x), Value::Number(y)) = (&a.value, &b.value) {
                     let first = (x <= y) == (binary == ScalarOp::Min);

@@ -28,15 +28,16 @@ impl Elaborator<'_> {
     fn quotient_of_ints(&mut self, a: TermId, span: Span) -> Option<(TermId, TermId)> {
         let is_int = |term: &TermId| matches!(self.ty(*term).elem, Elem::Int);
         let Kind::Scalar(op, operands) = self.terms.get(a).kind.clone() else { return None };
-        match (op, &operands[..]) {
-            (ScalarOp::Div, [above, below]) if is_int(above) && is_int(below) => Some((*above, *below)),
-            (ScalarOp::Neg, [quotient]) => {
-                let (above, below) = self.quotient_of_ints(*quotient, span)?;
-                let ty = self.ty(above).clone();
-                Some((self.term(Kind::Scalar(ScalarOp::Neg, vec![above]), ty, span), below))
-            }
-            _ => None,
+        if let (ScalarOp::Div, [above, below]) = (op, &operands[..])
+            && is_int(above)
+            && is_int(below)
+        {
+            return Some((*above, *below));
         }
+        let (ScalarOp::Neg, [quotient]) = (op, &operands[..]) else { return None };
+        let (above, below) = self.quotient_of_ints(*quotient, span)?;
+        let ty = self.ty(above).clone();
+        Some((self.term(Kind::Scalar(ScalarOp::Neg, vec![above]), ty, span), below))
     }
 
     /// What a signature has made floats of, if it was ints.
