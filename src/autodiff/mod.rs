@@ -1,6 +1,7 @@
 //! Gradients: graph to graph, by one table of rules that is closed under itself, so that a gradient has gradients too.
 
 mod body;
+mod matrix;
 mod rules;
 mod scalar;
 mod structure;

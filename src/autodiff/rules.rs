@@ -1,7 +1,7 @@
 //! The table of rules. In each row `g` is the gradient by the node's value, and what is written is what its operands
 //! get. Nothing flows through ints, truth values and choices.
 
-use super::{body, scalar, structure};
+use super::{body, matrix, scalar, structure};
 use crate::ir::{DType, Graph, NodeId, Op, Reduce, ScalarOp};
 
 /// What each operand of a node gets of the gradient by its value, where it is wanted: see [`super::Rule`].
@@ -19,6 +19,8 @@ pub fn contributions(graph: &mut Graph, of: &[(NodeId, NodeId)], wanted: &[bool]
             vec![Some(graph.add(Op::CumSum { axis: *axis, reverse: !reverse }, vec![g]))]
         }
         Op::Dot { batch, contracted } => structure::dot(graph, batch, contracted, a, b, g).map(Some).to_vec(),
+        Op::Cholesky => vec![Some(matrix::cholesky(graph, id, g))],
+        Op::TriangularSolve { transposed } => matrix::triangular_solve(graph, *transposed, a, id, g).map(Some).to_vec(),
         Op::Reshape(_) => {
             let shape = graph.shape(a).to_vec();
             vec![Some(graph.reshape(shape, g))]

@@ -63,6 +63,22 @@ pub(super) fn scalar(graph: &mut Graph, op: ScalarOp, x: &[NodeId], y: NodeId, g
             let (less, more) = (graph.binary(ScalarOp::Less, a, b), graph.binary(ScalarOp::Less, b, a));
             extreme(graph, more, less, g)
         }
+        // a - b ⌊a / b⌋
+        ScalarOp::Mod => {
+            let whole = graph.binary(ScalarOp::Quotient, a, b);
+            let slope = graph.unary(ScalarOp::Neg, whole);
+            vec![Some(g), Some(times_slope(graph, g, slope))]
+        }
+        // Of the point (b, a): b / (a² + b²), and -a / (a² + b²)
+        ScalarOp::Atan2 => {
+            let (square, other) = (graph.binary(ScalarOp::Mul, a, a), graph.binary(ScalarOp::Mul, b, b));
+            let distance = graph.binary(ScalarOp::Add, square, other);
+            let rising = graph.binary(ScalarOp::Div, b, distance);
+            let falling = graph.binary(ScalarOp::Div, a, distance);
+            let falling = graph.unary(ScalarOp::Neg, falling);
+            vec![Some(times_slope(graph, g, rising)), Some(times_slope(graph, g, falling))]
+        }
+        ScalarOp::Quotient => vec![None, None],
         ScalarOp::Less | ScalarOp::LessEqual | ScalarOp::Equal | ScalarOp::NotEqual | ScalarOp::And | ScalarOp::Or => {
             vec![None, None]
         }
@@ -194,9 +210,10 @@ fn has_pole(graph: &Graph, op: ScalarOp, operands: &[NodeId]) -> bool {
     match op {
         // A square is a product by now.
         ScalarOp::Exp | ScalarOp::Expm1 | ScalarOp::Log | ScalarOp::Log1p | ScalarOp::Sqrt | ScalarOp::Pow => true,
-        ScalarOp::Div => !is_constant(graph, operands[1]),
+        ScalarOp::Div | ScalarOp::Mod | ScalarOp::Quotient => !is_constant(graph, operands[1]),
         ScalarOp::Neg | ScalarOp::Abs | ScalarOp::Sin | ScalarOp::Cos | ScalarOp::Tanh | ScalarOp::Erf => false,
         ScalarOp::Floor | ScalarOp::Add | ScalarOp::Sub | ScalarOp::Mul | ScalarOp::Min | ScalarOp::Max => false,
+        ScalarOp::Atan2 => false,
         ScalarOp::Less | ScalarOp::LessEqual | ScalarOp::Equal | ScalarOp::NotEqual => false,
         ScalarOp::And | ScalarOp::Or | ScalarOp::Not | ScalarOp::Select | ScalarOp::Cast(_) => false,
     }
@@ -211,6 +228,7 @@ fn gives_truth(op: ScalarOp) -> bool {
         ScalarOp::Sqrt | ScalarOp::Sin | ScalarOp::Cos | ScalarOp::Tanh | ScalarOp::Erf | ScalarOp::Floor => false,
         ScalarOp::Add | ScalarOp::Sub | ScalarOp::Mul | ScalarOp::Div | ScalarOp::Pow => false,
         ScalarOp::Min | ScalarOp::Max | ScalarOp::Select => false,
+        ScalarOp::Mod | ScalarOp::Quotient | ScalarOp::Atan2 => false,
     }
 }
 

@@ -66,6 +66,27 @@ impl Number {
         }
     }
 
+    /// The greatest whole number that is not above.
+    pub fn floor(self) -> Number {
+        match self {
+            Number::Exact { above, below } => Number::Exact { above: above.div_euclid(below), below: 1 },
+            Number::Float(value) => {
+                let floor = Number::Float(value.floor());
+                floor.to_whole().map_or(floor, Number::whole)
+            }
+        }
+    }
+
+    /// What is left when the greatest whole multiple of another is taken away.
+    pub fn modulo(self, other: Number) -> Number {
+        match (self, other) {
+            (Number::Exact { .. }, Number::Exact { .. }) => self.minus(self.over(other).floor().times(other)),
+            (Number::Float(_), _) | (_, Number::Float(_)) => {
+                Number::Float(crate::ir::ScalarOp::Mod.value(&[self.to_f64(), other.to_f64()]))
+            }
+        }
+    }
+
     pub fn plus(self, other: Number) -> Number {
         exact(self, other, |a, b, c, d| {
             Number::ratio(a.checked_mul(d)?.checked_add(c.checked_mul(b)?)?, b.checked_mul(d)?)

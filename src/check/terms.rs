@@ -46,8 +46,20 @@ pub enum Kind {
     Fold(Reduce, TermId),
     /// The place of the greatest element of the last axis.
     ArgMax(TermId),
-    /// The elements of the last axis of the first that the second names.
+    /// The places of the elements of the last axis, in ascending order.
+    Order(TermId),
+    /// Of the elements of the last axis up to each, that one included.
+    Running(Running, TermId),
+    /// The elements of the last axis of the first that the second names: of each line one, or a line of them.
     Pick(TermId, TermId),
+    /// The lower triangle of a symmetric matrix, the last two axes.
+    Cholesky(TermId),
+    /// (l, b): the x with `l x = b`, or if `transposed` `lᵀ x = b`; b is a matrix, or of one axis less a vector.
+    TriangularSolve {
+        l: TermId,
+        b: TermId,
+        transposed: bool,
+    },
     /// The same numbers, through which no gradient flows.
     Constant(TermId),
     /// `x[i, j]`: every axis becomes a free index of the term.
@@ -56,6 +68,27 @@ pub enum Kind {
     Spread(TermId, Vec<IndexId>),
     /// Equal shapes, side by side along a new last axis.
     Stack(Vec<TermId>),
+}
+
+/// What is gathered along an axis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Running {
+    Sum,
+    Product,
+    Max,
+    Min,
+}
+
+impl Running {
+    /// Of no elements.
+    pub fn start(self) -> f64 {
+        match self {
+            Running::Sum => Reduce::Sum.start(),
+            Running::Product => 1.0,
+            Running::Max => Reduce::Max.start(),
+            Running::Min => Reduce::Min.start(),
+        }
+    }
 }
 
 /// What a term reads from outside of itself.
@@ -171,10 +204,13 @@ impl Kind {
             Kind::Cast(a)
             | Kind::Fold(_, a)
             | Kind::ArgMax(a)
+            | Kind::Order(a)
+            | Kind::Running(_, a)
+            | Kind::Cholesky(a)
             | Kind::Constant(a)
             | Kind::Read(a, _)
             | Kind::Spread(a, _) => vec![*a],
-            Kind::Product(a, b) | Kind::Pick(a, b) => vec![*a, *b],
+            Kind::Product(a, b) | Kind::Pick(a, b) | Kind::TriangularSolve { l: a, b, .. } => vec![*a, *b],
             Kind::Scalar(_, all) | Kind::Stack(all) => all.clone(),
         }
     }

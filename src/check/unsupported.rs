@@ -109,18 +109,14 @@ pub const FUNCTIONS: &[&str] = &[
     "pad",
     "bernoulli",
     "classes",
-    "sort",
-    "cumsum",
     "once",
     "characters",
     "next_token",
     "random_crop",
-    "ceil",
     "pad_same",
     "dropout",
     "every",
     "patience",
-    "quantile",
 ];
 
 impl Unsupported {

@@ -4,6 +4,7 @@ use super::body::{Body, Part};
 use super::graph::{Graph, NodeId};
 use super::op::{Class, Op};
 use super::shape::elements;
+use super::size::Size;
 use std::collections::HashMap;
 
 /// Floating-point operations: two for each term of a product, one for each element of the rest; views cost none. A body
@@ -28,7 +29,11 @@ pub fn flops(graph: &Graph, roots: &[NodeId]) -> u64 {
 /// How many products each element of a product of matrices adds up.
 fn terms(graph: &Graph, product: NodeId) -> u64 {
     let node = graph.node(product);
-    let (Op::Dot { contracted, .. }, Some(a)) = (&node.op, node.inputs.first()) else { return 0 };
+    let Some(a) = node.inputs.first() else { return 0 };
+    // A row of a triangle meets those before it.
+    let Op::Dot { contracted, .. } = &node.op else {
+        return graph.shape(*a).last().and_then(Size::settled).unwrap_or(0).max(0) as u64 / 2;
+    };
     contracted.iter().map(|(axis, _)| graph.shape(*a)[*axis].settled().unwrap_or(0).max(0) as u64).product()
 }
 

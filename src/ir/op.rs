@@ -115,6 +115,15 @@ pub enum Op {
         contracted: Vec<(usize, usize)>,
     },
 
+    // Of matrices: the last two axes.
+    /// The lower triangle whose product with its transpose is the operand, which is symmetric and positive definite. The
+    /// upper triangle counts as much as the lower one.
+    Cholesky,
+    /// (l, b) to the x with `l x = b`, or `lᵀ x = b`; of the matrix l its lower triangle is read.
+    TriangularSolve {
+        transposed: bool,
+    },
+
     // Views and their adjoints.
     Reshape(Vec<Size>),
     /// Axis `i` of the result is axis `order[i]` of the operand.
@@ -205,7 +214,7 @@ impl Op {
             Op::Pad { .. } | Op::Concat(_) | Op::Gather { .. } => Class::Copy,
             Op::Reduce(..) | Op::CumSum { .. } | Op::Fold { .. } | Op::ScatterAdd { .. } => Class::Reduction,
             Op::ArgMax(_) | Op::ArgSort(_) => Class::Order,
-            Op::Dot { .. } => Class::Product,
+            Op::Dot { .. } | Op::Cholesky | Op::TriangularSolve { .. } => Class::Product,
             Op::Call(..) | Op::Scan(..) => Class::Body,
         }
     }
@@ -266,6 +275,8 @@ impl Op {
             | Op::CumSum { .. }
             | Op::ArgSort(_)
             | Op::Dot { .. }
+            | Op::Cholesky
+            | Op::TriangularSolve { .. }
             | Op::Permute(_)
             | Op::Concat(_)
             | Op::Gather { .. }
@@ -310,6 +321,8 @@ impl fmt::Display for Op {
             | Op::CumSum { .. }
             | Op::ArgSort(_)
             | Op::Dot { .. }
+            | Op::Cholesky
+            | Op::TriangularSolve { .. }
             | Op::Permute(_)
             | Op::Concat(_)
             | Op::Gather { .. }

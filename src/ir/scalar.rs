@@ -34,6 +34,12 @@ pub enum ScalarOp {
     Pow,
     Min,
     Max,
+    /// What is left of the first when the greatest whole multiple of the second is taken away; of the second's sign.
+    Mod,
+    /// The greatest whole number that is not above the quotient.
+    Quotient,
+    /// The angle of the point (second, first) as seen from the origin, between -π and π.
+    Atan2,
 
     // Of two numbers, to a truth value.
     Less,
@@ -54,7 +60,7 @@ pub enum ScalarOp {
 use ScalarOp::*;
 
 impl ScalarOp {
-    pub const ALL: [ScalarOp; 30] = [
+    pub const ALL: [ScalarOp; 33] = [
         Neg,
         Abs,
         Exp,
@@ -74,6 +80,9 @@ impl ScalarOp {
         Pow,
         Min,
         Max,
+        Mod,
+        Quotient,
+        Atan2,
         Less,
         LessEqual,
         Equal,
@@ -91,7 +100,8 @@ impl ScalarOp {
     pub fn arity(self) -> usize {
         match self {
             Neg | Abs | Exp | Expm1 | Log | Log1p | Sqrt | Sin | Cos | Tanh | Erf | Floor | Not | Cast(_) => 1,
-            Add | Sub | Mul | Div | Pow | Min | Max | Less | LessEqual | Equal | NotEqual | And | Or => 2,
+            Add | Sub | Mul | Div | Pow | Min | Max | Mod | Quotient | Atan2 => 2,
+            Less | LessEqual | Equal | NotEqual | And | Or => 2,
             Select => 3,
         }
     }
@@ -115,7 +125,9 @@ impl ScalarOp {
             Tanh => "tanh",
             Erf => "erf",
             Floor => "floor",
-            Neg | Add | Sub | Mul | Div | Pow | Min | Max => return None,
+            Mod => "mod",
+            Atan2 => "atan2",
+            Neg | Add | Sub | Mul | Div | Pow | Min | Max | Quotient => return None,
             Less | LessEqual | Equal | NotEqual | And | Or | Not | Select | Cast(_) => return None,
         })
     }
@@ -124,14 +136,10 @@ impl ScalarOp {
     pub fn dtype(self, operands: &[DType]) -> Result<DType, &'static str> {
         let first = operands.first().copied().unwrap_or(DType::Float);
         match self {
-            Exp | Expm1 | Log | Log1p | Sqrt | Sin | Cos | Tanh | Erf | Floor | Div | Pow => {
-                if first == DType::Float {
-                    Ok(first)
-                } else {
-                    Err("it is of floats")
-                }
+            Exp | Expm1 | Log | Log1p | Sqrt | Sin | Cos | Tanh | Erf | Floor | Div | Pow | Atan2 => {
+                if first == DType::Float { Ok(first) } else { Err("it is of floats") }
             }
-            Neg | Abs | Add | Sub | Mul | Min | Max => {
+            Neg | Abs | Add | Sub | Mul | Min | Max | Mod | Quotient => {
                 if first == DType::Bool {
                     Err("it is of numbers")
                 } else {
@@ -190,6 +198,9 @@ impl ScalarOp {
             Min if a <= b || a.is_nan() => a,
             Max if a >= b || a.is_nan() => a,
             Min | Max => b,
+            Mod => left(a, b),
+            Quotient => (a / b).floor(),
+            Atan2 => libm::atan2(a, b),
             Less => truth(a < b),
             LessEqual => truth(a <= b),
             Equal => truth(a == b),
@@ -206,7 +217,8 @@ impl ScalarOp {
         }
     }
 
-    /// Its value of 32-bit ints, which wrap; of operations that ints do not have, the first operand.
+    /// Its value of 32-bit ints, which wrap; a quotient by 0 is 0, and nothing is left of it. Of operations that ints do not
+    /// have, the first operand.
     pub fn value_of_ints(self, a: i32, b: i32) -> i32 {
         match self {
             Neg => a.wrapping_neg(),
@@ -216,7 +228,16 @@ impl ScalarOp {
             Mul => a.wrapping_mul(b),
             Min => a.min(b),
             Max => a.max(b),
-            Exp | Expm1 | Log | Log1p | Sqrt | Sin | Cos | Tanh | Erf | Floor | Div | Pow => a,
+            Mod | Quotient if b == 0 => 0,
+            Mod => {
+                let left = a.wrapping_rem(b);
+                if left != 0 && (left < 0) != (b < 0) { left + b } else { left }
+            }
+            Quotient => {
+                let (whole, left) = (a.wrapping_div(b), a.wrapping_rem(b));
+                if left != 0 && (left < 0) != (b < 0) { whole - 1 } else { whole }
+            }
+            Exp | Expm1 | Log | Log1p | Sqrt | Sin | Cos | Tanh | Erf | Floor | Div | Pow | Atan2 => a,
             Less | LessEqual | Equal | NotEqual | And | Or | Not | Select | Cast(_) => a,
         }
     }
@@ -231,9 +252,23 @@ impl ScalarOp {
             Log1p => &[(-0.5, 2.0)],
             Floor | Not | Cast(_) => &[(0.1, 0.9)],
             Add | Sub | Mul | Min | Max | Less | LessEqual | Equal | NotEqual | And | Or => &[WIDE, WIDE],
-            Div => &[WIDE, POSITIVE],
+            Div | Atan2 => &[WIDE, POSITIVE],
+            // Between two whole quotients.
+            Mod | Quotient => &[(2.1, 2.9), (1.1, 1.4)],
             Pow => &[POSITIVE, WIDE],
             Select => &[WIDE, WIDE, WIDE],
         }
+    }
+}
+
+/// As the remainder of floats in Python: exact, and of the divisor's sign.
+fn left(a: f64, b: f64) -> f64 {
+    let left = a % b;
+    if left == 0.0 {
+        left.copysign(b)
+    } else if (left < 0.0) != (b < 0.0) {
+        left + b
+    } else {
+        left
     }
 }

@@ -59,6 +59,19 @@ pub fn rule(op: &Op, operands: &[&Shaped]) -> Result<Shaped, String> {
             demand(a.dtype == DType::Float && b.dtype == DType::Float, "it is of floats")?;
             dot(a, b, batch, contracted)
         }
+        Op::Cholesky => {
+            let [a] = take(operands)?;
+            demand(a.dtype == DType::Float, "it is of floats")?;
+            square(&a.shape)?;
+            Ok(a.clone())
+        }
+        Op::TriangularSolve { .. } => {
+            let [l, b] = take(operands)?;
+            demand(l.dtype == DType::Float && b.dtype == DType::Float, "it is of floats")?;
+            let rank = square(&l.shape)?;
+            demand(b.shape.len() == rank && b.shape[..rank - 1] == l.shape[..rank - 1], "both have as many rows")?;
+            Ok(b.clone())
+        }
         Op::Reshape(shape) => {
             let [a] = take(operands)?;
             demand(elements(shape) == elements(&a.shape), "the number of elements stays")?;
@@ -194,6 +207,13 @@ fn dot(a: &Shaped, b: &Shaped, batch: &[(usize, usize)], contracted: &[(usize, u
     shape.extend(rest(a, pairs().map(|(i, _)| *i).collect()));
     shape.extend(rest(b, pairs().map(|(_, j)| *j).collect()));
     Ok(Shaped { dtype: DType::Float, shape })
+}
+
+/// The rank of a shape that ends in a square.
+fn square(shape: &[Size]) -> Result<usize, String> {
+    let rank = shape.len();
+    demand(rank >= 2 && shape[rank - 1] == shape[rank - 2], "a matrix is square")?;
+    Ok(rank)
 }
 
 /// How many elements a shape has.

@@ -1,6 +1,6 @@
 //! One term to nodes. Terms stand after their operands, so that no recursion is needed.
 
-use super::product;
+use super::{along, product};
 use crate::check::terms::{Kind, Leaf, TermId, Terms};
 use crate::check::types::{Elem, IndexId, Type};
 use crate::ir::{DType, Graph, NodeId, Op, ScalarOp, Size};
@@ -133,13 +133,18 @@ impl<'a> Lowering<'a> {
                 let axis = self.graph.shape(node).len() - 1;
                 self.graph.add(Op::ArgMax(axis), vec![node])
             }
-            Kind::Pick(from, at) => {
-                let axes = terms.get(*from).ty.axes.clone();
-                let from_type = Type { free: ty.free.clone(), ..Type::float(axes) };
-                let (from, at) = (self.operand(*from, &from_type, DType::Float), self.operand(*at, ty, DType::Int));
-                let batch = self.graph.shape(at).len();
-                self.graph.add(Op::Gather { batch }, vec![from, at])
+            Kind::Order(a) => {
+                let node = self.node(*a);
+                let axis = self.graph.shape(node).len() - 1;
+                self.graph.add(Op::ArgSort(axis), vec![node])
             }
+            Kind::Running(how, a) => along::running(self, *how, *a),
+            Kind::Pick(from, at) => along::pick(self, *from, *at, ty),
+            Kind::Cholesky(a) => {
+                let a = self.operand(*a, ty, wanted);
+                self.graph.add(Op::Cholesky, vec![a])
+            }
+            Kind::TriangularSolve { l, b, transposed } => along::triangular_solve(self, *l, *b, *transposed, ty),
             Kind::Constant(a) => {
                 let a = self.node(*a);
                 self.graph.add(Op::StopGradient, vec![a])

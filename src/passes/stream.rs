@@ -151,6 +151,10 @@ fn is_row_wise(graph: &Graph, node: &Node, axis: Option<usize>, axes: &[Option<u
             [Some(a), Some(b)] => batch.contains(&(*a, *b)),
             _ => true,
         },
+        // Rows are matrices of their own.
+        Op::Cholesky | Op::TriangularSolve { .. } => {
+            axes.iter().flatten().all(|own| *own + 2 < graph.shape(node.inputs[0]).len())
+        }
         Op::Gather { batch } => first.is_none_or(|first| first < *batch),
         Op::ScatterAdd { batch, .. } => axes.iter().flatten().all(|axis| axis < batch),
         // Looked into before: `body_is_row_wise`.

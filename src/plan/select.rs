@@ -268,6 +268,8 @@ impl Selection<'_> {
             | Op::ArgMax(_)
             | Op::CumSum { .. }
             | Op::ArgSort(_)
+            | Op::Cholesky
+            | Op::TriangularSolve { .. }
             | Op::Fold { .. }
             | Op::Gather { .. }
             | Op::ScatterAdd { .. } => self.special(id, &node.op, inputs, shape),
@@ -302,6 +304,8 @@ impl Selection<'_> {
             | Op::ArgMax(_)
             | Op::CumSum { .. }
             | Op::ArgSort(_)
+            | Op::Cholesky
+            | Op::TriangularSolve { .. }
             | Op::Dot { .. }
             | Op::Pad { .. }
             | Op::Fold { .. }

@@ -3,7 +3,7 @@
 //! inputs are fed, and where the values go.
 
 use crate::backend::{Device, PlanId, Tensor, Values};
-use crate::ir::{Graph, NodeId, Size, Symbol, count};
+use crate::ir::{DType, Graph, NodeId, Size, Symbol, count};
 use crate::passes::{Streamed, streamed};
 use crate::plan::{Limits, Plan, Precision, Request, Residents, Storage, plan};
 use crate::run::steps::RunError;
@@ -227,6 +227,15 @@ impl<'g> Stream<'g> {
                 let part = device.read(id, root).to_f64(count(&streamed.graph, join.of_batch) as usize);
                 let sum = sums.entry(join.input).or_insert_with(|| vec![join.how.start(); part.len()]);
                 sum.iter_mut().zip(part).for_each(|(sum, part)| *sum = join.how.join(*sum, part));
+            }
+        }
+        let joins =
+            self.streamed.iter().flat_map(|streamed| streamed.of_pass(pass).map(|join| (&streamed.graph, join)));
+        for (graph, join) in joins.filter(|(graph, join)| graph.dtype(join.of_batch) == DType::Int) {
+            let far = |sum: &f64| sum.is_finite() && f64::from(*sum as i32) != *sum;
+            if sums.get(&join.input).is_some_and(|sums| sums.iter().any(far)) {
+                let op = &graph.node(join.of_batch).op;
+                return Err(RunError::Broken(format!("{op}: a sum of ints does not fit 32 bits")));
             }
         }
         Ok(sums)

@@ -120,6 +120,8 @@ fn jumps(graph: &Graph) -> bool {
     graph.nodes().any(|(_, node)| {
         let jumping = [
             Op::Scalar(ScalarOp::Floor),
+            Op::Scalar(ScalarOp::Mod),
+            Op::Scalar(ScalarOp::Quotient),
             Op::Scalar(ScalarOp::Cast(DType::Int)),
             Op::Scalar(ScalarOp::Cast(DType::Bool)),
         ];

@@ -186,7 +186,7 @@ impl Builder {
         let shape = self.shape(a);
         let axis = self.below(shape.len());
         let (size, one) = (shape[axis], Size::from(1));
-        let made = match self.below(24) {
+        let made = match self.below(25) {
             0 | 1 => {
                 let unary = self.scalar(1);
                 let a = if matches!(
@@ -203,7 +203,7 @@ impl Builder {
                 let binary = self.scalar(2);
                 let mut b = self.partner(a);
                 let a = match binary {
-                    ScalarOp::Div => {
+                    ScalarOp::Div | ScalarOp::Mod | ScalarOp::Quotient | ScalarOp::Atan2 => {
                         b = self.tame(b);
                         a
                     }
@@ -307,12 +307,30 @@ impl Builder {
             }
             21 if self.depth < 2 => return self.call(),
             22 if self.depth < 2 => return self.scan(axis),
+            23 if shape.len() > 1 => self.triangles(a),
             _ => {
                 let b = self.partner(a);
                 self.graph.add(Op::Concat(axis), vec![a, b])
             }
         };
         self.keep(made);
+    }
+
+    /// The triangle of what rows have in common, and the rows solved by it.
+    fn triangles(&mut self, a: NodeId) -> NodeId {
+        let rank = self.graph.shape(a).len();
+        let rows = self.graph.unary(ScalarOp::Sin, a);
+        let batch = (0..rank - 2).map(|axis| (axis, axis)).collect();
+        let common = self.graph.dot(batch, vec![(rank - 1, rank - 1)], rows, rows);
+        let shape = self.graph.shape(common).to_vec();
+        let [row, column] =
+            [rank - 2, rank - 1].map(|axis| self.graph.add(Op::Iota { shape: shape.clone(), axis }, Vec::new()));
+        let diagonal = self.graph.binary(ScalarOp::Equal, row, column);
+        let unit = self.graph.cast(DType::Float, diagonal);
+        let definite = self.graph.binary(ScalarOp::Add, common, unit);
+        let triangle = self.graph.add(Op::Cholesky, vec![definite]);
+        let transposed = self.below(2) == 0;
+        self.graph.add(Op::TriangularSolve { transposed }, vec![triangle, a])
     }
 
     /// A body that grows by the same rules, called.

@@ -1,7 +1,7 @@
 //! Samples of every operation. An operation without an arm here does not compile.
 
 use super::check::{Sample, numbers, sizes};
-use super::loops;
+use super::{loops, matrices};
 use mlx::backend::Tensor;
 use mlx::ir::{DType, Draw, Graph, NodeId, Number, Op, Reduce, ScalarOp, Size};
 
@@ -20,6 +20,9 @@ pub fn representatives() -> Vec<Op> {
         Op::CumSum { axis: 0, reverse: false },
         Op::ArgSort(0),
         Op::Dot { batch: Vec::new(), contracted: Vec::new() },
+        Op::Cholesky,
+        Op::TriangularSolve { transposed: false },
+        Op::TriangularSolve { transposed: true },
         Op::Reshape(Vec::new()),
         Op::Permute(Vec::new()),
         Op::Broadcast { shape: Vec::new(), kept: Vec::new() },
@@ -51,6 +54,10 @@ pub fn name(op: &Op) -> String {
         Op::CumSum { .. } => "CumSum".into(),
         Op::ArgSort(_) => "ArgSort".into(),
         Op::Dot { .. } => "Dot".into(),
+        Op::Cholesky => "Cholesky".into(),
+        Op::TriangularSolve { transposed } => {
+            format!("TriangularSolve({})", if *transposed { "Transposed" } else { "Plain" })
+        }
         Op::Reshape(_) => "Reshape".into(),
         Op::Permute(_) => "Permute".into(),
         Op::Broadcast { .. } => "Broadcast".into(),
@@ -103,6 +110,8 @@ pub fn samples(op: &Op) -> Vec<Sample> {
                 .map(|(shape, axis, reverse)| (shape, Op::CumSum { axis, reverse })),
         ),
         Op::Dot { .. } => dots(op),
+        Op::Cholesky => matrices::choleskys(op),
+        Op::TriangularSolve { .. } => matrices::solves(op),
         Op::Reshape(_) => strided(
             [(&[2, 3][..], &[6][..]), (&[2, 3], &[3, 2]), (&[4], &[2, 1, 2]), (&[0, 2], &[2, 0]), (&[1], &[])]
                 .into_iter()
@@ -259,7 +268,7 @@ impl Make {
         self.graph.input(number as u32, DType::Int, sizes(shape))
     }
 
-    fn done(mut self, op: Op, inputs: Vec<NodeId>) -> Sample {
+    pub fn done(mut self, op: Op, inputs: Vec<NodeId>) -> Sample {
         let root = self.graph.add(op, inputs);
         self.at(root)
     }

@@ -113,3 +113,14 @@ pub fn cos(x: f32) -> f32 {
 pub fn power(a: f32, b: f32) -> f32 {
     libm::powf(a, b)
 }
+
+#[inline(always)]
+pub fn atan2(a: f32, b: f32) -> f32 {
+    libm::atan2f(a, b)
+}
+
+/// What is left of a division, of the divisor's sign. A remainder of floats is exact, so that more bits change nothing.
+#[inline(always)]
+pub fn left(a: f32, b: f32) -> f32 {
+    crate::ir::ScalarOp::Mod.value(&[f64::from(a), f64::from(b)]) as f32
+}

@@ -9,6 +9,7 @@
 //! | `pass` | a loop divided among threads, with a fused product |
 //! | `product` | products of matrices, by ndarray |
 //! | `special` | operations that are not fused |
+//! | `matrix` | those on triangles of a matrix |
 //! | `fold` | reductions |
 //! | `number` | the element types that loops compute with |
 //! | `memory` | resident buffers and scratch |
@@ -20,6 +21,7 @@ mod code;
 mod fold;
 mod machine;
 pub mod math;
+mod matrix;
 mod memory;
 mod number;
 mod pass;

@@ -96,7 +96,7 @@ impl Number for f32 {
             // To another kind, of truth values, or of more operands: not here.
             ScalarOp::Cast(_) | ScalarOp::And | ScalarOp::Or | ScalarOp::Not | ScalarOp::Select => {}
             ScalarOp::Add | ScalarOp::Sub | ScalarOp::Mul | ScalarOp::Div | ScalarOp::Pow => {}
-            ScalarOp::Min | ScalarOp::Max => {}
+            ScalarOp::Min | ScalarOp::Max | ScalarOp::Mod | ScalarOp::Quotient | ScalarOp::Atan2 => {}
             ScalarOp::Less | ScalarOp::LessEqual | ScalarOp::Equal | ScalarOp::NotEqual => {}
         }
     }
@@ -112,6 +112,9 @@ impl Number for f32 {
             // Not `f32::min`, which hides a NaN.
             ScalarOp::Min => both(a, b, out, |x, y| if x <= y || x.is_nan() { x } else { y }),
             ScalarOp::Max => both(a, b, out, |x, y| if x >= y || x.is_nan() { x } else { y }),
+            ScalarOp::Mod => both(a, b, out, math::left),
+            ScalarOp::Quotient => both(a, b, out, |x, y| (x / y).floor()),
+            ScalarOp::Atan2 => both(a, b, out, math::atan2),
             ScalarOp::Neg | ScalarOp::Abs | ScalarOp::Exp | ScalarOp::Expm1 | ScalarOp::Log | ScalarOp::Log1p => {}
             ScalarOp::Sqrt | ScalarOp::Sin | ScalarOp::Cos | ScalarOp::Tanh | ScalarOp::Erf | ScalarOp::Floor => {}
             ScalarOp::Less | ScalarOp::LessEqual | ScalarOp::Equal | ScalarOp::NotEqual => {}

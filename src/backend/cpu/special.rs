@@ -1,13 +1,14 @@
 //! Operations that are not fused, on whole buffers. Each thread computes its own part of the result and reads its operands in a
 //! fixed order, so that the number of threads changes no bit.
 
-use super::ALONE;
 use super::number::Number;
 use super::pool::Pool;
+use super::{ALONE, matrix};
 use crate::backend::tensor::{places, strides};
 use crate::ir::{Draw, Op, philox};
 use crate::plan::{Special, Storage};
 use bytemuck::{Pod, cast_slice, cast_slice_mut};
+use std::cmp::Ordering;
 use std::ops::AddAssign;
 use std::sync::{Mutex, PoisonError};
 
@@ -23,8 +24,8 @@ pub fn run(special: &Special, operands: &[&[u8]], out: &mut [u8], pool: &Pool) -
         },
         Op::ArgSort(axis) => {
             match special.storage[0] {
-                Storage::F32 => argsort(special, *axis, cast_slice(operands[0]), cast_slice_mut(out), f32::total_cmp),
-                Storage::F64 => argsort(special, *axis, cast_slice(operands[0]), cast_slice_mut(out), f64::total_cmp),
+                Storage::F32 => argsort(special, *axis, cast_slice(operands[0]), cast_slice_mut(out), ascending::<f32>),
+                Storage::F64 => argsort(special, *axis, cast_slice(operands[0]), cast_slice_mut(out), ascending::<f64>),
                 Storage::I32 => argsort(special, *axis, cast_slice(operands[0]), cast_slice_mut(out), i32::cmp),
                 Storage::Bool => argsort(special, *axis, operands[0], cast_slice_mut(out), u8::cmp),
             }
@@ -45,6 +46,11 @@ pub fn run(special: &Special, operands: &[&[u8]], out: &mut [u8], pool: &Pool) -
             Storage::F64 => scatter_add::<f64>(special, *batch, operands, cast_slice_mut(out), pool),
             Storage::I32 | Storage::Bool => scatter_add::<i32>(special, *batch, operands, cast_slice_mut(out), pool),
         },
+        Op::Cholesky => matrix::cholesky(special, operands[0], out, pool),
+        Op::TriangularSolve { transposed } => {
+            matrix::triangular_solve(special, *transposed, operands, out, pool);
+            Ok(())
+        }
         Op::Random { draw, path, rows, .. } => {
             let (shape, counters) = (shape_of(special), cast_slice(operands[0]));
             match own {
@@ -81,7 +87,7 @@ fn shape_of(special: &Special) -> &[usize] {
 }
 
 /// Divides the result among the threads, in whole groups of elements. The work gets a part and the index of its first group.
-fn deal<T: Send>(out: &mut [T], group: usize, pool: &Pool, work: impl Fn(&mut [T], usize) + Sync) {
+pub(super) fn deal<T: Send>(out: &mut [T], group: usize, pool: &Pool, work: impl Fn(&mut [T], usize) + Sync) {
     let group = group.max(1);
     if out.len() < ALONE || pool.threads() == 1 {
         return work(out, 0);
@@ -133,20 +139,16 @@ fn argmax<T: Pod + PartialOrd + Sync>(
         for (at, cell) in part.iter_mut().enumerate() {
             let line = Line::of(shape, axis, first + at);
             let value = |at: usize| from[line.at(at)];
-            // The first of equal ones: a later one must be greater.
-            *cell = (1..line.length).fold(0, |best, at| if value(at) > value(best) { at } else { best }) as i32;
+            // The first of equal ones: a later one must be greater. What is no number counts as the greatest, as for `max`.
+            let no_number = |x: T| x.partial_cmp(&x).is_none();
+            let beats = |x: T, y: T| x > y || (no_number(x) && !no_number(y));
+            *cell = (1..line.length).fold(0, |best, at| if beats(value(at), value(best)) { at } else { best }) as i32;
         }
     });
     Ok(())
 }
 
-fn argsort<T: Pod>(
-    special: &Special,
-    axis: usize,
-    from: &[T],
-    out: &mut [i32],
-    order: impl Fn(&T, &T) -> std::cmp::Ordering,
-) {
+fn argsort<T: Pod>(special: &Special, axis: usize, from: &[T], out: &mut [i32], order: impl Fn(&T, &T) -> Ordering) {
     let shape = &special.shapes[0];
     for number in 0..lines(shape, axis) {
         let line = Line::of(shape, axis, number);
@@ -166,6 +168,12 @@ fn running_sums(special: &Special, axis: usize, reverse: bool, from: &[u8], out:
         }
     }
     Ok(())
+}
+
+/// What is no number comes last.
+fn ascending<T: PartialOrd>(x: &T, y: &T) -> Ordering {
+    let no_number = |x: &T| x.partial_cmp(x).is_none();
+    x.partial_cmp(y).unwrap_or_else(|| no_number(x).cmp(&no_number(y)))
 }
 
 fn cumsum<T: Pod + Into<f64>>(

@@ -35,9 +35,10 @@ pub(super) fn argmax(axis: usize, a: &Tensor, watch: &Watch) -> Result<Vec<f64>,
     }
     let greatest = |start: &usize| {
         let value = |at: &usize| a.values[start + at * step];
-        // The first of equal ones: a later one must be greater.
+        // The first of equal ones: a later one must be greater. What is no number counts as the greatest, as for `max`.
+        let beats = |x: f64, y: f64| x > y || (x.is_nan() && !y.is_nan());
         let others = (1..length).take_while(|_| watch.goes_on(1));
-        others.fold(0, |best, at| if value(&at) > value(&best) { at } else { best }) as f64
+        others.fold(0, |best, at| if beats(value(&at), value(&best)) { at } else { best }) as f64
     };
     Ok(starts.iter().map(greatest).collect())
 }
@@ -61,10 +62,15 @@ pub(super) fn argsort(axis: usize, a: &Tensor, watch: &Watch) -> Vec<f64> {
     let mut values = vec![0.0; a.values.len()];
     for start in starts.into_iter().take_while(|_| watch.went_on()) {
         let value = |at: usize| a.values[start + at * step];
-        let order = sorted(length, watch, |x, y| value(x).total_cmp(&value(y)));
+        let order = sorted(length, watch, |x, y| ascending(value(x), value(y)));
         order.iter().enumerate().for_each(|(at, from)| values[start + at * step] = *from as f64);
     }
     values
+}
+
+/// What is no number comes last.
+fn ascending(x: f64, y: f64) -> Ordering {
+    x.partial_cmp(&y).unwrap_or_else(|| x.is_nan().cmp(&y.is_nan()))
 }
 
 /// The numbers below `length`, sorted, equal ones as they were: piece by piece, then ever larger runs merged, so that it

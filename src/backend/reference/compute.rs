@@ -1,7 +1,7 @@
 //! The value of one operation.
 
 use super::watch::{PIECE, Watch};
-use super::{along, draw, views};
+use super::{along, draw, matrix, views};
 use crate::backend::Tensor;
 use crate::ir::{DType, Op, ScalarOp, Size};
 
@@ -41,6 +41,8 @@ pub(super) fn compute(
         Op::CumSum { axis, reverse } => in_32_bits(along::cumsum(*axis, *reverse, a, watch), dtype)?,
         Op::ArgSort(axis) => along::argsort(*axis, a, watch),
         Op::Dot { batch, contracted } => along::dot(batch, contracted, a, b, watch),
+        Op::Cholesky => matrix::cholesky(a, watch)?,
+        Op::TriangularSolve { transposed } => matrix::triangular_solve(*transposed, a, b, watch),
         Op::Reshape(_) => each(watch, a, |x| x),
         Op::Permute(order) => {
             let own = a.strides();

@@ -4,6 +4,7 @@ mod along;
 mod body;
 mod compute;
 mod draw;
+mod matrix;
 mod views;
 mod watch;
 

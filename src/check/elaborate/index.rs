@@ -6,7 +6,7 @@ use crate::check::shapes::with_origin;
 use crate::check::terms::{Index, Kind, TermId};
 use crate::check::types::{Axis, IndexId, Type};
 use crate::check::unsupported::Unsupported;
-use crate::check::value::{Scope, Value};
+use crate::check::value::{Part, Scope, Value};
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
 use crate::syntax::tree::{Expr, ExprKind, Name, Reduce, ReduceIndex, Subscript};
@@ -211,7 +211,17 @@ impl Elaborator<'_> {
     /// A function that gives a vector over its indices, as `softmax` does, is read at the same indices outside. What a
     /// `where` has left out is 0 there.
     fn read_result(&mut self, result: Value, names: &[&Name], span: Span, scope: &Scope) -> Out<Value> {
-        let Value::Tensor(term) = result else { return Ok(result) };
+        let term = match result {
+            Value::Tensor(term) => term,
+            Value::Tuple(parts) => {
+                let parts: Vec<Out<Part>> = parts
+                    .into_iter()
+                    .map(|part| Ok(Part { value: self.read_result(part.value, names, span, scope)?, ..part }))
+                    .collect();
+                return Ok(Value::Tuple(parts.into_iter().collect::<Out<_>>()?));
+            }
+            other => return Ok(other),
+        };
         let outside = |name: &&Name| match scope.index(&name.text) {
             Some([id]) => Some(*id),
             _ => None,

@@ -52,7 +52,8 @@ impl Elaborator<'_> {
         let last = |id: &TermId| self.ty(*id).axes.last().is_some_and(|axis| has_rows(&axis.size));
         match &self.terms.get(term).kind {
             Kind::Fold(_, a) => any_rows(self.ty(*a)),
-            Kind::ArgMax(a) | Kind::Product(a, _) | Kind::Pick(a, _) => last(a),
+            Kind::ArgMax(a) | Kind::Order(a) | Kind::Running(_, a) | Kind::Product(a, _) | Kind::Pick(a, _) => last(a),
+            Kind::Cholesky(a) | Kind::TriangularSolve { l: a, .. } => last(a),
             Kind::Size(size) => has_rows(size),
             Kind::Number(_)
             | Kind::Truth(_)

@@ -50,6 +50,11 @@ impl Elaborator<'_> {
             Kind::ArgMax(a) => Kind::ArgMax(self.filled(a, f64::NEG_INFINITY, span)),
             Kind::Product(a, b) => Kind::Product(self.filled(a, 0.0, span), self.filled(b, 0.0, span)),
             Kind::Pick(from, at) => Kind::Pick(self.filled(from, 0.0, span), at),
+            Kind::Running(how, a) => Kind::Running(how, self.filled(a, how.start(), span)),
+            Kind::Cholesky(a) => Kind::Cholesky(self.filled(a, 0.0, span)),
+            Kind::TriangularSolve { l, b, transposed } => {
+                Kind::TriangularSolve { l: self.filled(l, 0.0, span), b: self.filled(b, 0.0, span), transposed }
+            }
             Kind::Number(_)
             | Kind::Truth(_)
             | Kind::Size(_)
@@ -58,6 +63,8 @@ impl Elaborator<'_> {
             | Kind::Cast(_)
             | Kind::Scalar(..)
             | Kind::Constant(_)
+            // `order` knows of masks.
+            | Kind::Order(_)
             | Kind::Read(..)
             | Kind::Spread(..)
             | Kind::Stack(_) => kind,
@@ -68,8 +75,9 @@ impl Elaborator<'_> {
     fn mask(&mut self, kind: &Kind, ty: &Type, span: Span) -> Option<TermId> {
         match kind {
             Kind::Number(_) | Kind::Truth(_) | Kind::Size(_) | Kind::Index(_) | Kind::Leaf(_) => None,
-            Kind::Fold(..) | Kind::ArgMax(_) | Kind::Product(..) => None,
-            Kind::Cast(a) | Kind::Constant(a) | Kind::Pick(_, a) => self.ty(*a).mask,
+            Kind::Fold(..) | Kind::ArgMax(_) | Kind::Order(_) | Kind::Product(..) => None,
+            Kind::Cholesky(_) | Kind::TriangularSolve { .. } => None,
+            Kind::Cast(a) | Kind::Constant(a) | Kind::Running(_, a) | Kind::Pick(_, a) => self.ty(*a).mask,
             Kind::Scalar(_, operands) => {
                 let all: Vec<TermId> = operands.iter().filter_map(|part| self.ty(*part).mask).collect();
                 self.every(&all, ty, span)

@@ -13,6 +13,8 @@
 //! | `mask` | the mask of a `where`, and what a reduction does with it |
 //! | `holds` | what a `check` demands |
 //! | `primitive` | the functions whose rule is here |
+//! | `order`, `matrix` | those of them that sort, and that work on matrices |
+//! | `rounding` | whole numbers, quotients and what they leave |
 //! | `data` | columns |
 //! | `source` | where rows come from, and how they are split |
 //! | `train` | what is minimized, reported, and for how long |
@@ -33,11 +35,14 @@ mod joins;
 
 mod layer;
 mod mask;
+mod matrix;
 mod open;
 mod operators;
 mod optimizer;
+mod order;
 mod param;
 pub mod primitive;
+mod rounding;
 mod signature;
 mod source;
 mod sweep;

@@ -64,6 +64,10 @@ impl Elaborator<'_> {
                 | Kind::Product(..)
                 | Kind::Fold(..)
                 | Kind::ArgMax(_)
+                | Kind::Order(_)
+                | Kind::Running(..)
+                | Kind::Cholesky(_)
+                | Kind::TriangularSolve { .. }
                 | Kind::Pick(..)
                 | Kind::Constant(_)
                 | Kind::Read(..)

@@ -82,14 +82,23 @@ impl Elaborator<'_> {
         let (a, b) = ((a.0?, a.1), (b.0?, b.1));
         let whole = matches!(self.ty(a.0).elem, Elem::Int) && matches!(self.ty(b.0).elem, Elem::Int);
         let elem = match op {
-            ScalarOp::Add | ScalarOp::Sub | ScalarOp::Mul | ScalarOp::Min | ScalarOp::Max if whole => Elem::Int,
+            ScalarOp::Add | ScalarOp::Sub | ScalarOp::Mul | ScalarOp::Min | ScalarOp::Max | ScalarOp::Mod if whole => {
+                Elem::Int
+            }
             _ => Elem::Float,
         };
         self.elementwise(Kind::Scalar(op, vec![a.0, b.0]), elem, a, b, operator, span)
     }
 
     fn compare(&mut self, op: ScalarOp, a: Written, b: Written, operator: Span, span: Span) -> Out<TermId> {
-        let (a, b) = ((self.numbers(a.0, a.1)?, a.1), (self.numbers(b.0, b.1)?, b.1));
+        let (one, two) = (self.tensor(a.0, a.1)?, self.tensor(b.0, b.1)?);
+        let truths = [one, two].map(|term| matches!(self.ty(term).elem, Elem::Bool)) == [true; 2];
+        // Truth values have no order, but are equal or not: as 0 and 1.
+        let (a, b) = if truths && matches!(op, ScalarOp::Equal | ScalarOp::NotEqual) {
+            ((self.as_int(one, a.1), a.1), (self.as_int(two, b.1), b.1))
+        } else {
+            ((self.numbers(Value::Tensor(one), a.1)?, a.1), (self.numbers(Value::Tensor(two), b.1)?, b.1))
+        };
         self.elementwise(Kind::Scalar(op, vec![a.0, b.0]), Elem::Bool, a, b, operator, span)
     }
 
@@ -152,6 +161,7 @@ impl Elaborator<'_> {
         let condition = self.truths(chosen, condition_at)?;
         let (a, b) = (self.value(yes, scope), self.value(no, scope));
         let (a, b) = (self.tensor(a?, yes.span)?, self.tensor(b?, no.span)?);
+        let (a, b) = (self.as_class_beside(a, b), self.as_class_beside(b, a));
         let elem = self.one_elem(a, b, yes.span, no.span, span)?;
         let axes = self.broadcast((a, yes.span), (b, no.span), span)?;
         let branches = Type { free: self.free_indices(a, b), axes, ..Type::scalar(elem.clone()) };
@@ -163,6 +173,21 @@ impl Elaborator<'_> {
         free.dedup();
         let kind = Kind::Scalar(ScalarOp::Select, vec![condition, a, b]);
         Ok(Value::Tensor(self.term(kind, Type { free, axes, ..Type::scalar(elem) }, span)))
+    }
+
+    /// A whole number of the text beside classes is one of them, if it is below their number.
+    fn as_class_beside(&mut self, literal: TermId, other: TermId) -> TermId {
+        let (own, elem) = (self.terms.get(literal).clone(), self.ty(other).elem.clone());
+        match (&own.kind, &elem) {
+            (Kind::Number(value), Elem::Class(classes))
+                if value.fract() == 0.0
+                    && *value >= 0.0
+                    && classes.size.settled().is_none_or(|count| *value < count as f64) =>
+            {
+                self.term(own.kind, Type { elem, ..own.ty }, own.span)
+            }
+            _ => literal,
+        }
     }
 
     fn one_elem(&mut self, a: TermId, b: TermId, at_a: Span, at_b: Span, span: Span) -> Out<Elem> {
@@ -187,9 +212,14 @@ impl Elaborator<'_> {
         let ty = self.ty(term).clone();
         match ty.elem {
             Elem::Float | Elem::Int => Ok(term),
-            Elem::Class(_) => Ok(self.term(Kind::Cast(term), Type { elem: Elem::Int, ..ty }, span)),
+            Elem::Class(_) => Ok(self.as_int(term, span)),
             Elem::Bool => Err(self.wrong_elem("numbers", &ty, span)),
         }
+    }
+
+    fn as_int(&mut self, term: TermId, span: Span) -> TermId {
+        let ty = Type { elem: Elem::Int, ..self.ty(term).clone() };
+        self.term(Kind::Cast(term), ty, span)
     }
 
     pub(super) fn truths(&mut self, value: Value, span: Span) -> Out<TermId> {

@@ -3,7 +3,7 @@
 use super::call::Arg;
 use super::{Elaborator, Out, Reported};
 use crate::check::number::Number;
-use crate::check::terms::{Kind, TermId};
+use crate::check::terms::{Kind, Running, TermId};
 use crate::check::types::{Axis, Elem, Type};
 use crate::check::unsupported::Unsupported;
 use crate::check::value::{Distribution, Scope, Value};
@@ -16,9 +16,17 @@ use crate::syntax::tree::Param;
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Rule {
     Elementwise(ScalarOp),
+    /// Of two things, elementwise.
+    OfPairs(ScalarOp),
     /// Over all elements; of two things, elementwise.
     Fold(Reduce, Option<ScalarOp>),
     ArgMax,
+    Order,
+    Sort,
+    Top,
+    Running(Running),
+    Cholesky,
+    TriangularSolve,
     Pick,
     Count,
     Constant,
@@ -36,6 +44,15 @@ const RULES: &[(&str, Rule)] = &[
     ("max", Rule::Fold(Reduce::Max, Some(ScalarOp::Max))),
     ("min", Rule::Fold(Reduce::Min, Some(ScalarOp::Min))),
     ("argmax", Rule::ArgMax),
+    ("order", Rule::Order),
+    ("sort", Rule::Sort),
+    ("top_k", Rule::Top),
+    ("cumsum", Rule::Running(Running::Sum)),
+    ("cumprod", Rule::Running(Running::Product)),
+    ("cummax", Rule::Running(Running::Max)),
+    ("cummin", Rule::Running(Running::Min)),
+    ("cholesky", Rule::Cholesky),
+    ("triangular_solve", Rule::TriangularSolve),
     ("pick", Rule::Pick),
     ("count", Rule::Count),
     ("constant", Rule::Constant),
@@ -54,7 +71,10 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 }
 
 fn rule(name: &str) -> Option<Rule> {
-    let scalar = || ScalarOp::ALL.into_iter().find(|op| op.function() == Some(name)).map(Rule::Elementwise);
+    let scalar = || {
+        let op = ScalarOp::ALL.into_iter().find(|op| op.function() == Some(name))?;
+        Some(if op.arity() == 1 { Rule::Elementwise(op) } else { Rule::OfPairs(op) })
+    };
     RULES.iter().find(|(known, _)| *known == name).map(|(_, rule)| *rule).or_else(scalar)
 }
 
@@ -63,10 +83,14 @@ impl Elaborator<'_> {
     pub(super) fn shortcut(&mut self, name: &str, given: &[Arg], span: Span) -> Option<Out<Value>> {
         match (rule(name)?, given) {
             (Rule::Elementwise(op), [Arg { value: Value::Number(number), .. }]) => {
-                let value = op.value(&[number.to_f64()]);
-                let whole = || format!("{value}").parse::<i64>().ok().map(Number::whole);
-                let floor = if op == ScalarOp::Floor { whole() } else { None };
-                Some(Ok(Value::Number(floor.unwrap_or(Number::Float(value)))))
+                let exact = if op == ScalarOp::Floor {
+                    Some(number.floor())
+                } else if op == ScalarOp::Abs {
+                    Some(if *number < Number::whole(0) { number.negate() } else { *number })
+                } else {
+                    None
+                };
+                Some(Ok(Value::Number(exact.unwrap_or_else(|| Number::Float(op.value(&[number.to_f64()]))))))
             }
             (Rule::Fold(_, Some(binary)), [a, b]) => {
                 if let (Value::Number(x), Value::Number(y)) = (&a.value, &b.value) {
@@ -89,31 +113,63 @@ impl Elaborator<'_> {
         if params.iter().enumerate().any(|(at, _)| matches!(value(at), Some(Value::Wrong))) {
             return Err(Reported);
         }
+        let at = |at: usize| {
+            params.get(at).and_then(|param| scope.get(&param.name.text)).map_or(span, |bound| bound.origin.span)
+        };
         let tensor = |at: usize| match value(at) {
             Some(Value::Tensor(term)) => Ok(term),
             _ => Err(Reported),
         };
         match rule {
+            Rule::Elementwise(ScalarOp::Floor) => Ok(Value::Tensor(self.floor(tensor(0)?, span))),
             Rule::Elementwise(op) => {
                 let a = tensor(0)?;
+                let a = if op == ScalarOp::Abs { self.as_written(a) } else { a };
                 let ty = self.ty(a).clone();
-                let term = self.term(Kind::Scalar(op, vec![a]), ty.clone(), span);
-                if op == ScalarOp::Floor {
-                    return Ok(Value::Tensor(self.term(Kind::Cast(term), Type { elem: Elem::Int, ..ty }, span)));
-                }
-                Ok(Value::Tensor(term))
+                Ok(Value::Tensor(self.term(Kind::Scalar(op, vec![a]), ty, span)))
             }
+            Rule::OfPairs(op) => match (value(0), value(1)) {
+                (Some(a), Some(b)) => self.of_pairs(op, (a, at(0)), (b, at(1)), span),
+                _ => Err(Reported),
+            },
             Rule::Fold(reduce, _) => {
-                let a = tensor(0)?;
+                let a = self.as_written(tensor(0)?);
                 let ty = Type { axes: Vec::new(), ..self.ty(a).clone() };
                 Ok(Value::Tensor(self.term(Kind::Fold(reduce, a), ty, span)))
             }
             Rule::ArgMax => {
-                let a = tensor(0)?;
+                let a = self.as_written(tensor(0)?);
                 let mut ty = self.ty(a).clone();
                 let Some(last) = ty.axes.pop() else { return Err(Reported) };
                 Ok(Value::Tensor(self.term(Kind::ArgMax(a), Type { elem: Elem::Class(last), ..ty }, span)))
             }
+            Rule::Order => self.order(self.as_written(tensor(0)?), span).map(Value::Tensor),
+            Rule::Sort => self.sorted(self.as_written(tensor(0)?), span).map(Value::Tensor),
+            Rule::Top => {
+                let count = self.count_given(&value(1).ok_or(Reported)?, "`k` of `top_k`", at(1))?;
+                self.top(self.as_written(tensor(0)?), count, span)
+            }
+            Rule::Running(how) => {
+                let a = if how == Running::Product { tensor(0)? } else { self.as_written(tensor(0)?) };
+                let ty = self.ty(a).clone();
+                Ok(Value::Tensor(self.term(Kind::Running(how, a), ty, span)))
+            }
+            Rule::Cholesky => {
+                let a = tensor(0)?;
+                let ty = self.ty(a).clone();
+                Ok(Value::Tensor(self.term(Kind::Cholesky(a), ty, span)))
+            }
+            Rule::TriangularSolve => match value(2) {
+                Some(Value::Truth(transposed)) => {
+                    self.triangular_solve(tensor(0)?, tensor(1)?, transposed, span).map(Value::Tensor)
+                }
+                Some(open) if self.may_be_constant(&open) => Err(Reported),
+                other => {
+                    let noun = other.map_or("nothing", |other| other.noun());
+                    let message = format!("expected true or false for `transposed`, found {noun}");
+                    Err(self.error("E0211", message, at(2), noun))
+                }
+            },
             Rule::Pick => self.pick(tensor(0)?, tensor(1)?, span),
             Rule::Count => self.count_of(tensor(0)?, span),
             Rule::Constant => {
