@@ -27,6 +27,7 @@ const ROOMS: &[Room] = &[
     room("source", &[]),
     room("diagnostic", &["source"]),
     room("syntax", &["source", "diagnostic"]),
+    room("format", &["source", "diagnostic", "syntax"]),
     room("ir", &[]),
     room("check", &["source", "diagnostic", "syntax", "ir"]),
     room("autodiff", &["ir"]),

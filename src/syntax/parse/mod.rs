@@ -101,7 +101,7 @@ impl<'t> Driver<'t> {
             }
             let line = rest.lines().next().unwrap_or_default();
             match line.strip_prefix("///") {
-                Some(words) => doc.push(words.strip_prefix(' ').unwrap_or(words)),
+                Some(words) => doc.push(words.strip_prefix(' ').unwrap_or(words).trim_end()),
                 None => doc.clear(),
             }
             self.at += line.len();
@@ -199,7 +199,7 @@ impl<'t> Driver<'t> {
                 let name = self.builder.name(take(&mut parts));
                 let hyper = self.builder.params(take(&mut parts));
                 let input =
-                    take_if(&mut parts, Rule::params).and_then(|inputs| self.builder.params(inputs).into_iter().next());
+                    take_if(&mut parts, Rule::input).and_then(|input| self.builder.params(input).into_iter().next());
                 ItemKind::Optimizer(Optimizer { name, hyper, input, body: self.body() })
             }
             "data" => {
