@@ -4,7 +4,7 @@ use crate::diagnostic::Diagnostic;
 use crate::source::Span;
 use crate::syntax::tree::{
     Expr, ExprKind, File, FnBody, Function, Init, ItemKind, Layer, Optimizer, Param, Statement, StatementKind,
-    Subscript, Target, Type, TypeKind,
+    Subscript, Target,
 };
 use crate::syntax::walk;
 
@@ -16,8 +16,6 @@ pub enum Unsupported {
     Scan,
     Emit,
     Calibrate,
-    Record,
-    Tuple,
     Apart,
     From,
     Except,
@@ -39,7 +37,6 @@ pub enum Unsupported {
     ColumnsApart,
     LetInData,
     OneRank,
-    ListOrTuple,
     ListOfLayers,
     OpenDistribution,
     OpenCheck,
@@ -56,8 +53,6 @@ pub const TABLE: &[(Unsupported, &str)] = &[
     (Unsupported::Scan, "`scan`"),
     (Unsupported::Emit, "`emit`"),
     (Unsupported::Calibrate, "`calibrate`"),
-    (Unsupported::Record, "a result with named parts"),
-    (Unsupported::Tuple, "a result of several parts"),
     (Unsupported::Apart, "taking a result apart"),
     (Unsupported::From, "`from`"),
     (Unsupported::Except, "`except`"),
@@ -79,7 +74,6 @@ pub const TABLE: &[(Unsupported, &str)] = &[
     (Unsupported::ColumnsApart, "several columns at once"),
     (Unsupported::LetInData, "`let` in a `data` block"),
     (Unsupported::OneRank, "an optimizer for one rank"),
-    (Unsupported::ListOrTuple, "a parameter that is a list or a tuple"),
     (Unsupported::ListOfLayers, "a list of layers in a pipe"),
     (Unsupported::OpenDistribution, "a distribution whose parameters are not constant"),
     (Unsupported::OpenCheck, "a check of a value that is not constant"),
@@ -178,18 +172,16 @@ impl Search {
             ItemKind::Use(_) => self.say(Unsupported::Use, span),
             ItemKind::Sweep(sweep) => self.say(Unsupported::Sweep, sweep.word),
             ItemKind::Let(item) => self.expression(&item.value),
-            ItemKind::Fn(Function { params, result, body, .. }) => {
+            ItemKind::Fn(Function { params, body, .. }) => {
                 params.iter().for_each(|param| self.param(param));
-                result.iter().for_each(|ty| self.result(ty));
                 match body {
                     FnBody::Primitive => {}
                     FnBody::Expr(expr) => self.expression(expr),
                     FnBody::Block(body) => self.body(body, Owner::Layer),
                 }
             }
-            ItemKind::Layer(Layer { hyper, inputs, result, body, .. }) => {
+            ItemKind::Layer(Layer { hyper, inputs, body, .. }) => {
                 hyper.iter().chain(inputs).for_each(|param| self.param(param));
-                result.iter().for_each(|ty| self.result(ty));
                 self.body(body, Owner::Layer);
             }
             ItemKind::Optimizer(Optimizer { hyper, input, body, .. }) => {
@@ -210,16 +202,7 @@ impl Search {
     }
 
     fn param(&mut self, param: &Param) {
-        if let Some(Type { kind: TypeKind::List(_) | TypeKind::Tuple(_), span }) = &param.ty {
-            self.say(Unsupported::ListOrTuple, *span);
-        }
         param.default.iter().for_each(|default| self.expression(default));
-    }
-
-    fn result(&mut self, ty: &Type) {
-        if let TypeKind::List(_) | TypeKind::Tuple(_) = ty.kind {
-            self.say(Unsupported::Tuple, ty.span);
-        }
     }
 
     fn body(&mut self, body: &[Statement], owner: Owner) {
@@ -230,7 +213,6 @@ impl Search {
         let span = statement.span;
         match &statement.kind {
             StatementKind::Let(..) if owner == Owner::Data => self.say(Unsupported::LetInData, span),
-            StatementKind::Let(Target::Several(_), ..) => self.say(Unsupported::Apart, span),
             StatementKind::Let(_, _, Init::Draw(_)) => self.say(Unsupported::DrawnLet, span),
             StatementKind::Let(Target::Indexed(_, subscripts), ..) => self.declared(subscripts),
             StatementKind::State(..) if owner == Owner::Layer => self.say(Unsupported::StateInLayer, span),
@@ -283,10 +265,8 @@ impl Search {
         match &expr.kind {
             ExprKind::Range(..) => self.say(Unsupported::Range, span),
             ExprKind::Comprehension(..) => self.say(Unsupported::Comprehension, span),
-            ExprKind::Tuple(_) => self.say(Unsupported::Tuple, span),
-            ExprKind::Record(_) => self.say(Unsupported::Record, span),
             ExprKind::Scan(_) => self.say(Unsupported::Scan, span),
-            ExprKind::From(_, from, _) => self.say(Unsupported::From, from.span),
+            ExprKind::From(from) => self.say(Unsupported::From, from.source.span),
             ExprKind::Pipe(_, _, stage) if matches!(stage.kind, ExprKind::List(_)) => {
                 self.say(Unsupported::ListOfLayers, stage.span);
             }
@@ -303,6 +283,8 @@ impl Search {
             | ExprKind::Binary(..)
             | ExprKind::If(..)
             | ExprKind::Pipe(..)
+            | ExprKind::Tuple(_)
+            | ExprKind::Record(_)
             | ExprKind::List(_) => {}
         }
     }

@@ -29,9 +29,19 @@ pub enum Value {
     Distribution(Distribution),
     /// With the text of each part.
     List(Vec<(Value, Span)>),
+    /// Several results: `(mean, logvar)`, or with names, `{ price = …, kind = … }`.
+    Tuple(Vec<Part>),
     /// Nothing is known of it, and nothing is said of what reads it: what was wrong and is reported already, or what a use
     /// of a definition decides that is checked alone.
     Wrong,
+}
+
+/// One of several results.
+#[derive(Clone, Debug)]
+pub struct Part {
+    pub name: Option<String>,
+    pub value: Value,
+    pub span: Span,
 }
 
 /// Numbers that are drawn: `low..high` for a uniform draw, mean and standard deviation for a normal one.
@@ -193,6 +203,7 @@ impl Value {
             Value::Instance(..) => "a layer",
             Value::Distribution(_) => "a distribution",
             Value::List(_) => "a list",
+            Value::Tuple(_) => "several values",
             Value::Wrong => "wrong",
         }
     }

@@ -153,6 +153,10 @@ pub fn value(value: &Value, sources: &Sources) -> String {
             let parts: Vec<String> = parts.iter().map(|(part, _)| self::value(part, sources)).collect();
             format!("[{}]", parts.join(", "))
         }
+        Value::Tuple(parts) => {
+            let parts: Vec<String> = parts.iter().map(|part| self::value(&part.value, sources)).collect();
+            format!("({})", parts.join(", "))
+        }
         Value::Item(item) => signature(item, sources),
         Value::Recipe(recipe) | Value::Instance(recipe, _) => match &recipe.layers {
             Layers::One { item, .. } => signature(item, sources),
@@ -175,6 +179,10 @@ pub fn kind(value: &Value, sources: &Sources) -> String {
             Some((part, _)) => format!("list({})", kind(part, sources)),
             None => "list".to_string(),
         },
+        Value::Tuple(parts) => {
+            let parts: Vec<String> = parts.iter().map(|part| kind(&part.value, sources)).collect();
+            format!("({})", parts.join(", "))
+        }
         Value::Item(_) | Value::Recipe(_) | Value::Instance(..) => self::value(value, sources),
         Value::Tensor(_) | Value::Size(_) | Value::RawColumn(_) | Value::Wrong => value.noun().to_string(),
     }

@@ -121,8 +121,10 @@ pub struct Type {
 pub enum TypeKind {
     /// `[..s, d]`, `int[n]`, `class(k)[n]`.
     Tensor(Elem, Vec<Axis>),
-    /// `int`, `float`, `bool`, `string`, `fn`, `layer`, `distribution`.
+    /// `int`, `float`, `bool`, `string`, `fn`, `layer`, `model`, `distribution`.
     Word(Word),
+    /// `string or int`.
+    Either(Vec<Type>),
     List(Box<Type>),
     Tuple(Vec<Type>),
 }
@@ -143,6 +145,8 @@ pub enum Word {
     String,
     Fn,
     Layer,
+    /// A point in the parameter space of the `model` of a `train`.
+    Model,
     Distribution,
 }
 
@@ -221,7 +225,7 @@ pub enum ExprKind {
     Truth(bool),
     Name(Name),
     Call(Box<Expr>, Vec<Argument>),
-    /// `f(a, b where condition: body)`.
+    /// `f(a, ..s where condition: body, further)`.
     Reduce(Box<Reduce>),
     Index(Box<Expr>, Vec<Subscript>),
     Field(Box<Expr>, Name),
@@ -239,8 +243,7 @@ pub enum ExprKind {
     Tuple(Vec<Expr>),
     Record(Vec<(Name, Expr)>),
     Scan(Box<Scan>),
-    /// `model from run`, `model from "file" names "scheme"`.
-    From(Box<Expr>, Box<Expr>, Option<Text>),
+    From(Box<From>),
 }
 
 #[derive(Clone, Debug)]
@@ -252,9 +255,39 @@ pub struct Argument {
 #[derive(Clone, Debug)]
 pub struct Reduce {
     pub function: Expr,
-    pub indices: Vec<Name>,
+    pub indices: Vec<ReduceIndex>,
     pub filter: Option<Expr>,
     pub body: Expr,
+    /// Further arguments of the function: `quantile(j: x[j], 0.9)`.
+    pub further: Vec<Argument>,
+}
+
+/// What a reduction runs over.
+#[derive(Clone, Debug)]
+pub enum ReduceIndex {
+    One(Name),
+    /// `..s`, or `..` without a name.
+    Rest(Option<Name>, Span),
+}
+
+/// `model from run`, `model from "file" names "scheme" except "head.**"`.
+#[derive(Clone, Debug)]
+pub struct From {
+    pub model: Expr,
+    /// A name or a text.
+    pub source: Expr,
+    pub names: Option<Text>,
+    /// Paths of parameters that start fresh.
+    pub except: Vec<Text>,
+}
+
+impl ReduceIndex {
+    pub fn name(&self) -> Option<&Name> {
+        match self {
+            ReduceIndex::One(name) => Some(name),
+            ReduceIndex::Rest(name, _) => name.as_ref(),
+        }
+    }
 }
 
 /// One subscript between the brackets of a read or of an indexed `let`.
@@ -299,6 +332,7 @@ pub enum Binary {
 pub struct Scan {
     pub names: Vec<Name>,
     pub over: Vec<Expr>,
-    pub axis: Name,
+    /// The axis that is stepped through; a range needs none.
+    pub axis: Option<Name>,
     pub body: Vec<Statement>,
 }

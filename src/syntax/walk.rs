@@ -92,7 +92,7 @@ pub fn type_(ty: &Type, visit: &mut impl FnMut(&Expr)) {
     match &ty.kind {
         TypeKind::Word(_) => {}
         TypeKind::List(inner) => type_(inner, visit),
-        TypeKind::Tuple(parts) => parts.iter().for_each(|part| type_(part, visit)),
+        TypeKind::Tuple(parts) | TypeKind::Either(parts) => parts.iter().for_each(|part| type_(part, visit)),
         TypeKind::Tensor(elem, axes) => {
             if let Elem::Class(size) = elem {
                 expression(size, visit);
@@ -124,15 +124,16 @@ pub fn parts(expr: &Expr) -> Vec<&Expr> {
             std::iter::once(&**callee).chain(arguments.iter().map(|argument| &argument.value)).collect()
         }
         ExprKind::Reduce(reduce) => {
-            [&reduce.function].into_iter().chain(&reduce.filter).chain([&reduce.body]).collect()
+            let further = reduce.further.iter().map(|argument| &argument.value);
+            [&reduce.function].into_iter().chain(&reduce.filter).chain([&reduce.body]).chain(further).collect()
         }
         ExprKind::Index(base, all) => std::iter::once(&**base).chain(of_subscripts(all)).collect(),
         ExprKind::Field(a, _) | ExprKind::Unary(_, a) | ExprKind::As(a, _) => vec![a],
         ExprKind::Binary(_, _, a, b)
         | ExprKind::Pipe(a, _, b)
         | ExprKind::Range(a, b)
-        | ExprKind::From(a, b, _)
         | ExprKind::Comprehension(a, _, b) => vec![a, b],
+        ExprKind::From(from) => vec![&from.model, &from.source],
         ExprKind::If(a, b, c) => vec![a, b, c],
         ExprKind::List(parts) | ExprKind::Tuple(parts) => parts.iter().collect(),
         ExprKind::Record(entries) => entries.iter().map(|(_, value)| value).collect(),

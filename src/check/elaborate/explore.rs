@@ -140,6 +140,7 @@ fn is_tensor(value: &Value) -> bool {
         | Value::Recipe(_)
         | Value::Instance(..)
         | Value::Distribution(_)
+        | Value::Tuple(_)
         | Value::Wrong => false,
     }
 }

@@ -6,7 +6,7 @@ use crate::check::number::Number;
 use crate::check::terms::{Kind, Leaf, TermId};
 use crate::check::types::{Axis, Elem, IndexId, Type};
 use crate::check::unsupported::{FUNCTIONS, Unsupported};
-use crate::check::value::{Bound, Namespace, Scope, Value};
+use crate::check::value::{Bound, Namespace, Part, Scope, Value};
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::nearest;
 use crate::ir::{Size, Symbol};
@@ -62,11 +62,24 @@ impl Elaborator<'_> {
             ExprKind::Field(base, part) => self.part(base, part, span, scope),
             ExprKind::Range(..) => Err(self.unsupported(Unsupported::Range, span)),
             ExprKind::Comprehension(..) => Err(self.unsupported(Unsupported::Comprehension, span)),
-            ExprKind::Tuple(_) => Err(self.unsupported(Unsupported::Tuple, span)),
-            ExprKind::Record(_) => Err(self.unsupported(Unsupported::Record, span)),
+            ExprKind::Tuple(parts) => {
+                let parts: Vec<Out<Part>> = parts.iter().map(|part| self.part_of(part, scope)).collect();
+                Ok(Value::Tuple(parts.into_iter().collect::<Out<_>>()?))
+            }
+            ExprKind::Record(entries) => {
+                let parts: Vec<Out<Part>> = entries
+                    .iter()
+                    .map(|(name, part)| Ok(Part { name: Some(name.text.clone()), ..self.part_of(part, scope)? }))
+                    .collect();
+                Ok(Value::Tuple(parts.into_iter().collect::<Out<_>>()?))
+            }
             ExprKind::Scan(_) => Err(self.unsupported(Unsupported::Scan, span)),
             ExprKind::From(..) => Err(self.unsupported(Unsupported::From, span)),
         }
+    }
+
+    fn part_of(&mut self, expr: &Expr, scope: &mut Scope) -> Out<Part> {
+        Ok(Part { name: None, value: self.value(expr, scope)?, span: expr.span })
     }
 
     fn number(&mut self, digits: &str, percent: bool, span: Span) -> Out<Value> {

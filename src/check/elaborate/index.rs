@@ -9,7 +9,7 @@ use crate::check::unsupported::Unsupported;
 use crate::check::value::{Scope, Value};
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
-use crate::syntax::tree::{Expr, ExprKind, Name, Reduce, Subscript};
+use crate::syntax::tree::{Expr, ExprKind, Name, Reduce, ReduceIndex, Subscript};
 
 impl Elaborator<'_> {
     fn open_index(&mut self, name: &Name) -> IndexId {
@@ -168,8 +168,15 @@ impl Elaborator<'_> {
     /// `f(i, j: body)`: `f` of the vector that `body` is over the indices.
     pub(super) fn reduce(&mut self, reduce: &Reduce, span: Span, scope: &mut Scope) -> Out<Value> {
         let outer = scope.indices.len();
-        let ids: Vec<IndexId> = reduce.indices.iter().map(|name| self.open_index(name)).collect();
-        for (name, id) in reduce.indices.iter().zip(&ids) {
+        let mut names = Vec::new();
+        for index in &reduce.indices {
+            match index {
+                ReduceIndex::One(name) => names.push(name),
+                ReduceIndex::Rest(_, span) => return Err(self.unsupported(Unsupported::NamelessRest, *span)),
+            }
+        }
+        let ids: Vec<IndexId> = names.iter().map(|name| self.open_index(name)).collect();
+        for (name, id) in names.iter().zip(&ids) {
             scope.indices.push((name.text.clone(), vec![*id]));
         }
         let body = self.value(&reduce.body, scope).and_then(|value| self.tensor(value, reduce.body.span));
@@ -181,10 +188,11 @@ impl Elaborator<'_> {
         }
         let ty = self.ty(term).clone();
         let family = self.close(term, ty, &ids, reduce.body.span)?;
-        let given = vec![Arg::plain(Value::Tensor(family), reduce.body.span)];
+        let mut given = vec![Arg::plain(Value::Tensor(family), reduce.body.span)];
+        given.extend(self.arguments(&reduce.further, scope)?);
         let head = self.callee(&reduce.function, scope)?;
         let result = self.call(head, Site { at: reduce.function.span, name: None }, given, span, scope)?;
-        self.read_result(result, reduce, span, scope)
+        self.read_result(result, &names, span, scope)
     }
 
     /// What stands behind `where`: true or false for each index.
@@ -202,13 +210,13 @@ impl Elaborator<'_> {
 
     /// A function that gives a vector over its indices, as `softmax` does, is read at the same indices outside. What a
     /// `where` has left out is 0 there.
-    fn read_result(&mut self, result: Value, reduce: &Reduce, span: Span, scope: &Scope) -> Out<Value> {
+    fn read_result(&mut self, result: Value, names: &[&Name], span: Span, scope: &Scope) -> Out<Value> {
         let Value::Tensor(term) = result else { return Ok(result) };
-        let outside = |name: &Name| match scope.index(&name.text) {
+        let outside = |name: &&Name| match scope.index(&name.text) {
             Some([id]) => Some(*id),
             _ => None,
         };
-        let ids: Option<Vec<IndexId>> = reduce.indices.iter().map(outside).collect();
+        let ids: Option<Vec<IndexId>> = names.iter().map(outside).collect();
         match ids {
             Some(ids) if !ids.is_empty() && self.ty(term).axes.len() == ids.len() => {
                 let read = self.read_at(term, &ids, span, span)?;

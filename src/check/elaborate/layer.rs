@@ -113,8 +113,16 @@ impl Elaborator<'_> {
             (Target::Indexed(name, places), Init::Value(expr)) => {
                 (name, self.spread(name, places, expr, scope).map(Value::Tensor))
             }
-            (Target::Several(names), _) => {
-                self.unsupported(Unsupported::Apart, span);
+            (Target::Several(names), Init::Value(expr)) => {
+                let parts = self.value(expr, scope).and_then(|value| self.apart(value, names, expr.span));
+                for (at, name) in names.iter().enumerate() {
+                    let part = parts.as_ref().map_or(Value::Wrong, |parts| parts[at].clone());
+                    scope.bind(name, part);
+                }
+                return;
+            }
+            (Target::Several(names), Init::Draw(_)) => {
+                self.unsupported(Unsupported::DrawnLet, span);
                 names.iter().for_each(|name| scope.bind(name, Value::Wrong));
                 return;
             }
@@ -123,6 +131,32 @@ impl Elaborator<'_> {
             }
         };
         scope.bind(name, value.unwrap_or(Value::Wrong));
+    }
+
+    /// The parts of several values, one for each name.
+    fn apart(&mut self, value: Value, names: &[Name], span: Span) -> Out<Vec<Value>> {
+        let values: Vec<Value> = match value {
+            Value::Tuple(parts) => parts.into_iter().map(|part| part.value).collect(),
+            Value::List(parts) => parts.into_iter().map(|(part, _)| part).collect(),
+            Value::Tensor(_) => return Err(self.unsupported(Unsupported::Apart, span)),
+            Value::Wrong => return Err(Reported),
+            other => {
+                let message = format!("expected {} values, found {}", names.len(), other.noun());
+                return Err(self.error("E0227", message, span, other.noun()));
+            }
+        };
+        self.as_many(names, values.len(), span)?;
+        Ok(values)
+    }
+
+    fn as_many(&mut self, names: &[Name], found: usize, span: Span) -> Out<()> {
+        let (Some(first), Some(last)) = (names.first(), names.last()) else { return Err(Reported) };
+        if names.len() == found {
+            return Ok(());
+        }
+        let message = format!("{} names for {found} values", names.len());
+        let error = Diagnostic::error("E0227", message, first.span.to(last.span), format!("{} names", names.len()));
+        Err(self.report(error.label(span, format!("{found} values"))))
     }
 
     fn named_value(&mut self, name: &Name, ty: Option<&tree::Type>, expr: &Expr, scope: &mut Scope) -> Out<Value> {

@@ -45,6 +45,7 @@ impl Elaborator<'_> {
             | Value::Instance(..)
             | Value::Distribution(_)
             | Value::List(_)
+            | Value::Tuple(_)
             | Value::Wrong => false,
         }
     }
@@ -80,7 +81,7 @@ impl Elaborator<'_> {
         match word {
             Word::Int | Word::Float => !truth,
             Word::Bool => truth,
-            Word::String | Word::Fn | Word::Layer | Word::Distribution => false,
+            Word::String | Word::Fn | Word::Layer | Word::Model | Word::Distribution => false,
         }
     }
 

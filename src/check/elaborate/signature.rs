@@ -4,8 +4,7 @@ use super::{Elaborator, Out, Reported};
 use crate::check::shapes::with_origin;
 use crate::check::terms::{Kind, TermId};
 use crate::check::types::{self, Origin};
-use crate::check::unsupported::Unsupported;
-use crate::check::value::{Bound, Scope, Value};
+use crate::check::value::{Bound, Part, Scope, Value};
 use crate::diagnostic::Diagnostic;
 use crate::ir::Size;
 use crate::source::Span;
@@ -35,9 +34,8 @@ impl Elaborator<'_> {
                     let term = self.meet_at(term, at, ty, scope, "E0203", &what)?;
                     Bound { value: Value::Tensor(term), origin: given.origin }
                 }
-                TypeKind::Word(_) => self.hyper(param, given, at)?,
-                TypeKind::List(_) | TypeKind::Tuple(_) => {
-                    return Err(self.unsupported(Unsupported::ListOrTuple, ty.span));
+                TypeKind::Word(_) | TypeKind::Either(_) | TypeKind::List(_) | TypeKind::Tuple(_) => {
+                    self.hyper(param, given, at)?
                 }
             },
         };
@@ -47,45 +45,25 @@ impl Elaborator<'_> {
 
     /// A hyperparameter: of the kind that its type says, or its default.
     pub(super) fn hyper(&mut self, param: &Param, given: Bound, at: Span) -> Out<Bound> {
+        let word = |word| Type { span: param.name.span, kind: TypeKind::Word(word) };
         let wanted = match (&param.ty, &param.default) {
-            (Some(Type { kind: TypeKind::Word(word), .. }), _) => Some(*word),
-            (Some(ty), _) => return Err(self.unsupported(Unsupported::ListOrTuple, ty.span)),
+            (Some(ty), _) => Some(ty.clone()),
             (None, Some(default)) => match default.kind {
-                ExprKind::Number { .. } => Some(Word::Float),
-                ExprKind::Truth(_) => Some(Word::Bool),
-                ExprKind::Text(_) => Some(Word::String),
+                ExprKind::Number { .. } => Some(word(Word::Float)),
+                ExprKind::Truth(_) => Some(word(Word::Bool)),
+                ExprKind::Text(_) => Some(word(Word::String)),
                 _ => None,
             },
             (None, None) => None,
         };
-        let scalar = |term: &TermId| self.ty(*term).axes.is_empty();
-        let fits = match (wanted, &given.value) {
-            (None, _) => true,
-            (_, Value::Wrong) if self.alone.is_none() => return Err(Reported),
-            (_, Value::Wrong) => true,
-            (Some(word), open) if self.may_be_constant(open) => self.may_be(open, word),
-            (Some(Word::Int), Value::Number(number)) => number.to_whole().is_some(),
-            (Some(Word::Float), Value::Number(_)) => true,
-            (Some(Word::Float), Value::Tensor(term)) => scalar(term),
-            (Some(Word::Bool), Value::Truth(_)) => true,
-            (Some(Word::String), Value::Text(_)) => true,
-            (Some(Word::Fn | Word::Layer), Value::Item(_) | Value::Recipe(_) | Value::Instance(..)) => true,
-            (Some(Word::Distribution), Value::Distribution(_)) => true,
-            (Some(_), _) => false,
-        };
-        if fits {
+        let Some(wanted) = wanted else { return Ok(given) };
+        if matches!(given.value, Value::Wrong) {
+            return if self.alone.is_none() { Err(Reported) } else { Ok(given) };
+        }
+        if self.fits(&wanted, &given.value) {
             return Ok(given);
         }
-        let noun = match wanted {
-            Some(Word::Int) => "a whole number",
-            Some(Word::Float) => "a number",
-            Some(Word::Bool) => "true or false",
-            Some(Word::String) => "a text",
-            Some(Word::Fn) => "a function",
-            Some(Word::Layer) => "a layer",
-            Some(Word::Distribution) => "a distribution",
-            None => "something else",
-        };
+        let noun = noun(&wanted);
         let shown = match &given.value {
             Value::Number(number) => number.to_string(),
             other => self.noun(other).to_string(),
@@ -95,6 +73,51 @@ impl Elaborator<'_> {
         Err(self.report(error.label(param.name.span, "it is declared here")))
     }
 
+    /// Whether a value is one that a type without shapes describes, or a use may make it so.
+    fn fits(&self, ty: &Type, value: &Value) -> bool {
+        match &ty.kind {
+            TypeKind::Word(word) => self.fits_word(*word, value),
+            TypeKind::Either(kinds) => kinds.iter().any(|kind| self.fits(kind, value)),
+            TypeKind::List(kind) => {
+                matches!(value, Value::List(parts) if parts.iter().all(|(part, _)| self.fits(kind, part)))
+            }
+            TypeKind::Tuple(kinds) => match value {
+                Value::Tuple(parts) if parts.len() == kinds.len() => {
+                    kinds.iter().zip(parts).all(|(kind, part)| self.fits(kind, &part.value))
+                }
+                _ => false,
+            },
+            TypeKind::Tensor(..) => matches!(value, Value::Tensor(_) | Value::Number(_) | Value::RawColumn(_)),
+        }
+    }
+
+    fn fits_word(&self, word: Word, value: &Value) -> bool {
+        if self.may_be_constant(value) {
+            return self.may_be(value, word);
+        }
+        match (word, value) {
+            (Word::Int, Value::Number(number)) => number.to_whole().is_some(),
+            (Word::Float, Value::Tensor(term)) => self.ty(*term).axes.is_empty(),
+            (Word::Float, Value::Number(_))
+            | (Word::Bool, Value::Truth(_))
+            | (Word::String, Value::Text(_))
+            | (Word::Fn | Word::Layer, Value::Item(_) | Value::Recipe(_) | Value::Instance(..))
+            | (Word::Model, Value::Instance(..))
+            | (Word::Distribution, Value::Distribution(_)) => true,
+            (
+                Word::Int
+                | Word::Float
+                | Word::Bool
+                | Word::String
+                | Word::Fn
+                | Word::Layer
+                | Word::Model
+                | Word::Distribution,
+                _,
+            ) => false,
+        }
+    }
+
     /// A result against its written type.
     pub(super) fn check_result(&mut self, value: Value, at: Span, ty: &Type, scope: &mut Scope) -> Out<Value> {
         match &ty.kind {
@@ -102,15 +125,24 @@ impl Elaborator<'_> {
                 let term = self.tensor(value, at)?;
                 self.meet_at(term, at, ty, scope, "E0210", "the result").map(Value::Tensor)
             }
-            TypeKind::Word(Word::Distribution) if matches!(value, Value::Distribution(_)) => Ok(value),
-            TypeKind::Word(Word::Int | Word::Float) if matches!(value, Value::Number(_)) => Ok(value),
-            TypeKind::Word(Word::Bool) if matches!(value, Value::Truth(_)) => Ok(value),
-            TypeKind::Word(word) if self.may_be_constant(&value) && self.may_be(&value, *word) => Ok(value),
-            TypeKind::Word(_) => {
-                let error = Diagnostic::error("E0210", "the result is not what is declared", at, value.noun());
+            TypeKind::Word(Word::Layer | Word::Fn) => Ok(value),
+            TypeKind::Tuple(kinds) if matches!(&value, Value::Tuple(parts) if parts.len() == kinds.len()) => {
+                let Value::Tuple(parts) = value else { return Err(Reported) };
+                let checked: Vec<Out<Part>> = parts
+                    .into_iter()
+                    .zip(kinds)
+                    .map(|(part, kind)| {
+                        Ok(Part { value: self.check_result(part.value, part.span, kind, scope)?, ..part })
+                    })
+                    .collect();
+                Ok(Value::Tuple(checked.into_iter().collect::<Out<_>>()?))
+            }
+            TypeKind::Word(_) | TypeKind::Either(_) | TypeKind::List(_) if self.fits(ty, &value) => Ok(value),
+            TypeKind::Word(_) | TypeKind::Either(_) | TypeKind::List(_) | TypeKind::Tuple(_) => {
+                let message = format!("expected {} for the result, found {}", noun(ty), value.noun());
+                let error = Diagnostic::error("E0210", message, at, value.noun());
                 Err(self.report(error.label(ty.span, "declared here")))
             }
-            TypeKind::List(_) | TypeKind::Tuple(_) => Err(self.unsupported(Unsupported::Tuple, ty.span)),
         }
     }
 
@@ -125,7 +157,7 @@ impl Elaborator<'_> {
         what: &str,
     ) -> Out<TermId> {
         let TypeKind::Tensor(elem, axes) = &written.kind else {
-            return Err(self.unsupported(Unsupported::ListOrTuple, written.span));
+            return Err(self.error("E0211", "expected a shape, such as `[n, d]`", written.span, "this is none"));
         };
         let meeting = Meeting { term, at, written, code, what };
         self.meet_axes(&meeting, axes, scope)?;
@@ -259,5 +291,31 @@ impl Elaborator<'_> {
                 Err(self.report(Diagnostic { help: help.map(str::to_string), ..error }))
             }
         }
+    }
+}
+
+/// What a value of a type is, for messages: `a number`.
+fn noun(ty: &Type) -> String {
+    match &ty.kind {
+        TypeKind::Word(word) => match word {
+            Word::Int => "a whole number",
+            Word::Float => "a number",
+            Word::Bool => "true or false",
+            Word::String => "a text",
+            Word::Fn => "a function",
+            Word::Layer => "a layer",
+            Word::Model => "a model",
+            Word::Distribution => "a distribution",
+        }
+        .to_string(),
+        TypeKind::Tensor(..) => "a tensor".to_string(),
+        TypeKind::List(kind) => match &kind.kind {
+            TypeKind::Word(Word::Int) => "a list of whole numbers".to_string(),
+            TypeKind::Word(Word::Float) => "a list of numbers".to_string(),
+            TypeKind::Word(Word::Layer) => "a list of layers".to_string(),
+            _ => "a list".to_string(),
+        },
+        TypeKind::Tuple(kinds) => format!("{} values", kinds.len()),
+        TypeKind::Either(kinds) => kinds.iter().map(noun).collect::<Vec<_>>().join(" or "),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::scope::{read_names, stages};
 use super::{Edge, Pass};
-use crate::syntax::tree::{Expr, ExprKind, Name, Reduce, Scan};
+use crate::syntax::tree::{Expr, ExprKind, Name, Reduce, ReduceIndex, Scan};
 use crate::syntax::walk;
 
 impl<'a> Pass<'a> {
@@ -19,7 +19,8 @@ impl<'a> Pass<'a> {
                 self.expr(base);
                 walk::of_subscripts(subscripts).into_iter().for_each(|part| self.expr(part));
             }
-            ExprKind::Field(a, _) | ExprKind::Unary(_, a) | ExprKind::From(a, _, _) => self.expr(a),
+            ExprKind::Field(a, _) | ExprKind::Unary(_, a) => self.expr(a),
+            ExprKind::From(from) => self.expr(&from.model),
             ExprKind::As(a, name) => {
                 self.expr(a);
                 self.locals.push(name.text.clone());
@@ -48,12 +49,13 @@ impl<'a> Pass<'a> {
     fn reduce(&mut self, reduce: &'a Reduce) {
         self.called(&reduce.function);
         let depth = self.locals.len();
-        self.locals.extend(reduce.indices.iter().map(|name| name.text.clone()));
+        self.locals.extend(reduce.indices.iter().filter_map(ReduceIndex::name).map(|name| name.text.clone()));
         for part in reduce.filter.iter().chain([&reduce.body]) {
             self.locals.extend(read_names(part));
             self.expr(part);
         }
         self.locals.truncate(depth);
+        reduce.further.iter().for_each(|argument| self.expr(&argument.value));
     }
 
     fn scan(&mut self, scan: &'a Scan) {

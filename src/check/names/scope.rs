@@ -59,7 +59,9 @@ pub fn bound(ty: &Type, anywhere: bool) -> Vec<String> {
     let rests = match &ty.kind {
         TypeKind::Word(_) => return names,
         TypeKind::List(inner) => return bound(inner, anywhere),
-        TypeKind::Tuple(parts) => return parts.iter().flat_map(|part| bound(part, anywhere)).collect(),
+        TypeKind::Tuple(parts) | TypeKind::Either(parts) => {
+            return parts.iter().flat_map(|part| bound(part, anywhere)).collect();
+        }
         TypeKind::Tensor(Elem::Float | Elem::Int | Elem::Bool | Elem::Class(_), axes) => axes,
     };
     for axis in rests {
@@ -125,7 +127,7 @@ pub fn sizes(ty: &Type) -> Vec<&Expr> {
     match &ty.kind {
         TypeKind::Word(_) => Vec::new(),
         TypeKind::List(inner) => sizes(inner),
-        TypeKind::Tuple(parts) => parts.iter().flat_map(sizes).collect(),
+        TypeKind::Tuple(parts) | TypeKind::Either(parts) => parts.iter().flat_map(sizes).collect(),
         TypeKind::Tensor(elem, axes) => {
             let class = match elem {
                 Elem::Class(size) => Some(&**size),

@@ -85,7 +85,9 @@ impl Builder {
             take(&mut parts);
             let run = self.primary_of(take(&mut parts));
             let names = take_if(&mut parts, Rule::kw_names).map(|_| self.text(take(&mut parts)));
-            left = made(span, ExprKind::From(Box::new(left), Box::new(run), names));
+            let except = take_if(&mut parts, Rule::kw_except)
+                .map_or_else(Vec::new, |_| parts.map(|path| self.text(path)).collect());
+            left = made(span, ExprKind::From(Box::new(From { model: left, source: run, names, except })));
         }
         left
     }
@@ -201,8 +203,14 @@ impl Builder {
         };
         let mut parts = reduction.into_inner();
         let mut indices = Vec::new();
-        while let Some(name) = take_if(&mut parts, Rule::name) {
-            indices.push(self.name(name));
+        while let Some(index) = take_if(&mut parts, Rule::name).or_else(|| take_if(&mut parts, Rule::rest)) {
+            indices.push(match index.as_rule() {
+                Rule::rest => {
+                    let span = self.span(&index);
+                    ReduceIndex::Rest(index.into_inner().next().map(|name| self.name(name)), span)
+                }
+                _ => ReduceIndex::One(self.name(index)),
+            });
         }
         let filter = take_if(&mut parts, Rule::filter).map(|filter| {
             let mut inner = filter.into_inner();
@@ -210,7 +218,8 @@ impl Builder {
             self.expr(take(&mut inner))
         });
         let body = self.expr(take(&mut parts));
-        ExprKind::Reduce(Box::new(Reduce { function: *function, indices, filter, body }))
+        let further = parts.map(|argument| self.argument(argument)).collect();
+        ExprKind::Reduce(Box::new(Reduce { function: *function, indices, filter, body, further }))
     }
 
     fn argument(&mut self, pair: Pair<Rule>) -> Argument {
@@ -310,17 +319,16 @@ impl Builder {
 
     fn scan(&mut self, pair: Pair<Rule>) -> ExprKind {
         let mut names: Vec<Name> = Vec::new();
-        let (mut over, mut body) = (Vec::new(), Vec::new());
+        let (mut over, mut body, mut axis) = (Vec::new(), Vec::new(), None);
         for part in pair.into_inner() {
             match part.as_rule() {
-                Rule::name => names.push(self.name(part)),
+                Rule::name if over.is_empty() => names.push(self.name(part)),
+                Rule::name => axis = Some(self.name(part)),
                 Rule::expr => over.push(self.expr(part)),
                 Rule::statement => body.push(self.statement(part)),
                 _ => {}
             }
         }
-        // The axis is the last name: it stands behind `over`.
-        let axis = names.pop().unwrap_or_else(|| unreachable!("a scan names its axis"));
         ExprKind::Scan(Box::new(Scan { names, over, axis, body }))
     }
 

@@ -20,6 +20,18 @@ impl Builder {
 
     pub fn ty(&mut self, pair: Pair<Rule>) -> Type {
         let span = self.span(&pair);
+        let mut kinds: Vec<Type> = Vec::new();
+        for part in pair.into_inner().filter(|part| part.as_rule() == Rule::kind_) {
+            kinds.push(self.kind_of_type(part));
+        }
+        match kinds.pop() {
+            Some(only) if kinds.is_empty() => only,
+            last => Type { span, kind: TypeKind::Either(kinds.into_iter().chain(last).collect()) },
+        }
+    }
+
+    fn kind_of_type(&mut self, pair: Pair<Rule>) -> Type {
+        let span = self.span(&pair);
         let mut parts: Vec<Pair<Rule>> = pair.into_inner().collect();
         if parts.len() > 1 {
             return Type { span, kind: TypeKind::Tuple(parts.into_iter().map(|part| self.ty(part)).collect()) };
@@ -43,6 +55,7 @@ impl Builder {
                 "string" => Word::String,
                 "fn" => Word::Fn,
                 "layer" => Word::Layer,
+                "model" => Word::Model,
                 _ => Word::Distribution,
             }),
         };

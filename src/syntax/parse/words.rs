@@ -54,7 +54,7 @@ fn word_of(rule: Rule) -> Option<&'static str> {
         Rule::minus | Rule::kw_not | Rule::kw_if | Rule::kw_scan | Rule::truth | Rule::list | Rule::paren => {
             "an expression"
         }
-        Rule::type_ | Rule::tensor_type | Rule::word_type => "a type",
+        Rule::type_ | Rule::kind_ | Rule::tensor_type | Rule::word_type => "a type",
         Rule::string => "a string",
         Rule::equals => "`=`",
         Rule::tilde => "`~`",
