@@ -3,8 +3,10 @@
 mod bench;
 mod check;
 mod colour;
+mod diff;
 mod eval;
 mod explain;
+mod fmt;
 mod load;
 mod new;
 mod predict;
@@ -56,6 +58,8 @@ enum Command {
     Bench(bench::Bench),
     /// Try the language, a model or its data, an entry at a time
     Repl(repl::Repl),
+    /// Lay files out in the one way
+    Fmt(fmt::Fmt),
     /// Explain the code of a diagnostic
     Explain(explain::Explain),
     /// Write a file to begin with
@@ -68,7 +72,7 @@ enum Command {
 }
 
 /// Commands that are planned. Each answers so in one line.
-const LATER: [&str; 10] = ["generate", "graph", "sweep", "plot", "report", "export", "fmt", "lsp", "doc", "devices"];
+const LATER: [&str; 9] = ["generate", "graph", "sweep", "plot", "report", "export", "lsp", "doc", "devices"];
 
 fn other(words: &[String]) -> ExitCode {
     let word = words.first().map_or("", String::as_str);
@@ -101,6 +105,7 @@ pub fn main() -> ExitCode {
         Command::Summary(arguments) => summary::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments, started),
         Command::Repl(arguments) => repl::run(&arguments),
+        Command::Fmt(arguments) => fmt::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::New(arguments) => new::run(&arguments),
         Command::Completions { shell } => {

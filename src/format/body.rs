@@ -214,7 +214,8 @@ fn breaks_within(value: &Expr) -> bool {
         | ExprKind::Tuple(_)
         | ExprKind::Record(_)
         | ExprKind::Scan(_) => true,
-        ExprKind::As(a, _) | ExprKind::From(a, ..) => breaks_within(a),
+        ExprKind::As(a, _) => breaks_within(a),
+        ExprKind::From(from) => breaks_within(&from.model),
         ExprKind::Number { .. }
         | ExprKind::Text(_)
         | ExprKind::Truth(_)

@@ -3,7 +3,8 @@
 use super::Printer;
 use super::doc::{Doc, align, concat, group, indent, text};
 use crate::syntax::tree::{
-    Argument, Axis, Binary, Elem, Expr, ExprKind, Name, Reduce, Scan, Subscript, Type, TypeKind, Unary,
+    Argument, Axis, Binary, Elem, Expr, ExprKind, From, Name, Reduce, ReduceIndex, Scan, Subscript, Type, TypeKind,
+    Unary,
 };
 
 /// More arguments than that, all of them plain, are laid out as the parts of a list are.
@@ -92,13 +93,7 @@ impl Printer<'_> {
             }
             ExprKind::Record(entries) => self.record(entries),
             ExprKind::Scan(scan) => self.scan(scan),
-            ExprKind::From(a, run, names) => {
-                let mut parts = vec![self.expr(a), text(" "), self.next(), text(" "), self.expr(run)];
-                if names.is_some() {
-                    parts.extend([text(" "), self.next(), text(" "), self.next()]);
-                }
-                Doc::Concat(parts)
-            }
+            ExprKind::From(from) => self.from(from),
         }
     }
 
@@ -116,15 +111,31 @@ impl Printer<'_> {
         let filled = arguments.len() > MANY && arguments.iter().all(|one| one.name.is_none() && is_plain(&one.value));
         let mut parts = Vec::new();
         for (at, argument) in arguments.iter().enumerate() {
-            let mut part = Vec::new();
-            if argument.name.is_some() {
-                part.extend([self.next(), text(" "), self.next(), text(" ")]);
-            }
-            part.push(self.expr(&argument.value));
-            part.push(if at + 1 < arguments.len() { self.comma() } else { self.last_comma(!filled) });
-            parts.push(Doc::Concat(part));
+            let part = self.argument(argument);
+            let comma = if at + 1 < arguments.len() { self.comma() } else { self.last_comma(!filled) };
+            parts.push(concat([part, comma]));
         }
         if filled { self.filled(open, parts) } else { self.block(open, parts) }
+    }
+
+    fn argument(&mut self, argument: &Argument) -> Doc {
+        let name = match argument.name {
+            Some(_) => concat([self.next(), text(" "), self.next(), text(" ")]),
+            None => Doc::Empty,
+        };
+        concat([name, self.expr(&argument.value)])
+    }
+
+    fn from(&mut self, from: &From) -> Doc {
+        let mut parts = vec![self.expr(&from.model), text(" "), self.next(), text(" "), self.expr(&from.source)];
+        if from.names.is_some() {
+            parts.extend([text(" "), self.next(), text(" "), self.next()]);
+        }
+        for at in 0..from.except.len() {
+            let word = if at == 0 { concat([text(" "), self.next()]) } else { self.comma() };
+            parts.extend([word, text(" "), self.next()]);
+        }
+        Doc::Concat(parts)
     }
 
     /// Parts in brackets, each on a line of its own where they do not fit on one.
@@ -173,14 +184,26 @@ impl Printer<'_> {
     fn reduce(&mut self, reduce: &Reduce) -> Doc {
         let function = self.expr(&reduce.function);
         let open = self.next();
-        let mut head = vec![self.names(&reduce.indices)];
+        let mut head = Vec::new();
+        for (at, index) in reduce.indices.iter().enumerate() {
+            head.extend(if at > 0 { vec![self.comma(), text(" ")] } else { Vec::new() });
+            head.push(match index {
+                ReduceIndex::One(_) => self.next(),
+                ReduceIndex::Rest(name, _) => self.rest(name.as_ref()),
+            });
+        }
         if let Some(filter) = &reduce.filter {
             head.extend([text(" "), self.next(), text(" "), self.expr(filter)]);
         }
-        head.extend([self.next(), text(" ")]);
-        let body = self.expr(&reduce.body);
-        let inner = concat([Doc::Soft, Doc::Concat(head), body]);
-        concat([function, group(concat([open, indent(inner), Doc::Soft, self.next()]))])
+        head.extend([self.next(), text(" "), self.expr(&reduce.body)]);
+        let mut parts = Vec::new();
+        let mut part = Doc::Concat(head);
+        for argument in &reduce.further {
+            parts.push(concat([part, self.comma()]));
+            part = self.argument(argument);
+        }
+        parts.push(concat([part, self.last_comma(!reduce.further.is_empty())]));
+        concat([function, self.block(open, parts)])
     }
 
     pub fn subscripts(&mut self, subscripts: &[Subscript]) -> Doc {
@@ -294,7 +317,10 @@ impl Printer<'_> {
             }
             head.push(self.expr(over));
         }
-        head.extend([text(" "), self.next(), text(" "), self.next(), text(" ")]);
+        if scan.axis.is_some() {
+            head.extend([text(" "), self.next(), text(" "), self.next()]);
+        }
+        head.push(text(" "));
         let body = self.body(&scan.body);
         concat([Doc::Concat(head), body])
     }
@@ -302,6 +328,14 @@ impl Printer<'_> {
     pub fn ty(&mut self, ty: &Type) -> Doc {
         match &ty.kind {
             TypeKind::Word(_) => self.next(),
+            TypeKind::Either(kinds) => {
+                let mut parts = Vec::new();
+                for (at, kind) in kinds.iter().enumerate() {
+                    parts.extend(if at > 0 { vec![text(" "), self.next(), text(" ")] } else { Vec::new() });
+                    parts.push(self.ty(kind));
+                }
+                Doc::Concat(parts)
+            }
             TypeKind::List(inner) => {
                 let head = concat([self.next(), self.next()]);
                 concat([head, self.ty(inner), self.next()])
@@ -377,6 +411,6 @@ fn is_plain(expr: &Expr) -> bool {
         | ExprKind::Tuple(_)
         | ExprKind::Record(_)
         | ExprKind::Scan(_)
-        | ExprKind::From(..) => false,
+        | ExprKind::From(_) => false,
     }
 }
