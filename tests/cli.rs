@@ -126,7 +126,7 @@ fn what_is_wrong_with_the_command_line() {
     wrong(&["train", "linear.mlx", "--device", "vulkan"], 2, "not supported yet");
     wrong(&["train", "linear.mlx", "--init", "no.safetensors"], 1, "cannot read `no.safetensors`");
     wrong(&["train", "linear.mlx", "--init", "d.csv"], 1, "is not a whole weight file");
-    let later = ["generate", "graph", "sweep", "plot", "report", "export", "lsp", "doc", "devices"];
+    let later = ["generate", "graph", "sweep", "plot", "report", "export", "lsp", "devices"];
     for command in later {
         wrong(&[command, "linear.mlx", "--anything"], 2, &format!("`mlx {command}` is not supported yet"));
     }

@@ -84,7 +84,8 @@ fn holds(text: &str) -> Result<(), String> {
     if comments(text) != comments(&once) {
         return fail("a comment has changed");
     }
-    let loose = once.lines().any(|line| line.ends_with(' ') || (line.contains('\t') && !line.contains("//"))) && !text.contains('"');
+    let loose = once.lines().any(|line| line.ends_with(' ') || (line.contains('\t') && !line.contains("//")))
+        && !text.contains('"');
     if loose || once.contains("\n\n\n") || once.starts_with('\n') || !(once.is_empty() || once.ends_with('\n')) {
         return fail("space is left over");
     }

@@ -4,6 +4,7 @@ mod bench;
 mod check;
 mod colour;
 mod diff;
+mod doc;
 mod eval;
 mod explain;
 mod fmt;
@@ -60,6 +61,8 @@ enum Command {
     Repl(repl::Repl),
     /// Lay files out in the one way
     Fmt(fmt::Fmt),
+    /// Explain what the standard library has
+    Doc(doc::Doc),
     /// Explain the code of a diagnostic
     Explain(explain::Explain),
     /// Write a file to begin with
@@ -72,7 +75,7 @@ enum Command {
 }
 
 /// Commands that are planned. Each answers so in one line.
-const LATER: [&str; 9] = ["generate", "graph", "sweep", "plot", "report", "export", "lsp", "doc", "devices"];
+const LATER: [&str; 8] = ["generate", "graph", "sweep", "plot", "report", "export", "lsp", "devices"];
 
 fn other(words: &[String]) -> ExitCode {
     let word = words.first().map_or("", String::as_str);
@@ -106,6 +109,7 @@ pub fn main() -> ExitCode {
         Command::Bench(arguments) => bench::run(&arguments, started),
         Command::Repl(arguments) => repl::run(&arguments),
         Command::Fmt(arguments) => fmt::run(&arguments),
+        Command::Doc(arguments) => doc::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::New(arguments) => new::run(&arguments),
         Command::Completions { shell } => {

@@ -139,11 +139,9 @@ fn lines(mut comments: Vec<Doc>, apart: bool, first: bool) -> Vec<Doc> {
 
 fn has_body(item: &Item) -> bool {
     match &item.kind {
-        ItemKind::Layer(_)
-        | ItemKind::Optimizer(_)
-        | ItemKind::Data(_)
-        | ItemKind::Train(_)
-        | ItemKind::Sweep(_) => true,
+        ItemKind::Layer(_) | ItemKind::Optimizer(_) | ItemKind::Data(_) | ItemKind::Train(_) | ItemKind::Sweep(_) => {
+            true
+        }
         ItemKind::Fn(function) => matches!(function.body, FnBody::Block(_)),
         ItemKind::Use(_) | ItemKind::Let(_) => false,
     }
