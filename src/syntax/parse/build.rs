@@ -291,6 +291,7 @@ impl Builder {
                         let size = inner.next().map(|size| self.expr(size));
                         if size.is_some() && matches!(at.kind, ExprKind::Number { .. }) {
                             self.wrong.push(foreign::colon_slice(span));
+                            return Subscript::Slice(at, size, span);
                         }
                         Subscript::At(at, size)
                     }
