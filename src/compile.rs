@@ -4,7 +4,7 @@
 use crate::check::elaborate::Elaborator;
 use crate::check::items::{lets, name_of, trains, unused_data};
 use crate::check::library::{Library, stdlib_names};
-use crate::check::program::{Explored, TypedProgram};
+use crate::check::program::{Explored, Sweep, TypedProgram};
 use crate::check::terms::TermId;
 use crate::check::value::Value;
 use crate::check::{chains, comments, names, settings, unread, unsupported};
@@ -63,6 +63,7 @@ pub struct Checked {
     pub programs: Vec<TypedProgram>,
     /// The names of all `train` blocks.
     pub trains: Vec<String>,
+    pub sweeps: Vec<Sweep>,
     pub found: Vec<Diagnostic>,
 }
 
@@ -94,6 +95,7 @@ pub fn check_block(
     let (mut file, found) = syntax::parse(sources, source);
     let overrides = sets.iter().map(|set| settings::parse(&file.items, set)).collect::<Result<Vec<_>, _>>()?;
     let trains = trains(&file);
+    file.items.retain(|item| !matches!(item.kind, ItemKind::Sweep(_)));
     if name.map_or(trains.len() == 1, |name| trains.iter().any(|train| train == name)) {
         file.items.retain(|item| match &item.kind {
             ItemKind::Train(block) => name.is_none_or(|name| name_of(block) == name),
@@ -131,6 +133,14 @@ pub fn check_file(
             reached.extend(elaborator.reached);
         }
     }
+    let mut sweeps = Vec::new();
+    for item in &file.items {
+        if let ItemKind::Sweep(block) = &item.kind {
+            let mut elaborator = Elaborator::new(sources, schemas, library, overrides);
+            sweeps.extend(elaborator.sweep(block, file, &programs));
+            found.extend(elaborator.found);
+        }
+    }
     let mut elaborator = Elaborator::new(sources, schemas, library, overrides);
     elaborator.lets_alone(&lets(&file.items));
     unused_data(file).into_iter().for_each(|data| elaborator.data_alone(data));
@@ -142,7 +152,7 @@ pub fn check_file(
     found.extend(elaborator.found);
     let mut found = in_order(found, textual);
     unread::remove(&mut found, &unread_spans, file, sources);
-    Checked { programs, trains: trains(file), found }
+    Checked { programs, trains: trains(file), sweeps, found }
 }
 
 /// A statement of a session, in its context → its value, or what is wrong with it. The library has the session's items

@@ -25,6 +25,7 @@ pub fn trials() -> Vec<Trial> {
         trial("cli::eval_gives_what_training_reported", eval_gives_what_training_reported),
         trial("cli::predict_brings_its_transforms_along", predict_brings_its_transforms_along),
         trial("cli::classes_are_predicted_by_their_names", classes_are_predicted_by_their_names),
+        trial("cli::a_sweep_goes_on_where_it_ended", a_sweep_goes_on),
         trial("cli::rows_are_drawn_to_predict_for", rows_are_drawn_to_predict_for),
         trial("cli::a_new_file_trains", a_new_file_trains),
         trial("cli::what_does_not_fit_is_refused", what_does_not_fit_is_refused),
@@ -128,7 +129,7 @@ fn what_is_wrong_with_the_command_line() {
     wrong(&["train", "linear.mlx", "--device", "vulkan"], 2, "not supported yet");
     wrong(&["train", "linear.mlx", "--init", "no.safetensors"], 1, "cannot read `no.safetensors`");
     wrong(&["train", "linear.mlx", "--init", "d.csv"], 1, "is not a whole weight file");
-    let later = ["generate", "graph", "sweep", "plot", "report", "export", "lsp", "devices"];
+    let later = ["generate", "graph", "plot", "report", "export", "lsp", "devices"];
     for command in later {
         wrong(&[command, "linear.mlx", "--anything"], 2, &format!("`mlx {command}` is not supported yet"));
     }
@@ -462,4 +463,44 @@ fn doc_tells_of_names() {
         assert!(!page.contains("http"), "a page needs nothing else");
     }
     assert!(count > 100);
+}
+
+/// Every point once, a folder each; what is done is not done again, and what the text changes is.
+fn a_sweep_goes_on() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let program = "let rate = 0.1\nlet kind = \"a\"\ndata d = rows(40, seed = 1) {\n    x: [2] ~ uniform(-1, 1)\n    \
+        y = x @ [1, 2]\n    split = holdout(train = 50%, valid = 50%)\n}\nmodel Net(x: [n, d]) -> [n] {\n    out x |> dense(1) |> squeeze\n}\n\
+        train {\n    data = d\n    model = Net\n    minimize mse(model(x), y) using sgd(lr = rate)\n    steps = 3\n}\n\
+        sweep rates {\n    rate = [0.1, 0.2]\n    seed = 0..2\n    keep = min(valid.loss)\n}\n";
+    std::fs::write(folder.path().join("net.mlx"), program).expect("written");
+    let sweep = |arguments: &[&str]| mlx(folder.path(), &[&["sweep", "net.mlx"], arguments].concat());
+    let output = sweep(&[]);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let table = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(table.starts_with("      rate       valid.loss"), "{table}");
+    assert_eq!(
+        (table.lines().count(), table.matches("best").count(), table.matches(" ± ").count()),
+        (3, 1, 4),
+        "{table}"
+    );
+    let weights = folder.path().join("runs/net-rates/rate-0.2_seed-1/last.safetensors");
+    let written = std::fs::metadata(&weights).and_then(|file| file.modified()).expect("weights");
+    std::fs::remove_dir_all(folder.path().join("runs/net-rates/rate-0.1_seed-0")).expect("removed");
+    let output = sweep(&["--json"]);
+    let points = events(&output);
+    assert_eq!(points.len(), 4);
+    assert_eq!((points[3]["point"]["rate"].as_f64(), points[3]["seed"].as_u64()), (Some(0.2), Some(1)));
+    assert!(points[3]["metrics"]["valid"]["loss"].as_f64().is_some_and(|loss| loss > 0.0));
+    assert_eq!(String::from_utf8_lossy(&output.stderr).matches("done before").count(), 3);
+    assert_eq!(std::fs::metadata(&weights).and_then(|file| file.modified()).expect("weights"), written);
+    std::fs::write(folder.path().join("net.mlx"), program.replace("steps = 3", "steps = 4")).expect("written");
+    assert!(!String::from_utf8_lossy(&sweep(&[]).stderr).contains("done before"));
+    // Every point is checked before the first runs.
+    std::fs::write(folder.path().join("net.mlx"), program.replace("[0.1, 0.2]", "[0.1, -1]")).expect("written");
+    let output = sweep(&[]);
+    assert_eq!(output.status.code(), Some(1));
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(told.contains("with rate=-1 seed=0") && !told.contains("[1/4]"), "{told}");
+    assert_eq!(sweep(&["--set", "rate=1"]).status.code(), Some(2));
+    assert_eq!(sweep(&["other"]).status.code(), Some(2));
 }

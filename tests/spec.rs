@@ -71,17 +71,17 @@ pub fn trials() -> Vec<Trial> {
     trials
 }
 
-fn files() -> Vec<PathBuf> {
+pub fn files() -> Vec<PathBuf> {
     let folder = fs::read_dir(repository("tests/spec/check")).expect("the specification");
     let mut files: Vec<PathBuf> = folder.map(|entry| entry.expect("readable").path()).collect();
     files.sort();
     files
 }
 
-struct Section {
+pub struct Section {
     name: String,
-    program: String,
-    expected: String,
+    pub program: String,
+    pub expected: String,
 }
 
 fn is_expected(line: &str) -> bool {
@@ -90,7 +90,7 @@ fn is_expected(line: &str) -> bool {
         || ["// error ", "// warning ", "// ok", "// param ", "//   "].iter().any(|start| line.starts_with(start))
 }
 
-fn sections(text: &str) -> Vec<Section> {
+pub fn sections(text: &str) -> Vec<Section> {
     let mut sections: Vec<Section> = Vec::new();
     for line in text.lines() {
         if let Some(name) = line.strip_prefix("// --- ").and_then(|rest| rest.strip_suffix(" ---")) {
@@ -103,18 +103,29 @@ fn sections(text: &str) -> Vec<Section> {
     sections
 }
 
-/// What the checker says of a program, a line a diagnostic.
-fn said(program: &str) -> String {
+/// A program, checked in a folder with its data files.
+pub fn checked(sources: &mut Sources, program: &str) -> (compile::Checked, tempfile::TempDir) {
+    let (checked, _, folder) = opened(sources, program);
+    (checked, folder)
+}
+
+fn opened(sources: &mut Sources, program: &str) -> (compile::Checked, Files, tempfile::TempDir) {
     let folder = tempfile::tempdir().expect("a folder");
     for line in program.lines() {
         if let Some((name, rows)) = line.strip_prefix("// file ").and_then(|rest| rest.split_once(": ")) {
             fs::write(folder.path().join(name), rows.replace(" | ", "\n") + "\n").expect("written");
         }
     }
-    let mut sources = Sources::default();
     let source = sources.add("section.mlx", program);
     let mut files = Files::beside(&folder.path().join("section.mlx"));
-    let checked = compile::check(&mut sources, source, &mut files, &[]).expect("no --set is wrong");
+    let checked = compile::check(sources, source, &mut files, &[]).expect("no --set is wrong");
+    (checked, files, folder)
+}
+
+/// What the checker says of a program, a line a diagnostic.
+fn said(program: &str) -> String {
+    let mut sources = Sources::default();
+    let (checked, files, folder) = opened(&mut sources, program);
     let mut lines = String::new();
     let shows_advice = program.lines().any(|line| line == "// advice");
     for found in &checked.found {

@@ -29,6 +29,25 @@ pub struct TypedProgram {
     pub settings: BTreeMap<String, Setting>,
 }
 
+/// A family of trainings of one block: every combination of the values of the axes, with every seed.
+pub struct Sweep {
+    pub name: String,
+    /// The `train` block.
+    pub train: String,
+    /// `let` items with their values, in the order of the text.
+    pub axes: Vec<(String, Vec<Setting>)>,
+    /// None: the block's own seed.
+    pub seeds: Vec<u64>,
+    pub keep: Option<Keep>,
+}
+
+/// What tells the best of several: a figure of a split, the least or the greatest.
+pub struct Keep {
+    pub least: bool,
+    pub split: String,
+    pub metric: String,
+}
+
 /// What a session's statement says, where it stands.
 pub struct Explored {
     pub terms: Terms,

@@ -47,7 +47,7 @@ fn number(text: &str) -> Option<Number> {
 }
 
 /// What kind of constant a `let` holds, where its text says so.
-fn constant(value: &Expr) -> Option<&'static str> {
+pub fn constant(value: &Expr) -> Option<&'static str> {
     match &value.kind {
         ExprKind::Number { .. } => Some("a number"),
         ExprKind::Unary(_, inner) => constant(inner),

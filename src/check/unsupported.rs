@@ -12,7 +12,6 @@ use crate::syntax::walk;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unsupported {
     Use,
-    Sweep,
     Scan,
     Emit,
     Calibrate,
@@ -49,7 +48,6 @@ pub enum Unsupported {
 /// Every row, with how a message names it.
 pub const TABLE: &[(Unsupported, &str)] = &[
     (Unsupported::Use, "`use`"),
-    (Unsupported::Sweep, "`sweep`"),
     (Unsupported::Scan, "`scan`"),
     (Unsupported::Emit, "`emit`"),
     (Unsupported::Calibrate, "`calibrate`"),
@@ -170,7 +168,7 @@ impl Search {
     fn item(&mut self, kind: &ItemKind, span: Span) {
         match kind {
             ItemKind::Use(_) => self.say(Unsupported::Use, span),
-            ItemKind::Sweep(sweep) => self.say(Unsupported::Sweep, sweep.word),
+            ItemKind::Sweep(_) => {}
             ItemKind::Let(item) => self.expression(&item.value),
             ItemKind::Fn(Function { params, body, .. }) => {
                 params.iter().for_each(|param| self.param(param));

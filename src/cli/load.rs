@@ -1,7 +1,7 @@
 //! What every command on a file begins with: read it, check it, say what is wrong.
 
 use super::{FAILED, MISUSED, WRONG, colour};
-use crate::check::program::TypedProgram;
+use crate::check::program::{Sweep, TypedProgram};
 use crate::check::settings;
 use crate::compile::{self, Checked};
 use crate::diagnostic::{Diagnostic, Severity, draw, harmless, plain};
@@ -44,7 +44,10 @@ fn read(
     let mut sources = Sources::default();
     let name = path.display().to_string();
     let (checked, hash) = match io::read_text(&mut sources, path) {
-        Err(wrong) => (Checked { programs: Vec::new(), trains: Vec::new(), found: vec![wrong] }, String::new()),
+        Err(wrong) => (
+            Checked { programs: Vec::new(), trains: Vec::new(), sweeps: Vec::new(), found: vec![wrong] },
+            String::new(),
+        ),
         Ok(source) => {
             let checked = check(&mut sources, source, &mut files).map_err(|message| {
                 complain(&message);
@@ -80,6 +83,36 @@ pub fn program(loaded: &mut Loaded, name: Option<&str>) -> Result<TypedProgram, 
         }
     };
     Ok(loaded.checked.programs.swap_remove(at))
+}
+
+/// The sweep that a command is about: the named one, or the only one. What is wrong is drawn on standard error; the error is
+/// the exit status.
+pub fn swept(loaded: &mut Loaded, name: Option<&str>) -> Result<Sweep, u8> {
+    show_all(&loaded.checked.found, &loaded.sources);
+    if loaded.checked.found.iter().any(|found| found.severity == Severity::Error) {
+        return Err(WRONG);
+    }
+    let sweeps = &mut loaded.checked.sweeps;
+    let names: Vec<&str> = sweeps.iter().map(|sweep| sweep.name.as_str()).collect();
+    let at = match (name, &names[..]) {
+        (None, [_]) => 0,
+        (_, []) => {
+            complain(&format!("`{}` has no `sweep` block", loaded.name));
+            return Err(WRONG);
+        }
+        (Some(name), _) => match names.iter().position(|known| *known == name) {
+            Some(at) => at,
+            None => {
+                complain(&format!("cannot find `sweep` block `{name}`; there are: {}", names.join(", ")));
+                return Err(MISUSED);
+            }
+        },
+        (None, _) => {
+            complain(&format!("which `sweep` block? name one of: {}", names.join(", ")));
+            return Err(MISUSED);
+        }
+    };
+    Ok(sweeps.swap_remove(at))
 }
 
 /// The graph of a checked program, which fits into the machine.

@@ -13,6 +13,7 @@ mod new;
 mod predict;
 mod repl;
 mod summary;
+mod sweep;
 mod train;
 
 use crate::diagnostic::nearest;
@@ -55,6 +56,8 @@ enum Command {
     Check(check::Check),
     /// Show the parameters of a model, and what a step costs
     Summary(summary::Summary),
+    /// Train every point of a `sweep`
+    Sweep(sweep::Sweep),
     /// Measure a step, whole and by kernel
     Bench(bench::Bench),
     /// Try the language, a model or its data, an entry at a time
@@ -75,7 +78,7 @@ enum Command {
 }
 
 /// Commands that are planned. Each answers so in one line.
-const LATER: [&str; 8] = ["generate", "graph", "sweep", "plot", "report", "export", "lsp", "devices"];
+const LATER: [&str; 7] = ["generate", "graph", "plot", "report", "export", "lsp", "devices"];
 
 fn other(words: &[String]) -> ExitCode {
     let word = words.first().map_or("", String::as_str);
@@ -106,6 +109,7 @@ pub fn main() -> ExitCode {
         Command::Predict(arguments) => predict::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Summary(arguments) => summary::run(&arguments),
+        Command::Sweep(arguments) => sweep::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments, started),
         Command::Repl(arguments) => repl::run(&arguments),
         Command::Fmt(arguments) => fmt::run(&arguments),

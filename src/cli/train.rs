@@ -10,7 +10,7 @@ use crate::run::events::{Event, Reason};
 use crate::run::schedule::Schedule;
 use crate::run::steps::SPLITS;
 use crate::source::Sources;
-use crate::train::driver::{self, Failure, Training};
+use crate::train::driver::{self, Failure, Outcome, Training};
 use crate::train::saving::Saved;
 use crate::train::weights::{self, Weights};
 use std::io::Write;
@@ -97,20 +97,6 @@ fn train(arguments: &Train) -> Result<(), u8> {
         overwrite: arguments.overwrite,
         save_every: driver::SAVE_EVERY,
     };
-    let failed = |failure: Failure| match failure {
-        Failure::Diagnostic(wrong) => {
-            show(&wrong, &loaded.sources);
-            FAILED
-        }
-        Failure::Refused(wrong) => {
-            show(&wrong, &loaded.sources);
-            MISUSED
-        }
-        Failure::Message(message) => {
-            complain(&message);
-            FAILED
-        }
-    };
     interrupt::watch();
     let mut progress = (!arguments.quiet && !arguments.json).then(|| progress(&training));
     let mut tell = |event: &Event| {
@@ -122,21 +108,12 @@ fn train(arguments: &Train) -> Result<(), u8> {
         }
         progress.iter_mut().for_each(|progress| progress.tell(event));
     };
-    let outcome = driver::train(&training, interrupt::asked, &mut tell).map_err(failed)?;
+    let Ended { outcome, status } = to_its_end(&training, &loaded.sources, &mut tell)?;
     let printed = match outcome.weights.path().filter(|_| !arguments.json) {
         Some(weights) => print(&format!("{}weights: {}\n", table(&outcome.finals), weights.display())),
         None => Ok(()),
     };
-    let failure = outcome.failure.map(failed);
-    match &outcome.weights {
-        Saved::There(_) => {}
-        Saved::Elsewhere(path) => {
-            say(&format!("the folder of the run could not be written: its last weights are in `{}`", path.display()));
-        }
-        Saved::Nowhere(wrong) => say(&format!("the last weights are lost: {}", wrong.message)),
-    }
-    outcome.not_finite.iter().for_each(|warning| show(warning, &loaded.sources));
-    match (failure, outcome.reason) {
+    match (status, outcome.reason) {
         (Some(status), _) => Err(status),
         (None, Reason::Interrupted) => {
             if !arguments.quiet && !arguments.json {
@@ -146,6 +123,41 @@ fn train(arguments: &Train) -> Result<(), u8> {
         }
         (None, Reason::Done | Reason::Stopped | Reason::Failed) => printed,
     }
+}
+
+/// How a run ended, and the exit status of what went wrong in it.
+pub struct Ended {
+    pub outcome: Outcome,
+    pub status: Option<u8>,
+}
+
+/// Trains; what goes wrong is shown. The error is the status of a run that did not begin.
+pub fn to_its_end(training: &Training, sources: &Sources, tell: &mut dyn FnMut(&Event)) -> Result<Ended, u8> {
+    let failed = |failure: &Failure| match failure {
+        Failure::Diagnostic(wrong) => {
+            show(wrong, sources);
+            FAILED
+        }
+        Failure::Refused(wrong) => {
+            show(wrong, sources);
+            MISUSED
+        }
+        Failure::Message(message) => {
+            complain(message);
+            FAILED
+        }
+    };
+    let outcome = driver::train(training, interrupt::asked, tell).map_err(|failure| failed(&failure))?;
+    let status = outcome.failure.as_ref().map(failed);
+    match &outcome.weights {
+        Saved::There(_) => {}
+        Saved::Elsewhere(path) => {
+            say(&format!("the folder of the run could not be written: its last weights are in `{}`", path.display()));
+        }
+        Saved::Nowhere(wrong) => say(&format!("the last weights are lost: {}", wrong.message)),
+    }
+    outcome.not_finite.iter().for_each(|warning| show(warning, sources));
+    Ok(Ended { outcome, status })
 }
 
 /// Weights to start from; every tensor that does not fit is listed.
@@ -171,7 +183,7 @@ fn schedule(arguments: &Train, program: &TypedProgram) -> Schedule {
     Schedule { seed: arguments.seed.unwrap_or(planned.seed), threads, ..planned }
 }
 
-fn progress(training: &Training) -> Progress {
+pub fn progress(training: &Training) -> Progress {
     let Schedule { steps, epochs, batch, .. } = training.schedule;
     Progress::new(steps, (batch < training.program.data.rows[0]).then_some(epochs))
 }

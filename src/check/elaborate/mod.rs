@@ -16,6 +16,7 @@
 //! | `data` | columns |
 //! | `source` | where rows come from, and how they are split |
 //! | `train` | what is minimized, reported, and for how long |
+//! | `sweep` | which trainings a sweep is made of |
 //! | `optimizer` | the recurrence of an optimizer, for each parameter |
 //! | `explore` | a statement of a session |
 //! | `alone`, `open` | definitions without a use; what a use decides |
@@ -39,6 +40,7 @@ mod param;
 pub mod primitive;
 mod signature;
 mod source;
+mod sweep;
 mod train;
 
 pub use data::setting;
