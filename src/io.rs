@@ -105,8 +105,13 @@ fn no_file(kind: FileType) -> Option<(&'static str, Option<&'static str>)> {
 
 /// A file as a source text. What is no text is drawn where it ends.
 pub fn read_text(sources: &mut Sources, path: &Path) -> Result<SourceId, Diagnostic> {
-    let name = path.display().to_string();
     let bytes = read_at_most(path, SOURCE, &|| true)?;
+    as_text(sources, path, bytes)
+}
+
+/// Bytes as a source text of a name.
+pub fn as_text(sources: &mut Sources, name: &Path, bytes: Vec<u8>) -> Result<SourceId, Diagnostic> {
+    let name = name.display().to_string();
     String::from_utf8(bytes).map(|text| sources.add(name.clone(), text)).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();
         let text = String::from_utf8_lossy(&error.as_bytes()[..valid]).into_owned();

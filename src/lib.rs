@@ -18,7 +18,8 @@
 //! 6. [`data`] reads tables and splits them; [`run`] feeds plans and takes the [steps](run::steps::Run) of a training, and
 //!    the [driver](train::driver::train) all of them, with what they leave behind.
 //! 7. [`repl`] is a session over all of that, an entry at a time.
-//! 8. [`cli`] has a file for each command, [`progress`] is what a person sees of a run, [`interrupt`] knows the signals
+//! 8. [`format`](mod@format) lays a text out in its one way; [`doc`] is what the library and a file say of themselves.
+//! 9. [`cli`] has a file for each command, [`progress`] is what a person sees of a run, [`interrupt`] knows the signals
 //!    that end one; [`io`] is the one door to the disk.
 //!
 //! Who may use whom is a table in `tests/rooms.rs`, which is tested; `docs/architecture.md` says why.
@@ -30,6 +31,8 @@ pub mod cli;
 pub mod compile;
 pub mod data;
 pub mod diagnostic;
+pub mod doc;
+pub mod format;
 pub mod interrupt;
 pub mod io;
 pub mod ir;

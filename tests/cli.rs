@@ -30,6 +30,8 @@ pub fn trials() -> Vec<Trial> {
         trial("cli::a_new_file_trains", a_new_file_trains),
         trial("cli::what_does_not_fit_is_refused", what_does_not_fit_is_refused),
         trial("cli::explain_shows_a_page", explain_shows_a_page),
+        trial("cli::fmt_lays_files_out", fmt_lays_files_out),
+        trial("cli::doc_tells_of_names", doc_tells_of_names),
         trial("cli::the_readme_shows_what_is", the_readme_shows_what_is),
         trial("cli::no_op_is_named_like_a_layer", no_op_is_named_like_a_layer),
     ]
@@ -127,7 +129,7 @@ fn what_is_wrong_with_the_command_line() {
     wrong(&["train", "linear.mlx", "--device", "vulkan"], 2, "not supported yet");
     wrong(&["train", "linear.mlx", "--init", "no.safetensors"], 1, "cannot read `no.safetensors`");
     wrong(&["train", "linear.mlx", "--init", "d.csv"], 1, "is not a whole weight file");
-    let later = ["generate", "graph", "plot", "report", "export", "fmt", "lsp", "doc", "devices"];
+    let later = ["generate", "graph", "plot", "report", "export", "lsp", "devices"];
     for command in later {
         wrong(&[command, "linear.mlx", "--anything"], 2, &format!("`mlx {command}` is not supported yet"));
     }
@@ -393,6 +395,74 @@ fn what_does_not_fit_is_refused() {
             assert!(told(&output).contains("does not fit into"), "{}", told(&output));
         }
     }
+}
+
+fn fmt_lays_files_out() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| folder.path().join(name);
+    fs::create_dir_all(at("inner/.hidden")).expect("a folder");
+    fs::write(at("loose.mlx"), "let   a=1 // one\r\nlet b  =  (2+3)\n").expect("written");
+    fs::write(at("inner/loose.mlx"), "fn f( x )=x").expect("written");
+    fs::write(at("inner/.hidden/loose.mlx"), "fn f( x )=x").expect("written");
+    fs::write(at("wrong.mlx"), "let a = (1\n").expect("written");
+    fs::write(at("notes.txt"), "let a=1").expect("written");
+    let read = |name: &str| fs::read_to_string(at(name)).expect("a file");
+    let checked = mlx(folder.path(), &["fmt", "--check", "loose.mlx"]);
+    assert_eq!(checked.status.code(), Some(1));
+    let diff = String::from_utf8_lossy(&checked.stdout).into_owned();
+    assert!(diff.contains("-let   a=1 // one\n") && diff.contains("+let a = 1  // one\n"), "{diff}");
+    assert!(read("loose.mlx").contains("a=1"), "--check writes nothing");
+    // What is wrong is told of and left alone; the rest is laid out.
+    let written = mlx(folder.path(), &["fmt", "."]);
+    assert_eq!(written.status.code(), Some(1));
+    assert!(told(&written).contains("E0101"), "{}", told(&written));
+    assert_eq!(read("loose.mlx"), "let a = 1  // one\nlet b = (2 + 3)\n");
+    assert_eq!(read("inner/loose.mlx"), "fn f(x) = x\n");
+    assert_eq!(read("inner/.hidden/loose.mlx"), "fn f( x )=x");
+    assert_eq!(read("wrong.mlx"), "let a = (1\n");
+    assert_eq!(mlx(folder.path(), &["fmt", "--check", "loose.mlx", "inner"]).status.code(), Some(0));
+    assert_eq!(mlx(folder.path(), &["fmt", "gone.mlx"]).status.code(), Some(1));
+    assert_eq!(mlx(folder.path(), &["fmt"]).status.code(), Some(2));
+}
+
+fn doc_tells_of_names() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let shown = |arguments: &[&str]| {
+        let output = mlx(folder.path(), &[&["doc"], arguments].concat());
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned(), told(&output))
+    };
+    let (status, text, _) = shown(&["dense"]);
+    assert_eq!(status, Some(0));
+    for part in [
+        "layer dense(units: int, bias = true)(x: [..s, d]) -> [..s, units]\n",
+        "y = x w + b",
+        "x |> dense(units)",
+        "stdlib/dense.mlx",
+    ] {
+        assert!(text.contains(part), "{part} is not in\n{text}");
+    }
+    let (status, text, _) = shown(&[]);
+    assert!(status == Some(0) && text.contains("Optimizers\n") && text.contains("  relu "), "{text}");
+    let (status, _, wrong) = shown(&["denze"]);
+    assert!(status == Some(2) && wrong.contains("did you mean `dense`?"), "{wrong}");
+    assert!(shown(&["nn.Linear"]).2.contains("dense(units)"));
+    fs::write(folder.path().join("own.mlx"), "/// Says a < b & \"c\".\nfn `a/b <c>`(x) = relu(x)\n").expect("written");
+    let (status, text, _) = shown(&["own.mlx", "--html", "pages"]);
+    assert!(status == Some(0) && text.trim().ends_with("index.html"), "{text}");
+    let pages = folder.path().join("pages");
+    let index = fs::read_to_string(pages.join("index.html")).expect("an index");
+    assert!(index.contains("Says a &lt; b &amp; &quot;c&quot;"), "{index}");
+    // Each link of each page leads to one of them, and nothing leads elsewhere.
+    let mut count = 0;
+    for entry in fs::read_dir(&pages).expect("pages") {
+        let page = fs::read_to_string(entry.expect("readable").path()).expect("a page");
+        for link in page.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()) {
+            assert!(pages.join(link).is_file(), "{link}");
+            count += 1;
+        }
+        assert!(!page.contains("http"), "a page needs nothing else");
+    }
+    assert!(count > 100);
 }
 
 /// Every point once, a folder each; what is done is not done again, and what the text changes is.

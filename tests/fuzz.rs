@@ -11,17 +11,11 @@ use std::fs;
 const CASES: usize = 3_000;
 
 pub fn trials() -> Vec<Trial> {
-    let given = std::env::var("MLX_SEED").ok().and_then(|seed| seed.parse().ok());
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let seed: u64 = given.unwrap_or(now);
+    let seed = seed();
     vec![Trial::test(format!("fuzz::mangled_models_of_seed_{seed}"), move || {
         let texts = texts();
-        let mut state = seed;
-        let mut below = move |bound: usize| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            ((state >> 33) % bound.max(1) as u64) as usize
-        };
-        for case in 0..CASES {
+        let mut below = below(seed);
+        for case in 0..cases() {
             let mut text = texts[below(texts.len())].clone();
             for _ in 0..=below(3) {
                 text = mangled(&text, &texts[below(texts.len())], &mut below);
@@ -33,6 +27,27 @@ pub fn trials() -> Vec<Trial> {
         }
         Ok(())
     })]
+}
+
+/// The seed of this run, which `MLX_SEED` gives.
+pub fn seed() -> u64 {
+    let given = std::env::var("MLX_SEED").ok().and_then(|seed| seed.parse().ok());
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    given.unwrap_or(now)
+}
+
+/// How many texts are tried: `MLX_CASES` of them, in a long run.
+fn cases() -> usize {
+    std::env::var("MLX_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(CASES)
+}
+
+/// Numbers below a bound, one after another.
+pub fn below(seed: u64) -> impl FnMut(usize) -> usize {
+    let mut state = seed;
+    move |bound: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        ((state >> 33) % bound.max(1) as u64) as usize
+    }
 }
 
 /// Small texts first: most of the language in few lines.

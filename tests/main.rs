@@ -10,6 +10,7 @@ mod check;
 mod cli;
 mod data;
 mod editors;
+mod format;
 mod fuzz;
 mod hardness;
 mod io;
@@ -43,6 +44,7 @@ fn main() {
     trials.extend(cli::trials());
     trials.extend(data::trials());
     trials.extend(editors::trials());
+    trials.extend(format::trials());
     trials.extend(fuzz::trials());
     trials.extend(hardness::trials());
     trials.extend(io::trials());

@@ -27,6 +27,8 @@ const ROOMS: &[Room] = &[
     room("source", &[]),
     room("diagnostic", &["source"]),
     room("syntax", &["source", "diagnostic"]),
+    room("format", &["source", "diagnostic", "syntax"]),
+    room("doc", &["source", "syntax", "check"]),
     room("ir", &[]),
     room("check", &["source", "diagnostic", "syntax", "ir"]),
     room("autodiff", &["ir"]),

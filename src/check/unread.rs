@@ -24,7 +24,13 @@ fn follows(found: &Diagnostic, unread: &[Span], declared: &HashSet<&str>, file: 
         // Something that a body lacks.
         "E0216" => file.items.iter().any(|item| {
             let inside = |span: Span| item.span.start <= span.start && span.end <= item.span.end;
-            inside(place) && unread.iter().any(|unread| inside(*unread))
+            // What could not be read may stand behind it on its line.
+            let behind = |unread: Span| {
+                let text = &sources.get(file.source).text;
+                let between = text.get(item.span.end as usize..unread.start as usize);
+                between.is_some_and(|between| !between.contains('\n'))
+            };
+            inside(place) && unread.iter().any(|unread| inside(*unread) || behind(*unread))
         }),
         // What is read as a name where none was meant.
         "E0201" if unread.contains(&place) => true,

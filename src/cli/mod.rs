@@ -3,8 +3,11 @@
 mod bench;
 mod check;
 mod colour;
+mod diff;
+mod doc;
 mod eval;
 mod explain;
+mod fmt;
 mod load;
 mod new;
 mod predict;
@@ -59,6 +62,10 @@ enum Command {
     Bench(bench::Bench),
     /// Try the language, a model or its data, an entry at a time
     Repl(repl::Repl),
+    /// Lay files out in the one way
+    Fmt(fmt::Fmt),
+    /// Explain what the standard library has
+    Doc(doc::Doc),
     /// Explain the code of a diagnostic
     Explain(explain::Explain),
     /// Write a file to begin with
@@ -71,7 +78,7 @@ enum Command {
 }
 
 /// Commands that are planned. Each answers so in one line.
-const LATER: [&str; 9] = ["generate", "graph", "plot", "report", "export", "fmt", "lsp", "doc", "devices"];
+const LATER: [&str; 7] = ["generate", "graph", "plot", "report", "export", "lsp", "devices"];
 
 fn other(words: &[String]) -> ExitCode {
     let word = words.first().map_or("", String::as_str);
@@ -105,6 +112,8 @@ pub fn main() -> ExitCode {
         Command::Sweep(arguments) => sweep::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments, started),
         Command::Repl(arguments) => repl::run(&arguments),
+        Command::Fmt(arguments) => fmt::run(&arguments),
+        Command::Doc(arguments) => doc::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::New(arguments) => new::run(&arguments),
         Command::Completions { shell } => {

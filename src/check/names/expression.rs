@@ -1,5 +1,6 @@
 //! Names: what an expression reads and what it applies.
 
+use super::foreign::is_module;
 use super::scope::{read_names, stages};
 use super::{Edge, Pass};
 use crate::syntax::tree::{Expr, ExprKind, Name, Reduce, ReduceIndex, Scan};
@@ -9,7 +10,11 @@ impl<'a> Pass<'a> {
     pub fn expr(&mut self, expr: &'a Expr) {
         match &expr.kind {
             ExprKind::Number { .. } | ExprKind::Text(_) | ExprKind::Truth(_) => {}
-            ExprKind::Name(name) => self.read(name, !self.columns),
+            ExprKind::Name(name) => {
+                // What is in a module of another library is no column.
+                let in_module = !self.fields.is_empty() && is_module(&name.text);
+                self.read(name, !self.columns || in_module);
+            }
             ExprKind::Call(callee, arguments) => {
                 self.called(callee);
                 arguments.iter().for_each(|argument| self.expr(&argument.value));
@@ -19,7 +24,8 @@ impl<'a> Pass<'a> {
                 self.expr(base);
                 walk::of_subscripts(subscripts).into_iter().for_each(|part| self.expr(part));
             }
-            ExprKind::Field(a, _) | ExprKind::Unary(_, a) => self.expr(a),
+            ExprKind::Field(a, name) => self.field(a, name),
+            ExprKind::Unary(_, a) => self.expr(a),
             ExprKind::From(from) => self.expr(&from.model),
             ExprKind::As(a, name) => {
                 self.expr(a);
@@ -44,6 +50,16 @@ impl<'a> Pass<'a> {
             ExprKind::Record(entries) => entries.iter().for_each(|(_, value)| self.expr(value)),
             ExprKind::Scan(scan) => self.scan(scan),
         }
+    }
+
+    fn field(&mut self, whole: &'a Expr, field: &'a Name) {
+        let around = std::mem::take(&mut self.fields);
+        if matches!(whole.kind, ExprKind::Name(_) | ExprKind::Field(..)) {
+            self.fields.clone_from(&around);
+            self.fields.push(&field.text);
+        }
+        self.expr(whole);
+        self.fields = around;
     }
 
     fn reduce(&mut self, reduce: &'a Reduce) {

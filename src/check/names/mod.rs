@@ -4,6 +4,7 @@
 
 mod cycles;
 mod expression;
+pub mod foreign;
 mod locals;
 mod scope;
 mod twice;
@@ -44,6 +45,7 @@ pub fn check(file: &File, stdlib: &[&str]) -> Vec<Diagnostic> {
         body: &[],
         columns: false,
         item: 0,
+        fields: Vec::new(),
         edges: Vec::new(),
         found: Vec::new(),
     };
@@ -69,6 +71,8 @@ struct Pass<'a> {
     body: &'a [Statement],
     /// A bare name may be a column, which only the file of data knows.
     columns: bool,
+    /// What is read of the name at hand: `Linear` of `nn.Linear`.
+    fields: Vec<&'a str>,
     /// The number of the item at hand, and the items that others read.
     item: usize,
     edges: Vec<Edge>,

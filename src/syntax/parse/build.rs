@@ -1,6 +1,7 @@
 //! From pest's pairs to the tree: expressions.
 
-use super::Rule;
+use super::{Rule, foreign};
+use crate::diagnostic::Diagnostic;
 use crate::source::{SourceId, Span};
 use crate::syntax::tree::*;
 use pest::iterators::{Pair, Pairs};
@@ -12,6 +13,8 @@ pub struct Builder {
     pub base: usize,
     /// A chain (`a + b + …`, `x |> f |> …`, `f(x)(y)…`) that goes on for too long: where it was cut.
     pub too_long: Option<Span>,
+    /// What reads as something that nobody means.
+    pub wrong: Vec<Diagnostic>,
 }
 
 /// How long a chain may get: what reads the tree recurses once for each link.
@@ -199,7 +202,14 @@ impl Builder {
     fn call(&mut self, function: Box<Expr>, pair: Pair<Rule>) -> ExprKind {
         let mut inner = pair.into_inner();
         let Some(reduction) = take_if(&mut inner, Rule::reduction) else {
-            return ExprKind::Call(function, inner.map(|argument| self.argument(argument)).collect());
+            let mut arguments: Vec<Argument> = Vec::new();
+            for argument in inner {
+                let argument = self.argument(argument);
+                if !arguments.last_mut().is_some_and(|last| self.decimal_comma(last, &argument)) {
+                    arguments.push(argument);
+                }
+            }
+            return ExprKind::Call(function, arguments);
         };
         let mut parts = reduction.into_inner();
         let mut indices = Vec::new();
@@ -220,6 +230,28 @@ impl Builder {
         let body = self.expr(take(&mut parts));
         let further = parts.map(|argument| self.argument(argument)).collect();
         ExprKind::Reduce(Box::new(Reduce { function: *function, indices, filter, body, further }))
+    }
+
+    /// Whether two arguments are one number with a comma, `lr = 0,01`, which the first then is.
+    fn decimal_comma(&mut self, first: &mut Argument, second: &Argument) -> bool {
+        let span = first.value.span.to(second.value.span);
+        let (ExprKind::Number { digits: whole, percent: false }, ExprKind::Number { digits: fraction, .. }, None, true) = (
+            &mut first.value.kind,
+            &second.value.kind,
+            &second.name,
+            first.value.span.end + 1 == second.value.span.start,
+        ) else {
+            return false;
+        };
+        let plain = |text: &str| text.chars().all(|c| c.is_ascii_digit());
+        let meant = first.name.is_some() || (fraction.len() > 1 && fraction.starts_with('0'));
+        if !meant || !plain(whole) || !plain(fraction) {
+            return false;
+        }
+        self.wrong.push(foreign::decimal_comma(span, whole, fraction));
+        *whole = format!("{whole}.{fraction}");
+        first.value.span = span;
+        true
     }
 
     fn argument(&mut self, pair: Pair<Rule>) -> Argument {
@@ -255,7 +287,14 @@ impl Builder {
                         let high = until.into_inner().next().map(|high| self.chain(high));
                         Subscript::Slice(at, high, span)
                     }
-                    None => Subscript::At(at, inner.next().map(|size| self.expr(size))),
+                    None => {
+                        let size = inner.next().map(|size| self.expr(size));
+                        if size.is_some() && matches!(at.kind, ExprKind::Number { .. }) {
+                            self.wrong.push(foreign::colon_slice(span));
+                            return Subscript::Slice(at, size, span);
+                        }
+                        Subscript::At(at, size)
+                    }
                 }
             }
         }

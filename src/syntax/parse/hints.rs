@@ -6,7 +6,7 @@ use crate::diagnostic::{Diagnostic, nearest};
 use crate::source::Span;
 
 /// What stands where something else was expected, and what to do.
-const SIGNS: [(&str, &str); 14] = [
+const SIGNS: [(&str, &str); 20] = [
     ("**", "a power is written `^`"),
     (";", "a statement ends where the next one starts: leave the `;` out"),
     ("&&", "write `and`"),
@@ -14,6 +14,12 @@ const SIGNS: [(&str, &str); 14] = [
     ("!", "write `not`"),
     ("?", "a choice is written `if a then b else c`"),
     ("#", "a comment starts with `//`"),
+    ("\"\"\"", "a comment starts with `//`; `///` documents the item behind it"),
+    ("|>", "a value stands before `|>`"),
+    ("|", "a value goes into a layer by `|>`; of two conditions one holds by `or`"),
+    ("&", "write `and`"),
+    ("++", "nothing is changed in place: give the result a name, `let z = x + 1`"),
+    ("=>", "a function is written `fn f(x) = …`; the type of its result stands behind `->`"),
     ("'", "a string is written in double quotes"),
     ("%", "a remainder is `a - b * floor(a / b)`; a percent sign belongs to its number, `80%`"),
     ("==", "to give a value, write `=`"),
@@ -24,15 +30,18 @@ const SIGNS: [(&str, &str); 14] = [
 ];
 
 /// The first word of what could not be read, and what to do.
-const WORDS: [(&str, &str); 8] = [
-    ("return", "a result is given by `out`"),
-    ("def", "a function starts with `fn`, a layer with `layer`"),
-    ("function", "a function starts with `fn`"),
-    ("class", "write `layer` or `model`"),
-    ("import", "write `use \"file.mlx\"`"),
-    ("var", "write `let`"),
-    ("const", "write `let`"),
-    ("for", "write what one element is, with an indexed `let`"),
+const WORDS: [(&str, &str); 1] = [("return", "a result is given by `out`")];
+
+/// What stands where something else was expected behind a sign, and what to do.
+const SPLIT: [(&str, &str, &str); 8] = [
+    ("=", ">", "a value stands behind `=`, the type of a result behind `->`"),
+    ("<", ">", "write `!=`"),
+    (">", ">", "a value goes into a layer by `|>`"),
+    ("-", ">", "write `->` without a space"),
+    ("<", "-", "write `=`"),
+    ("=", "=", "write one `=`"),
+    ("!", "=", "write `!=` without a space"),
+    ("|", "|", "write `or`"),
 ];
 
 /// Adds what to do, and where an open bracket was opened. The statement or head starts at `start`; at `place`
@@ -65,11 +74,22 @@ pub fn add(diagnostic: Diagnostic, text: &str, start: usize, place: usize, expec
             return match (after.starts_with('='), next_line) {
                 (true, true) => marked(diagnostic)
                     .help(format!("close it with `{}`, or put a comma before `{token}`", closing(bracket))),
-                _ => diagnostic.help(format!("a comma separates two parts: `, {token}`")),
+                _ => {
+                    let comma = format!("a comma separates two parts: `, {token}`");
+                    match column(text, start, start + open, place) {
+                        Some(name) => diagnostic.help(format!(
+                            "a column whose name has spaces is written in backquotes: `` `{name}` ``; {comma}"
+                        )),
+                        None => diagnostic.help(comma),
+                    }
+                }
             };
         }
     }
-    match help(&text[start..], &text[place..], &text[start..place], token, expected) {
+    // Behind a whole item, its line says what goes on.
+    let line = text[..place].rfind('\n').map_or(0, |at| at + 1);
+    let from = if expected.starts_with("an item") && !text[line..place].trim().is_empty() { line } else { start };
+    match help(&text[from..], &text[place..], &text[from..place], token, expected) {
         Some(help) => diagnostic.help(help),
         None => diagnostic,
     }
@@ -107,9 +127,38 @@ fn help(statement: &str, rest: &str, before: &str, token: &str, expected: &str) 
     if token == "(" && before.trim_end() == word_at(statement) {
         return Some("a value alone does nothing: name it with `let`, or give it with `out`".to_string());
     }
+    if expected.starts_with("an item") && token == "@" {
+        return Some("leave it out: there are no decorators".to_string());
+    }
+    if let Some(help) = in_place(statement, before, token, expected) {
+        return Some(help);
+    }
     let sign = SIGNS.iter().find(|(sign, _)| rest.starts_with(sign) && !(*sign == "!" && rest.starts_with("!=")));
     let word = || WORDS.iter().find(|(word, _)| *word == word_at(statement));
     sign.or_else(word).map(|(_, help)| help.to_string())
+}
+
+/// What to do where a sign of the language stands in the wrong place.
+fn in_place(statement: &str, before: &str, token: &str, expected: &str) -> Option<String> {
+    let before = before.trim_end();
+    let split = SPLIT.iter().find(|(first, second, _)| before.ends_with(first) && token.starts_with(second));
+    let head = ["fn", "layer", "model"].contains(&word_at(statement)) && before.ends_with(')');
+    let help = match token {
+        "elif" => "write `else if`",
+        "-" if head => "the type of a result stands behind `->`, without a space in it",
+        _ if before.ends_with("let mut") => "nothing is changed in place: write `let`",
+        _ if split.is_some() => split.map(|(.., help)| *help)?,
+        ":" if head => "the type of a result stands behind `->`",
+        ":" if expected.contains("`then`") => "write `then`",
+        ":" if expected.contains("`else`") => "write `else`",
+        "{" if before.ends_with('=') => {
+            "a body stands without `=`, and gives its result by `out`: `fn f(x) { … out … }`"
+        }
+        "," if !before.is_empty() && expected.contains("the next statement") => "each value has a statement of its own",
+        _ if expected.starts_with("`else`") => "an `if` is a value: it always has an `else`",
+        _ => return None,
+    };
+    Some(help.to_string())
 }
 
 /// The words that can never be names.
@@ -150,7 +199,7 @@ fn innermost(before: &str) -> Option<usize> {
 /// Whether a token cannot stand inside of a bracket, so that this was to be closed before.
 fn cannot_be_inside(bracket: &str, token: &str) -> bool {
     match token {
-        "" | "}" | "{" => true,
+        "" | "}" | "{" | "->" => true,
         ")" => bracket == "[",
         "]" => bracket == "(",
         // A size is no place for a value: `[d = 0`.
@@ -176,6 +225,18 @@ fn hidden_in_a_comment(text: &str, closing: &str) -> Option<usize> {
         start += line.len();
     }
     None
+}
+
+/// The part of a list that a place is in, where the list is of columns: `sepal length (cm)`.
+fn column(text: &str, start: usize, open: usize, place: usize) -> Option<&str> {
+    let head = text[..start].lines().rev().find(|line| ITEMS.contains(&word_at(line)))?;
+    if word_at(head) != "data" || !text[open..].starts_with('[') {
+        return None;
+    }
+    let from = text[open..place].rfind(['[', ',']).map_or(open, |at| open + at) + 1;
+    let end = text[place..].find([',', ']', '\n', '`', '"'])?;
+    let name = text[from..place + end].trim();
+    (!name.contains('\n') && !name.is_empty()).then_some(name)
 }
 
 fn closing(bracket: &str) -> &'static str {

@@ -2,6 +2,7 @@
 
 mod build;
 mod entry;
+mod foreign;
 mod hints;
 mod statement;
 mod words;
@@ -38,9 +39,10 @@ fn drive<T: Default>(
     if let Some(exceeded) = limits::exceeded(source, &text) {
         return (T::default(), vec![exceeded]);
     }
-    let builder = Builder { source, base: 0, too_long: None };
+    let builder = Builder { source, base: 0, too_long: None, wrong: Vec::new() };
     let mut parser = Driver { text: &text, at, builder, found: Vec::new() };
     let whole = read(&mut parser);
+    parser.found.append(&mut parser.builder.wrong);
     if let Some(at) = parser.builder.too_long {
         let message = format!("a chain of more than {MAX_CHAIN} links");
         parser
@@ -101,7 +103,7 @@ impl<'t> Driver<'t> {
             }
             let line = rest.lines().next().unwrap_or_default();
             match line.strip_prefix("///") {
-                Some(words) => doc.push(words.strip_prefix(' ').unwrap_or(words)),
+                Some(words) => doc.push(words.strip_prefix(' ').unwrap_or(words).trim_end()),
                 None => doc.clear(),
             }
             self.at += line.len();
@@ -133,6 +135,14 @@ impl<'t> Driver<'t> {
 
     /// Reports that what stands at a place is not what was expected there, in what starts at `start`.
     fn unexpected(&mut self, start: usize, place: usize, expected: &str) {
+        if self.text[place..].starts_with("/*") {
+            self.block_comment(place);
+            return;
+        }
+        if let Some(foreign) = foreign::at(self.builder.source, self.text, start, place) {
+            self.found.push(foreign);
+            return;
+        }
         let token = token_at(&self.text[place..]);
         let found = match token {
             "" => "the end of the text".to_string(),
@@ -142,6 +152,17 @@ impl<'t> Driver<'t> {
         let span = Span::new(self.builder.source, place, place + token.len());
         let wrong = Diagnostic::error("E0101", format!("expected {expected}, found {found}"), span, "here");
         self.found.push(hints::add(wrong, self.text, start, place, expected));
+    }
+
+    /// `/* … */`, which ends nothing and begins nothing here.
+    fn block_comment(&mut self, place: usize) {
+        let rest = &self.text[place..];
+        let end = rest.find("*/").map_or(2, |end| end + 2);
+        let first = rest[..end].lines().next().unwrap_or_default();
+        let span = Span::new(self.builder.source, place, place + first.len());
+        let wrong = Diagnostic::error("E0133", "`/*` is not a sign of the language", span, "here");
+        self.found.push(wrong.help("a comment starts with `//` and goes to the end of the line"));
+        self.at = place + end;
     }
 
     /// Moves to the next line whose first word and its column satisfy a test, past `from` at least.
@@ -199,7 +220,7 @@ impl<'t> Driver<'t> {
                 let name = self.builder.name(take(&mut parts));
                 let hyper = self.builder.params(take(&mut parts));
                 let input =
-                    take_if(&mut parts, Rule::params).and_then(|inputs| self.builder.params(inputs).into_iter().next());
+                    take_if(&mut parts, Rule::input).and_then(|input| self.builder.params(input).into_iter().next());
                 ItemKind::Optimizer(Optimizer { name, hyper, input, body: self.body() })
             }
             "data" => {
@@ -218,6 +239,7 @@ impl<'t> Driver<'t> {
                 if word == "train" { ItemKind::Train(block) } else { ItemKind::Sweep(block) }
             }
             _ if self.swallowed_head() => return self.item(),
+            _ if self.foreign_word() => return None,
             _ => {
                 self.unexpected(
                     self.at,
@@ -253,6 +275,47 @@ impl<'t> Driver<'t> {
             self.at = line;
         }
         swallowed
+    }
+
+    /// Whether a word of another language starts an item or a statement here. Says so, and what to write.
+    fn foreign_word(&mut self) -> bool {
+        // What is given a value, or read, is a name.
+        let after = self.rest()[self.word().len()..].trim_start_matches([' ', '\t']);
+        if after.starts_with(['=', '~', ',', '[']) && !after.starts_with("==") {
+            return false;
+        }
+        let Some((word, help)) = foreign::word(self.rest()) else { return false };
+        let span = Span::new(self.builder.source, self.at, self.at + word.len());
+        let message = format!("nothing starts with `{word}`");
+        self.found.push(Diagnostic::error("E0131", message, span, "here").help(help));
+        true
+    }
+
+    /// Moves past a block of another language that starts here: in braces, or lines that are further in.
+    fn skip_block(&mut self) {
+        let line = self.text[..self.at].rfind('\n').map_or(0, |at| at + 1);
+        let indent = self.at - line;
+        let end = self.rest().find('\n').map_or(self.text.len(), |end| self.at + end);
+        let head = self.text[self.at..end].split("//").next().unwrap_or_default().trim_end();
+        if head.ends_with('{') {
+            let mut depth = 0;
+            for (at, sign) in self.rest().char_indices() {
+                depth += i32::from(sign == '{') - i32::from(sign == '}');
+                if sign == '}' && depth == 0 {
+                    self.at += at + 1;
+                    return;
+                }
+            }
+        }
+        self.at = end;
+        while let Some(next) = self.rest().strip_prefix('\n') {
+            let line = next.split('\n').next().unwrap_or_default();
+            let inside = line.len() - line.trim_start().len() > indent || line.trim().is_empty();
+            if !head.ends_with(':') || !inside {
+                return;
+            }
+            self.at += 1 + line.len();
+        }
     }
 
     fn function(&mut self) -> Option<ItemKind> {
@@ -298,6 +361,10 @@ impl<'t> Driver<'t> {
                 return statements;
             }
             let start = self.at;
+            if self.foreign_word() {
+                self.skip_block();
+                continue;
+            }
             match self.read(Rule::statement) {
                 Some(pair) => statements.push(self.builder.statement(pair)),
                 None => {
