@@ -7,6 +7,7 @@ mod alone;
 mod binary;
 mod check;
 mod cli;
+mod columns;
 mod data;
 mod editors;
 mod fuzz;
@@ -38,6 +39,7 @@ fn main() {
     trials.extend(alone::trials());
     trials.extend(check::trials());
     trials.extend(cli::trials());
+    trials.extend(columns::trials());
     trials.extend(data::trials());
     trials.extend(editors::trials());
     trials.extend(fuzz::trials());

@@ -18,6 +18,7 @@ use crate::run::known::Known;
 use crate::source::{Sources, Span};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -151,7 +152,7 @@ impl Files {
             columns: columns?,
             classes: classes.collect(),
             holds: data.raw.iter().filter_map(held).collect(),
-            stop: self.stop,
+            stop: Cell::new(self.stop),
         })
     }
 }
@@ -162,6 +163,9 @@ struct RawColumn<'f> {
     shape: Vec<usize>,
     values: OnceLock<Vec<f64>>,
 }
+
+/// The most bytes of a drawn column that is kept. The rows of a larger one are drawn when they are asked for.
+pub const DRAWN: u64 = 1 << 30;
 
 /// Below so many draws no threads are started.
 const ALONE: usize = 64 * 1024;
@@ -204,6 +208,18 @@ pub fn drawn(
     values
 }
 
+/// Whether all rows of a source column are in memory.
+pub fn lies(raw: &Raw, from: &From) -> bool {
+    match (&raw.kind, from) {
+        (RawKind::Drawn(_), From::Rows { count, .. }) => {
+            let sizes = raw.ty.sizes();
+            let sizes = sizes[1..].iter().map(|size| size.settled().unwrap_or(0).max(0) as u64);
+            sizes.fold(8 * *count as u64, u64::saturating_mul) <= DRAWN
+        }
+        _ => true,
+    }
+}
+
 /// The data of one program.
 pub struct Opened<'f> {
     from: &'f From,
@@ -217,10 +233,20 @@ pub struct Opened<'f> {
     pub classes: BTreeMap<String, Vec<String>>,
     /// What each of the columns of a file holds.
     holds: BTreeMap<String, Holds>,
-    stop: fn() -> bool,
+    stop: Cell<fn() -> bool>,
 }
 
 impl Opened<'_> {
+    /// Whether what reads it is to end.
+    pub fn stops(&self) -> fn() -> bool {
+        self.stop.get()
+    }
+
+    /// From now on nothing that is read is cut short: what has begun with it keeps what it has.
+    pub fn stays_whole(&self) {
+        self.stop.set(|| false);
+    }
+
     /// What weights remember of the data.
     pub fn known(&self) -> Known {
         Known {
@@ -239,18 +265,25 @@ impl Opened<'_> {
     pub fn column(&self, at: usize, rows: &[usize]) -> Tensor {
         let RawColumn { raw, shape, values } = &self.columns[at];
         let width: usize = shape.iter().product();
+        let shape = [&[rows.len()], &shape[..]].concat();
+        if let RawKind::Drawn(distribution) = raw.kind
+            && !lies(raw, self.from)
+        {
+            let draw = |row: &usize| drawn(self.from, &raw.name, distribution, width, *row..row + 1, self.stop.get());
+            return Tensor { shape, values: rows.iter().flat_map(draw).collect() };
+        }
         let values = values.get_or_init(|| match (&raw.kind, self.from) {
             (RawKind::Drawn(distribution), From::Rows { count, .. }) => {
-                drawn(self.from, &raw.name, *distribution, width, 0..*count, self.stop)
+                drawn(self.from, &raw.name, *distribution, width, 0..*count, self.stop.get())
             }
             _ => Vec::new(),
         });
         let mut chosen = Vec::with_capacity(rows.len() * width);
-        for piece in rows.chunks(PIECE).take_while(|_| !(self.stop)()) {
+        for piece in rows.chunks(PIECE).take_while(|_| !(self.stop.get())()) {
             chosen.extend(piece.iter().flat_map(|row| &values[row * width..(row + 1) * width]));
         }
         chosen.resize(rows.len() * width, 0.0);
-        Tensor { shape: [&[rows.len()], &shape[..]].concat(), values: chosen }
+        Tensor { shape, values: chosen }
     }
 }
 

@@ -1,6 +1,7 @@
 //! How long a run is, in what portions, and from where.
 
 use crate::check::program::{Length, TypedProgram};
+use crate::run::batch::KEPT;
 
 #[derive(Clone, Copy, Debug)]
 pub struct Schedule {
@@ -10,6 +11,8 @@ pub struct Schedule {
     pub batch: usize,
     pub seed: u64,
     pub threads: usize,
+    /// The most bytes of columns that are computed once and kept.
+    pub kept: u64,
 }
 
 impl Schedule {
@@ -23,7 +26,7 @@ impl Schedule {
             Length::Steps(steps) => (steps, steps.div_ceil(in_epoch)),
         };
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        Schedule { steps, epochs, batch, seed: program.run.seed, threads }
+        Schedule { steps, epochs, batch, seed: program.run.seed, threads, kept: KEPT }
     }
 
     /// Steps for `epochs` epochs over `rows` rows, the last one of each epoch with what is left.
