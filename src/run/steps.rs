@@ -39,7 +39,7 @@ impl RunError {
     pub fn message(&self) -> &str {
         match self {
             RunError::NotFinite { message, .. } | RunError::Broken(message) => message,
-            RunError::Interrupted => "interrupted before the first step",
+            RunError::Interrupted => "interrupted",
         }
     }
 }
