@@ -4,9 +4,9 @@ use crate::trial;
 use libtest_mimic::Trial;
 use mlx::check::program::RawKind;
 use mlx::compile::{self, Checked};
-use mlx::run::batch::{KEPT, kept};
+use mlx::run::batch::kept;
 use mlx::run::dataset::{Files, drawn};
-use mlx::run::schedule::Schedule;
+use mlx::run::schedule::{KEPT, Schedule};
 use mlx::run::steps::Run;
 use mlx::source::Sources;
 
@@ -119,7 +119,7 @@ train {
     let raw = &program.data.raw[0];
     let RawKind::Drawn(distribution) = raw.kind else { panic!("a drawn column") };
     let from = &program.data.source.from;
-    let own = |row: usize| drawn(from, &raw.name, distribution, 1000, row..row + 1, || false);
+    let own = |row: usize| drawn(from, &raw.name, distribution, 1000, 1, |_| row, || false);
     assert!(data.column(0, &[7, 199_999]).values == [own(7), own(199_999)].concat());
     let mut run =
         Run::new(&lowered, Schedule { kept: 0, ..Schedule::of(program, program.run.length) }, &data).expect("a run");

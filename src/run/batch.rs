@@ -7,15 +7,12 @@ use crate::ir::{NodeId, Op, Size, elements};
 use crate::lower::program::{Input, Program, Slot};
 use crate::plan::Storage;
 use crate::run::column::Column;
+use crate::run::error::RunError;
 use crate::run::prepare::{held, stream_of_sources};
-use crate::run::steps::RunError;
 use crate::run::stream::{Feed, Rows, Stream};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::ops::Range;
-
-/// Bytes of columns that are kept: these are computed once and cost a step no more than a copy of its rows.
-pub const KEPT: u64 = 1 << 30;
 
 /// Of each column, whether it is computed once, of all rows, before the first step. It is if something reads it, if it is the
 /// same in each step, and if it still fits into so many bytes, counted in the order of the program. Other columns are computed

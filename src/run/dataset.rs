@@ -20,7 +20,6 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -173,30 +172,31 @@ const ALONE: usize = 64 * 1024;
 /// Between so many draws it is asked whether to go on.
 const PIECE: usize = 1 << 20;
 
-/// Draws of a column, counted by its name, the row and the element: other columns and the number of rows change none. Where
-/// they are to stop, the rest is 0, and of no use.
+/// Draws of so many rows of a column, which are rows of the source by their places, counted by its name, the row and the
+/// element: other columns and the number of rows change none. Where they are to stop, the rest is 0, and of no use.
 pub fn drawn(
     from: &From,
     name: &str,
     distribution: Distribution,
     width: usize,
-    rows: Range<usize>,
+    count: usize,
+    row: impl Fn(usize) -> usize + Sync,
     stop: fn() -> bool,
 ) -> Vec<f64> {
     let From::Rows { seed, .. } = from else { return Vec::new() };
     let stream = philox::stream([*seed as u32, (*seed >> 32) as u32], philox::path(name), 0, 0);
-    let mut values = vec![0.0; rows.len() * width];
+    let mut values = vec![0.0; count * width];
     let draw = |first: usize, cells: &mut [f64]| {
-        for (row, cells) in cells.chunks_mut(width.max(1)).enumerate() {
-            philox::draw_row(distribution.draw, stream, (first + row) as u32, cells);
+        for (at, cells) in cells.chunks_mut(width.max(1)).enumerate() {
+            philox::draw_row(distribution.draw, stream, row(first + at) as u32, cells);
             cells.iter_mut().for_each(|cell| *cell = distribution.of(*cell));
         }
     };
     let threads = if values.len() < ALONE { 1 } else { std::thread::available_parallelism().map_or(1, usize::from) };
     let whole = (PIECE / width.max(1)).max(1);
     for (piece, cells) in values.chunks_mut(whole * width.max(1)).enumerate().take_while(|_| !stop()) {
-        let first = rows.start + piece * whole;
-        let share = whole.min(rows.len()).div_ceil(threads);
+        let first = piece * whole;
+        let share = whole.min(count).div_ceil(threads);
         std::thread::scope(|scope| {
             let draw = &draw;
             let mut shares = cells.chunks_mut((share * width).max(1)).enumerate();
@@ -269,12 +269,13 @@ impl Opened<'_> {
         if let RawKind::Drawn(distribution) = raw.kind
             && !lies(raw, self.from)
         {
-            let draw = |row: &usize| drawn(self.from, &raw.name, distribution, width, *row..row + 1, self.stop.get());
-            return Tensor { shape, values: rows.iter().flat_map(draw).collect() };
+            let row = |at: usize| rows[at];
+            let values = drawn(self.from, &raw.name, distribution, width, rows.len(), row, self.stop.get());
+            return Tensor { shape, values };
         }
         let values = values.get_or_init(|| match (&raw.kind, self.from) {
             (RawKind::Drawn(distribution), From::Rows { count, .. }) => {
-                drawn(self.from, &raw.name, *distribution, width, 0..*count, self.stop.get())
+                drawn(self.from, &raw.name, *distribution, width, *count, |row| row, self.stop.get())
             }
             _ => Vec::new(),
         });

@@ -4,7 +4,7 @@ use crate::backend::Device;
 use crate::ir::{Class, DType, NodeId, Op};
 use crate::lower::program::{Input, Program};
 use crate::plan::Residents;
-use crate::run::steps::RunError;
+use crate::run::error::RunError;
 use crate::run::stream::{Digits, Feed, Rows, Stream};
 
 /// Rows of a batch, where that takes little memory.

@@ -4,8 +4,9 @@ use crate::check::program::TypedProgram;
 use crate::io;
 use crate::ir::{self, Graph, Node, NodeId, Op, Shaped, elements, held, largest};
 use crate::lower::program::{Input, Program};
-use crate::run::batch::{self, KEPT};
+use crate::run::batch;
 use crate::run::dataset::lies;
+use crate::run::schedule::KEPT;
 
 /// Where the system does not say how much there is.
 const UNKNOWN: u64 = 1 << 42;

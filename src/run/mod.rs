@@ -7,6 +7,7 @@
 //! | `column` | the columns of a split in memory |
 //! | `stream` | values over all rows of a table, a batch at a time: the one executor |
 //! | `prepare` | fitted values and columns |
+//! | `error` | how a run fails |
 //! | `steps` | the steps of a training |
 //! | `evaluate` | loss and reports on a whole split |
 //! | `predict` | the model on new rows |
@@ -21,6 +22,7 @@
 pub mod batch;
 pub mod column;
 pub mod dataset;
+pub mod error;
 pub mod evaluate;
 pub mod events;
 pub mod known;

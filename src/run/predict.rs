@@ -15,13 +15,15 @@ use crate::plan::Storage;
 use crate::run::batch::{self, Batch, Split};
 use crate::run::column::Column;
 use crate::run::dataset::{drawn, lacking};
+use crate::run::error::RunError;
 use crate::run::evaluate::{ROWS, wide_columns};
 use crate::run::known;
 use crate::run::memory;
 use crate::run::naming::{self, Classes};
 use crate::run::params::Params;
 use crate::run::prepare;
-use crate::run::steps::{self, residents};
+use crate::run::schedule::KEPT;
+use crate::run::steps::residents;
 use crate::run::stream::{Digits, Feed, Rows, Stream};
 use crate::source::{Sources, Span};
 use std::cell::RefCell;
@@ -72,7 +74,7 @@ pub fn predict(
         NewRows::Drawn(rows) => *rows,
     };
     let read = read_columns(checked);
-    let kept = batch::kept(program, rows, batch::KEPT);
+    let kept = batch::kept(program, rows, KEPT);
     let (kept, computed): (Vec<usize>, Vec<usize>) = read.iter().partition(|at| kept[**at]);
     let values: Vec<NodeId> = kept.iter().map(|at| program.columns[*at].value).collect();
     let nodes: Vec<NodeId> = program.predictions.iter().map(|(_, node)| *node).collect();
@@ -84,7 +86,7 @@ pub fn predict(
         let values = raw(checked, at, trained, new, sources).map_err(|wrong| PredictError::Data(vec![wrong]))?;
         raws.insert(at, values);
     }
-    let failed = |wrong: steps::RunError| PredictError::Run(wrong.message().to_string());
+    let failed = |wrong: RunError| PredictError::Run(wrong.message().to_string());
     let mut feed = vec![Tensor::scalar(0.0); program.inputs.len()];
     feed[program.draws] = Tensor::filled(vec![5], 0.0);
     for fit in &program.fits {
@@ -127,7 +129,7 @@ fn columns(
     read: &[usize],
     rows: usize,
     sources: &BTreeMap<usize, Tensor>,
-) -> Result<Vec<Column>, steps::RunError> {
+) -> Result<Vec<Column>, RunError> {
     let own = program.columns.iter();
     let mut columns: Vec<Column> = own.map(|own| Column::empty(prepare::held(program, own, wide))).collect();
     let raws = sources.iter().map(|(at, tensor)| -> (u32, Rows) {
@@ -152,7 +154,7 @@ fn values_of(
     trained: &Trained,
     split: &Split,
     computed: &RefCell<Batch>,
-) -> Result<Vec<Tensor>, steps::RunError> {
+) -> Result<Vec<Tensor>, RunError> {
     let rows = split.rows.len();
     let nodes: Vec<NodeId> = program.predictions.iter().map(|(_, node)| *node).collect();
     let size = |size: &Size| size.settle(&[(program.rows.clone(), rows as i64)]).settled().unwrap_or(0).max(0) as usize;
@@ -215,7 +217,7 @@ fn raw(
     let from = &checked.data.source.from;
     let values = match (new, &raw.kind, from) {
         (NewRows::Drawn(rows), RawKind::Drawn(distribution), From::Rows { count, .. }) => {
-            drawn(from, &raw.name, *distribution, width, *count..count + rows, || false)
+            drawn(from, &raw.name, *distribution, width, *rows, |row| count + row, || false)
         }
         (NewRows::Drawn(_), ..) => {
             let message = "new rows are drawn only of data whose source is `rows`";

@@ -7,7 +7,7 @@ use crate::lower::program::{Program, Slot};
 use crate::plan::Storage;
 use crate::run::column::Column;
 use crate::run::dataset::Opened;
-use crate::run::steps::RunError;
+use crate::run::error::RunError;
 use crate::run::stream::{Digits, Feed, Rows, Stream};
 use std::collections::BTreeMap;
 

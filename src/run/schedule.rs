@@ -1,7 +1,9 @@
 //! How long a run is, in what portions, and from where.
 
 use crate::check::program::{Length, TypedProgram};
-use crate::run::batch::KEPT;
+
+/// Bytes of columns that are kept: these are computed once, and cost a step no more than a copy of its rows.
+pub const KEPT: u64 = 1 << 30;
 
 #[derive(Clone, Copy, Debug)]
 pub struct Schedule {

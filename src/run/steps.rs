@@ -9,6 +9,7 @@ use crate::lower::program::{Input, Phase, Program};
 use crate::plan::{Limits, Plan, Precision, Request, Residents, plan};
 use crate::run::batch::{self, Batch, Split};
 use crate::run::dataset::Opened;
+use crate::run::error::RunError;
 use crate::run::evaluate::{Evaluator, Present, evaluated, wide_columns};
 use crate::run::events::{Event, Named};
 use crate::run::params::{Params, Tensor as Param};
@@ -23,32 +24,6 @@ pub const SPLITS: [&str; 3] = ["train", "valid", "test"];
 
 /// Starting points are computed in about so many stages.
 const START_STAGES: usize = 16;
-
-/// A failure of a run.
-#[derive(Clone, Debug)]
-pub enum RunError {
-    /// A number is not finite, and the node that made the first such, if the reference finds one as well.
-    NotFinite { message: String, origin: Option<NodeId> },
-    /// What cannot be computed at all.
-    Broken(String),
-    /// It was to end before the first step.
-    Interrupted,
-}
-
-impl RunError {
-    pub fn message(&self) -> &str {
-        match self {
-            RunError::NotFinite { message, .. } | RunError::Broken(message) => message,
-            RunError::Interrupted => "interrupted",
-        }
-    }
-}
-
-impl From<String> for RunError {
-    fn from(message: String) -> RunError {
-        RunError::Broken(message)
-    }
-}
 
 /// A run as it goes: everything that the next step needs.
 pub struct Run<'p> {

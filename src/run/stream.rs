@@ -6,7 +6,7 @@ use crate::backend::{Device, PlanId, Tensor, Values};
 use crate::ir::{Graph, NodeId, Size, Symbol, count};
 use crate::passes::{Streamed, streamed};
 use crate::plan::{Limits, Plan, Precision, Request, Residents, Storage, plan};
-use crate::run::steps::RunError;
+use crate::run::error::RunError;
 use std::collections::BTreeMap;
 use std::ops::Range;
 

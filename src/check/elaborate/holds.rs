@@ -71,7 +71,8 @@ impl Elaborator<'_> {
         let shown_values: Vec<&str> = values.iter().map(|(text, _)| text.as_str()).collect();
         let message =
             if shown_values.is_empty() { demand } else { format!("{demand}, and {}", shown_values.join(" and ")) };
-        let demanded = format!("`{}` is demanded here", name.text);
+        let wants = if code.starts_with('W') { "recommended" } else { "demanded" };
+        let demanded = format!("`{}` is {wants} here", name.text);
         match values.split_first() {
             None => Diagnostic::error(code, message, condition.span, demanded),
             Some(((text, span), more)) => {
