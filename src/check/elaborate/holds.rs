@@ -85,6 +85,6 @@ impl Elaborator<'_> {
 }
 
 /// A check whose name begins with `usual` tells what is usual: a value outside of it is possible, and rarely meant.
-fn is_advice(name: &Name) -> bool {
+pub(super) fn is_advice(name: &Name) -> bool {
     name.text == "usual" || name.text.starts_with("usual_")
 }
