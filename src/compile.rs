@@ -24,16 +24,18 @@ pub use crate::check::schema::Schemas;
 /// A stage whose result can be printed.
 #[derive(Clone, Copy)]
 pub enum Stage {
+    Tree,
     Terms,
     Graph,
     Plan,
 }
 
 impl Stage {
-    pub const ALL: &[Stage] = &[Stage::Terms, Stage::Graph, Stage::Plan];
+    pub const ALL: &[Stage] = &[Stage::Tree, Stage::Terms, Stage::Graph, Stage::Plan];
 
     pub fn name(self) -> &'static str {
         match self {
+            Stage::Tree => "tree",
             Stage::Terms => "terms",
             Stage::Graph => "graph",
             Stage::Plan => "plan",
@@ -42,6 +44,7 @@ impl Stage {
 
     pub fn about(self) -> &'static str {
         match self {
+            Stage::Tree => "The syntax tree of the file",
             Stage::Terms => "The typed terms that the checker gives",
             Stage::Graph => "The graph, with gradients and updates",
             Stage::Plan => "The plan: kernels and buffers",
@@ -49,8 +52,9 @@ impl Stage {
     }
 
     /// What it makes of a program: the graph and the plan are those of a step.
-    pub fn dump(self, program: &TypedProgram, graph: &Graph, plan: &Plan) -> String {
+    pub fn dump(self, tree: &File, program: &TypedProgram, graph: &Graph, plan: &Plan) -> String {
         match self {
+            Stage::Tree => tree.to_string(),
             Stage::Terms => program.terms.to_string(),
             Stage::Graph => graph.to_string(),
             Stage::Plan => plan.to_string(),

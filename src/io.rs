@@ -177,6 +177,31 @@ pub fn remove(path: &Path) {
     let _ = if path.is_dir() { fs::remove_dir(path) } else { fs::remove_file(path) };
 }
 
+/// Whether there is a file at a path that begins with other bytes than these. An empty one begins with nothing else, and
+/// neither does a pipe or a device.
+pub fn begins_otherwise(path: &Path, bytes: &[u8]) -> bool {
+    let Ok(found) = fs::metadata(path) else { return false };
+    if !found.is_file() || found.len() == 0 {
+        return false;
+    }
+    let mut start = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(bytes.len() as u64).read_to_end(&mut start));
+    read.is_err() || start != bytes
+}
+
+/// What files are called while they are written.
+const SIDE: &str = ".writing-";
+
+/// Removes the files of a folder whose writing was cut short, when nobody else writes there.
+pub fn remove_unfinished(folder: &Path) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        if entry.file_name().to_string_lossy().starts_with(SIDE) && entry.file_type().is_ok_and(|kind| kind.is_file()) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
 /// A folder that this process alone writes to. The system lets go of it when the process ends, however it ends.
 pub struct Lock {
     path: PathBuf,
@@ -274,7 +299,7 @@ fn is_stream(path: &Path, found: &fs::Metadata) -> bool {
 fn replace(path: &Path, pieces: &dyn Fn(Put) -> std::io::Result<()>) -> std::io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut side = tempfile::Builder::new();
-    side.prefix(".writing-");
+    side.prefix(SIDE);
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;

@@ -3,6 +3,7 @@
 //! A [`Span`] is a range of bytes in one source; [`Sources`] owns the texts and turns a byte into
 //! the line and column that people see (both count from 1, columns in Unicode scalar values).
 
+use std::fmt;
 use std::sync::Arc;
 
 /// Names one text of a [`Sources`].
@@ -10,11 +11,18 @@ use std::sync::Arc;
 pub struct SourceId(pub u32);
 
 /// The bytes `start..end` of one source text. Both lie on character boundaries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Span {
     pub source: SourceId,
     pub start: u32,
     pub end: u32,
+}
+
+/// `120..125`, bytes of a text: which text, whoever prints a tree knows.
+impl fmt::Debug for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}..{}", self.start, self.end)
+    }
 }
 
 impl Span {

@@ -192,7 +192,7 @@ fn tied_instances() {
                    train {\n    data = d\n    model = Net\n    minimize mse(model(x), y) using sgd\n}\n";
     fs::write(&file, program).expect("written");
     fs::write(folder.path().join("d.csv"), "a,b,c\n1,2,3\n4,5,6\n").expect("written");
-    for (stage, line) in [("terms", "t0: "), ("graph", "= "), ("plan", " kernels, ")] {
+    for (stage, line) in [("tree", "Train("), ("terms", "t0: "), ("graph", "= "), ("plan", " kernels, ")] {
         let dump = mlx(folder.path(), &["summary", "tied.mlx", "--dump", stage]);
         let text = String::from_utf8_lossy(&dump.stdout);
         assert!(dump.status.success() && text.contains(line), "{stage}: {text}");

@@ -8,6 +8,7 @@ mod binary;
 mod catalogue;
 mod check;
 mod cli;
+mod columns;
 mod data;
 mod editors;
 mod format;
@@ -42,6 +43,7 @@ fn main() {
     trials.extend(catalogue::trials());
     trials.extend(check::trials());
     trials.extend(cli::trials());
+    trials.extend(columns::trials());
     trials.extend(data::trials());
     trials.extend(editors::trials());
     trials.extend(format::trials());

@@ -239,10 +239,13 @@ fn a_training_ends_when_it_shall() {
     says(session, &[(LINE, ""), ("sum(x |> Line) - sum(model(x))", "0.0"), ("step + steps", "100")]);
     let before = enter(session, "mean(model(x)^2)");
     static ASKED: AtomicUsize = AtomicUsize::new(0);
-    let (outcome, said) = enter_while(session, ":train", || ASKED.fetch_add(1, Relaxed) >= 5);
+    // It is asked before each step, and before the first one some times more.
+    let (outcome, said) = enter_while(session, ":train", || ASKED.fetch_add(1, Relaxed) >= 50);
     assert_eq!(outcome, Outcome::Fine);
-    assert!(said.contains("interrupted after step 5; the weights are kept"), "{said}");
-    says(session, &[("step", "5")]);
+    let step =
+        said.split_once("interrupted after step ").and_then(|(_, rest)| rest.split_once("; the weights are kept"));
+    let (step, _) = step.unwrap_or_else(|| panic!("{said}"));
+    says(session, &[("step", step)]);
     let after = enter(session, "mean(model(x)^2)");
     assert!(after.trim().parse::<f64>().expect("a number") < before.trim().parse().expect("a number"), "{after}");
     // Again from the start, whatever was trained.
@@ -266,6 +269,7 @@ fn an_interrupted_entry_changes_nothing() {
         "m + k",
         "sum(x @ transpose(x))",
         "model(x)",
+        ":train",
         "layer dense2(x: [n]) -> [n] = relu(x)",
     ] {
         let (outcome, said) = enter_while(session, entry, || true);

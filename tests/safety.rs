@@ -12,6 +12,7 @@ use std::process::{Command, Output, Stdio};
 pub fn trials() -> Vec<Trial> {
     let mut trials = vec![
         trial("safety::predictions_are_written_over_nothing_that_is_read", predictions_over_what_is_read),
+        trial("safety::predictions_are_written_over_nothing_else", predictions_over_something_else),
         trial("safety::a_run_is_written_over_when_asked", a_run_is_written_over_when_asked),
         trial("safety::a_folder_beside_other_files_is_fine", a_folder_beside_other_files),
         trial("safety::data_of_other_classes_is_refused", data_of_other_classes),
@@ -134,6 +135,22 @@ fn predictions_over_what_is_read() {
     assert!(predict(path, &["--output", "out.csv"]).status.success());
 }
 
+/// What was there stays, unless it is such predictions, or nothing.
+fn predictions_over_something_else() {
+    let folder = folder();
+    let path = folder.path();
+    fs::write(path.join("notes.csv"), "chosen\nmine\n").expect("notes");
+    refused(&predict(path, &["--output", "notes.csv"]), 2, "E0336", "`--overwrite`");
+    assert_eq!(fs::read_to_string(path.join("notes.csv")).expect("notes"), "chosen\nmine\n");
+    assert!(predict(path, &["--output", "notes.csv", "--overwrite"]).status.success());
+    let written = fs::read_to_string(path.join("notes.csv")).expect("predictions");
+    assert!(written.starts_with("chosen,group,score.0,score.1,score.2\n"), "{written}");
+    fs::write(path.join("empty.csv"), "").expect("a file");
+    for output in ["notes.csv", "empty.csv", "/dev/null"] {
+        assert!(predict(path, &["--output", output]).status.success(), "{output}");
+    }
+}
+
 fn a_run_is_written_over_when_asked() {
     let folder = folder();
     let path = folder.path();
@@ -146,6 +163,10 @@ fn a_run_is_written_over_when_asked() {
     let output = mlx(path, &[&again[..], &["--overwrite"]].concat());
     assert!(output.status.success(), "{}", told(&output));
     assert_eq!(record::read(&path.join("run")).expect("a record").seed, 5);
+    // What a killed run was writing, nobody will finish.
+    write(path, "run/.writing-a1b2c3", "half");
+    assert!(mlx(path, &[&again[..], &["--overwrite"]].concat()).status.success());
+    assert!(!path.join("run/.writing-a1b2c3").exists());
     // A run that failed or was interrupted has weights as well.
     let failing = PROGRAM.replace("lr = 0.1", "lr = 1e39");
     write(path, "failing.mlx", &failing);

@@ -23,8 +23,9 @@ use mlx::run::column::Column;
 use mlx::run::dataset::Files;
 use mlx::run::evaluate::{Evaluator, Present};
 use mlx::run::events::Event;
-use mlx::run::schedule::Schedule;
+use mlx::run::schedule::{KEPT, Schedule};
 use mlx::run::steps::{Run, residents, steps_of};
+use mlx::run::stream::Rows;
 use mlx::source::{SourceId, Sources, Span};
 use std::fmt::Write;
 use std::fs;
@@ -148,7 +149,7 @@ fn said(program: &str) -> String {
         let lowered = compile::lower(program).expect("what is checked becomes a graph");
         let data = files.open(&program.data).expect("the data was read");
         let batch = program.data.rows[0];
-        let schedule = Schedule { steps: 1, epochs: 1, batch, seed: program.run.seed, threads: 2 };
+        let schedule = Schedule { steps: 1, epochs: 1, batch, seed: program.run.seed, threads: 2, kept: KEPT };
         let mut run = Run::new(&lowered, schedule, &data).expect("a run");
         for param in lowered.params.iter().filter(|_| shows_params) {
             writeln!(lines, "// param {} {:?}", param.path, param.shape).expect("a string takes text");
@@ -181,8 +182,11 @@ fn in_batches_of_two(program: &Program, graph: &Graph, feed: &[Tensor]) -> Vec<f
     for param in &program.params {
         device.write_numbers(step, param.input as u32, &feed[param.input].values);
     }
+    let fed = program.columns.iter().zip(&columns).map(|(own, values)| -> (u32, Rows) {
+        (own.input as u32, Box::new(move |some, to| values.feed(rows, some, to)))
+    });
     let present = Present {
-        columns: &columns,
+        columns: fed.collect(),
         rows,
         hosts: program.hosts.iter().map(|(_, input)| (*input as u32, feed[*input].values[0])).collect(),
         counters: [0, 1, 2, 3, 4].map(|at| feed[program.draws].values[at]),
@@ -282,7 +286,7 @@ fn every_code_has_its_page() {
         bare,
         [
             "E0103", "E0104", "E0106", "E0301", "E0302", "E0321", "E0322", "E0323", "E0324", "E0325", "E0331", "E0332",
-            "E0333", "E0334", "E0335", "E0401", "W0321", "W0322", "W0323"
+            "E0333", "E0334", "E0335", "E0336", "E0401", "W0321", "W0322", "W0323"
         ],
         "of bytes, of weight files, of the system, of a run"
     );

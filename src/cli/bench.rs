@@ -3,8 +3,9 @@
 use super::load::{complain, load, lowered, print, program};
 use super::{FAILED, WRONG};
 use crate::io;
+use crate::run::error::RunError;
 use crate::run::schedule::Schedule;
-use crate::run::steps::{Run, RunError};
+use crate::run::steps::Run;
 use serde_json::json;
 use std::fmt::Write;
 use std::path::PathBuf;

@@ -3,8 +3,9 @@
 use super::load::{Rows, Trained, changed, complain, print, show, trained};
 use super::{FAILED, MISUSED, WRONG};
 use crate::progress::table;
+use crate::run::error::RunError;
 use crate::run::schedule::Schedule;
-use crate::run::steps::{Run, RunError, SPLITS};
+use crate::run::steps::{Run, SPLITS};
 use std::path::PathBuf;
 use std::process::ExitCode;
 

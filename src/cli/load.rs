@@ -22,6 +22,8 @@ use std::path::Path;
 /// A file, checked, with the data that it names.
 pub struct Loaded {
     pub sources: Sources,
+    /// The file itself among them.
+    pub source: SourceId,
     pub files: Files,
     pub checked: Checked,
     /// The file as the command line names it.
@@ -43,20 +45,20 @@ fn read(
 ) -> Result<Loaded, u8> {
     let mut sources = Sources::default();
     let name = path.display().to_string();
-    let (checked, hash) = match io::read_text(&mut sources, path) {
-        Err(wrong) => (
-            Checked { programs: Vec::new(), trains: Vec::new(), sweeps: Vec::new(), found: vec![wrong] },
-            String::new(),
-        ),
+    let (checked, hash, source) = match io::read_text(&mut sources, path) {
+        Err(wrong) => {
+            let source = sources.add(name.clone(), String::new());
+            (Checked { programs: Vec::new(), trains: Vec::new(), sweeps: Vec::new(), found: vec![wrong] }, String::new(), source)
+        }
         Ok(source) => {
             let checked = check(&mut sources, source, &mut files).map_err(|message| {
                 complain(&message);
                 MISUSED
             })?;
-            (checked, checksum(sources.get(source).text.as_bytes()))
+            (checked, checksum(sources.get(source).text.as_bytes()), source)
         }
     };
-    Ok(Loaded { sources, files, checked, name, hash })
+    Ok(Loaded { sources, source, files, checked, name, hash })
 }
 
 /// The program that a command is about: the named one, or the only one. What is wrong is drawn on standard error; the
@@ -126,7 +128,7 @@ fn lowered_for(program: &TypedProgram, rows: [usize; 3]) -> Result<Lowered, u8> 
         complain(&format!("this is a mistake of mlx itself, please report it: {broken}"));
         FAILED
     })?;
-    memory::refuse(&lowered, rows).map_err(|message| {
+    memory::refuse(program, &lowered, rows).map_err(|message| {
         complain(&message);
         WRONG
     })?;

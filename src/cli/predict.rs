@@ -31,6 +31,9 @@ pub struct Predict {
     /// Where to write the predictions, no file that is read [default: standard output]
     #[arg(long, value_name = "F")]
     output: Option<PathBuf>,
+    /// Write over a file of `--output` that does not hold such predictions
+    #[arg(long)]
+    overwrite: bool,
     /// Give a `let` of the file another value than the weights were trained with
     #[arg(long, value_name = "NAME=VALUE")]
     set: Vec<String>,
@@ -51,6 +54,10 @@ fn predictions(arguments: &Predict) -> Result<(), u8> {
     let Trained { mut loaded, program, lowered, weights, identity } =
         trained(&arguments.file, arguments.name.as_deref(), &arguments.weights, &arguments.set, Rows::New)?;
     if let Some(wrong) = written_over(arguments, loaded.files.path(&program.data.source).as_deref()) {
+        show(&wrong, &loaded.sources);
+        return Err(MISUSED);
+    }
+    if let Some(wrong) = holds_something_else(arguments, &program) {
         show(&wrong, &loaded.sources);
         return Err(MISUSED);
     }
@@ -123,6 +130,31 @@ fn written_over(arguments: &Predict, data: Option<&Path>) -> Option<Diagnostic> 
     Some(Diagnostic { code: "E0333", severity: Severity::Error, message, labels: Vec::new(), help })
 }
 
+/// The refusal to write predictions over a file that does not begin as they do: it holds something else.
+fn holds_something_else(arguments: &Predict, program: &TypedProgram) -> Option<Diagnostic> {
+    let output = arguments.output.as_deref().filter(|_| !arguments.overwrite)?;
+    let names = program.predictions.iter().flat_map(|prediction| {
+        let sizes = program.terms.get(prediction.value).ty.sizes();
+        let shape: Vec<usize> = sizes.iter().map(|size| size.settled().unwrap_or(0).max(0) as usize).collect();
+        names(&prediction.name, &shape)
+    });
+    let header = write::csv(&names.map(|name| (name, Vec::new())).collect::<Vec<_>>());
+    if !io::begins_otherwise(output, header.as_bytes()) {
+        return None;
+    }
+    let message = format!("`{}` is there already, and does not hold these predictions", output.display());
+    let help = Some("name another file, or say `--overwrite` to lose what is there".to_string());
+    Some(Diagnostic { code: "E0336", severity: Severity::Error, message, labels: Vec::new(), help })
+}
+
+/// What the columns of a prediction are called: `[n]` is one column; `[n, k]` is `name.0`, `name.1`, ….
+fn names(name: &str, shape: &[usize]) -> Vec<String> {
+    match shape.len() {
+        1 => vec![name.to_string()],
+        _ => (0..shape[1..].iter().product()).map(|at| format!("{name}.{at}")).collect(),
+    }
+}
+
 /// The warning of classes that stay numbers because they may be those of several columns.
 fn unclear(prediction: &Prediction, program: &TypedProgram) -> Option<Diagnostic> {
     let columns: Vec<String> = prediction.unclear.iter().map(|column| format!("`{column}`")).collect();
@@ -137,17 +169,15 @@ fn unclear(prediction: &Prediction, program: &TypedProgram) -> Option<Diagnostic
     Some(wrong.warning().help("a report says which is meant: `report accuracy(model(x), y)`"))
 }
 
-/// `[n]` is one column; `[n, k]` is `name.0`, `name.1`, …. Classes have their names.
+/// The columns of a prediction. Classes have their names.
 fn columns(prediction: &Prediction) -> Vec<(String, Vec<String>)> {
     let Prediction { name, tensor, classes, .. } = prediction;
-    let width = tensor.shape[1..].iter().product::<usize>();
     let cell = |value: &f64| match classes.as_ref().and_then(|classes| classes.get(*value as usize)) {
         Some(class) => class.clone(),
         None => write::number(*value),
     };
+    let names = names(name, &tensor.shape);
+    let width = names.len();
     let column = |at: usize| tensor.values.iter().skip(at).step_by(width.max(1)).map(cell).collect();
-    match tensor.shape.len() {
-        1 => vec![(name.clone(), column(0))],
-        _ => (0..width).map(|at| (format!("{name}.{at}"), column(at))).collect(),
-    }
+    names.into_iter().enumerate().map(|(at, name)| (name, column(at))).collect()
 }

@@ -1,10 +1,11 @@
 //! `mlx summary FILE [NAME]`
 
+use super::FAILED;
 use super::load::{complain, load, lowered, print, program};
-use super::{FAILED, WRONG};
 use crate::compile::Stage;
 use crate::ir::flops;
 use crate::run::steps::steps_of;
+use crate::syntax;
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
 use serde_json::json;
@@ -52,18 +53,15 @@ fn summarize(arguments: &Summary) -> Result<(), u8> {
     let mut loaded = load(&arguments.file, &arguments.set)?;
     let program = program(&mut loaded, arguments.name.as_deref())?;
     let lowered = lowered(&program)?;
-    let Some(data) = loaded.files.open(&program.data) else {
-        complain("the data could not be read");
-        return Err(WRONG);
-    };
-    let rows = program.run.batch.map_or(data.splits[0].len(), |batch| batch as usize);
+    let rows = program.run.batch.map_or(program.data.rows[0], |batch| batch as usize);
     let graph = lowered.graph.settle(&[(lowered.rows.clone(), rows as i64)]);
     let plan = steps_of(&lowered, &lowered.phases[0], &graph).map_err(|error| {
         complain(error.message());
         FAILED
     })?;
     if let Some(stage) = arguments.dump {
-        return print(&stage.dump(&program, &graph, &plan));
+        let (tree, _) = syntax::parse(&loaded.sources, loaded.source);
+        return print(&stage.dump(&tree, &program, &graph, &plan));
     }
     let nexts = lowered.phases.iter().flat_map(|phase| &phase.updates).map(|(next, _)| *next);
     let flops = flops(&graph, &std::iter::once(lowered.loss).chain(nexts).collect::<Vec<_>>());

@@ -51,8 +51,6 @@ fn asked(words: &str) -> Result<Asked<'_>, String> {
 impl Session {
     /// `:train [NAME] [steps=N] [epochs=N]`
     pub(super) fn train(&mut self, words: &str, console: &mut Console) -> Outcome {
-        // It asks for itself, and its data must be whole.
-        self.files.stop = || false;
         let name = match asked(words).and_then(|asked| Ok((self.block(asked.name)?, asked.length))) {
             Ok((name, length)) => match self.train_block(&name, length, console) {
                 Ok(trained) => {
@@ -94,6 +92,7 @@ impl Session {
         let program = self.programs.iter().find(|program| program.name == name);
         let program = program.ok_or_else(|| words("the block is gone"))?;
         let lowered = lowered(program).map_err(Failure::Message)?;
+        // Until the first step it may be ended; from then on it asks for itself, and its data must be whole.
         let data = self.files.open(&program.data).ok_or_else(|| words("the data could not be read"))?;
         let schedule = Schedule::of(program, length.unwrap_or(program.run.length));
         let epochs = (schedule.batch < program.data.rows[0]).then_some(schedule.epochs);
@@ -117,7 +116,6 @@ impl Session {
 
     /// `:params`
     pub(super) fn params(&mut self, console: &mut Console) -> Outcome {
-        self.files.stop = || false;
         let Some(program) = self.program() else {
             return console.complain("there is no `train` block, so no model; `:load FILE` brings one");
         };
@@ -147,7 +145,7 @@ impl Session {
 fn lowered(program: &TypedProgram) -> Result<Lowered, String> {
     let lowered = compile::lower(program)
         .map_err(|broken| format!("this is a mistake of mlx itself, please report it: {broken}"))?;
-    memory::refuse(&lowered, program.data.rows)?;
+    memory::refuse(program, &lowered, program.data.rows)?;
     Ok(lowered)
 }
 

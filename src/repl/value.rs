@@ -45,7 +45,7 @@ impl Session {
         let program = self.program();
         let nothing = BTreeMap::new();
         let trained = program.and_then(|program| self.trained.get(&program.name));
-        let none = Schedule { steps: 0, epochs: 0, batch: 1, seed: 0, threads: 1 };
+        let none = Schedule { steps: 0, epochs: 0, batch: 1, seed: 0, threads: 1, kept: 0 };
         let planned = program.map(|program| Schedule::of(program, program.run.length));
         let present = Present {
             data,

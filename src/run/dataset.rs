@@ -18,8 +18,8 @@ use crate::run::known::Known;
 use crate::source::{Sources, Span};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -151,7 +151,7 @@ impl Files {
             columns: columns?,
             classes: classes.collect(),
             holds: data.raw.iter().filter_map(held).collect(),
-            stop: self.stop,
+            stop: Cell::new(self.stop),
         })
     }
 }
@@ -163,36 +163,40 @@ struct RawColumn<'f> {
     values: OnceLock<Vec<f64>>,
 }
 
+/// The most bytes of a drawn column that is kept. The rows of a larger one are drawn when they are asked for.
+pub const DRAWN: u64 = 1 << 30;
+
 /// Below so many draws no threads are started.
 const ALONE: usize = 64 * 1024;
 
 /// Between so many draws it is asked whether to go on.
 const PIECE: usize = 1 << 20;
 
-/// Draws of a column, counted by its name, the row and the element: other columns and the number of rows change none. Where
-/// they are to stop, the rest is 0, and of no use.
+/// Draws of so many rows of a column, which are rows of the source by their places, counted by its name, the row and the
+/// element: other columns and the number of rows change none. Where they are to stop, the rest is 0, and of no use.
 pub fn drawn(
     from: &From,
     name: &str,
     distribution: Distribution,
     width: usize,
-    rows: Range<usize>,
+    count: usize,
+    row: impl Fn(usize) -> usize + Sync,
     stop: fn() -> bool,
 ) -> Vec<f64> {
     let From::Rows { seed, .. } = from else { return Vec::new() };
     let stream = philox::stream([*seed as u32, (*seed >> 32) as u32], philox::path(name), 0, 0);
-    let mut values = vec![0.0; rows.len() * width];
+    let mut values = vec![0.0; count * width];
     let draw = |first: usize, cells: &mut [f64]| {
-        for (row, cells) in cells.chunks_mut(width.max(1)).enumerate() {
-            philox::draw_row(distribution.draw, stream, (first + row) as u32, cells);
+        for (at, cells) in cells.chunks_mut(width.max(1)).enumerate() {
+            philox::draw_row(distribution.draw, stream, row(first + at) as u32, cells);
             cells.iter_mut().for_each(|cell| *cell = distribution.of(*cell));
         }
     };
     let threads = if values.len() < ALONE { 1 } else { std::thread::available_parallelism().map_or(1, usize::from) };
     let whole = (PIECE / width.max(1)).max(1);
     for (piece, cells) in values.chunks_mut(whole * width.max(1)).enumerate().take_while(|_| !stop()) {
-        let first = rows.start + piece * whole;
-        let share = whole.min(rows.len()).div_ceil(threads);
+        let first = piece * whole;
+        let share = whole.min(count).div_ceil(threads);
         std::thread::scope(|scope| {
             let draw = &draw;
             let mut shares = cells.chunks_mut((share * width).max(1)).enumerate();
@@ -202,6 +206,18 @@ pub fn drawn(
         });
     }
     values
+}
+
+/// Whether all rows of a source column are in memory.
+pub fn lies(raw: &Raw, from: &From) -> bool {
+    match (&raw.kind, from) {
+        (RawKind::Drawn(_), From::Rows { count, .. }) => {
+            let sizes = raw.ty.sizes();
+            let sizes = sizes[1..].iter().map(|size| size.settled().unwrap_or(0).max(0) as u64);
+            sizes.fold(8 * *count as u64, u64::saturating_mul) <= DRAWN
+        }
+        _ => true,
+    }
 }
 
 /// The data of one program.
@@ -217,10 +233,20 @@ pub struct Opened<'f> {
     pub classes: BTreeMap<String, Vec<String>>,
     /// What each of the columns of a file holds.
     holds: BTreeMap<String, Holds>,
-    stop: fn() -> bool,
+    stop: Cell<fn() -> bool>,
 }
 
 impl Opened<'_> {
+    /// Whether what reads it is to end.
+    pub fn stops(&self) -> fn() -> bool {
+        self.stop.get()
+    }
+
+    /// From now on nothing that is read is cut short: what has begun with it keeps what it has.
+    pub fn stays_whole(&self) {
+        self.stop.set(|| false);
+    }
+
     /// What weights remember of the data.
     pub fn known(&self) -> Known {
         Known {
@@ -239,18 +265,26 @@ impl Opened<'_> {
     pub fn column(&self, at: usize, rows: &[usize]) -> Tensor {
         let RawColumn { raw, shape, values } = &self.columns[at];
         let width: usize = shape.iter().product();
+        let shape = [&[rows.len()], &shape[..]].concat();
+        if let RawKind::Drawn(distribution) = raw.kind
+            && !lies(raw, self.from)
+        {
+            let row = |at: usize| rows[at];
+            let values = drawn(self.from, &raw.name, distribution, width, rows.len(), row, self.stop.get());
+            return Tensor { shape, values };
+        }
         let values = values.get_or_init(|| match (&raw.kind, self.from) {
             (RawKind::Drawn(distribution), From::Rows { count, .. }) => {
-                drawn(self.from, &raw.name, *distribution, width, 0..*count, self.stop)
+                drawn(self.from, &raw.name, *distribution, width, *count, |row| row, self.stop.get())
             }
             _ => Vec::new(),
         });
         let mut chosen = Vec::with_capacity(rows.len() * width);
-        for piece in rows.chunks(PIECE).take_while(|_| !(self.stop)()) {
+        for piece in rows.chunks(PIECE).take_while(|_| !(self.stop.get())()) {
             chosen.extend(piece.iter().flat_map(|row| &values[row * width..(row + 1) * width]));
         }
         chosen.resize(rows.len() * width, 0.0);
-        Tensor { shape: [&[rows.len()], &shape[..]].concat(), values: chosen }
+        Tensor { shape, values: chosen }
     }
 }
 

@@ -4,8 +4,7 @@ use crate::backend::Device;
 use crate::ir::{Class, DType, NodeId, Op};
 use crate::lower::program::{Input, Program};
 use crate::plan::Residents;
-use crate::run::column::Column;
-use crate::run::steps::RunError;
+use crate::run::error::RunError;
 use crate::run::stream::{Digits, Feed, Rows, Stream};
 
 /// Rows of a batch, where that takes little memory.
@@ -21,8 +20,8 @@ pub struct Evaluator<'p> {
 
 /// What an evaluation reads besides the parameters.
 pub struct Present<'a> {
-    /// The columns of the split, and how many rows they have.
-    pub columns: &'a [Column],
+    /// What the columns of the split are fed, and how many rows they have.
+    pub columns: Vec<(u32, Rows<'a>)>,
     pub rows: usize,
     /// Numbers of the host by input.
     pub hosts: Vec<(u32, f64)>,
@@ -81,13 +80,9 @@ impl<'p> Evaluator<'p> {
 
     /// The values of the loss and of each report, by the parameters on the device.
     pub fn evaluate(&mut self, device: &mut dyn Device, present: Present) -> Result<Vec<f64>, RunError> {
-        let (values, rows) = (present.columns, present.rows);
-        let columns = self.program.columns.iter().zip(values).map(|(column, values)| -> (u32, Rows) {
-            (column.input as u32, Box::new(move |own, to| values.feed(rows, own, to)))
-        });
-        let columns = columns.collect();
-        let counters = (self.program.draws as u32, present.counters);
-        let feed = Feed { rows: present.rows, columns, whole: Vec::new(), hosts: present.hosts, counters };
+        let Present { columns, rows, hosts, counters } = present;
+        let counters = (self.program.draws as u32, counters);
+        let feed = Feed { rows, columns, whole: Vec::new(), hosts, counters };
         let mut values = Vec::new();
         self.stream.run(device, feed, &mut |_, value, _| values.push(value.first()))?;
         Ok(values)

@@ -1,8 +1,12 @@
 //! What does not fit into the machine is refused before anything is computed.
 
+use crate::check::program::TypedProgram;
 use crate::io;
 use crate::ir::{self, Graph, Node, NodeId, Op, Shaped, elements, held, largest};
-use crate::lower::program::Program;
+use crate::lower::program::{Input, Program};
+use crate::run::batch;
+use crate::run::dataset::lies;
+use crate::run::schedule::KEPT;
 
 /// Where the system does not say how much there is.
 const UNKNOWN: u64 = 1 << 42;
@@ -18,8 +22,8 @@ struct Part {
 
 /// Refuses a program that needs more than the memory of the machine, on so many rows of train, valid and test. Counted is
 /// the least that it needs: its data, its parameters with their gradients and states, and its largest tensor.
-pub fn refuse(program: &Program, rows: [usize; 3]) -> Result<(), String> {
-    let mut parts = data(program, rows.iter().sum());
+pub fn refuse(checked: &TypedProgram, program: &Program, rows: [usize; 3]) -> Result<(), String> {
+    let mut parts = data(checked, program, rows);
     parts.extend(parameters(program));
     parts.extend(largest_tensor(program, rows.into_iter().max().unwrap_or(0)));
     let memory = io::memory().unwrap_or(UNKNOWN);
@@ -60,16 +64,24 @@ pub fn refuse_tables(graph: &Graph, nodes: &[NodeId]) -> Result<(), String> {
     Err(format!("this does not fit into the {} of this machine; it needs {}{most}", size(memory), size(bytes)))
 }
 
-/// The columns of the source as they were read, in 64 bits; those made of them, for steps and for evaluation.
-fn data(program: &Program, rows: usize) -> Vec<Part> {
-    let columns: Vec<usize> = program.columns.iter().map(|column| column.input).collect();
+/// The columns of the source as they were read, in 64 bits; those made of them, for steps and for evaluation. Of a column that
+/// is not kept there is a batch.
+fn data(checked: &TypedProgram, program: &Program, rows: [usize; 3]) -> Vec<Part> {
+    let all = rows.iter().sum();
+    let batch = checked.run.batch.map_or(rows[0], |batch| batch as usize);
+    let kept = batch::kept(program, all, KEPT);
+    let from = &checked.data.source.from;
     let part = |(_, node): (NodeId, &Node)| {
         let Op::Input { number, .. } = node.op else { return None };
-        let column = columns.iter().position(|input| *input == number as usize);
-        let name = match column {
-            Some(at) => format!("the column `{}`", program.columns[at].name),
-            None if program.raw.contains(&(number as usize)) => "a column of the source".to_string(),
-            None => return None,
+        let (name, rows) = match program.inputs.get(number as usize)? {
+            Input::Column(at) => {
+                (format!("the column `{}`", program.columns[*at].name), if kept[*at] { all } else { batch })
+            }
+            Input::Raw(at) => {
+                let lies = lies(&checked.data.raw[*at], from);
+                ("a column of the source".to_string(), if lies { all } else { batch })
+            }
+            Input::Draws | Input::Host(_) | Input::Fit(_) | Input::Param(_) | Input::State(_) => return None,
         };
         let shaped = settled(program, node, rows);
         Some(Part { name: format!("{name} {shaped}"), bytes: count(&shaped).saturating_mul(8) })

@@ -3,9 +3,11 @@
 //! | file | what |
 //! |---|---|
 //! | `dataset` | the files behind a program's data |
+//! | `batch` | columns that are computed of the rows of each batch |
 //! | `column` | the columns of a split in memory |
 //! | `stream` | values over all rows of a table, a batch at a time: the one executor |
 //! | `prepare` | fitted values and columns |
+//! | `error` | how a run fails |
 //! | `steps` | the steps of a training |
 //! | `evaluate` | loss and reports on a whole split |
 //! | `predict` | the model on new rows |
@@ -17,8 +19,10 @@
 //! | `known` | what a weight file knows of its data, for the checker |
 //! | `events` | what happens in a run, one line of JSON each |
 
+pub mod batch;
 pub mod column;
 pub mod dataset;
+pub mod error;
 pub mod evaluate;
 pub mod events;
 pub mod known;
@@ -29,5 +33,5 @@ pub mod predict;
 mod prepare;
 pub mod schedule;
 pub mod steps;
-mod stream;
+pub mod stream;
 pub mod value;

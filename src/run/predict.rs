@@ -12,17 +12,21 @@ use crate::diagnostic::{Diagnostic, nearest};
 use crate::ir::{NodeId, Size};
 use crate::lower::program::Program;
 use crate::plan::Storage;
+use crate::run::batch::{self, Batch, Split};
 use crate::run::column::Column;
 use crate::run::dataset::{drawn, lacking};
+use crate::run::error::RunError;
 use crate::run::evaluate::{ROWS, wide_columns};
 use crate::run::known;
 use crate::run::memory;
 use crate::run::naming::{self, Classes};
 use crate::run::params::Params;
 use crate::run::prepare;
-use crate::run::steps::{self, residents};
+use crate::run::schedule::KEPT;
+use crate::run::steps::residents;
 use crate::run::stream::{Digits, Feed, Rows, Stream};
 use crate::source::{Sources, Span};
+use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
@@ -70,19 +74,35 @@ pub fn predict(
         NewRows::Drawn(rows) => *rows,
     };
     let read = read_columns(checked);
-    let values: Vec<NodeId> = read.iter().map(|at| program.columns[*at].value).collect();
+    let kept = batch::kept(program, rows, KEPT);
+    let (kept, computed): (Vec<usize>, Vec<usize>) = read.iter().partition(|at| kept[**at]);
+    let values: Vec<NodeId> = kept.iter().map(|at| program.columns[*at].value).collect();
     let nodes: Vec<NodeId> = program.predictions.iter().map(|(_, node)| *node).collect();
     let graph = program.graph.settle(&[(program.rows.clone(), rows as i64)]);
     memory::refuse_tables(&graph, &[&values[..], &nodes].concat()).map_err(PredictError::Run)?;
     let mut device = Cpu::new(threads);
-    let mut sources_of = Vec::new();
+    let mut raws = BTreeMap::new();
     for at in raw_columns(checked, &read) {
         let values = raw(checked, at, trained, new, sources).map_err(|wrong| PredictError::Data(vec![wrong]))?;
-        sources_of.push((program.raw[at] as u32, values));
+        raws.insert(at, values);
     }
-    let failed = |wrong: steps::RunError| PredictError::Run(wrong.message().to_string());
-    let columns = columns(program, &mut device, trained, &read, rows, &sources_of).map_err(failed)?;
-    let found = values_of(program, &mut device, trained, &read, rows, &columns).map_err(failed)?;
+    let failed = |wrong: RunError| PredictError::Run(wrong.message().to_string());
+    let mut feed = vec![Tensor::scalar(0.0); program.inputs.len()];
+    feed[program.draws] = Tensor::filled(vec![5], 0.0);
+    for fit in &program.fits {
+        feed[fit.input] = trained.fits.get(&fit.name).cloned().unwrap_or(Tensor::scalar(0.0));
+    }
+    let wide = wide_columns(program, &nodes);
+    let kept = columns(program, &mut device, &feed, &wide, &kept, rows, &raws).map_err(failed)?;
+    let gather = Box::new(|at: usize, some: &[usize]| {
+        let values = &raws[&at].values;
+        let width = values.len() / rows.max(1);
+        some.iter().flat_map(|row| &values[row * width..(row + 1) * width]).copied().collect()
+    });
+    let computed = RefCell::new(Batch::new(program, computed, &wide, gather, feed, threads, ROWS));
+    let all: Vec<usize> = (0..rows).collect();
+    let split = Split { name: "new", rows: &all, kept };
+    let found = values_of(program, &mut device, trained, &split, &computed).map_err(failed)?;
     let predictions = checked.predictions.iter().zip(found).map(|(report, tensor)| {
         let name = report.name.clone();
         match naming::classes(checked, report.value) {
@@ -100,36 +120,29 @@ pub fn predict(
     Ok(predictions.collect())
 }
 
-/// Some columns of new rows, from the columns of their source.
+/// Some columns of new rows, from the columns of their source: those that are kept, the others empty.
 fn columns(
     program: &Program,
     device: &mut dyn Device,
-    trained: &Trained,
+    feed: &[Tensor],
+    wide: &[u32],
     read: &[usize],
     rows: usize,
-    sources: &[(u32, Tensor)],
-) -> Result<Vec<Column>, steps::RunError> {
-    let mut feed = vec![Tensor::scalar(0.0); program.inputs.len()];
-    feed[program.draws] = Tensor::filled(vec![5], 0.0);
-    for fit in &program.fits {
-        feed[fit.input] = trained.fits.get(&fit.name).cloned().unwrap_or(Tensor::scalar(0.0));
-    }
-    let predictions: Vec<NodeId> = program.predictions.iter().map(|(_, node)| *node).collect();
-    let wide = wide_columns(program, &predictions);
-    let own = |at: &usize| &program.columns[*at];
-    let mut columns: Vec<Column> =
-        read.iter().map(|at| Column::empty(prepare::held(program, own(at), &wide))).collect();
-    let raws = sources.iter().map(|(input, tensor)| -> (u32, Rows) {
-        let width = tensor.values.len() / rows.max(1);
+    sources: &BTreeMap<usize, Tensor>,
+) -> Result<Vec<Column>, RunError> {
+    let own = program.columns.iter();
+    let mut columns: Vec<Column> = own.map(|own| Column::empty(prepare::held(program, own, wide))).collect();
+    let raws = sources.iter().map(|(at, tensor)| -> (u32, Rows) {
         let some = move |own: Range<usize>, (bytes, storage): (&mut [u8], Storage)| {
+            let width = tensor.values.len() / rows.max(1);
             fill(bytes, storage, tensor.values[own.start * width..own.end * width].iter().copied());
         };
-        (*input, Box::new(some))
+        (program.raw[*at] as u32, Box::new(some))
     });
-    let source = prepare::Source { rows, columns: raws.collect(), batch: ROWS };
-    let roots = read.iter().map(|at| own(at).value).collect();
-    prepare::of_sources(program, device, roots, source, &feed, &mut |root, values| {
-        columns[root].extend(values.into_iter());
+    let source = prepare::Source { rows, columns: raws.collect(), batch: ROWS, stop: || false };
+    let roots = read.iter().map(|at| program.columns[*at].value).collect();
+    prepare::of_sources(program, device, roots, source, feed, &mut |root, values| {
+        columns[read[root]].extend(values.into_iter());
     })?;
     Ok(columns)
 }
@@ -139,10 +152,10 @@ fn values_of(
     program: &Program,
     device: &mut dyn Device,
     trained: &Trained,
-    read: &[usize],
-    rows: usize,
-    columns: &[Column],
-) -> Result<Vec<Tensor>, steps::RunError> {
+    split: &Split,
+    computed: &RefCell<Batch>,
+) -> Result<Vec<Tensor>, RunError> {
+    let rows = split.rows.len();
     let nodes: Vec<NodeId> = program.predictions.iter().map(|(_, node)| *node).collect();
     let size = |size: &Size| size.settle(&[(program.rows.clone(), rows as i64)]).settled().unwrap_or(0).max(0) as usize;
     let shape = |node: &NodeId| program.graph.shape(*node).iter().map(size).collect();
@@ -153,12 +166,9 @@ fn values_of(
         Some((param.input as u32, Tensor { shape: own.shape.clone(), values }))
     });
     let params: Vec<(u32, Tensor)> = params.collect();
-    let own = read.iter().zip(columns).map(|(at, column)| -> (u32, Rows) {
-        (program.columns[*at].input as u32, Box::new(move |own, to| column.feed(rows, own, to)))
-    });
     let feed = Feed {
         rows,
-        columns: own.collect(),
+        columns: split.feeds(computed, None, [0.0; 5]),
         whole: params.iter().map(|(input, tensor)| (*input, tensor)).collect(),
         hosts: Vec::new(),
         counters: (program.draws as u32, [0.0; 5]),
@@ -168,6 +178,7 @@ fn values_of(
     Stream::new(&program.graph, program.rows.clone(), nodes, inputs, hosts, digits, ROWS)
         .with_residents(residents(program))
         .run(device, feed, &mut |root, values, count| found[root].values.extend(values.to_f64(count)))?;
+    computed.borrow_mut().failure()?;
     Ok(found)
 }
 
@@ -206,7 +217,7 @@ fn raw(
     let from = &checked.data.source.from;
     let values = match (new, &raw.kind, from) {
         (NewRows::Drawn(rows), RawKind::Drawn(distribution), From::Rows { count, .. }) => {
-            drawn(from, &raw.name, *distribution, width, *count..count + rows, || false)
+            drawn(from, &raw.name, *distribution, width, *rows, |row| count + row, || false)
         }
         (NewRows::Drawn(_), ..) => {
             let message = "new rows are drawn only of data whose source is `rows`";

@@ -2,14 +2,14 @@
 //! what lies between source and column is in memory.
 
 use crate::backend::{Device, Tensor, device};
-use crate::ir::{DType, NodeId, Op};
-use crate::lower::program::{Input, Program, Slot};
+use crate::ir::{DType, NodeId};
+use crate::lower::program::{Program, Slot};
 use crate::plan::Storage;
 use crate::run::column::Column;
 use crate::run::dataset::Opened;
-use crate::run::steps::RunError;
+use crate::run::error::RunError;
 use crate::run::stream::{Digits, Feed, Rows, Stream};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Elements of a source column in a batch.
 const BATCH: usize = 128 * 1024;
@@ -41,30 +41,20 @@ impl Preparation<'_> {
         Ok(fits)
     }
 
-    /// The columns of some rows; the inputs that are `wide` in 64 bits. Those that nothing reads are empty.
-    pub fn columns(&mut self, rows: &[usize], feed: &[Tensor], wide: &[u32]) -> Result<Vec<Column>, RunError> {
-        let read = self.read();
-        let wanted: Vec<usize> = (0..self.program.columns.len()).filter(|at| read.contains(at)).collect();
+    /// The columns of some rows that are kept; the inputs that are `wide` in 64 bits. The others are empty.
+    pub fn columns(
+        &mut self,
+        rows: &[usize],
+        feed: &[Tensor],
+        wide: &[u32],
+        kept: &[bool],
+    ) -> Result<Vec<Column>, RunError> {
+        let wanted: Vec<usize> = (0..self.program.columns.len()).filter(|at| kept[*at]).collect();
         let roots: Vec<NodeId> = wanted.iter().map(|at| self.program.columns[*at].value).collect();
         let own = self.program.columns.iter();
         let mut columns: Vec<Column> = own.map(|column| Column::empty(held(self.program, column, wide))).collect();
         self.stream(roots, rows, feed, &mut |root, values| columns[wanted[root]].extend(values.into_iter()))?;
         Ok(columns.into_iter().map(Column::narrowed).collect())
-    }
-
-    /// The columns that losses, reports and predictions read.
-    fn read(&self) -> BTreeSet<usize> {
-        let program = self.program;
-        let told = program.reports.iter().chain(&program.predictions).map(|(_, node)| *node);
-        let roots: Vec<NodeId> = std::iter::once(program.loss).chain(told).collect();
-        let column = |node: NodeId| {
-            let Op::Input { number, .. } = program.graph.node(node).op else { return None };
-            match program.inputs.get(number as usize) {
-                Some(Input::Column(at)) => Some(*at),
-                _ => None,
-            }
-        };
-        program.graph.needed(&roots).into_iter().filter_map(column).collect()
     }
 
     /// Roots over source columns and fitted values, on some rows.
@@ -84,10 +74,14 @@ impl Preparation<'_> {
             (*input as u32, Box::new(column))
         });
         let columns = raw.collect();
-        let batch = (BATCH / data.widest().max(1)).clamp(1, 4096);
-        let source = Source { rows: rows.len(), columns, batch };
+        let source = Source { rows: rows.len(), columns, batch: rows_at_once(data), stop: data.stops() };
         of_sources(self.program, self.device, roots, source, feed, take)
     }
+}
+
+/// Rows of the source that go through a plan at a time.
+pub fn rows_at_once(data: &Opened) -> usize {
+    (BATCH / data.widest().max(1)).clamp(1, 4096)
 }
 
 /// How a column is held, where some inputs are to be `wide`.
@@ -103,6 +97,8 @@ pub struct Source<'a> {
     pub rows: usize,
     pub columns: Vec<(u32, Rows<'a>)>,
     pub batch: usize,
+    /// Whether it is to end.
+    pub stop: fn() -> bool,
 }
 
 /// Roots over source columns and fitted values, in 64 bits.
@@ -114,19 +110,17 @@ pub fn of_sources(
     feed: &[Tensor],
     take: &mut dyn FnMut(usize, Vec<f64>),
 ) -> Result<(), RunError> {
-    let hosts = program.host_inputs();
-    let mut stream = Stream::new(
-        &program.graph,
-        program.rows.clone(),
-        roots,
-        program.inputs.len(),
-        hosts,
-        Digits::Double,
-        source.batch,
-    );
+    let mut stream = stream_of_sources(program, roots, source.batch);
+    stream.stop = source.stop;
     let counters: [f64; 5] = std::array::from_fn(|at| feed[program.draws].values.get(at).copied().unwrap_or(0.0));
     let whole = program.fits.iter().map(|fit| (fit.input as u32, &feed[fit.input])).collect();
     let Source { rows, columns, .. } = source;
     let feed = Feed { rows, columns, whole, hosts: Vec::new(), counters: (program.draws as u32, counters) };
     stream.run(device, feed, &mut |root, values, count| take(root, values.to_f64(count)))
+}
+
+/// The same, to be run more than once.
+pub fn stream_of_sources(program: &Program, roots: Vec<NodeId>, batch: usize) -> Stream<'_> {
+    let (hosts, inputs) = (program.host_inputs(), program.inputs.len());
+    Stream::new(&program.graph, program.rows.clone(), roots, inputs, hosts, Digits::Double, batch)
 }

@@ -2,6 +2,9 @@
 
 use crate::check::program::{Length, TypedProgram};
 
+/// Bytes of columns that are kept: these are computed once, and cost a step no more than a copy of its rows.
+pub const KEPT: u64 = 1 << 30;
+
 #[derive(Clone, Copy, Debug)]
 pub struct Schedule {
     pub steps: u64,
@@ -10,6 +13,8 @@ pub struct Schedule {
     pub batch: usize,
     pub seed: u64,
     pub threads: usize,
+    /// The most bytes of columns that are computed once and kept.
+    pub kept: u64,
 }
 
 impl Schedule {
@@ -23,7 +28,7 @@ impl Schedule {
             Length::Steps(steps) => (steps, steps.div_ceil(in_epoch)),
         };
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        Schedule { steps, epochs, batch, seed: program.run.seed, threads }
+        Schedule { steps, epochs, batch, seed: program.run.seed, threads, kept: KEPT }
     }
 
     /// Steps for `epochs` epochs over `rows` rows, the last one of each epoch with what is left.

@@ -7,13 +7,15 @@ use crate::data::shuffle;
 use crate::ir::{Graph, NodeId, Op, count};
 use crate::lower::program::{Input, Phase, Program};
 use crate::plan::{Limits, Plan, Precision, Request, Residents, plan};
-use crate::run::column::Column;
+use crate::run::batch::{self, Batch, Split};
 use crate::run::dataset::Opened;
+use crate::run::error::RunError;
 use crate::run::evaluate::{Evaluator, Present, evaluated, wide_columns};
 use crate::run::events::{Event, Named};
 use crate::run::params::{Params, Tensor as Param};
-use crate::run::prepare::Preparation;
+use crate::run::prepare::{Preparation, rows_at_once};
 use crate::run::schedule::Schedule;
+use std::cell::RefCell;
 use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
 
@@ -23,29 +25,6 @@ pub const SPLITS: [&str; 3] = ["train", "valid", "test"];
 /// Starting points are computed in about so many stages.
 const START_STAGES: usize = 16;
 
-/// A failure of a run.
-#[derive(Clone, Debug)]
-pub enum RunError {
-    /// A number is not finite, and the node that made the first such, if the reference finds one as well.
-    NotFinite { message: String, origin: Option<NodeId> },
-    /// What cannot be computed at all.
-    Broken(String),
-}
-
-impl RunError {
-    pub fn message(&self) -> &str {
-        match self {
-            RunError::NotFinite { message, .. } | RunError::Broken(message) => message,
-        }
-    }
-}
-
-impl From<String> for RunError {
-    fn from(message: String) -> RunError {
-        RunError::Broken(message)
-    }
-}
-
 /// A run as it goes: everything that the next step needs.
 pub struct Run<'p> {
     program: &'p Program,
@@ -54,7 +33,9 @@ pub struct Run<'p> {
     device: Box<dyn Device>,
     fits: Vec<Tensor>,
     /// Those that have rows; the first is that of training.
-    splits: Vec<Prepared>,
+    splits: Vec<Split<'p>>,
+    /// The columns that are not kept.
+    computed: RefCell<Batch<'p>>,
     evaluator: Evaluator<'p>,
     /// Of each phase, steps on a batch.
     full: Vec<PlanId>,
@@ -67,16 +48,9 @@ pub struct Run<'p> {
     pub step: u64,
 }
 
-/// A split with its columns.
-struct Prepared {
-    name: &'static str,
-    rows: usize,
-    columns: Vec<Column>,
-}
-
 impl<'p> Run<'p> {
     /// Computes fitted values on the training rows, the columns of every split and the starting point.
-    pub fn new(program: &'p Program, schedule: Schedule, data: &Opened) -> Result<Run<'p>, RunError> {
+    pub fn new(program: &'p Program, schedule: Schedule, data: &'p Opened<'p>) -> Result<Run<'p>, RunError> {
         Run::with_fits(program, schedule, data, &BTreeMap::new())
     }
 
@@ -84,7 +58,7 @@ impl<'p> Run<'p> {
     pub fn with_fits(
         program: &'p Program,
         schedule: Schedule,
-        data: &Opened,
+        data: &'p Opened<'p>,
         known: &BTreeMap<String, Tensor>,
     ) -> Result<Run<'p>, RunError> {
         let mut device: Box<dyn Device> = Box::new(Cpu::new(schedule.threads));
@@ -97,24 +71,37 @@ impl<'p> Run<'p> {
         let schedule = Schedule { batch, ..schedule };
         let mut splits = Vec::new();
         let wide = wide_columns(program, &evaluated(program));
+        let kept = batch::kept(program, data.splits.iter().map(|rows| rows.len()).sum(), schedule.kept);
         for (name, rows) in SPLITS.into_iter().zip(data.splits).filter(|(_, rows)| !rows.is_empty()) {
-            let columns = preparation.columns(rows, &feed, &wide)?;
-            splits.push(Prepared { name, rows: rows.len(), columns });
+            let kept = preparation.columns(rows, &feed, &wide, &kept)?;
+            splits.push(Split { name, rows, kept });
         }
+        let computed = batch::read(program).into_iter().filter(|at| !kept[*at]).collect();
+        let gather = Box::new(|at: usize, rows: &[usize]| data.column(at, rows).values);
+        let at_once = rows_at_once(data);
+        let computed = Batch::new(program, computed, &wide, gather, feed.clone(), schedule.threads, at_once);
+        let stop = data.stops();
+        let goes_on = || if stop() { Err(RunError::Interrupted) } else { Ok(()) };
+        goes_on()?;
         start(program, &settle(program, rows), &feed, &mut *device)?;
+        goes_on()?;
         let planned = |rows: usize| -> Result<Vec<Plan>, RunError> {
             let graph = settle(program, rows);
-            program.phases.iter().map(|phase| steps_of(program, phase, &graph)).collect()
+            let one = |phase| goes_on().and_then(|()| steps_of(program, phase, &graph));
+            program.phases.iter().map(one).collect()
         };
         let full = planned(batch)?;
         let scratch = full.iter().map(|plan| plan.scratch).max().unwrap_or(0);
-        let most = splits.iter().map(|split| split.rows).max().unwrap_or(0);
+        let most = splits.iter().map(|split| split.rows.len()).max().unwrap_or(0);
         let evaluator = Evaluator::new(program, residents(program), most, batch, scratch)?;
         let mut load = |plans: Vec<Plan>| plans.into_iter().map(|plan| device.load(plan)).collect();
         let full = load(full);
         let rest = load(if rows.is_multiple_of(batch) { Vec::new() } else { planned(rows % batch)? });
+        goes_on()?;
+        data.stays_whole();
         let order = (0..rows).collect();
-        Ok(Run { program, schedule, device, fits, splits, evaluator, full, rest, order, fed: None, step: 0 })
+        let computed = RefCell::new(computed);
+        Ok(Run { program, schedule, device, fits, splits, computed, evaluator, full, rest, order, fed: None, step: 0 })
     }
 
     fn steps_in_epoch(&self) -> u64 {
@@ -149,15 +136,17 @@ impl<'p> Run<'p> {
         }
         let own = self.present_rows();
         let plans = if own.len() < batch { self.rest.clone() } else { self.full.clone() };
+        let counters = counters(self.schedule.seed, self.step)?;
+        // Where a step sees all rows, their columns lie where they were written, as long as they stay the same.
+        let lie = batch == rows && !self.computed.borrow().draws;
         let (mut loss, mut lr) = (0.0, f64::NAN);
         for (phase, id) in plans.into_iter().enumerate() {
-            if !(self.fed == Some(id) && batch == rows) {
-                for (column, values) in self.program.columns.iter().zip(&self.splits[0].columns) {
-                    let own = &self.order[own.clone()];
-                    self.device.write(id, column.input as u32, &mut |bytes, storage| {
-                        values.feed(rows, own.iter().copied(), (bytes, storage));
-                    });
+            if !(self.fed == Some(id) && lie) {
+                let order = &self.order[own.clone()];
+                for (input, column) in self.splits[0].feeds(&self.computed, Some(order), counters) {
+                    self.device.write(id, input, &mut |bytes, storage| column(0..order.len(), (bytes, storage)));
                 }
+                self.computed.borrow_mut().failure()?;
                 self.fed = Some(id);
             }
             let (own_loss, own_lr) = self.run_phase(phase, id, epoch)?;
@@ -208,11 +197,12 @@ impl<'p> Run<'p> {
     pub fn for_reference(&self) -> Result<(Graph, Vec<Tensor>), RunError> {
         let rows = &self.order[self.present_rows()];
         let graph = settle(self.program, rows.len());
+        let counters = counters(self.schedule.seed, self.step)?;
         let mut feed = vec![Tensor::scalar(0.0); self.program.inputs.len()];
         for (_, node) in graph.nodes() {
             let Op::Input { number, shape, .. } = &node.op else { continue };
             let values = match self.program.inputs.get(*number as usize) {
-                Some(Input::Column(at)) => self.splits[0].columns[*at].rows(self.order.len(), rows.iter().copied()),
+                Some(Input::Column(at)) => self.splits[0].values(&self.computed, *at, rows, counters)?,
                 _ => self.device.written(self.full[0], *number).map_or(Vec::new(), |values| values.to_f64(0)),
             };
             let shape = shape.iter().map(|size| size.settled().unwrap_or(0).max(0) as usize).collect();
@@ -222,7 +212,7 @@ impl<'p> Run<'p> {
         for (host, input) in &self.program.hosts {
             feed[*input] = Tensor::scalar(host_value(*host, self.schedule, self.step, epoch) as f64);
         }
-        feed[self.program.draws] = Tensor { shape: vec![5], values: counters(self.schedule.seed, self.step)?.to_vec() };
+        feed[self.program.draws] = Tensor { shape: vec![5], values: counters.to_vec() };
         Ok((graph, feed))
     }
 
@@ -234,13 +224,11 @@ impl<'p> Run<'p> {
             |(host, input): &(Host, usize)| (*input as u32, host_value(*host, self.schedule, self.step, epoch) as f64);
         let hosts: Vec<(u32, f64)> = self.program.hosts.iter().map(host).collect();
         self.fed = None;
-        let present = Present {
-            columns: &split.columns,
-            rows: split.rows,
-            hosts,
-            counters: counters(self.schedule.seed, self.step)?,
-        };
+        let counters = counters(self.schedule.seed, self.step)?;
+        let columns = split.feeds(&self.computed, None, counters);
+        let present = Present { columns, rows: split.rows.len(), hosts, counters };
         let values = self.evaluator.evaluate(&mut *self.device, present)?;
+        self.computed.borrow_mut().failure()?;
         let names = self.program.reports.iter().map(|(name, _)| name.clone());
         let reports: Named = names.zip(values[1..].iter().copied()).collect();
         Ok(Some(Event::Eval { step: self.step, split: split.name.to_string(), loss: values[0], reports }))
@@ -248,7 +236,7 @@ impl<'p> Run<'p> {
 
     /// Rows of each split that has any.
     pub fn rows(&self) -> Vec<(&'static str, usize)> {
-        self.splits.iter().map(|split| (split.name, split.rows)).collect()
+        self.splits.iter().map(|split| (split.name, split.rows.len())).collect()
     }
 
     /// The present parameters by path: shape and values, where they lie.

@@ -6,7 +6,7 @@ use crate::backend::{Device, PlanId, Tensor, Values};
 use crate::ir::{DType, Graph, NodeId, Size, Symbol, count};
 use crate::passes::{Streamed, streamed};
 use crate::plan::{Limits, Plan, Precision, Request, Residents, Storage, plan};
-use crate::run::steps::RunError;
+use crate::run::error::RunError;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -24,6 +24,8 @@ pub struct Stream<'g> {
     digits: Digits,
     /// Rows of a batch.
     pub batch: usize,
+    /// Whether it is to end; asked before each batch.
+    pub stop: fn() -> bool,
     plans: BTreeMap<(Stage, usize), PlanId>,
     /// The plan that ran last: what it was fed is still there.
     ran: Option<PlanId>,
@@ -60,7 +62,7 @@ pub struct Feed<'a> {
     pub whole: Vec<(u32, &'a Tensor)>,
     /// Numbers of the host.
     pub hosts: Vec<(u32, f64)>,
-    /// The input that draws are counted by: seed (low, high), step, repetition; the first row is that of the batch.
+    /// The input that draws are counted by: seed (low, high), step, repetition, and the row that the first of these is.
     pub counters: (u32, [f64; 5]),
 }
 
@@ -87,7 +89,19 @@ impl<'g> Stream<'g> {
             }
         };
         let (residents, plans) = (Residents::default(), BTreeMap::new());
-        Stream { graph, symbol, roots, streamed, hosts, residents, digits, batch: batch.max(1), plans, ran: None }
+        Stream {
+            graph,
+            symbol,
+            roots,
+            streamed,
+            hosts,
+            residents,
+            digits,
+            batch: batch.max(1),
+            stop: || false,
+            plans,
+            ran: None,
+        }
     }
 
     /// The same with inputs that lie in the resident region of the device.
@@ -185,6 +199,9 @@ impl<'g> Stream<'g> {
         joined: &BTreeMap<u32, Vec<f64>>,
         rows: Range<usize>,
     ) -> Result<(), RunError> {
+        if (self.stop)() {
+            return Err(RunError::Interrupted);
+        }
         if self.ran != Some(id) {
             write_whole(device, id, feed, joined);
         }
@@ -258,7 +275,7 @@ fn write_whole(device: &mut dyn Device, id: PlanId, feed: &Feed, joined: &BTreeM
 /// What a batch of rows is fed.
 fn write_rows(device: &mut dyn Device, id: PlanId, feed: &Feed, rows: Range<usize>) {
     let (input, mut counters) = feed.counters;
-    counters[4] = rows.start as f64;
+    counters[4] += rows.start as f64;
     device.write_numbers(id, input, &counters);
     for (input, column) in &feed.columns {
         device.write(id, *input, &mut |bytes, storage| column(rows.clone(), (bytes, storage)));

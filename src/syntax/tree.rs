@@ -1,6 +1,7 @@
 //! The syntax tree of the whole language: what a person wrote, with the place of everything.
 
 use crate::source::{SourceId, Span};
+use std::fmt;
 
 /// One `.mlx` text.
 #[derive(Clone, Debug)]
@@ -10,10 +11,24 @@ pub struct File {
 }
 
 /// A name, NFC-normalized, without backquotes and with its primes (`m'`).
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Name {
     pub text: String,
     pub span: Span,
+}
+
+/// On one line, for names are most of a tree.
+impl fmt::Debug for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` {:?}", self.text, self.span)
+    }
+}
+
+/// As `--dump tree` prints it.
+impl fmt::Display for File {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.items.iter().try_for_each(|item| writeln!(f, "{item:#?}"))
+    }
 }
 
 #[derive(Clone, Debug)]

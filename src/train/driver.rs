@@ -7,9 +7,10 @@ use crate::io;
 use crate::ir::{NodeId, Op, Reduce, ScalarOp};
 use crate::lower::program::Program as Lowered;
 use crate::run::dataset::Opened;
+use crate::run::error::RunError;
 use crate::run::events::{Event, Reason};
 use crate::run::schedule::Schedule;
-use crate::run::steps::{Run, RunError};
+use crate::run::steps::Run;
 use crate::source::Span;
 use crate::train::folder::{self, Folder};
 use crate::train::identity::{self, Identity};
@@ -171,7 +172,7 @@ fn weights_of<'r>(training: &Training, run: &'r Run) -> Lying<'r> {
 pub fn in_memory<'p>(
     program: &TypedProgram,
     lowered: &'p Lowered,
-    data: &Opened,
+    data: &'p Opened<'p>,
     schedule: Schedule,
     stop: impl Fn() -> bool,
     tell: &mut dyn FnMut(&Event),
@@ -226,6 +227,7 @@ fn every_split(run: &mut Run, sink: &mut EventSink) -> Result<Vec<Event>, RunErr
 fn told(error: RunError, program: &TypedProgram, lowered: &Lowered) -> Failure {
     let (message, origin) = match error {
         RunError::Broken(message) => return Failure::Message(message),
+        RunError::Interrupted => return Failure::Message(error.message().to_string()),
         RunError::NotFinite { message, origin } => (message, origin),
     };
     // The user's own text first: the place may be in the standard library.

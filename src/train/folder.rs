@@ -32,6 +32,8 @@ pub fn take(path: &Path, overwrite: bool) -> Result<Folder, Diagnostic> {
         let help = "name another folder with `--out`, or say `--overwrite` to lose what is there";
         return Err(refusal("E0334", message, help));
     }
+    // Those of a run that was killed.
+    io::remove_unfinished(path);
     // It would speak of a run that is no longer there. The weights stay until others replace them.
     io::remove(&path.join(record::RECORD));
     Ok(Folder { path: path.to_path_buf(), _lock: lock })

@@ -1,6 +1,6 @@
 //! `check name = condition`: constant conditions are evaluated before the run.
 
-use super::{Elaborator, Out, Reported};
+use super::{Elaborator, Out};
 use crate::check::types::Elem;
 use crate::check::unsupported::Unsupported;
 use crate::check::value::{Bound, Scope, Value};
@@ -18,7 +18,15 @@ impl Elaborator<'_> {
         match value {
             Value::Truth(true) => Ok(()),
             open if self.may_be_constant(&open) => Ok(()),
-            Value::Truth(false) => Err(self.does_not_hold(name, condition, scope)),
+            Value::Truth(false) if is_advice(name) => {
+                let warning = self.does_not_hold(name, condition, scope, "W0211", "usually has");
+                self.report(warning.warning());
+                Ok(())
+            }
+            Value::Truth(false) => {
+                let error = self.does_not_hold(name, condition, scope, "E0225", "needs");
+                Err(self.report(error))
+            }
             Value::Tensor(term) if matches!(self.ty(term).elem, Elem::Bool) => {
                 // A schedule is known in a run alone: the library demands only what it can see.
                 let library = self.library.is_stdlib(condition.span.source);
@@ -31,7 +39,14 @@ impl Elaborator<'_> {
         }
     }
 
-    fn does_not_hold(&mut self, name: &Name, condition: &Expr, scope: &Scope) -> Reported {
+    fn does_not_hold(
+        &self,
+        name: &Name,
+        condition: &Expr,
+        scope: &Scope,
+        code: &'static str,
+        verb: &str,
+    ) -> Diagnostic {
         let mut read: Vec<(String, Bound)> = Vec::new();
         walk::expression(condition, &mut |part| {
             if let ExprKind::Name(name) = &part.kind
@@ -50,21 +65,26 @@ impl Elaborator<'_> {
         let values: Vec<_> = read.iter().filter_map(is).collect();
         let shown = self.sources.text(condition.span).split_whitespace().collect::<Vec<_>>().join(" ");
         let demand = match self.calls.last() {
-            Some((_, owner)) => format!("`{owner}` needs `{shown}`"),
+            Some((_, owner)) => format!("`{owner}` {verb} `{shown}`"),
             None => format!("`{shown}` does not hold"),
         };
         let shown_values: Vec<&str> = values.iter().map(|(text, _)| text.as_str()).collect();
         let message =
             if shown_values.is_empty() { demand } else { format!("{demand}, and {}", shown_values.join(" and ")) };
-        let demanded = format!("`{}` is demanded here", name.text);
-        let error = match values.split_first() {
-            None => Diagnostic::error("E0225", message, condition.span, demanded),
+        let wants = if code.starts_with('W') { "recommended" } else { "demanded" };
+        let demanded = format!("`{}` is {wants} here", name.text);
+        match values.split_first() {
+            None => Diagnostic::error(code, message, condition.span, demanded),
             Some(((text, span), more)) => {
-                let error = Diagnostic::error("E0225", message, *span, text);
+                let error = Diagnostic::error(code, message, *span, text);
                 let more = more.iter().filter(|(_, other)| other != span);
                 more.fold(error, |error, (text, span)| error.label(*span, text)).label(condition.span, demanded)
             }
-        };
-        self.report(error)
+        }
     }
+}
+
+/// A check whose name begins with `usual` tells what is usual: a value outside of it is possible, and rarely meant.
+pub(super) fn is_advice(name: &Name) -> bool {
+    name.text == "usual" || name.text.starts_with("usual_")
 }
