@@ -9,6 +9,9 @@
 //! | `layer` | bodies of layers and functions |
 //! | `instance`, `param` | layers with parameters; the parameters |
 //! | `index` | index notation |
+//! | `slice` | slices |
+//! | `list` | lists: ranges, comprehensions, tables of columns, lists of layers |
+//! | `joined` | lists as tensors; `stack`, `concat`, `split` |
 //! | `joins` | what joins rows: leaks in columns, predictions that depend on other rows |
 //! | `mask` | the mask of a `where`, and what a reduction does with it |
 //! | `holds` | what a `check` demands |
@@ -28,9 +31,10 @@ mod expr;
 mod holds;
 mod index;
 mod instance;
+mod joined;
 mod joins;
-
 mod layer;
+mod list;
 mod mask;
 mod open;
 mod operators;
@@ -38,6 +42,7 @@ mod optimizer;
 mod param;
 pub mod primitive;
 mod signature;
+mod slice;
 mod source;
 mod train;
 

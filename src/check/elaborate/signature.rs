@@ -98,6 +98,7 @@ impl Elaborator<'_> {
         match (word, value) {
             (Word::Int, Value::Number(number)) => number.to_whole().is_some(),
             (Word::Float, Value::Tensor(term)) => self.ty(*term).axes.is_empty(),
+            (Word::Layer, Value::List(parts)) => self.is_of_layers(parts),
             (Word::Float, Value::Number(_))
             | (Word::Bool, Value::Truth(_))
             | (Word::String, Value::Text(_))
