@@ -9,12 +9,12 @@ syn keyword mlxStatement using
 syn keyword mlxItem use fn layer model optimizer data train sweep
 syn keyword mlxPlace as except for from in names on over times where
 syn keyword mlxType bool class distribution float int list string
-syn keyword mlxLibrary abs accuracy adagrad adam adamw argmax binary_accuracy binary_cross_entropy category constant
-syn keyword mlxLibrary cos cosine count cross_entropy dense elu erf exp expm1 exponential f1 fill fitted floor gelu
-syn keyword mlxLibrary glorot_normal glorot_uniform he_normal he_uniform huber impute kl leaky_relu lecun_normal
+syn keyword mlxLibrary abs accuracy adagrad adam adamw argmax binary_accuracy binary_cross_entropy category concat constant
+syn keyword mlxLibrary cos cosine count cross_entropy dense elu erf exp expm1 exponential f1 fill first fitted floor gelu
+syn keyword mlxLibrary glorot_normal glorot_uniform he_normal he_uniform huber impute kl leaky_relu last lecun_normal
 syn keyword mlxLibrary lecun_uniform log log1p log_of_powers log_softmax logsumexp logsumexp_last mae max mean min minmax missing mse nll
 syn keyword mlxLibrary normal one_cycle one_hot perplexity pick polynomial precision r2 recall relu repeat rmse
-syn keyword mlxLibrary rmsprop sgd sigmoid silu sin softmax softplus sqrt squeeze standardize step_decay sum tanh
+syn keyword mlxLibrary rmsprop sgd sigmoid silu sin softmax softplus split sqrt squeeze stack standardize step_decay sum tanh
 syn keyword mlxLibrary transpose uniform variance warmup
 syn keyword mlxTruth true false
 syn match mlxNumber "\<\d\(\d\|_\d\)*\(\.\d\+\)\?\([eE][+-]\?\d\+\)\?%\?"

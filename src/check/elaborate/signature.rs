@@ -1,5 +1,6 @@
 //! Written types against the values that they are given. Names of axes are bound at their first use.
 
+use super::joins::has_rows;
 use super::{Elaborator, Out, Reported};
 use crate::check::shapes::with_origin;
 use crate::check::terms::{Kind, TermId};
@@ -238,7 +239,12 @@ impl Elaborator<'_> {
         let error = Diagnostic::error(meeting.code, message, meeting.at, format!("this is {ty}"))
             .label(meeting.written.span, "expected by this type");
         let error = with_origin(with_origin(error, wanted), actual);
-        self.report(error)
+        let is_list = matches!(self.terms.get(meeting.term).kind, Kind::Stack(_, 0));
+        self.report(if is_list && has_rows(&wanted.size) {
+            error.help("a list stands along a new first axis; `stack(a, b)` puts columns along the last one")
+        } else {
+            error
+        })
     }
 
     /// `rest` is what a rest of the type stands for already.
