@@ -6,6 +6,7 @@ use crate::check::items::{lets, name_of, trains, unused_data};
 use crate::check::library::{Library, stdlib_names};
 use crate::check::program::{Explored, Sweep, TypedProgram};
 use crate::check::terms::TermId;
+use crate::check::uses::{self, Gathered, Used};
 use crate::check::value::Value;
 use crate::check::{chains, comments, names, settings, unread, unsupported};
 use crate::diagnostic::order::{in_order, primary};
@@ -69,6 +70,15 @@ pub struct Checked {
     pub trains: Vec<String>,
     pub sweeps: Vec<Sweep>,
     pub found: Vec<Diagnostic>,
+    /// The other files whose items it has.
+    pub used: Vec<Used>,
+}
+
+impl Checked {
+    /// Of a file that could not be read.
+    pub fn unread(wrong: Diagnostic) -> Checked {
+        Checked { programs: Vec::new(), trains: Vec::new(), sweeps: Vec::new(), found: vec![wrong], used: Vec::new() }
+    }
 }
 
 /// Text → syntax tree → programs. `sets` are `name=value` of the command line; what is wrong with them is an error in
@@ -79,12 +89,21 @@ pub fn check(
     schemas: &mut dyn Schemas,
     sets: &[String],
 ) -> Result<Checked, String> {
-    let (file, found) = syntax::parse(sources, source);
+    let Gathered { file, used, found } = gathered(sources, source, schemas);
     let overrides = sets.iter().map(|set| settings::parse(&file.items, set)).collect::<Result<Vec<_>, _>>()?;
     let mut checked = check_file(sources, &file, found, schemas, &mut Library::new(&file), &overrides);
     checked.found.extend(comments::find(sources, &file));
+    uses::labelled(&mut checked.found, &used);
     checked.found.sort_by_key(primary);
-    Ok(checked)
+    Ok(Checked { used, ..checked })
+}
+
+/// A file with the items of those that it uses, and what is wrong with their texts.
+pub fn gathered(sources: &mut Sources, source: SourceId, schemas: &mut dyn Schemas) -> Gathered {
+    let (file, mut found) = syntax::parse(sources, source);
+    let gathered = uses::gather(sources, file, &mut |sources, path| schemas.other(sources, path));
+    found.extend(gathered.found);
+    Gathered { found, ..gathered }
 }
 
 /// The same for one `train` block, the named one or the only one, with the data that it names. Other blocks of the file may be
@@ -96,7 +115,7 @@ pub fn check_block(
     sets: &[String],
     name: Option<&str>,
 ) -> Result<Checked, String> {
-    let (mut file, found) = syntax::parse(sources, source);
+    let Gathered { mut file, used, found } = gathered(sources, source, schemas);
     let overrides = sets.iter().map(|set| settings::parse(&file.items, set)).collect::<Result<Vec<_>, _>>()?;
     let trains = trains(&file);
     file.items.retain(|item| !matches!(item.kind, ItemKind::Sweep(_)));
@@ -108,8 +127,9 @@ pub fn check_block(
         let unused: Vec<Span> = unused_data(&file).into_iter().map(|data| data.name.span).collect();
         file.items.retain(|item| !matches!(&item.kind, ItemKind::Data(data) if unused.contains(&data.name.span)));
     }
-    let checked = check_file(sources, &file, found, schemas, &mut Library::new(&file), &overrides);
-    Ok(Checked { trains, ..checked })
+    let mut checked = check_file(sources, &file, found, schemas, &mut Library::new(&file), &overrides);
+    uses::labelled(&mut checked.found, &used);
+    Ok(Checked { trains, used, ..checked })
 }
 
 /// A syntax tree, with the diagnostics of its parser → programs. The library has the file's items open.
@@ -156,7 +176,7 @@ pub fn check_file(
     found.extend(elaborator.found);
     let mut found = in_order(found, textual);
     unread::remove(&mut found, &unread_spans, file, sources);
-    Checked { programs, trains: trains(file), sweeps, found }
+    Checked { programs, trains: trains(file), sweeps, found, used: Vec::new() }
 }
 
 /// A statement of a session, in its context → its value, or what is wrong with it. The library has the session's items

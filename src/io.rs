@@ -121,6 +121,34 @@ pub fn as_text(sources: &mut Sources, name: &Path, bytes: Vec<u8>) -> Result<Sou
     })
 }
 
+/// Files as they are named, and of a folder those in it that end so, those of folders in it too, in the order of their names. A
+/// folder without any is named itself, so that whoever reads it says so.
+pub fn files_in(paths: &[PathBuf], ending: &str) -> Vec<PathBuf> {
+    let mut all = Vec::new();
+    for path in paths {
+        let before = all.len();
+        let mut open = if path.is_dir() { vec![path.clone()] } else { Vec::new() };
+        while let Some(folder) = open.pop() {
+            let entries = fs::read_dir(&folder).into_iter().flatten().flatten();
+            for entry in entries {
+                let hidden = entry.file_name().to_string_lossy().starts_with('.');
+                match entry.file_type() {
+                    Ok(kind) if kind.is_dir() && !hidden => open.push(entry.path()),
+                    Ok(kind) if kind.is_file() && entry.path().extension().is_some_and(|own| own == ending) => {
+                        all.push(entry.path());
+                    }
+                    Ok(_) | Err(_) => {}
+                }
+            }
+        }
+        if all.len() == before {
+            all.push(path.clone());
+        }
+        all[before..].sort();
+    }
+    all
+}
+
 /// Whether there is something at a path.
 pub fn exists(path: &Path) -> bool {
     path.exists()

@@ -67,10 +67,10 @@ fn losses_of_pytorch(model: &str, optimizer: &str) {
     };
     let deep = |activation: &str| format!("x |> dense(8) |> {activation} |> dense(6) |> {activation} |> dense(3)");
     let (net, loss) = match model {
-        "linear" => ("x |> dense(1)".to_string(), "mse(model(x), [y0])"),
+        "linear" => ("x |> dense(1)".to_string(), "mse(model(x), stack(y0))"),
         "logistic" => ("x |> dense(1)".to_string(), "binary_cross_entropy(first(model(x)), some)"),
         "softmax" => ("x |> dense(3)".to_string(), "cross_entropy(model(x), kind)"),
-        "tanh_mse" => (deep("tanh"), "mse(model(x), [y0, y1, y2])"),
+        "tanh_mse" => (deep("tanh"), "mse(model(x), stack(y0, y1, y2))"),
         activation => (deep(activation), "cross_entropy(model(x), kind)"),
     };
     let program = format!(
@@ -292,7 +292,7 @@ fn many_rows() {
     let folder = tempfile::tempdir().expect("a folder");
     let program = "data d = rows(9_001, seed = 1) {\n    x: [9] ~ uniform(3, 5)\n    z = standardize(x)\n    y ~ normal(0, 1)\n    split = holdout(train = 90%, test = 10%)\n}\n\
          model Net(x: [n, d]) -> [n, 1] {\n    out x |> dense(5) |> tanh |> dense(1)\n}\n\
-         train {\n    data = d\n    model = Net\n    minimize mse(model(z), [y]) using adam\n    report r2(model(z), [y])\n    report mean(z)\n    \
+         train {\n    data = d\n    model = Net\n    minimize mse(model(z), stack(y)) using adam\n    report r2(model(z), stack(y))\n    report mean(z)\n    \
          report spread = variance(z)\n    batch = 100\n    steps = 3\n}\n";
     fs::write(folder.path().join("net.mlx"), program).expect("written");
     let run = |threads: &str| {

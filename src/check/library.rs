@@ -38,6 +38,8 @@ pub fn declares_function(name: &str) -> bool {
 
 pub struct Library {
     own: HashMap<String, Rc<Item>>,
+    /// Whether a file that is used could not be read, so that any name may be one of its.
+    pub lacks: bool,
     shelf: HashMap<&'static str, usize>,
     read: HashMap<String, Rc<Item>>,
     /// The sources of the library's files that were read, by number of the file.
@@ -48,6 +50,7 @@ impl Library {
     pub fn new(file: &File) -> Library {
         let mut library = Library {
             own: HashMap::new(),
+            lacks: false,
             shelf: stdlib_names().into_iter().collect(),
             read: HashMap::new(),
             files: HashMap::new(),
@@ -59,6 +62,7 @@ impl Library {
     /// Takes a file's items in place of the present ones; what was read of the standard library stays.
     pub fn open(&mut self, file: &File) {
         let named = |item: &Item| item.kind.name().map(|name| (name.text.clone(), Rc::new(item.clone())));
+        self.lacks = file.items.iter().any(|item| matches!(item.kind, ItemKind::Use(_)));
         self.own = file.items.iter().rev().filter_map(named).collect();
     }
 

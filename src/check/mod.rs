@@ -8,6 +8,7 @@
 //! | `unsupported` | the parts of the language that this compiler does not support yet |
 //! | `items`, `library` | the items of a file; the items that names mean |
 //! | `settings` | `--set name=value` |
+//! | `uses` | the items of other files |
 //! | `unread` | diagnostics that only follow from text that could not be parsed |
 //! | `number` | constants, as exact numbers |
 //! | `types`, `shapes` | types with the origin of each size; the rules of the operators |
@@ -31,4 +32,5 @@ pub mod terms;
 pub mod types;
 pub mod unread;
 pub mod unsupported;
+pub mod uses;
 pub mod value;

@@ -2,7 +2,7 @@
 
 use super::number::Number;
 use crate::diagnostic::Diagnostic;
-use crate::source::{Sources, Span};
+use crate::source::{SourceId, Sources, Span};
 
 /// Where rows come from, as a `data` item says it.
 #[derive(Clone, Debug)]
@@ -92,6 +92,9 @@ impl Lacking {
 pub trait Schemas {
     /// Whether checking shall go on. Where it shall not, what is found is of no use.
     fn goes_on(&self) -> bool;
+
+    /// Another `.mlx` file, whose path is relative to the folder of the program.
+    fn other(&mut self, sources: &mut Sources, path: &str) -> Result<SourceId, Diagnostic>;
 
     /// The columns of a source.
     fn columns(&mut self, sources: &mut Sources, source: &Source) -> Result<Vec<Column>, Vec<Diagnostic>>;

@@ -66,8 +66,22 @@ pub enum Kind {
     Read(TermId, Vec<IndexId>),
     /// `let y[i, j] = …`: the reverse; the indices become the last axes, in this order.
     Spread(TermId, Vec<IndexId>),
-    /// Equal shapes, side by side along a new last axis.
-    Stack(Vec<TermId>),
+    /// Equal shapes, side by side along a new axis at this place among the axes.
+    Stack(Vec<TermId>, usize),
+    /// One behind another along an axis that they have.
+    Concat(Vec<TermId>, usize),
+    /// Of each axis what is kept of it.
+    Slice(TermId, Vec<Cut>),
+}
+
+/// What a slice keeps of an axis.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Cut {
+    All,
+    /// One element; the axis vanishes.
+    One(Size),
+    /// From a first element so many.
+    Range(Size, Size),
 }
 
 /// What is gathered along an axis.
@@ -208,10 +222,11 @@ impl Kind {
             | Kind::Running(_, a)
             | Kind::Cholesky(a)
             | Kind::Constant(a)
+            | Kind::Slice(a, _)
             | Kind::Read(a, _)
             | Kind::Spread(a, _) => vec![*a],
             Kind::Product(a, b) | Kind::Pick(a, b) | Kind::TriangularSolve { l: a, b, .. } => vec![*a, *b],
-            Kind::Scalar(_, all) | Kind::Stack(all) => all.clone(),
+            Kind::Scalar(_, all) | Kind::Stack(all, _) | Kind::Concat(all, _) => all.clone(),
         }
     }
 }

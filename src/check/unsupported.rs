@@ -11,20 +11,14 @@ use crate::syntax::walk;
 /// A construct without a meaning so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unsupported {
-    Use,
     Scan,
     Emit,
     Calibrate,
-    Apart,
     From,
     Except,
     Over,
     Times,
     SeveralMinimized,
-    Comprehension,
-    Part,
-    Range,
-    Slice,
     Group,
     SubscriptExpression,
     NamelessRest,
@@ -36,7 +30,6 @@ pub enum Unsupported {
     ColumnsApart,
     LetInData,
     OneRank,
-    ListOfLayers,
     OpenDistribution,
     OpenCheck,
     Setting,
@@ -47,20 +40,14 @@ pub enum Unsupported {
 
 /// Every row, with how a message names it.
 pub const TABLE: &[(Unsupported, &str)] = &[
-    (Unsupported::Use, "`use`"),
     (Unsupported::Scan, "`scan`"),
     (Unsupported::Emit, "`emit`"),
     (Unsupported::Calibrate, "`calibrate`"),
-    (Unsupported::Apart, "taking a result apart"),
     (Unsupported::From, "`from`"),
     (Unsupported::Except, "`except`"),
     (Unsupported::Over, "`over`"),
     (Unsupported::Times, "`times`"),
     (Unsupported::SeveralMinimized, "more than one `minimize`"),
-    (Unsupported::Comprehension, "a list comprehension"),
-    (Unsupported::Part, "reading a part by `.`"),
-    (Unsupported::Range, "a range"),
-    (Unsupported::Slice, "a slice"),
     (Unsupported::Group, "a group of axes"),
     (Unsupported::SubscriptExpression, "reading at an expression"),
     (Unsupported::NamelessRest, "`..` without an index of its name"),
@@ -72,7 +59,6 @@ pub const TABLE: &[(Unsupported, &str)] = &[
     (Unsupported::ColumnsApart, "several columns at once"),
     (Unsupported::LetInData, "`let` in a `data` block"),
     (Unsupported::OneRank, "an optimizer for one rank"),
-    (Unsupported::ListOfLayers, "a list of layers in a pipe"),
     (Unsupported::OpenDistribution, "a distribution whose parameters are not constant"),
     (Unsupported::OpenCheck, "a check of a value that is not constant"),
     (Unsupported::Setting, "the setting"),
@@ -96,9 +82,6 @@ pub const FUNCTIONS: &[&str] = &[
     "grad",
     "emitted",
     "logp",
-    "concat",
-    "split",
-    "stack",
     "total",
     "conv",
     "batch_norm",
@@ -138,7 +121,7 @@ impl Unsupported {
 pub fn find(file: &File) -> Vec<Diagnostic> {
     let mut search = Search { found: Vec::new() };
     for item in &file.items {
-        search.item(&item.kind, item.span);
+        search.item(&item.kind);
     }
     search.found
 }
@@ -161,10 +144,9 @@ impl Search {
         self.found.push(what.diagnostic(span));
     }
 
-    fn item(&mut self, kind: &ItemKind, span: Span) {
+    fn item(&mut self, kind: &ItemKind) {
         match kind {
-            ItemKind::Use(_) => self.say(Unsupported::Use, span),
-            ItemKind::Sweep(_) => {}
+            ItemKind::Use(_) | ItemKind::Sweep(_) => {}
             ItemKind::Let(item) => self.expression(&item.value),
             ItemKind::Fn(Function { params, body, .. }) => {
                 params.iter().for_each(|param| self.param(param));
@@ -257,13 +239,8 @@ impl Search {
     fn one(&mut self, expr: &Expr) {
         let span = expr.span;
         match &expr.kind {
-            ExprKind::Range(..) => self.say(Unsupported::Range, span),
-            ExprKind::Comprehension(..) => self.say(Unsupported::Comprehension, span),
             ExprKind::Scan(_) => self.say(Unsupported::Scan, span),
             ExprKind::From(from) => self.say(Unsupported::From, from.source.span),
-            ExprKind::Pipe(_, _, stage) if matches!(stage.kind, ExprKind::List(_)) => {
-                self.say(Unsupported::ListOfLayers, stage.span);
-            }
             ExprKind::Index(_, subscripts) => self.read(subscripts),
             ExprKind::Number { .. }
             | ExprKind::Text(_)
@@ -279,6 +256,8 @@ impl Search {
             | ExprKind::Pipe(..)
             | ExprKind::Tuple(_)
             | ExprKind::Record(_)
+            | ExprKind::Range(..)
+            | ExprKind::Comprehension(..)
             | ExprKind::List(_) => {}
         }
     }
@@ -286,10 +265,8 @@ impl Search {
     fn read(&mut self, subscripts: &[Subscript]) {
         for subscript in subscripts {
             match subscript {
-                Subscript::At(Expr { kind: ExprKind::Name(_), .. }, None) | Subscript::Rest(Some(_), _) => {}
-                Subscript::At(at, _) => self.say(Unsupported::SubscriptExpression, at.span),
-                Subscript::Rest(None, span) => self.say(Unsupported::NamelessRest, *span),
-                Subscript::Slice(_, _, span) => self.say(Unsupported::Slice, *span),
+                // A slice, or reported where indices are known.
+                Subscript::At(..) | Subscript::Rest(..) | Subscript::Slice(..) => {}
                 Subscript::Group(_, span) => self.say(Unsupported::Group, *span),
             }
         }

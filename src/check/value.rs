@@ -166,7 +166,7 @@ impl Recipe {
     pub fn has_parameters(&self) -> bool {
         match &self.layers {
             Layers::One { .. } => true,
-            Layers::Repeat { of, .. } => matches!(of, Value::Recipe(_)),
+            Layers::Repeat { of, .. } => matches!(of, Value::Recipe(_) | Value::List(_)),
         }
     }
 }

@@ -3,12 +3,13 @@
 use super::WRONG;
 use super::load::{load, print, show_all};
 use crate::diagnostic::{Severity, json};
+use crate::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 #[derive(clap::Args)]
 pub struct Check {
-    /// The `.mlx` files
+    /// The `.mlx` files; of a folder, all that are in it
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Print each diagnostic as a JSON object on standard output
@@ -21,8 +22,8 @@ pub struct Check {
 
 pub fn run(arguments: &Check) -> ExitCode {
     let mut wrong = false;
-    for path in &arguments.files {
-        let loaded = match load(path, &arguments.set) {
+    for path in io::files_in(&arguments.files, "mlx") {
+        let loaded = match load(&path, &arguments.set) {
             Ok(loaded) => loaded,
             Err(status) => return ExitCode::from(status),
         };

@@ -11,7 +11,6 @@ use crate::run::dataset::Files;
 use crate::run::known::Remembered;
 use crate::run::memory;
 use crate::source::{SourceId, Sources};
-use crate::syntax;
 use crate::train::identity::Identity;
 use crate::train::record::checksum;
 use crate::train::weights::{self, Weights};
@@ -28,7 +27,7 @@ pub struct Loaded {
     pub checked: Checked,
     /// The file as the command line names it.
     pub name: String,
-    /// SHA-256 of the text.
+    /// SHA-256 of its text, and of those of the files that it uses.
     pub hash: String,
 }
 
@@ -48,14 +47,21 @@ fn read(
     let (checked, hash, source) = match io::read_text(&mut sources, path) {
         Err(wrong) => {
             let source = sources.add(name.clone(), String::new());
-            (Checked { programs: Vec::new(), trains: Vec::new(), sweeps: Vec::new(), found: vec![wrong] }, String::new(), source)
+            (Checked::unread(wrong), String::new(), source)
         }
         Ok(source) => {
             let checked = check(&mut sources, source, &mut files).map_err(|message| {
                 complain(&message);
                 MISUSED
             })?;
-            (checked, checksum(sources.get(source).text.as_bytes()), source)
+            let own = std::iter::once(source);
+            // What the program is, all its files say.
+            let texts: Vec<&[u8]> = own
+                .chain(checked.used.iter().map(|used| used.source))
+                .map(|source| sources.get(source).text.as_bytes())
+                .collect();
+            let hash = checksum(&texts.concat());
+            (checked, hash, source)
         }
     };
     Ok(Loaded { sources, source, files, checked, name, hash })
@@ -167,7 +173,8 @@ pub fn trained(file: &Path, name: Option<&str>, weights: &Path, sets: &[String],
     };
     let mut loaded = match (rows, &identity.data) {
         (Rows::New, Some(data)) => {
-            let mut remembered = Remembered { data, classes: &identity.classes };
+            let folder = file.parent().unwrap_or(Path::new(""));
+            let mut remembered = Remembered { data, classes: &identity.classes, folder };
             let loaded = read(file, Files::beside(file), |sources, source, _| {
                 compile::check_block(sources, source, &mut remembered, &sets, name)
             })?;
@@ -217,7 +224,7 @@ fn of_another_program(file: &Path, weights: &str, identity: &Identity) -> Result
     let mut sources = Sources::default();
     // Mistakes in the file are reported when it is loaded.
     let Ok(source) = io::read_text(&mut sources, file) else { return Ok(()) };
-    let (tree, _) = syntax::parse(&sources, source);
+    let tree = compile::gathered(&mut sources, source, &mut Files::beside(file)).file;
     for set in identity.sets() {
         if settings::parse(&tree.items, &set).is_err() {
             let setting = set.split('=').next().unwrap_or_default();

@@ -1,7 +1,7 @@
 //! One term to nodes. Terms stand after their operands, so that no recursion is needed.
 
 use super::{along, product};
-use crate::check::terms::{Kind, Leaf, TermId, Terms};
+use crate::check::terms::{Cut, Kind, Leaf, TermId, Terms};
 use crate::check::types::{Elem, IndexId, Type};
 use crate::ir::{DType, Graph, NodeId, Op, ScalarOp, Size};
 use crate::source::Span;
@@ -156,10 +156,12 @@ impl<'a> Lowering<'a> {
                 self.graph.permute(order, node)
             }
             Kind::Spread(a, ids) => self.spread(*a, ids, ty),
-            Kind::Stack(parts) => {
-                let axes = ty.axes[..ty.axes.len() - 1].to_vec();
+            Kind::Stack(parts, at) => {
+                let mut axes = ty.axes.clone();
+                axes.remove(*at);
                 let part = Type { axes, ..ty.clone() };
-                let shape = [&self.shape(&part)[..], &[Size::from(1)]].concat();
+                let mut shape = self.shape(&part);
+                shape.insert(ty.free.len() + at, Size::from(1));
                 let parts: Vec<NodeId> = parts
                     .iter()
                     .map(|id| {
@@ -167,9 +169,36 @@ impl<'a> Lowering<'a> {
                         self.graph.reshape(shape.clone(), node)
                     })
                     .collect();
-                self.graph.add(Op::Concat(shape.len() - 1), parts)
+                self.graph.add(Op::Concat(ty.free.len() + at), parts)
+            }
+            Kind::Concat(parts, at) => {
+                let part = |id: &TermId| Type { free: ty.free.clone(), ..terms.get(*id).ty.clone() };
+                let parts = parts.iter().map(|id| self.operand(*id, &part(id), wanted)).collect();
+                self.graph.add(Op::Concat(ty.free.len() + at), parts)
+            }
+            Kind::Slice(a, cuts) => {
+                let node = self.node(*a);
+                self.slice(node, cuts, ty)
             }
         }
+    }
+
+    /// Axis by axis; those of which one element is kept vanish at the end.
+    fn slice(&mut self, node: NodeId, cuts: &[Cut], ty: &Type) -> NodeId {
+        let mut node = node;
+        for (at, cut) in cuts.iter().enumerate() {
+            let (start, count) = match cut {
+                Cut::All => continue,
+                Cut::One(place) => (place.clone(), Size::from(1)),
+                Cut::Range(start, count) => (start.clone(), count.clone()),
+            };
+            let axis = ty.free.len() + at;
+            if self.graph.shape(node)[axis] != count {
+                node = self.graph.add(Op::Slice { axis, start, count, step: 1 }, vec![node]);
+            }
+        }
+        let shape = self.shape(ty);
+        self.graph.reshape(shape, node)
     }
 
     /// The kinds that operands are converted to, for a result of the kind `wanted`.

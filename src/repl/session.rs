@@ -4,8 +4,10 @@ use super::{Console, Outcome, commands};
 use crate::check::elaborate::one_let;
 use crate::check::library::{Library, stdlib_names};
 use crate::check::program::{Explored, TypedProgram};
+use crate::check::schema::Schemas;
 use crate::check::settings;
 use crate::check::terms::ParamId;
+use crate::check::uses::{self, Gathered};
 use crate::check::value::Value;
 use crate::compile::{self, Context};
 use crate::diagnostic::{Diagnostic, Severity};
@@ -97,7 +99,7 @@ impl Session {
             Ok(source) => source,
             Err(wrong) => return console.draw(&[wrong], &fresh.sources),
         };
-        let (file, unread) = syntax::parse(&fresh.sources, source);
+        let Gathered { file, found: unread, .. } = compile::gathered(&mut fresh.sources, source, &mut fresh.files);
         fresh.path = Some(path.to_path_buf());
         let outcome = fresh.take(file, unread, console);
         if outcome == Outcome::Fine {
@@ -175,6 +177,12 @@ impl Session {
 
     /// Items join those that are there, in place of those with the same names.
     fn join(&mut self, source: SourceId, new: Vec<Item>, console: &mut Console) -> Outcome {
+        let file = File { source, items: new };
+        let gathered = uses::gather(&mut self.sources, file, &mut |sources, path| self.files.other(sources, path));
+        if !gathered.found.is_empty() {
+            return console.draw(&gathered.found, &self.sources);
+        }
+        let new = gathered.file.items;
         let replaced = |old: &Item| new.iter().any(|new| same_name(&new.kind, &old.kind));
         let kept = self.items.iter().filter(|old| !replaced(old)).cloned();
         let items = kept.chain(new.iter().cloned()).collect();

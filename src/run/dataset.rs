@@ -15,7 +15,7 @@ use crate::diagnostic::nearest;
 use crate::io;
 use crate::ir::philox;
 use crate::run::known::Known;
-use crate::source::{Sources, Span};
+use crate::source::{SourceId, Sources, Span};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::cell::Cell;
@@ -291,6 +291,10 @@ impl Opened<'_> {
 impl Schemas for Files {
     fn goes_on(&self) -> bool {
         !(self.stop)()
+    }
+
+    fn other(&mut self, sources: &mut Sources, path: &str) -> Result<SourceId, Diagnostic> {
+        io::read_text(sources, &self.folder.join(path))
     }
 
     fn columns(&mut self, sources: &mut Sources, source: &Source) -> Result<Vec<Column>, Vec<Diagnostic>> {

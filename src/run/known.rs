@@ -2,9 +2,11 @@
 
 use crate::check::schema::{Column, Holds, Lacking, Schemas, Source, Split};
 use crate::diagnostic::Diagnostic;
-use crate::source::{Sources, Span};
+use crate::io;
+use crate::source::{SourceId, Sources, Span};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::path::Path;
 
 /// The data of a run.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -50,11 +52,17 @@ fn word(holds: Holds) -> &'static str {
 pub struct Remembered<'w> {
     pub data: &'w Known,
     pub classes: &'w BTreeMap<String, Vec<String>>,
+    /// The folder of the program's file.
+    pub folder: &'w Path,
 }
 
 impl Schemas for Remembered<'_> {
     fn goes_on(&self) -> bool {
         true
+    }
+
+    fn other(&mut self, sources: &mut Sources, path: &str) -> Result<SourceId, Diagnostic> {
+        io::read_text(sources, &self.folder.join(path))
     }
 
     fn columns(&mut self, _: &mut Sources, source: &Source) -> Result<Vec<Column>, Vec<Diagnostic>> {

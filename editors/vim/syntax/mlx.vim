@@ -10,14 +10,14 @@ syn keyword mlxItem use fn layer model optimizer data train sweep
 syn keyword mlxPlace as except for from in names on over times where
 syn keyword mlxType bool class distribution float int list string
 syn keyword mlxLibrary abs accuracy adagrad adam adamw argmax argmin atan atan2 binary_accuracy binary_cross_entropy
-syn keyword mlxLibrary category ceil cholesky clamp constant cos cosine count cross_entropy cummax cummin cumprod cumsum
-syn keyword mlxLibrary dense digamma elu erf exp expm1 exponential f1 fill fitted floor gelu glorot_normal
-syn keyword mlxLibrary glorot_uniform he_normal he_uniform huber impute inverse kl leaky_relu lecun_normal lecun_uniform
-syn keyword mlxLibrary lgamma log log1p log_det log_of_powers log_softmax logsumexp logsumexp_last mae max mean median
-syn keyword mlxLibrary min minmax missing mod mse nll normal on_the_line one_cycle one_hot order perplexity pick
-syn keyword mlxLibrary polynomial precision quantile r2 recall relu repeat rmse rmsprop round sgd sigmoid sign silu sin
-syn keyword mlxLibrary softmax softplus solve sort sqrt squeeze standardize step_decay sum tan tanh top_k transpose
-syn keyword mlxLibrary triangular_solve trunc uniform variance warmup
+syn keyword mlxLibrary category ceil cholesky clamp concat constant cos cosine count cross_entropy cummax cummin
+syn keyword mlxLibrary cumprod cumsum dense digamma elu erf exp expm1 exponential f1 fill first fitted floor gelu
+syn keyword mlxLibrary glorot_normal glorot_uniform he_normal he_uniform huber impute inverse kl last leaky_relu
+syn keyword mlxLibrary lecun_normal lecun_uniform lgamma log log1p log_det log_of_powers log_softmax logsumexp
+syn keyword mlxLibrary logsumexp_last mae max mean median min minmax missing mod mse nll normal on_the_line one_cycle
+syn keyword mlxLibrary one_hot order perplexity pick polynomial precision quantile r2 recall relu repeat rmse rmsprop
+syn keyword mlxLibrary round sgd sigmoid sign silu sin softmax softplus solve sort split sqrt squeeze stack standardize
+syn keyword mlxLibrary step_decay sum tan tanh top_k transpose triangular_solve trunc uniform variance warmup
 syn keyword mlxTruth true false
 syn match mlxNumber "\<\d\(\d\|_\d\)*\(\.\d\+\)\?\([eE][+-]\?\d\+\)\?%\?"
 syn match mlxOperator "|>\|->\|[-+*/@^<>=~]"

@@ -2,7 +2,6 @@
 
 use super::{Elaborator, Out, Reported};
 use crate::check::types::Origin;
-use crate::check::unsupported::Unsupported;
 use crate::check::value::{Bound, Layers, Recipe, Scope, Value};
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::nearest;
@@ -68,6 +67,12 @@ impl Elaborator<'_> {
         span: Span,
         scope: &mut Scope,
     ) -> Out<Value> {
+        if let ExprKind::Name(called) = &callee.kind
+            && called.text == "columns"
+            && let Some(table) = self.columns(arguments, span)
+        {
+            return table;
+        }
         let given = self.arguments(arguments, scope)?;
         let head = self.callee(callee, scope)?;
         self.call(head, Site { at: callee.span, name }, given, span, scope)
@@ -102,7 +107,7 @@ impl Elaborator<'_> {
                 let given = self.handed_in(given, scope)?;
                 self.apply_instance(&recipe, &path, given, span)
             }
-            Value::List(_) => Err(self.unsupported(Unsupported::ListOfLayers, site.at)),
+            Value::List(parts) => self.composition(parts, given, site, span, scope),
             Value::Wrong => Err(Reported),
             other => Err(self.not_callable(other.noun(), site.at)),
         }

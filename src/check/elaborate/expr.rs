@@ -4,7 +4,7 @@ use super::call::Site;
 use super::{Elaborator, Out, Reported};
 use crate::check::number::Number;
 use crate::check::terms::{Kind, Leaf, TermId};
-use crate::check::types::{Axis, Elem, IndexId, Type};
+use crate::check::types::{Axis, Elem, Type};
 use crate::check::unsupported::{FUNCTIONS, Unsupported};
 use crate::check::value::{Bound, Namespace, Part, Scope, Value};
 use crate::diagnostic::Diagnostic;
@@ -13,7 +13,7 @@ use crate::ir::{Size, Symbol};
 use crate::source::Span;
 use crate::syntax::tree::{Expr, ExprKind, ItemKind, Name};
 use crate::syntax::walk;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::rc::Rc;
 
 /// So deep, what a `let` item reads is evaluated before it, one after another, and not inside of it.
@@ -44,7 +44,7 @@ impl Elaborator<'_> {
             },
             ExprKind::Pipe(from, _, stage) => self.pipe(from, stage, span, scope),
             ExprKind::Reduce(reduce) => self.reduce(reduce, span, scope),
-            ExprKind::Index(base, subscripts) => self.read(base, subscripts, span, scope),
+            ExprKind::Index(base, subscripts) => self.subscripted(base, subscripts, span, scope),
             ExprKind::Unary(op, a) => {
                 let value = self.value(a, scope)?;
                 self.unary(*op, value, a.span, span)
@@ -54,14 +54,10 @@ impl Elaborator<'_> {
                 self.binary(*op, *operator, (one?, a.span), (two?, b.span), span)
             }
             ExprKind::If(condition, yes, no) => self.choose(condition, yes, no, span, scope),
-            ExprKind::List(parts) => {
-                let parts: Vec<Out<(Value, Span)>> =
-                    parts.iter().map(|part| Ok((self.value(part, scope)?, part.span))).collect();
-                Ok(Value::List(parts.into_iter().collect::<Out<_>>()?))
-            }
+            ExprKind::List(parts) => self.list(parts, span, scope),
             ExprKind::Field(base, part) => self.part(base, part, span, scope),
-            ExprKind::Range(..) => Err(self.unsupported(Unsupported::Range, span)),
-            ExprKind::Comprehension(..) => Err(self.unsupported(Unsupported::Comprehension, span)),
+            ExprKind::Range(from, to) => self.range(from, to, span, scope),
+            ExprKind::Comprehension(body, name, list) => self.comprehension(body, name, list, span, scope),
             ExprKind::Tuple(parts) => {
                 let parts: Vec<Out<Part>> = parts.iter().map(|part| self.part_of(part, scope)).collect();
                 Ok(Value::Tuple(parts.into_iter().collect::<Out<_>>()?))
@@ -140,7 +136,7 @@ impl Elaborator<'_> {
     }
 
     fn unknown(&mut self, name: &Name, scope: &Scope) -> Reported {
-        if self.blind {
+        if self.blind || self.library.lacks {
             return Reported;
         }
         if FUNCTIONS.contains(&name.text.as_str()) {
@@ -233,8 +229,9 @@ impl Elaborator<'_> {
             Value::Size(axis) => Ok(self.term(Kind::Size(axis.size), Type::scalar(Elem::Int), span)),
             Value::RawColumn(at) => self.raw_numbers(at, span),
             Value::List(parts) => {
-                let parts: Vec<Out<TermId>> = parts.into_iter().map(|(part, at)| self.tensor(part, at)).collect();
-                self.stack(parts.into_iter().collect::<Out<_>>()?, span)
+                let parts: Vec<Out<(TermId, Span)>> =
+                    parts.into_iter().map(|(part, at)| Ok((self.tensor(part, at)?, at))).collect();
+                self.stack(parts.into_iter().collect::<Out<_>>()?, 0, span)
             }
             Value::Wrong => Err(Reported),
             other => {
@@ -242,37 +239,6 @@ impl Elaborator<'_> {
                 Err(self.error("E0211", message, span, other.noun()))
             }
         }
-    }
-
-    /// Tensors of one shape side by side along a new last axis; a number among them stands for as many.
-    fn stack(&mut self, parts: Vec<TermId>, span: Span) -> Out<TermId> {
-        let Some(first) = parts.iter().max_by_key(|part| self.ty(**part).axes.len()) else {
-            return Err(self.error("E0211", "expected a tensor, found an empty list", span, "nothing in it"));
-        };
-        let mut ty = self.ty(*first).clone();
-        for part in &parts {
-            let other = self.ty(*part);
-            let elem = match (&ty.elem, &other.elem) {
-                (Elem::Float, Elem::Int) | (Elem::Int, Elem::Float) => Some(Elem::Float),
-                (one, two) => same_elem(one, two).then(|| one.clone()),
-            };
-            match elem {
-                Some(elem) if other.axes.is_empty() || other.agrees(&ty) => ty.elem = elem,
-                _ => {
-                    let message = format!("the parts of a list are to have one type, and these are {ty} and {other}");
-                    let (one, two) = (self.terms.get(*first).span, self.terms.get(*part).span);
-                    let error = Diagnostic::error("E0205", message, span, "in this list");
-                    return Err(
-                        self.report(error.label(one, format!("{ty}")).label(two, format!("{}", self.ty(*part))))
-                    );
-                }
-            }
-        }
-        let axis = Axis::new(Size::from(parts.len() as i64), span, "parts are listed here");
-        let axes = [&ty.axes[..], &[axis]].concat();
-        let free = parts.iter().fold(Vec::new(), |free, part| [&free[..], &self.ty(*part).free].concat());
-        let free: Vec<IndexId> = BTreeSet::from_iter(free).into_iter().collect();
-        Ok(self.term(Kind::Stack(parts), Type { axes, free, ..ty }, span))
     }
 
     pub(super) fn leaf(&mut self, leaf: Leaf, ty: Type, span: Span) -> TermId {

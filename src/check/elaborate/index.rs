@@ -72,7 +72,7 @@ impl Elaborator<'_> {
                 }
                 Subscript::At(at, _) => return Err(self.unsupported(Unsupported::SubscriptExpression, at.span)),
                 Subscript::Rest(None, span) => return Err(self.unsupported(Unsupported::NamelessRest, *span)),
-                Subscript::Slice(at, ..) => return Err(self.unsupported(Unsupported::Slice, at.span)),
+                Subscript::Slice(at, ..) => return Err(self.unsupported(Unsupported::SubscriptExpression, at.span)),
                 Subscript::Group(_, span) => return Err(self.unsupported(Unsupported::Group, *span)),
             }
         }
@@ -125,7 +125,7 @@ impl Elaborator<'_> {
                 },
                 Subscript::At(at, _) => return Err(self.unsupported(Unsupported::SubscriptExpression, at.span)),
                 Subscript::Rest(None, at) => return Err(self.unsupported(Unsupported::NamelessRest, *at)),
-                Subscript::Slice(at, ..) => return Err(self.unsupported(Unsupported::Slice, at.span)),
+                Subscript::Slice(at, ..) => return Err(self.unsupported(Unsupported::SubscriptExpression, at.span)),
                 Subscript::Group(_, at) => return Err(self.unsupported(Unsupported::Group, *at)),
             }
         }

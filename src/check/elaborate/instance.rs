@@ -3,7 +3,6 @@
 use super::call::{Arg, Site};
 use super::{Elaborator, MAX_CALLS, Out, Reported};
 use crate::check::terms::{Leaf, TermId};
-use crate::check::unsupported::Unsupported;
 use crate::check::value::{Bound, Layers, Namespace, Recipe, Scope, Value};
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::nearest;
@@ -71,6 +70,7 @@ impl Elaborator<'_> {
                 self.unapplied(arg.value, arg.span)?
             };
             let value = match value {
+                Value::List(parts) if self.is_of_layers(&parts) => self.handed_in_list(parts, scope)?,
                 Value::Recipe(recipe) => match self.path_in(scope, &recipe.segment) {
                     Some(path) => {
                         self.is_not_the_model(&recipe, arg.span, scope)?;
@@ -84,6 +84,16 @@ impl Elaborator<'_> {
             all.push(Arg { value, ..arg });
         }
         Ok(all)
+    }
+
+    /// A list of layers among inputs: each is made where it is handed in.
+    fn handed_in_list(&mut self, parts: Vec<(Value, Span)>, scope: &Scope) -> Out<Value> {
+        let mut made = Vec::new();
+        for (number, (value, at)) in parts.into_iter().enumerate() {
+            let value = self.unapplied(value, at)?;
+            made.push((self.made_in_place(value, number, at, scope)?, at));
+        }
+        Ok(Value::List(made))
     }
 
     /// In a `train` block the net of the model's name is `model`. Applied by that name it would be a second one, trained unseen.
@@ -107,6 +117,7 @@ impl Elaborator<'_> {
         let bound = self.file_let(name).ok();
         bound.is_some_and(|bound| match bound.value {
             Value::Recipe(_) => true,
+            Value::List(parts) => self.is_of_layers(&parts),
             Value::Item(item) => matches!(item.kind, ItemKind::Layer(_)),
             _ => false,
         })
@@ -202,6 +213,7 @@ impl Elaborator<'_> {
                 }
                 Value::Instance(recipe, own) => self.apply_instance(recipe, own, given, span)?,
                 Value::Item(item) => self.apply_function(item, given, span)?,
+                Value::List(parts) => self.chain(parts, Some(&joined(path, &number.to_string())), given, span)?,
                 _ => return Err(Reported),
             };
         }
@@ -215,6 +227,7 @@ impl Elaborator<'_> {
         let of = self.unapplied(of, span)?;
         let segment = match &of {
             Value::Recipe(recipe) => recipe.segment.clone(),
+            Value::List(parts) => parts.iter().find_map(|(part, _)| segment_of(part)).unwrap_or("repeat").to_string(),
             _ => "repeat".to_string(),
         };
         Ok(Value::Recipe(Rc::new(Recipe { layers: Layers::Repeat { times, of }, segment })))
@@ -254,7 +267,7 @@ impl Elaborator<'_> {
         for name in names {
             let handed_in = hyper.iter().find(|param| param.name.text == name.text);
             let is_layer = match handed_in {
-                Some(param) => matches!(&param.ty, Some(Type { kind: TypeKind::Word(Word::Layer), .. })),
+                Some(param) => param.ty.as_ref().is_some_and(is_of_layers),
                 None => match self.library.find_for(&name, self.sources, &mut self.found) {
                     Some(item) if matches!(item.kind, ItemKind::Let(_)) => self.is_let_of_layer(&name.text),
                     item => item.is_some_and(|item| matches!(item.kind, ItemKind::Layer(_))),
@@ -275,20 +288,46 @@ impl Elaborator<'_> {
                 let (layers, segment) = (recipe.layers.clone(), segment.clone());
                 Value::Recipe(Rc::new(Recipe { layers, segment }))
             }
+            (Value::List(parts), Some(segment)) if self.is_of_layers(&parts) => {
+                let own = |(value, span): (Value, Span)| match value {
+                    Value::Recipe(recipe) => {
+                        let (layers, segment) = (recipe.layers.clone(), segment.clone());
+                        (Value::Recipe(Rc::new(Recipe { layers, segment })), span)
+                    }
+                    value => (value, span),
+                };
+                Value::List(parts.into_iter().map(own).collect())
+            }
             (value, _) => value,
         }
     }
 
     /// `head.w`: a parameter of a layer that was applied before.
     pub(super) fn part(&mut self, base: &Expr, part: &Name, span: Span, scope: &mut Scope) -> Out<Value> {
-        let (mut base, mut segments) = (base, part.text.clone());
+        let (mut base, mut names) = (base, vec![part]);
         while let ExprKind::Field(inner, name) = &base.kind {
-            (base, segments) = (inner, format!("{}.{segments}", name.text));
+            (base, names) = (inner, std::iter::once(name).chain(names).collect());
         }
-        let own = match self.value(base, scope)? {
+        let mut value = self.value(base, scope)?;
+        let mut names = names.into_iter();
+        while let Value::Tuple(parts) = value {
+            let Some(name) = names.next() else { return Ok(Value::Tuple(parts)) };
+            value = self.named_part(parts, base.span, name)?;
+        }
+        let segments: Vec<&str> = names.map(|name| name.text.as_str()).collect();
+        let segments = segments.join(".");
+        let own = match value {
+            value if segments.is_empty() => return Ok(value),
             Value::Instance(_, own) => own,
             Value::Tensor(term) => return Err(self.no_part(term, base, &segments, part)),
-            _ => return Err(self.unsupported(Unsupported::Part, span)),
+            Value::Wrong => return Err(Reported),
+            // How a list or a number is read is decided by a use.
+            open if self.may_be_constant(&open) => return Err(Reported),
+            other => {
+                let message = format!("{} has no part `{}`", other.noun(), part.text);
+                let error = Diagnostic::error("E0264", message, part.span, "not found");
+                return Err(self.report(error.label(base.span, other.noun())));
+            }
         };
         if let Some(id) = self.param_of.get(&joined(&own, &segments)) {
             let ty = self.params[id.0 as usize].ty.clone();
@@ -334,4 +373,21 @@ impl Elaborator<'_> {
 /// A part of what has a path; the model has none.
 fn joined(path: &str, segment: &str) -> String {
     if path.is_empty() { segment.to_string() } else { format!("{path}.{segment}") }
+}
+
+/// Whether a written type is that of layers.
+fn is_of_layers(ty: &Type) -> bool {
+    match &ty.kind {
+        TypeKind::Word(word) => *word == Word::Layer,
+        TypeKind::List(inner) => is_of_layers(inner),
+        TypeKind::Tensor(..) | TypeKind::Either(_) | TypeKind::Tuple(_) => false,
+    }
+}
+
+/// The segment of a layer that has no name.
+fn segment_of(value: &Value) -> Option<&str> {
+    match value {
+        Value::Recipe(recipe) => Some(&recipe.segment),
+        _ => None,
+    }
 }

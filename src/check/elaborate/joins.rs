@@ -2,7 +2,7 @@
 //! own: in a column that is a leak, in a model a surprise.
 
 use super::{Elaborator, Out, Reported};
-use crate::check::terms::{Kind, TermId};
+use crate::check::terms::{Cut, Kind, TermId};
 use crate::check::types::{Axis, Type};
 use crate::check::value::Value;
 use crate::diagnostic::Diagnostic;
@@ -55,6 +55,14 @@ impl Elaborator<'_> {
             Kind::ArgMax(a) | Kind::Order(a) | Kind::Running(_, a) | Kind::Product(a, _) | Kind::Pick(a, _) => last(a),
             Kind::Cholesky(a) | Kind::TriangularSolve { l: a, .. } => last(a),
             Kind::Size(size) => has_rows(size),
+            // What is one behind another, or left out, along the rows.
+            Kind::Concat(parts, at) => {
+                parts.iter().any(|part| self.ty(*part).axes.get(*at).is_some_and(|axis| has_rows(&axis.size)))
+            }
+            Kind::Slice(a, cuts) => {
+                let axes = self.ty(*a).axes.iter().zip(cuts);
+                axes.into_iter().any(|(axis, cut)| *cut != Cut::All && has_rows(&axis.size))
+            }
             Kind::Number(_)
             | Kind::Truth(_)
             | Kind::Index(_)
@@ -64,7 +72,7 @@ impl Elaborator<'_> {
             | Kind::Constant(_)
             | Kind::Read(..)
             | Kind::Spread(..)
-            | Kind::Stack(_) => false,
+            | Kind::Stack(..) => false,
         }
     }
 

@@ -138,7 +138,7 @@ impl Elaborator<'_> {
         let values: Vec<Value> = match value {
             Value::Tuple(parts) => parts.into_iter().map(|part| part.value).collect(),
             Value::List(parts) => parts.into_iter().map(|(part, _)| part).collect(),
-            Value::Tensor(_) => return Err(self.unsupported(Unsupported::Apart, span)),
+            Value::Tensor(term) => return self.along_first(term, names, span),
             Value::Wrong => return Err(Reported),
             other => {
                 let message = format!("expected {} values, found {}", names.len(), other.noun());
@@ -149,7 +149,7 @@ impl Elaborator<'_> {
         Ok(values)
     }
 
-    fn as_many(&mut self, names: &[Name], found: usize, span: Span) -> Out<()> {
+    pub(super) fn as_many(&mut self, names: &[Name], found: usize, span: Span) -> Out<()> {
         let (Some(first), Some(last)) = (names.first(), names.last()) else { return Err(Reported) };
         if names.len() == found {
             return Ok(());
@@ -169,6 +169,10 @@ impl Elaborator<'_> {
                     Value::Instance(recipe, path)
                 }
                 None => Value::Recipe(recipe),
+            },
+            Value::List(parts) if self.is_of_layers(&parts) => match self.path_in(scope, &name.text) {
+                Some(path) => self.bound_at(parts, &path, name.span)?,
+                None => Value::List(parts),
             },
             other => other,
         };

@@ -67,7 +67,9 @@ impl Elaborator<'_> {
             | Kind::Order(_)
             | Kind::Read(..)
             | Kind::Spread(..)
-            | Kind::Stack(_) => kind,
+            | Kind::Stack(..)
+            | Kind::Concat(..)
+            | Kind::Slice(..) => kind,
         }
     }
 
@@ -82,7 +84,7 @@ impl Elaborator<'_> {
                 let all: Vec<TermId> = operands.iter().filter_map(|part| self.ty(*part).mask).collect();
                 self.every(&all, ty, span)
             }
-            Kind::Stack(parts) => {
+            Kind::Stack(parts, at) => {
                 let masks: Vec<Option<TermId>> = parts.iter().map(|part| self.ty(*part).mask).collect();
                 let some: Vec<TermId> = masks.iter().flatten().copied().collect();
                 let (first, rest) = some.split_first()?;
@@ -90,7 +92,9 @@ impl Elaborator<'_> {
                     let all: BTreeSet<_> = free.into_iter().chain(self.ty(*other).free.iter().copied()).collect();
                     all.into_iter().collect()
                 });
-                let part = truths(free.clone(), ty.axes[..ty.axes.len() - 1].to_vec());
+                let mut axes = ty.axes.clone();
+                axes.remove(*at);
+                let part = truths(free.clone(), axes);
                 let mut all = Vec::new();
                 for (own, id) in masks.into_iter().zip(parts) {
                     // A number among tensors has their common mask.
@@ -99,7 +103,30 @@ impl Elaborator<'_> {
                     let whole = || self.terms.add(Kind::Truth(true), Type::scalar(Elem::Bool), span);
                     all.push(own.or(common).unwrap_or_else(whole));
                 }
-                Some(self.terms.add(Kind::Stack(all), truths(free, ty.axes.clone()), span))
+                Some(self.terms.add(Kind::Stack(all, *at), truths(free, ty.axes.clone()), span))
+            }
+            Kind::Concat(parts, at) => {
+                let some: Vec<TermId> = parts.iter().filter_map(|part| self.ty(*part).mask).collect();
+                let (first, rest) = some.split_first()?;
+                let free = rest.iter().fold(self.ty(*first).free.clone(), |free, other| {
+                    let all: BTreeSet<_> = free.into_iter().chain(self.ty(*other).free.iter().copied()).collect();
+                    all.into_iter().collect()
+                });
+                let mut all = Vec::new();
+                for part in parts {
+                    let (own, axes) = (self.ty(*part).mask, self.ty(*part).axes.clone());
+                    let mask = own.unwrap_or_else(|| self.terms.add(Kind::Truth(true), Type::scalar(Elem::Bool), span));
+                    all.push(self.terms.add(Kind::Cast(mask), truths(free.clone(), axes), span));
+                }
+                Some(self.terms.add(Kind::Concat(all, *at), truths(free, ty.axes.clone()), span))
+            }
+            Kind::Slice(a, cuts) => {
+                let mask = self.ty(*a).mask?;
+                // A mask may lack axes that its tensor has.
+                let whole = truths(self.ty(mask).free.clone(), self.ty(*a).axes.clone());
+                let free = whole.free.clone();
+                let whole = self.terms.add(Kind::Cast(mask), whole, span);
+                Some(self.terms.add(Kind::Slice(whole, cuts.clone()), truths(free, ty.axes.clone()), span))
             }
             Kind::Read(a, ids) => {
                 let mask = self.ty(*a).mask?;

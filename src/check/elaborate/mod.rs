@@ -9,6 +9,9 @@
 //! | `layer` | bodies of layers and functions |
 //! | `instance`, `param` | layers with parameters; the parameters |
 //! | `index` | index notation |
+//! | `slice` | slices |
+//! | `list` | lists: ranges, comprehensions, tables of columns, lists of layers |
+//! | `joined` | lists as tensors; `stack`, `concat`, `split` |
 //! | `joins` | what joins rows: leaks in columns, predictions that depend on other rows |
 //! | `mask` | the mask of a `where`, and what a reduction does with it |
 //! | `holds` | what a `check` demands |
@@ -31,9 +34,10 @@ mod expr;
 mod holds;
 mod index;
 mod instance;
+mod joined;
 mod joins;
-
 mod layer;
+mod list;
 mod mask;
 mod matrix;
 mod open;
@@ -44,6 +48,7 @@ mod param;
 pub mod primitive;
 mod rounding;
 mod signature;
+mod slice;
 mod source;
 mod sweep;
 mod train;

@@ -72,7 +72,9 @@ impl Elaborator<'_> {
                 | Kind::Constant(_)
                 | Kind::Read(..)
                 | Kind::Spread(..)
-                | Kind::Stack(_) => return false,
+                | Kind::Stack(..)
+                | Kind::Concat(..)
+                | Kind::Slice(..) => return false,
             }
             unread.extend(kind.operands().into_iter().filter(|operand| seen.insert(*operand)));
         }

@@ -1,6 +1,7 @@
 //! The functions whose rule is here. Their signatures are in `stdlib/core.mlx`, without a body.
 
 use super::call::Arg;
+use super::joined::Joined;
 use super::{Elaborator, Out, Reported};
 use crate::check::number::Number;
 use crate::check::terms::{Kind, Running, TermId};
@@ -36,6 +37,7 @@ enum Rule {
     Fill,
     Distribution(Draw),
     Repeat,
+    Joined(Joined),
 }
 
 /// Every primitive by its name in the standard library, but for scalar operations, which name themselves.
@@ -63,6 +65,11 @@ const RULES: &[(&str, Rule)] = &[
     ("uniform", Rule::Distribution(Draw::Uniform)),
     ("normal", Rule::Distribution(Draw::Normal)),
     ("repeat", Rule::Repeat),
+    ("stack", Rule::Joined(Joined::Stack)),
+    ("concat", Rule::Joined(Joined::Concat)),
+    ("split", Rule::Joined(Joined::Split)),
+    ("first", Rule::Joined(Joined::First)),
+    ("last", Rule::Joined(Joined::Last)),
 ];
 
 /// The names of all primitives.
@@ -79,9 +86,10 @@ fn rule(name: &str) -> Option<Rule> {
 }
 
 impl Elaborator<'_> {
-    /// A call that does not follow the written signature: of constants, and `max` or `min` of two things.
+    /// A call that does not follow the written signature: of constants, of any number of things, and `max` or `min` of two things.
     pub(super) fn shortcut(&mut self, name: &str, given: &[Arg], span: Span) -> Option<Out<Value>> {
         match (rule(name)?, given) {
+            (Rule::Joined(what), given) => Some(self.joined_call(what, name, given, span)),
             (Rule::Elementwise(op), [Arg { value: Value::Number(number), .. }]) => {
                 let exact = if op == ScalarOp::Floor {
                     Some(number.floor())
@@ -202,6 +210,8 @@ impl Elaborator<'_> {
                     _ => Err(Reported),
                 }
             }
+            // A shortcut.
+            Rule::Joined(_) => Err(Reported),
             Rule::Distribution(draw) => self.distribution_of(draw, [value(0), value(1)], span),
         }
     }

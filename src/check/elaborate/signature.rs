@@ -1,5 +1,6 @@
 //! Written types against the values that they are given. Names of axes are bound at their first use.
 
+use super::joins::has_rows;
 use super::{Elaborator, Out, Reported};
 use crate::check::shapes::with_origin;
 use crate::check::terms::{Kind, TermId};
@@ -98,6 +99,7 @@ impl Elaborator<'_> {
         match (word, value) {
             (Word::Int, Value::Number(number)) => number.to_whole().is_some(),
             (Word::Float, Value::Tensor(term)) => self.ty(*term).axes.is_empty(),
+            (Word::Layer, Value::List(parts)) => self.is_of_layers(parts),
             (Word::Float, Value::Number(_))
             | (Word::Bool, Value::Truth(_))
             | (Word::String, Value::Text(_))
@@ -237,7 +239,12 @@ impl Elaborator<'_> {
         let error = Diagnostic::error(meeting.code, message, meeting.at, format!("this is {ty}"))
             .label(meeting.written.span, "expected by this type");
         let error = with_origin(with_origin(error, wanted), actual);
-        self.report(error)
+        let is_list = matches!(self.terms.get(meeting.term).kind, Kind::Stack(_, 0));
+        self.report(if is_list && has_rows(&wanted.size) {
+            error.help("a list stands along a new first axis; `stack(a, b)` puts columns along the last one")
+        } else {
+            error
+        })
     }
 
     /// `rest` is what a rest of the type stands for already.

@@ -250,6 +250,7 @@ impl Elaborator<'_> {
         let value = self.value(expr, scope)?;
         match self.unapplied(value, expr.span)? {
             Value::Recipe(recipe) => Ok(Value::Instance(recipe, String::new())),
+            Value::List(parts) if self.is_of_layers(&parts) => self.bound_at(parts, "layers", expr.span),
             _ => Err(self.error("E0211", "`model` names a model", expr.span, "this is none")),
         }
     }

@@ -21,7 +21,7 @@ use scope::{bound, read_names, value_of, words};
 use std::collections::HashMap;
 
 /// What `data` may call besides functions.
-const OF_DATA: [&str; 2] = ["csv", "holdout"];
+const OF_DATA: [&str; 3] = ["csv", "holdout", "columns"];
 
 const OF_OPTIMIZERS: [&str; 8] = ["p", "p'", "g", "t", "step", "steps", "epoch", "epochs"];
 
@@ -38,7 +38,7 @@ pub fn check(file: &File, stdlib: &[&str]) -> Vec<Diagnostic> {
     let mut pass = Pass {
         file,
         items,
-        // What another file declares is not looked up yet.
+        // What a file that could not be read declares is not known.
         uses: file.items.iter().any(|item| matches!(item.kind, ItemKind::Use(_))),
         stdlib,
         locals: Locals::default(),
