@@ -102,7 +102,9 @@ pub fn check_block(
         let unused: Vec<Span> = unused_data(&file).into_iter().map(|data| data.name.span).collect();
         file.items.retain(|item| !matches!(&item.kind, ItemKind::Data(data) if unused.contains(&data.name.span)));
     }
-    let checked = check_file(sources, &file, found, schemas, &mut Library::new(&file), &overrides);
+    let mut library = Library::new(&file);
+    library.trains.clone_from(&trains);
+    let checked = check_file(sources, &file, found, schemas, &mut library, &overrides);
     Ok(Checked { trains, ..checked })
 }
 

@@ -37,6 +37,8 @@ pub fn declares_function(name: &str) -> bool {
 }
 
 pub struct Library {
+    /// The names of all `train` blocks of the file, those too that are not checked.
+    pub trains: Vec<String>,
     own: HashMap<String, Rc<Item>>,
     shelf: HashMap<&'static str, usize>,
     read: HashMap<String, Rc<Item>>,
@@ -47,6 +49,7 @@ pub struct Library {
 impl Library {
     pub fn new(file: &File) -> Library {
         let mut library = Library {
+            trains: Vec::new(),
             own: HashMap::new(),
             shelf: stdlib_names().into_iter().collect(),
             read: HashMap::new(),
@@ -59,6 +62,7 @@ impl Library {
     /// Takes a file's items in place of the present ones; what was read of the standard library stays.
     pub fn open(&mut self, file: &File) {
         let named = |item: &Item| item.kind.name().map(|name| (name.text.clone(), Rc::new(item.clone())));
+        self.trains = crate::check::items::trains(file);
         self.own = file.items.iter().rev().filter_map(named).collect();
     }
 

@@ -19,11 +19,6 @@ pub enum Unsupported {
     Record,
     Tuple,
     Apart,
-    From,
-    Except,
-    Over,
-    Times,
-    SeveralMinimized,
     Comprehension,
     Part,
     Range,
@@ -33,17 +28,13 @@ pub enum Unsupported {
     NamelessRest,
     OneIndexTwice,
     StateInLayer,
-    StateInTrain,
-    ParamInTrain,
     DrawnLet,
     ColumnsApart,
     LetInData,
-    OneRank,
     ListOrTuple,
     ListOfLayers,
     OpenDistribution,
     OpenCheck,
-    Setting,
     Source,
     Split,
     Function,
@@ -59,11 +50,6 @@ pub const TABLE: &[(Unsupported, &str)] = &[
     (Unsupported::Record, "a result with named parts"),
     (Unsupported::Tuple, "a result of several parts"),
     (Unsupported::Apart, "taking a result apart"),
-    (Unsupported::From, "`from`"),
-    (Unsupported::Except, "`except`"),
-    (Unsupported::Over, "`over`"),
-    (Unsupported::Times, "`times`"),
-    (Unsupported::SeveralMinimized, "more than one `minimize`"),
     (Unsupported::Comprehension, "a list comprehension"),
     (Unsupported::Part, "reading a part by `.`"),
     (Unsupported::Range, "a range"),
@@ -73,24 +59,17 @@ pub const TABLE: &[(Unsupported, &str)] = &[
     (Unsupported::NamelessRest, "`..` without an index of its name"),
     (Unsupported::OneIndexTwice, "one index for two axes"),
     (Unsupported::StateInLayer, "`state` in a layer"),
-    (Unsupported::StateInTrain, "`state` in a `train` block"),
-    (Unsupported::ParamInTrain, "`param` in a `train` block"),
     (Unsupported::DrawnLet, "a draw inside the graph"),
     (Unsupported::ColumnsApart, "several columns at once"),
     (Unsupported::LetInData, "`let` in a `data` block"),
-    (Unsupported::OneRank, "an optimizer for one rank"),
     (Unsupported::ListOrTuple, "a parameter that is a list or a tuple"),
     (Unsupported::ListOfLayers, "a list of layers in a pipe"),
     (Unsupported::OpenDistribution, "a distribution whose parameters are not constant"),
     (Unsupported::OpenCheck, "a check of a value that is not constant"),
-    (Unsupported::Setting, "the setting"),
     (Unsupported::Source, "the source"),
     (Unsupported::Split, "the split"),
     (Unsupported::Function, "the function"),
 ];
-
-/// Settings of a `train` block.
-pub const SETTINGS: &[&str] = &["clip", "accumulate", "validate", "stop", "keep", "freeze"];
 
 /// Sources of a `data` block.
 pub const SOURCES: &[&str] =
@@ -107,7 +86,6 @@ pub const FUNCTIONS: &[&str] = &[
     "concat",
     "split",
     "stack",
-    "total",
     "conv",
     "batch_norm",
     "layer_norm",
@@ -119,15 +97,12 @@ pub const FUNCTIONS: &[&str] = &[
     "classes",
     "sort",
     "cumsum",
-    "once",
     "characters",
     "next_token",
     "random_crop",
     "ceil",
     "pad_same",
     "dropout",
-    "every",
-    "patience",
     "quantile",
 ];
 
@@ -140,7 +115,7 @@ impl Unsupported {
         Diagnostic::error("E0199", format!("{} is not supported yet", self.what()), span, "this")
     }
 
-    /// Of a setting, source, split or function, by its name.
+    /// Of a source, split or function, by its name.
     pub fn named(self, name: &str, span: Span) -> Diagnostic {
         Diagnostic::error("E0199", format!("{} `{name}` is not supported yet", self.what()), span, "this")
     }
@@ -192,20 +167,15 @@ impl Search {
                 result.iter().for_each(|ty| self.result(ty));
                 self.body(body, Owner::Layer);
             }
-            ItemKind::Optimizer(Optimizer { hyper, input, body, .. }) => {
+            ItemKind::Optimizer(Optimizer { hyper, body, .. }) => {
                 hyper.iter().for_each(|param| self.param(param));
-                input.iter().for_each(|input| self.say(Unsupported::OneRank, input.name.span));
                 self.body(body, Owner::Optimizer);
             }
             ItemKind::Data(data) => {
                 self.expression(&data.from);
                 self.body(&data.body, Owner::Data);
             }
-            ItemKind::Train(block) => {
-                self.body(&block.body, Owner::Train);
-                let minimizes = block.body.iter().filter(|s| matches!(s.kind, StatementKind::Minimize(_)));
-                minimizes.skip(1).for_each(|statement| self.say(Unsupported::SeveralMinimized, statement.span));
-            }
+            ItemKind::Train(block) => self.body(&block.body, Owner::Train),
         }
     }
 
@@ -234,24 +204,13 @@ impl Search {
             StatementKind::Let(_, _, Init::Draw(_)) => self.say(Unsupported::DrawnLet, span),
             StatementKind::Let(Target::Indexed(_, subscripts), ..) => self.declared(subscripts),
             StatementKind::State(..) if owner == Owner::Layer => self.say(Unsupported::StateInLayer, span),
-            StatementKind::State(..) if owner == Owner::Train => self.say(Unsupported::StateInTrain, span),
-            StatementKind::Param(..) if owner == Owner::Train => self.say(Unsupported::ParamInTrain, span),
             StatementKind::Assign(Target::Several(_), ..) if owner == Owner::Data => {
                 self.say(Unsupported::ColumnsApart, span)
             }
-            StatementKind::Assign(Target::One(name), ..) if owner == Owner::Train => {
-                if SETTINGS.contains(&name.text.as_str()) {
-                    self.found.push(Unsupported::Setting.named(&name.text, name.span));
-                }
-            }
             StatementKind::Emit(..) => self.say(Unsupported::Emit, span),
             StatementKind::Calibrate(..) => self.say(Unsupported::Calibrate, span),
-            StatementKind::Minimize(minimize) => {
-                minimize.except.first().iter().for_each(|(other, _)| self.say(Unsupported::Except, other.span));
-                minimize.over.first().iter().for_each(|name| self.say(Unsupported::Over, name.span));
-                minimize.times.iter().for_each(|times| self.say(Unsupported::Times, times.span));
-            }
-            StatementKind::Let(..)
+            StatementKind::Minimize(_)
+            | StatementKind::Let(..)
             | StatementKind::State(..)
             | StatementKind::Param(..)
             | StatementKind::Assign(..)
@@ -286,7 +245,6 @@ impl Search {
             ExprKind::Tuple(_) => self.say(Unsupported::Tuple, span),
             ExprKind::Record(_) => self.say(Unsupported::Record, span),
             ExprKind::Scan(_) => self.say(Unsupported::Scan, span),
-            ExprKind::From(_, from, _) => self.say(Unsupported::From, from.span),
             ExprKind::Pipe(_, _, stage) if matches!(stage.kind, ExprKind::List(_)) => {
                 self.say(Unsupported::ListOfLayers, stage.span);
             }
@@ -303,6 +261,7 @@ impl Search {
             | ExprKind::Binary(..)
             | ExprKind::If(..)
             | ExprKind::Pipe(..)
+            | ExprKind::From(..)
             | ExprKind::List(_) => {}
         }
     }

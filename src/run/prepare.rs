@@ -56,7 +56,11 @@ impl Preparation<'_> {
     fn read(&self) -> BTreeSet<usize> {
         let program = self.program;
         let told = program.reports.iter().chain(&program.predictions).map(|(_, node)| *node);
-        let roots: Vec<NodeId> = std::iter::once(program.loss).chain(told).collect();
+        let losses = program.phases.iter().map(|phase| phase.loss);
+        let once = program.once.iter().map(|once| once.value);
+        let next = program.advance.iter().map(|(next, _)| *next);
+        let roots: Vec<NodeId> =
+            std::iter::once(program.loss).chain(told).chain(losses).chain(once).chain(next).collect();
         let column = |node: NodeId| {
             let Op::Input { number, .. } = program.graph.node(node).op else { return None };
             match program.inputs.get(number as usize) {

@@ -239,8 +239,8 @@ pub enum ExprKind {
     Tuple(Vec<Expr>),
     Record(Vec<(Name, Expr)>),
     Scan(Box<Scan>),
-    /// `model from run`, `model from "file" names "scheme"`.
-    From(Box<Expr>, Box<Expr>, Option<Text>),
+    /// `model from run`, `model from "file" names "scheme"`, `model from run except "head.**"`.
+    From(Box<Expr>, Box<Expr>, Option<Text>, Vec<Text>),
 }
 
 #[derive(Clone, Debug)]

@@ -131,7 +131,7 @@ pub fn parts(expr: &Expr) -> Vec<&Expr> {
         ExprKind::Binary(_, _, a, b)
         | ExprKind::Pipe(a, _, b)
         | ExprKind::Range(a, b)
-        | ExprKind::From(a, b, _)
+        | ExprKind::From(a, b, ..)
         | ExprKind::Comprehension(a, _, b) => vec![a, b],
         ExprKind::If(a, b, c) => vec![a, b, c],
         ExprKind::List(parts) | ExprKind::Tuple(parts) => parts.iter().collect(),

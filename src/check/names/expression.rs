@@ -19,7 +19,7 @@ impl<'a> Pass<'a> {
                 self.expr(base);
                 walk::of_subscripts(subscripts).into_iter().for_each(|part| self.expr(part));
             }
-            ExprKind::Field(a, _) | ExprKind::Unary(_, a) | ExprKind::From(a, _, _) => self.expr(a),
+            ExprKind::Field(a, _) | ExprKind::Unary(_, a) | ExprKind::From(a, ..) => self.expr(a),
             ExprKind::As(a, name) => {
                 self.expr(a);
                 self.locals.push(name.text.clone());

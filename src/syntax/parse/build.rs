@@ -85,7 +85,12 @@ impl Builder {
             take(&mut parts);
             let run = self.primary_of(take(&mut parts));
             let names = take_if(&mut parts, Rule::kw_names).map(|_| self.text(take(&mut parts)));
-            left = made(span, ExprKind::From(Box::new(left), Box::new(run), names));
+            let except = take_if(&mut parts, Rule::from_except).map_or(Vec::new(), |except| {
+                let mut inner = except.into_inner();
+                take(&mut inner);
+                inner.map(|pattern| self.text(pattern)).collect()
+            });
+            left = made(span, ExprKind::From(Box::new(left), Box::new(run), names, except));
         }
         left
     }
