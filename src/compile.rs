@@ -10,8 +10,9 @@ use crate::check::value::Value;
 use crate::check::{chains, comments, names, settings, unread, unsupported};
 use crate::diagnostic::order::{in_order, primary};
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::ir::Graph;
-use crate::lower::{self, program::Program as Lowered, program::Value as LoweredValue};
+use crate::ir::{Graph, NodeId};
+use crate::lower::{self, program as lowered, program::Program as Lowered, program::Value as LoweredValue};
+use crate::passes::streamed;
 use crate::plan::Plan;
 use crate::source::{SourceId, Sources, Span};
 use crate::syntax;
@@ -128,8 +129,10 @@ pub fn check_file(
     for item in &file.items {
         if let ItemKind::Train(block) = &item.kind {
             let mut elaborator = Elaborator::new(sources, schemas, library, overrides);
-            programs.extend(elaborator.train(block));
+            let program = elaborator.train(block);
             found.extend(elaborator.found);
+            found.extend(program.as_ref().and_then(rows_meet));
+            programs.extend(program);
             reached.extend(elaborator.reached);
         }
     }
@@ -145,6 +148,23 @@ pub fn check_file(
     let mut found = in_order(found, textual);
     unread::remove(&mut found, &unread_spans, file, sources);
     Checked { programs, trains: trains(file), found }
+}
+
+/// What is wrong with `accumulate`: a loss in which rows meet otherwise than in sums and extremes has no parts.
+fn rows_meet(program: &TypedProgram) -> Option<Diagnostic> {
+    if program.run.accumulate == 1 {
+        return None;
+    }
+    let lowered = lower(program).ok()?;
+    let meets = |phase: &&lowered::Phase| {
+        let gradients = phase.gradients.iter().map(|(_, gradient)| *gradient);
+        let roots: Vec<NodeId> = std::iter::once(phase.loss).chain(gradients).collect();
+        streamed(&lowered.graph, &lowered.rows, &roots, lowered.inputs.len()).is_none()
+    };
+    let at = lowered.phases.iter().position(|phase| meets(&phase))?;
+    let message = "`accumulate` computes the rows of a batch in parts, and in this loss all rows meet each other";
+    let error = Diagnostic::error("E0244", message, program.minimized[at].span, "rows meet here");
+    Some(error.help("leave `accumulate` out; sums and means over rows can be computed in parts"))
 }
 
 /// A statement of a session, in its context → its value, or what is wrong with it. The library has the session's items

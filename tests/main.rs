@@ -29,6 +29,7 @@ mod split;
 mod stream;
 mod syntax;
 mod terminal;
+mod training;
 mod weights;
 
 fn main() {
@@ -44,6 +45,7 @@ fn main() {
     trials.extend(hardness::trials());
     trials.extend(io::trials());
     trials.extend(learning::trials());
+    trials.extend(training::trials());
     trials.extend(models::trials());
     trials.extend(number::trials());
     trials.extend(ops::trials());

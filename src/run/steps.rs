@@ -511,7 +511,7 @@ impl<'p> Run<'p> {
 
     /// What lies in an input of a step; `None` where nothing reads it.
     pub fn fed(&self, input: usize) -> Option<Values<'_>> {
-        self.device.written(self.holder, input as u32).or_else(|| self.device.written(self.first(), input as u32))
+        self.device.written(self.first(), input as u32)
     }
 
     /// Runs one kernel of a step, to measure it.
