@@ -107,7 +107,9 @@ fn starts(
         limits: Limits::default(),
     };
     let id = device.load(plan(&request)?);
-    for (number, tensor) in feed.iter().enumerate().filter(|(number, _)| !residents.offsets.contains_key(&(*number as u32))) {
+    for (number, tensor) in
+        feed.iter().enumerate().filter(|(number, _)| !residents.offsets.contains_key(&(*number as u32)))
+    {
         device.write_numbers(id, number as u32, &tensor.values);
     }
     device.run(id)?;
@@ -151,8 +153,15 @@ pub fn stages_of(program: &Program, phase: &Phase, graph: &Graph) -> [Vec<NodeId
 
 /// The plan of what states become after the phases.
 pub fn advance_of(program: &Program, graph: &Graph) -> Result<Plan, RunError> {
-    let roots: Vec<NodeId> = program.advance.iter().map(|(next, _)| *next).collect();
+    let mut roots: Vec<NodeId> = program.advance.iter().map(|(next, _)| *next).collect();
     let updates: Vec<(NodeId, u32)> = program.advance.iter().map(|(next, input)| (*next, *input as u32)).collect();
+    // A state that no next value reads is in it as well, so that it has a place.
+    let read: HashSet<NodeId> = graph.needed(&roots).into_iter().collect();
+    let unread = graph.nodes().filter(|(id, node)| {
+        let Op::Input { number, .. } = node.op else { return false };
+        !read.contains(id) && updates.iter().any(|(_, input)| *input == number)
+    });
+    roots.extend(unread.map(|(id, _)| id));
     Ok(plan(&Request {
         graph,
         stages: &[Vec::new(), roots],
@@ -202,9 +211,7 @@ impl Moment {
     pub fn host(self, host: Host, schedule: Schedule) -> u64 {
         match host {
             Host::Updates => self.step * self.times.max(1) + self.repetition + 1,
-            Host::Step | Host::Epoch | Host::Steps | Host::Epochs => {
-                host_value(host, schedule, self.step, self.epoch)
-            }
+            Host::Step | Host::Epoch | Host::Steps | Host::Epochs => host_value(host, schedule, self.step, self.epoch),
         }
     }
 

@@ -244,7 +244,11 @@ impl<'p> Run<'p> {
         let (mut sum, mut first_lr, mut named, mut rates) = (0.0, f64::NAN, Named::new(), Named::new());
         for (at, phase) in program.phases.iter().enumerate() {
             for repetition in 0..phase.times {
-                let rows = if repetition == 0 { Rc::clone(&held) } else { self.batch(first + repetition % self.batches_in_step()) };
+                let rows = if repetition == 0 {
+                    Rc::clone(&held)
+                } else {
+                    self.batch(first + repetition % self.batches_in_step())
+                };
                 let moment = Moment { step: self.step, epoch, phase: at, repetition, times: phase.times };
                 let (loss, lr) = self.run_phase(moment, &rows, &held)?;
                 if repetition > 0 {
@@ -286,7 +290,13 @@ impl<'p> Run<'p> {
         let Some(id) = self.plans.get(&(Stage::Once, rows.len())).copied() else { return Ok(()) };
         self.once.clear();
         self.feed_columns(id, rows, rows);
-        feed_host(self.program, self.schedule, Moment { step: self.step, epoch, ..Moment::default() }, &mut *self.device, id)?;
+        feed_host(
+            self.program,
+            self.schedule,
+            Moment { step: self.step, epoch, ..Moment::default() },
+            &mut *self.device,
+            id,
+        )?;
         self.device.run(id)?;
         let graph = settle(self.program, rows.len());
         for (root, once) in self.program.once.iter().enumerate() {
@@ -378,7 +388,11 @@ impl<'p> Run<'p> {
                 });
             }
             for (slot, values) in program.once.iter().zip(once) {
-                let per = if graph.shape(slot.value) == program.graph.shape(slot.value) { 0 } else { values.len() / rows.len() };
+                let per = if graph.shape(slot.value) == program.graph.shape(slot.value) {
+                    0
+                } else {
+                    values.len() / rows.len()
+                };
                 let part = if per == 0 { &values[..] } else { &values[own.start * per..own.end * per] };
                 device.write_numbers(id, slot.input as u32, part);
             }
@@ -519,4 +533,3 @@ impl<'p> Run<'p> {
         Ok(self.device.run_kernel(self.first(), kernel)?)
     }
 }
-

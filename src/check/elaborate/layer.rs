@@ -126,7 +126,8 @@ impl Elaborator<'_> {
     }
 
     fn named_value(&mut self, name: &Name, ty: Option<&tree::Type>, expr: &Expr, scope: &mut Scope) -> Out<Value> {
-        let (expr, begins) = if matches!(scope.namespace, Namespace::Train) { self.begins(expr)? } else { (expr, None) };
+        let (expr, begins) =
+            if matches!(scope.namespace, Namespace::Train) { self.begins(expr)? } else { (expr, None) };
         let value = self.value(expr, scope)?;
         let value = if matches!(scope.namespace, Namespace::None) { value } else { self.unapplied(value, expr.span)? };
         let value = match value {

@@ -157,20 +157,26 @@ impl Elaborator<'_> {
             Some(Value::Instance(_, path)) if !self.copies.contains_key(path) && self.is_root(path) => {
                 return Ok(path.clone());
             }
-            Some(Value::Tensor(_)) if self.is_root(&name.text) => return Ok(name.text.clone()),
+            Some(Value::Tensor(_)) if self.is_root(&name.text) && !self.is_state(&name.text) => {
+                return Ok(name.text.clone());
+            }
             Some(Value::Instance(..)) => "this is a state, or made of others",
             Some(other) => other.noun(),
             None => "not found",
         };
         let message = format!("`over` names a model or a `param` of this block, and `{}` is none", name.text);
         let error = Diagnostic::error("E0241", message, name.span, told);
-        let known = self.roots.iter().map(String::as_str).chain(["model"]);
-        let known: Vec<&str> = known.filter(|known| !known.is_empty()).collect();
+        let known = self.roots.iter().filter(|root| !self.copies.contains_key(*root) && !self.is_state(root));
+        let known: Vec<&str> = known.map(String::as_str).chain(["model"]).collect();
         let help = match nearest(&name.text, known.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("there are {}", known.join(", ")),
         };
         Err(self.report(error.help(help)))
+    }
+
+    fn is_state(&self, path: &str) -> bool {
+        self.param_of.get(path).is_some_and(|id| self.params[id.0 as usize].state)
     }
 
     fn is_root(&self, path: &str) -> bool {
@@ -265,7 +271,9 @@ impl Elaborator<'_> {
             other => {
                 let message = format!("`freeze` names models or parts of them, and this is {}", other.noun());
                 let error = Diagnostic::error("E0242", message, base.span, "here");
-                return Err(self.report(error.help("write `freeze = [model.tokens]`, or a pattern: `freeze = [\"**.b\"]`")));
+                return Err(
+                    self.report(error.help("write `freeze = [model.tokens]`, or a pattern: `freeze = [\"**.b\"]`"))
+                );
             }
         };
         let part = segments.join(".");

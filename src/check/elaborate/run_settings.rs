@@ -1,8 +1,8 @@
 //! The settings of a `train` block: for how long, on how many rows, from which seed; when to look, to stop, and what to keep.
 
 use super::data::setting;
-use super::{Elaborator, Out, Reported};
 use super::train::Statements;
+use super::{Elaborator, Out, Reported};
 use crate::check::program::{Length, Patience, RunSettings, Watched};
 use crate::check::terms::TermId;
 use crate::check::value::{Scope, Value};
@@ -11,9 +11,8 @@ use crate::source::Span;
 use crate::syntax::tree::{Block, Expr, ExprKind, Init, StatementKind, Target};
 
 /// The settings of a `train` block.
-const SETTINGS: [&str; 12] = [
-    "data", "model", "epochs", "steps", "batch", "seed", "clip", "accumulate", "validate", "stop", "keep", "freeze",
-];
+const SETTINGS: [&str; 12] =
+    ["data", "model", "epochs", "steps", "batch", "seed", "clip", "accumulate", "validate", "stop", "keep", "freeze"];
 
 /// Without `epochs` and `steps`.
 const DEFAULT_EPOCHS: u64 = 100;
@@ -23,7 +22,6 @@ const SPLITS: [&str; 3] = ["train", "valid", "test"];
 
 impl Elaborator<'_> {
     pub(super) fn check_settings(&mut self, block: &Block) {
-        let mut seen: std::collections::HashMap<&str, Span> = std::collections::HashMap::new();
         for statement in &block.body {
             let StatementKind::Assign(target, ty, init) = &statement.kind else { continue };
             let Target::One(name) = target else {
@@ -44,10 +42,6 @@ impl Elaborator<'_> {
                 self.report(Diagnostic::error("E0212", message, name.span, "not found").help(help));
             } else if ty.is_some() || matches!(init, Init::Draw(_)) {
                 self.error("E0216", "a setting is `name = value`", statement.span, "this is none");
-            } else if let Some(first) = seen.insert(&name.text, name.span) {
-                let message = format!("`{}` is given twice", name.text);
-                let error = Diagnostic::error("E0212", message, name.span, "the second time");
-                self.report(error.label(first, "the first time"));
             }
         }
     }
@@ -86,9 +80,10 @@ impl Elaborator<'_> {
             (batch, _) => batch.map(|(batch, _)| batch),
         };
         let (seed, accumulate) = (seed?.map_or(0, |(seed, _)| seed), self.parts(accumulate?, batch.or(rows))?);
-        let validate = setting_of(block, "validate").map(|expr| self.evaluations(expr)).transpose()?;
-        let stop = setting_of(block, "stop").map(|expr| self.patience(expr)).transpose()?;
-        let keep = setting_of(block, "keep").map(|expr| self.watched(expr, "keep")).transpose()?;
+        let validate = setting_of(block, "validate").map(|expr| self.evaluations(expr)).transpose();
+        let stop = setting_of(block, "stop").map(|expr| self.patience(expr)).transpose();
+        let keep = setting_of(block, "keep").map(|expr| self.watched(expr, "keep")).transpose();
+        let (validate, stop, keep) = (validate?, stop?, keep?);
         Ok(RunSettings { length, seed, batch, accumulate, validate, stop, keep })
     }
 

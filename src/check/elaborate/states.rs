@@ -87,7 +87,9 @@ impl Elaborator<'_> {
         if !known {
             let message = format!("`{}` is the next value of nothing", name.text);
             let error = Diagnostic::error("E0246", message, name.span, "here");
-            return Err(self.report(error.help(format!("declare `state {now}` before it; parameters move by `minimize`"))));
+            return Err(
+                self.report(error.help(format!("declare `state {now}` before it; parameters move by `minimize`")))
+            );
         }
         if let Some((_, _, first)) = nexts.iter().find(|(known, ..)| known == now) {
             let message = format!("`{}` has two next values", name.text);
@@ -164,7 +166,13 @@ impl Elaborator<'_> {
     }
 
     /// Sums and scalings of models are models; so is whatever is done tensor by tensor. `None` where neither is a model.
-    pub(super) fn of_points(&mut self, op: Binary, a: &(Value, Span), b: &(Value, Span), span: Span) -> Option<Out<Value>> {
+    pub(super) fn of_points(
+        &mut self,
+        op: Binary,
+        a: &(Value, Span),
+        b: &(Value, Span),
+        span: Span,
+    ) -> Option<Out<Value>> {
         let recipe = match (&a.0, &b.0) {
             (Value::Instance(recipe, _), _) | (_, Value::Instance(recipe, _)) => Rc::clone(recipe),
             _ => return None,
@@ -310,11 +318,9 @@ impl Elaborator<'_> {
         match sum {
             Some(sum) => Ok(Value::Tensor(sum)),
             // The model is applied behind this: the statements are read once more.
-            None => Ok(Value::Tensor(self.term(
-                Kind::Number(0.0),
-                Type::scalar(crate::check::types::Elem::Float),
-                span,
-            ))),
+            None => {
+                Ok(Value::Tensor(self.term(Kind::Number(0.0), Type::scalar(crate::check::types::Elem::Float), span)))
+            }
         }
     }
 

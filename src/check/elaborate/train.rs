@@ -93,11 +93,7 @@ impl Elaborator<'_> {
     }
 
     /// The parameters that exist: what is computed reads them, or what a state starts from or becomes.
-    fn all_used(
-        &self,
-        mut roots: Vec<TermId>,
-        nexts: &[(ParamId, TermId)],
-    ) -> Vec<ParamId> {
+    fn all_used(&self, mut roots: Vec<TermId>, nexts: &[(ParamId, TermId)]) -> Vec<ParamId> {
         roots.extend(nexts.iter().map(|(_, next)| *next));
         let mut used = TypedProgram::used(&self.terms, &roots);
         used.extend(nexts.iter().map(|(state, _)| *state));
