@@ -35,11 +35,9 @@ pub fn remembered(program: &Program) -> Vec<(u32, usize)> {
         program.phases.iter().flat_map(|phase| &phase.updates).map(|(_, input)| *input).collect();
     let roots: Vec<NodeId> = program.advance.iter().map(|(next, _)| *next).collect();
     let needed = program.graph.needed(&roots);
-    let read = needed.into_iter().filter_map(|id| match program.graph.node(id).op {
-        Op::Input { number, .. } if moved.contains(&(number as usize)) => {
-            Some((number, count(&program.graph, id) as usize))
-        }
-        _ => None,
+    let read = needed.into_iter().filter_map(|id| {
+        let Op::Input { number, .. } = program.graph.node(id).op else { return None };
+        moved.contains(&(number as usize)).then(|| (number, count(&program.graph, id) as usize))
     });
     read.collect()
 }
