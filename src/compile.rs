@@ -11,8 +11,9 @@ use crate::check::value::Value;
 use crate::check::{chains, comments, names, settings, unread, unsupported};
 use crate::diagnostic::order::{in_order, primary};
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::ir::Graph;
-use crate::lower::{self, program::Program as Lowered, program::Value as LoweredValue};
+use crate::ir::{Graph, NodeId};
+use crate::lower::{self, program as lowered, program::Program as Lowered, program::Value as LoweredValue};
+use crate::passes::streamed;
 use crate::plan::Plan;
 use crate::source::{SourceId, Sources, Span};
 use crate::syntax;
@@ -127,7 +128,9 @@ pub fn check_block(
         let unused: Vec<Span> = unused_data(&file).into_iter().map(|data| data.name.span).collect();
         file.items.retain(|item| !matches!(&item.kind, ItemKind::Data(data) if unused.contains(&data.name.span)));
     }
-    let mut checked = check_file(sources, &file, found, schemas, &mut Library::new(&file), &overrides);
+    let mut library = Library::new(&file);
+    library.trains.clone_from(&trains);
+    let mut checked = check_file(sources, &file, found, schemas, &mut library, &overrides);
     uses::labelled(&mut checked.found, &used);
     Ok(Checked { trains, used, ..checked })
 }
@@ -152,8 +155,10 @@ pub fn check_file(
     for item in &file.items {
         if let ItemKind::Train(block) = &item.kind {
             let mut elaborator = Elaborator::new(sources, schemas, library, overrides);
-            programs.extend(elaborator.train(block));
+            let program = elaborator.train(block);
             found.extend(elaborator.found);
+            found.extend(program.as_ref().and_then(rows_meet));
+            programs.extend(program);
             reached.extend(elaborator.reached);
         }
     }
@@ -177,6 +182,23 @@ pub fn check_file(
     let mut found = in_order(found, textual);
     unread::remove(&mut found, &unread_spans, file, sources);
     Checked { programs, trains: trains(file), sweeps, found, used: Vec::new() }
+}
+
+/// What is wrong with `accumulate`: a loss in which rows meet otherwise than in sums and extremes has no parts.
+fn rows_meet(program: &TypedProgram) -> Option<Diagnostic> {
+    if program.run.accumulate == 1 {
+        return None;
+    }
+    let lowered = lower(program).ok()?;
+    let meets = |phase: &&lowered::Phase| {
+        let gradients = phase.gradients.iter().map(|(_, gradient)| *gradient);
+        let roots: Vec<NodeId> = std::iter::once(phase.loss).chain(gradients).collect();
+        streamed(&lowered.graph, &lowered.rows, &roots, lowered.inputs.len()).is_none()
+    };
+    let at = lowered.phases.iter().position(|phase| meets(&phase))?;
+    let message = "`accumulate` computes the rows of a batch in parts, and in this loss all rows meet each other";
+    let error = Diagnostic::error("E0244", message, program.minimized[at].span, "rows meet here");
+    Some(error.help("leave `accumulate` out; sums and means over rows can be computed in parts"))
 }
 
 /// A statement of a session, in its context → its value, or what is wrong with it. The library has the session's items

@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::fs::{self, File, FileType, OpenOptions, TryLockError};
 use std::io::{Error, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::source::{SourceId, Sources, Span};
@@ -177,6 +178,19 @@ fn identity(_: &Path, found: &fs::Metadata) -> (u64, u64) {
 #[cfg(not(unix))]
 fn identity(path: &Path, _: &fs::Metadata) -> Option<PathBuf> {
     path.canonicalize().ok()
+}
+
+/// The folders in a folder, in the order of their names; none where there is no such folder.
+pub fn folders(path: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut all: Vec<PathBuf> = entries.filter(|path| path.is_dir()).collect();
+    all.sort();
+    all
+}
+
+/// When a file was written last; what the system does not know was long ago.
+pub fn modified(path: &Path) -> SystemTime {
+    fs::metadata(path).and_then(|known| known.modified()).unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
 /// Creates a folder with the folders above it; that it is there already is no failure.

@@ -10,6 +10,7 @@ use mlx::run::dataset::Files;
 use mlx::run::events::Event;
 use mlx::run::schedule::Schedule;
 use mlx::source::Sources;
+use mlx::train::begin::Begin;
 use mlx::train::driver::{Failure, Outcome, SAVE_EVERY, Training, train};
 use mlx::train::record;
 use mlx::train::saving::Saved;
@@ -327,6 +328,7 @@ fn watched(folder: &Path, out: &Path, save_every: Duration, tell: &mut dyn FnMut
             data,
             schedule,
             start: None,
+            begin: &Begin::default(),
             file: &file,
             source,
             out: Some(out),

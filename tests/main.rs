@@ -33,6 +33,7 @@ mod split;
 mod stream;
 mod syntax;
 mod terminal;
+mod training;
 mod weights;
 
 fn main() {
@@ -52,6 +53,7 @@ fn main() {
     trials.extend(io::trials());
     trials.extend(learning::trials());
     trials.extend(library::trials());
+    trials.extend(training::trials());
     trials.extend(models::trials());
     trials.extend(number::trials());
     trials.extend(ops::trials());

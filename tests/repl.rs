@@ -190,7 +190,7 @@ fn what_is_wrong_is_not_kept() {
         ("a = 3", "to declare it, write `let a = …`"),
         ("mean f", "expected an operator or the end of the line, found `f`"),
         ("1 < 2 < 3", "comparisons do not chain"),
-        ("param w: [2] = 0", "`param` in a `train` block"),
+        ("param w: [2] = 0", "this belongs in the body"),
         ("report x", "this belongs in the body"),
         ("train {\n}", "nothing is minimized"),
         (":tpye a", "there is no command `:tpye`; did you mean `:type`?"),

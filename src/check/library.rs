@@ -37,6 +37,8 @@ pub fn declares_function(name: &str) -> bool {
 }
 
 pub struct Library {
+    /// The names of all `train` blocks of the file, those too that are not checked.
+    pub trains: Vec<String>,
     own: HashMap<String, Rc<Item>>,
     /// Whether a file that is used could not be read, so that any name may be one of its.
     pub lacks: bool,
@@ -49,6 +51,7 @@ pub struct Library {
 impl Library {
     pub fn new(file: &File) -> Library {
         let mut library = Library {
+            trains: Vec::new(),
             own: HashMap::new(),
             lacks: false,
             shelf: stdlib_names().into_iter().collect(),
@@ -63,6 +66,7 @@ impl Library {
     pub fn open(&mut self, file: &File) {
         let named = |item: &Item| item.kind.name().map(|name| (name.text.clone(), Rc::new(item.clone())));
         self.lacks = file.items.iter().any(|item| matches!(item.kind, ItemKind::Use(_)));
+        self.trains = crate::check::items::trains(file);
         self.own = file.items.iter().rev().filter_map(named).collect();
     }
 

@@ -15,6 +15,7 @@
 //! | `schema` | what must be known of data, and whom to ask |
 //! | `value` | what expressions stand for while they are checked |
 //! | `elaborate` | from the tree to terms |
+//! | `paths` | patterns of parameter paths |
 //! | `terms`, `program` | the result |
 
 pub mod chains;
@@ -24,6 +25,7 @@ pub mod items;
 pub mod library;
 pub mod names;
 pub mod number;
+pub mod paths;
 pub mod program;
 pub mod schema;
 pub mod settings;

@@ -16,14 +16,19 @@ pub struct TypedProgram {
     /// Every parameter that was declared on the way. Those that nothing reads do not exist: `bias = false` has no `b`.
     pub params: Vec<Param>,
     pub used: Vec<ParamId>,
-    /// As it is minimized, with `training` true.
-    pub loss: Loss,
-    /// The same as it is evaluated, with `training` false, as reports and predictions are.
-    pub evaluated: TermId,
+    /// One after the other in each step.
+    pub minimized: Vec<Minimized>,
+    /// The names before the paths of what has parameters in the block, but for `model`, which has none.
+    pub roots: Vec<String>,
+    /// Models that begin from other weights, by the names before their paths; `model` has none.
+    pub begun: BTreeMap<String, From>,
+    /// Values that are computed once a step, before anything is minimized.
+    pub once: Vec<TermId>,
+    /// Next values of the states of the block, after the last update of a step.
+    pub nexts: Vec<(ParamId, TermId)>,
     pub reports: Vec<Report>,
     /// What `mlx predict` writes: a value for each row.
     pub predictions: Vec<Report>,
-    pub updates: Vec<Update>,
     pub run: RunSettings,
     /// The `let` items of the file that were read, with the values that they had.
     pub settings: BTreeMap<String, Setting>,
@@ -71,12 +76,35 @@ pub enum Setting {
 }
 
 /// How long to train, on how many rows at once, from which seed.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct RunSettings {
     pub length: Length,
     pub seed: u64,
     /// Rows of a step; without it a step sees every training row.
     pub batch: Option<u64>,
+    /// In how many parts the rows of a step are computed.
+    pub accumulate: u64,
+    /// Steps between evaluations; without it they come after every epoch.
+    pub validate: Option<u64>,
+    pub stop: Option<Patience>,
+    /// What the kept weights are the best by.
+    pub keep: Option<Watched>,
+}
+
+/// A figure of a split, and which of its values are better.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Watched {
+    pub split: String,
+    /// `loss`, the name of what is minimized, or of a report.
+    pub name: String,
+    pub lowest: bool,
+}
+
+/// Steps end after so many evaluations without a better figure.
+#[derive(Clone, Debug)]
+pub struct Patience {
+    pub watched: Watched,
+    pub evaluations: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -134,13 +162,40 @@ pub struct Param {
     pub ty: Type,
     pub start: Start,
     pub span: Span,
+    /// Whether it is a state of the block: gradients do not move it.
+    pub state: bool,
 }
 
-pub struct Loss {
+/// Where the weights of a model come from.
+#[derive(Clone, Debug)]
+pub struct From {
+    /// A `train` block, whose last finished run it is.
+    pub block: Option<String>,
+    /// A weights file.
+    pub file: Option<String>,
+    /// A table of the names that its tensors have there.
+    pub names: Option<String>,
+    /// Patterns of what starts fresh, with their places.
+    pub except: Vec<(String, Span)>,
+    pub span: Span,
+}
+
+/// One `minimize`.
+pub struct Minimized {
     /// Its name in events, if the file names it.
     pub name: Option<String>,
-    pub value: TermId,
+    /// As it is minimized, with `training` true.
+    pub loss: TermId,
+    /// The same as it is evaluated, with `training` false, as reports and predictions are.
+    pub evaluated: TermId,
     pub span: Span,
+    pub updates: Vec<Update>,
+    /// The learning rate, if the optimizer has a setting `lr`.
+    pub lr: Option<TermId>,
+    /// The greatest norm of all its gradients together.
+    pub clip: Option<TermId>,
+    /// How often in a step, each time on other rows.
+    pub times: u64,
 }
 
 pub struct Report {
@@ -153,17 +208,23 @@ pub struct Update {
     pub param: ParamId,
     pub next: TermId,
     pub states: Vec<State>,
-    /// The learning rate, if the optimizer has a setting `lr`.
-    pub lr: Option<TermId>,
 }
 
 pub struct State {
     pub name: String,
+    /// Its number among all states of the parameter: each `minimize` has its own.
+    pub number: usize,
     pub start: TermId,
     pub next: TermId,
 }
 
 impl TypedProgram {
+    /// Whether a parameter is of the `model` of the block, whose paths have no name before them.
+    pub fn is_of_model(&self, path: &str) -> bool {
+        let first = path.split('.').next().unwrap_or_default();
+        !self.roots.iter().any(|root| root == first)
+    }
+
     /// The parameters that terms read.
     pub fn used(terms: &Terms, roots: &[TermId]) -> Vec<ParamId> {
         let mut used: Vec<ParamId> = terms
@@ -171,12 +232,23 @@ impl TypedProgram {
             .into_iter()
             .filter_map(|leaf| match leaf {
                 Leaf::Param(id) => Some(id),
-                Leaf::Gradient(_) | Leaf::State(..) | Leaf::Column(_) | Leaf::Raw(_) | Leaf::Fit(_) | Leaf::Host(_) => {
-                    None
-                }
+                Leaf::Next(id) => Some(id),
+                Leaf::Gradient(_)
+                | Leaf::State(..)
+                | Leaf::Once(_)
+                | Leaf::Column(_)
+                | Leaf::Raw(_)
+                | Leaf::Fit(_)
+                | Leaf::Host(_) => None,
             })
             .collect();
         used.sort();
+        used.dedup();
         used
+    }
+
+    /// The place of the first loss, or else of the block's first report.
+    pub fn losses(&self) -> Vec<TermId> {
+        self.minimized.iter().map(|minimized| minimized.loss).collect()
     }
 }

@@ -112,6 +112,10 @@ pub enum Leaf {
     /// In an optimizer: the gradient of a parameter, and its state of that number.
     Gradient(ParamId),
     State(ParamId, usize),
+    /// A parameter as it is after the last update of a step.
+    Next(ParamId),
+    /// A value that is computed once a step, by its place in [`super::program::TypedProgram::once`].
+    Once(usize),
     /// A column of the data set, by its place in [`super::program::Data::columns`].
     Column(usize),
     /// A column of the source: its numbers, or the places of its cells among its classes.

@@ -14,25 +14,16 @@ pub enum Unsupported {
     Scan,
     Emit,
     Calibrate,
-    From,
-    Except,
-    Over,
-    Times,
-    SeveralMinimized,
     Group,
     SubscriptExpression,
     NamelessRest,
     OneIndexTwice,
     StateInLayer,
-    StateInTrain,
-    ParamInTrain,
     DrawnLet,
     ColumnsApart,
     LetInData,
-    OneRank,
     OpenDistribution,
     OpenCheck,
-    Setting,
     Source,
     Split,
     Function,
@@ -43,32 +34,20 @@ pub const TABLE: &[(Unsupported, &str)] = &[
     (Unsupported::Scan, "`scan`"),
     (Unsupported::Emit, "`emit`"),
     (Unsupported::Calibrate, "`calibrate`"),
-    (Unsupported::From, "`from`"),
-    (Unsupported::Except, "`except`"),
-    (Unsupported::Over, "`over`"),
-    (Unsupported::Times, "`times`"),
-    (Unsupported::SeveralMinimized, "more than one `minimize`"),
     (Unsupported::Group, "a group of axes"),
     (Unsupported::SubscriptExpression, "reading at an expression"),
     (Unsupported::NamelessRest, "`..` without an index of its name"),
     (Unsupported::OneIndexTwice, "one index for two axes"),
     (Unsupported::StateInLayer, "`state` in a layer"),
-    (Unsupported::StateInTrain, "`state` in a `train` block"),
-    (Unsupported::ParamInTrain, "`param` in a `train` block"),
     (Unsupported::DrawnLet, "a draw inside the graph"),
     (Unsupported::ColumnsApart, "several columns at once"),
     (Unsupported::LetInData, "`let` in a `data` block"),
-    (Unsupported::OneRank, "an optimizer for one rank"),
     (Unsupported::OpenDistribution, "a distribution whose parameters are not constant"),
     (Unsupported::OpenCheck, "a check of a value that is not constant"),
-    (Unsupported::Setting, "the setting"),
     (Unsupported::Source, "the source"),
     (Unsupported::Split, "the split"),
     (Unsupported::Function, "the function"),
 ];
-
-/// Settings of a `train` block.
-pub const SETTINGS: &[&str] = &["clip", "accumulate", "validate", "stop", "keep", "freeze"];
 
 /// Sources of a `data` block.
 pub const SOURCES: &[&str] =
@@ -82,7 +61,6 @@ pub const FUNCTIONS: &[&str] = &[
     "grad",
     "emitted",
     "logp",
-    "total",
     "conv",
     "batch_norm",
     "layer_norm",
@@ -92,14 +70,11 @@ pub const FUNCTIONS: &[&str] = &[
     "pad",
     "bernoulli",
     "classes",
-    "once",
     "characters",
     "next_token",
     "random_crop",
     "pad_same",
     "dropout",
-    "every",
-    "patience",
 ];
 
 impl Unsupported {
@@ -111,7 +86,7 @@ impl Unsupported {
         Diagnostic::error("E0199", format!("{} is not supported yet", self.what()), span, "this")
     }
 
-    /// Of a setting, source, split or function, by its name.
+    /// Of a source, split or function, by its name.
     pub fn named(self, name: &str, span: Span) -> Diagnostic {
         Diagnostic::error("E0199", format!("{} `{name}` is not supported yet", self.what()), span, "this")
     }
@@ -160,20 +135,15 @@ impl Search {
                 hyper.iter().chain(inputs).for_each(|param| self.param(param));
                 self.body(body, Owner::Layer);
             }
-            ItemKind::Optimizer(Optimizer { hyper, input, body, .. }) => {
+            ItemKind::Optimizer(Optimizer { hyper, body, .. }) => {
                 hyper.iter().for_each(|param| self.param(param));
-                input.iter().for_each(|input| self.say(Unsupported::OneRank, input.name.span));
                 self.body(body, Owner::Optimizer);
             }
             ItemKind::Data(data) => {
                 self.expression(&data.from);
                 self.body(&data.body, Owner::Data);
             }
-            ItemKind::Train(block) => {
-                self.body(&block.body, Owner::Train);
-                let minimizes = block.body.iter().filter(|s| matches!(s.kind, StatementKind::Minimize(_)));
-                minimizes.skip(1).for_each(|statement| self.say(Unsupported::SeveralMinimized, statement.span));
-            }
+            ItemKind::Train(block) => self.body(&block.body, Owner::Train),
         }
     }
 
@@ -192,24 +162,13 @@ impl Search {
             StatementKind::Let(_, _, Init::Draw(_)) => self.say(Unsupported::DrawnLet, span),
             StatementKind::Let(Target::Indexed(_, subscripts), ..) => self.declared(subscripts),
             StatementKind::State(..) if owner == Owner::Layer => self.say(Unsupported::StateInLayer, span),
-            StatementKind::State(..) if owner == Owner::Train => self.say(Unsupported::StateInTrain, span),
-            StatementKind::Param(..) if owner == Owner::Train => self.say(Unsupported::ParamInTrain, span),
             StatementKind::Assign(Target::Several(_), ..) if owner == Owner::Data => {
                 self.say(Unsupported::ColumnsApart, span)
             }
-            StatementKind::Assign(Target::One(name), ..) if owner == Owner::Train => {
-                if SETTINGS.contains(&name.text.as_str()) {
-                    self.found.push(Unsupported::Setting.named(&name.text, name.span));
-                }
-            }
             StatementKind::Emit(..) => self.say(Unsupported::Emit, span),
             StatementKind::Calibrate(..) => self.say(Unsupported::Calibrate, span),
-            StatementKind::Minimize(minimize) => {
-                minimize.except.first().iter().for_each(|(other, _)| self.say(Unsupported::Except, other.span));
-                minimize.over.first().iter().for_each(|name| self.say(Unsupported::Over, name.span));
-                minimize.times.iter().for_each(|times| self.say(Unsupported::Times, times.span));
-            }
-            StatementKind::Let(..)
+            StatementKind::Minimize(_)
+            | StatementKind::Let(..)
             | StatementKind::State(..)
             | StatementKind::Param(..)
             | StatementKind::Assign(..)
@@ -240,7 +199,6 @@ impl Search {
         let span = expr.span;
         match &expr.kind {
             ExprKind::Scan(_) => self.say(Unsupported::Scan, span),
-            ExprKind::From(from) => self.say(Unsupported::From, from.source.span),
             ExprKind::Index(_, subscripts) => self.read(subscripts),
             ExprKind::Number { .. }
             | ExprKind::Text(_)
@@ -258,6 +216,7 @@ impl Search {
             | ExprKind::Record(_)
             | ExprKind::Range(..)
             | ExprKind::Comprehension(..)
+            | ExprKind::From(..)
             | ExprKind::List(_) => {}
         }
     }

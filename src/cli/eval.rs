@@ -61,7 +61,7 @@ fn eval(arguments: &Eval) -> Result<(), u8> {
     }
     let mut run =
         Run::with_fits(&lowered, Schedule::of(&program, program.run.length), &data, &identity.fits).map_err(failed)?;
-    run.start_from(&weights.tensors);
+    run.write_weights(&weights.tensors);
     run.step = identity.steps;
     let mut events = Vec::new();
     for split in SPLITS.iter().filter(|split| arguments.split.as_deref().is_none_or(|wanted| wanted == **split)) {

@@ -4,7 +4,7 @@ use super::FAILED;
 use super::load::{complain, load, lowered, print, program};
 use crate::compile::Stage;
 use crate::ir::flops;
-use crate::run::steps::steps_of;
+use crate::run::plans::{holder_of, steps_of};
 use crate::syntax;
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
@@ -55,7 +55,11 @@ fn summarize(arguments: &Summary) -> Result<(), u8> {
     let lowered = lowered(&program)?;
     let rows = program.run.batch.map_or(program.data.rows[0], |batch| batch as usize);
     let graph = lowered.graph.settle(&[(lowered.rows.clone(), rows as i64)]);
-    let plan = steps_of(&lowered, &lowered.phases[0], &graph).map_err(|error| {
+    let plan = match lowered.phases.first() {
+        Some(phase) => steps_of(&lowered, phase, &graph),
+        None => holder_of(&lowered, &graph),
+    };
+    let plan = plan.map_err(|error| {
         complain(error.message());
         FAILED
     })?;

@@ -10,6 +10,7 @@ use crate::lower::program::Program as Lowered;
 use crate::progress::{columns, say, shown};
 use crate::run::events::{Event, Reason};
 use crate::run::schedule::Schedule;
+use crate::train::begin;
 use crate::train::driver::{self, Training};
 use crate::train::identity;
 use crate::train::record::{self, Record};
@@ -204,12 +205,18 @@ fn trained(
             FAILED
         })?;
     }
+    let begin =
+        begin::begin(program, lowered, &arguments.file, Path::new("runs"), &BTreeMap::new()).map_err(|wrong| {
+            show_all(&[wrong], &loaded.sources);
+            WRONG
+        })?;
     let training = Training {
         program,
         lowered,
         data: &data,
         schedule,
         start: None,
+        begin: &begin,
         file: &arguments.file,
         source: &loaded.hash,
         out: Some(&point.folder),

@@ -10,9 +10,11 @@ use crate::run::events::{Event, Reason};
 use crate::run::schedule::Schedule;
 use crate::run::steps::SPLITS;
 use crate::source::Sources;
+use crate::train::begin;
 use crate::train::driver::{self, Failure, Outcome, Training};
 use crate::train::saving::Saved;
 use crate::train::weights::{self, Weights};
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -33,6 +35,12 @@ pub struct Train {
     /// Write over the run that the folder of `--out` holds
     #[arg(long)]
     overwrite: bool,
+    /// The run whose weights `from NAME` begins with [default: the newest finished one under runs]
+    #[arg(long, value_name = "NAME=DIR")]
+    from: Vec<String>,
+    /// Train every `train` block, in the order of the file
+    #[arg(long, conflicts_with_all = ["name", "out", "init"])]
+    all: bool,
     /// Start from these weights
     #[arg(long, value_name = "W.safetensors")]
     init: Option<PathBuf>,
@@ -62,13 +70,45 @@ pub struct Train {
 }
 
 pub fn run(arguments: &Train) -> ExitCode {
-    match train(arguments) {
+    let done = if arguments.all { every_block(arguments) } else { train(arguments, arguments.name.as_deref()) };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(status) => ExitCode::from(status),
     }
 }
 
-fn train(arguments: &Train) -> Result<(), u8> {
+/// All blocks, one after the other: a later one may begin from what an earlier one has left.
+fn every_block(arguments: &Train) -> Result<(), u8> {
+    let trains = load(&arguments.file, &arguments.set)?.checked.trains;
+    if trains.is_empty() {
+        return train(arguments, None);
+    }
+    trains.iter().try_for_each(|name| {
+        if !arguments.quiet && !arguments.json {
+            say(&format!("train {name}"));
+        }
+        train(arguments, Some(name))
+    })
+}
+
+/// The folders of `--from`, by the names of their blocks.
+fn folders(arguments: &Train, trains: &[String]) -> Result<BTreeMap<String, PathBuf>, u8> {
+    let mut all = BTreeMap::new();
+    for from in &arguments.from {
+        let Some((name, folder)) = from.split_once('=') else {
+            complain(&format!("expected `--from NAME=DIR`, found `--from {from}`"));
+            return Err(MISUSED);
+        };
+        if !trains.iter().any(|train| train == name) {
+            complain(&format!("cannot find `train` block `{name}`; there are: {}", trains.join(", ")));
+            return Err(MISUSED);
+        }
+        all.insert(name.to_string(), PathBuf::from(folder));
+    }
+    Ok(all)
+}
+
+fn train(arguments: &Train, name: Option<&str>) -> Result<(), u8> {
     let planned = [
         (arguments.device.as_ref().is_some_and(|device| device != "cpu"), "another `--device` than `cpu`"),
         (arguments.resume, "`--resume`"),
@@ -78,19 +118,25 @@ fn train(arguments: &Train) -> Result<(), u8> {
         return Err(MISUSED);
     }
     let mut loaded = load(&arguments.file, &arguments.set)?;
-    let program = program(&mut loaded, arguments.name.as_deref())?;
+    let folders = folders(arguments, &loaded.checked.trains)?;
+    let program = program(&mut loaded, name)?;
     let lowered = lowered(&program)?;
     let start = arguments.init.as_deref().map(|path| initial(path, &lowered)).transpose()?;
     let Some(data) = loaded.files.open(&program.data) else {
         complain("the data could not be read");
         return Err(WRONG);
     };
+    let begin = begin::begin(&program, &lowered, &arguments.file, Path::new("runs"), &folders).map_err(|wrong| {
+        show(&wrong, &loaded.sources);
+        WRONG
+    })?;
     let training = Training {
         program: &program,
         lowered: &lowered,
         data: &data,
         schedule: schedule(arguments, &program),
         start: start.as_ref(),
+        begin: &begin,
         file: &arguments.file,
         source: &loaded.hash,
         out: arguments.out.as_deref(),

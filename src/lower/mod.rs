@@ -11,9 +11,9 @@ use crate::autodiff::gradient;
 use crate::check::program as checked;
 use crate::check::terms::{Host, Leaf, ParamId, Start, TermId};
 use crate::check::types::{Elem, Type};
-use crate::ir::{DType, NodeId, ScalarOp, Size, Symbol, philox};
+use crate::ir::{DType, Graph, NodeId, Op, Reduce, ScalarOp, Size, Symbol, philox};
 use program::{Given, Input, Param, Phase, Program, Slot, State, Value};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use term::Lowering;
 
 /// The program of a run.
@@ -22,20 +22,41 @@ pub fn lower(program: &checked::TypedProgram, rows: Symbol) -> Program {
     let Fed { draws, raw, fits, columns, hosts } = feed(&mut this, Some(&program.data));
     let used: Vec<(ParamId, usize)> =
         program.used.iter().map(|id| (*id, this.input(Leaf::Param(*id), &program.params[id.0 as usize].ty))).collect();
+    let place: HashMap<ParamId, usize> = used.iter().enumerate().map(|(at, (id, _))| (*id, at)).collect();
+    let nexts = next_inputs(&mut this, program, &place);
+    let once = program.once.iter().enumerate();
+    let once = once.map(|(at, value)| this.slot("", *value, Leaf::Once(at))).collect();
 
-    let (loss, evaluated) = (this.float(program.loss.value), this.float(program.evaluated));
+    let losses: Vec<NodeId> = program.minimized.iter().map(|minimized| this.float(minimized.loss)).collect();
+    let evaluated: Vec<NodeId> = program.minimized.iter().map(|minimized| this.float(minimized.evaluated)).collect();
     let mut told = |reports: &[checked::Report]| -> Vec<(String, NodeId)> {
         reports.iter().map(|report| (report.name.clone(), this.float(report.value))).collect()
     };
-    let (reports, predictions) = (told(&program.reports), told(&program.predictions));
+    let (mut reports, predictions) = (told(&program.reports), told(&program.predictions));
     let places = this.places();
+    let loss = evaluated.iter().copied().reduce(|sum, one| this.graph.binary(ScalarOp::Add, sum, one));
+    let loss = loss.unwrap_or_else(|| this.graph.constant(0.0));
+    let named = program.minimized.iter().zip(evaluated);
+    let named = named.filter_map(|(minimized, value)| Some((minimized.name.clone()?, value)));
+    reports.splice(0..0, named);
 
-    let (phase, states) = minimize(&mut this, program, loss, &used);
-    let trained: Vec<usize> = phase.gradients.iter().map(|(param, _)| *param).collect();
+    let (mut phases, mut states) = (Vec::new(), Vec::new());
+    for (minimized, loss) in program.minimized.iter().zip(losses) {
+        let (phase, own) = minimize(&mut this, program, minimized, loss, (&used, &place));
+        phases.push(phase);
+        states.extend(own);
+    }
+    let next = |(id, next): &(ParamId, TermId)| {
+        let node = this.fill(*next, &program.params[id.0 as usize].ty);
+        (node, used[place[id]].1)
+    };
+    let advance = program.nexts.iter().map(next).collect();
+    let trained: HashSet<usize> = phases.iter().flat_map(|phase| &phase.gradients).map(|(param, _)| *param).collect();
     let params = used.into_iter().enumerate().map(|(at, (id, input))| {
         let param = &program.params[id.0 as usize];
         let initial = start(&mut this, param, draws);
-        Param { path: param.path.clone(), shape: shape(param), input, initial, trainable: trained.contains(&at) }
+        let (path, trainable) = (param.path.clone(), trained.contains(&at));
+        Param { path, shape: shape(param), input, initial, trainable, state: param.state }
     });
     let params = params.collect();
     let mut lowered = Program {
@@ -49,8 +70,13 @@ pub fn lower(program: &checked::TypedProgram, rows: Symbol) -> Program {
         columns,
         params,
         states,
-        phases: vec![phase],
-        loss: evaluated,
+        held: held(program),
+        once,
+        phases,
+        accumulate: program.run.accumulate,
+        advance,
+        nexts,
+        loss,
         reports,
         predictions,
         places,
@@ -59,34 +85,95 @@ pub fn lower(program: &checked::TypedProgram, rows: Symbol) -> Program {
     lowered
 }
 
+/// The columns that are read by what is computed once a step.
+fn held(program: &checked::TypedProgram) -> Vec<usize> {
+    let leaves = program.terms.leaves(&program.once);
+    leaves.into_iter().filter_map(|leaf| if let Leaf::Column(at) = leaf { Some(at) } else { None }).collect()
+}
+
+/// Inputs for parameters as they are after the last update of a step, where something reads them so.
+fn next_inputs(
+    this: &mut Lowering,
+    program: &checked::TypedProgram,
+    place: &HashMap<ParamId, usize>,
+) -> Vec<(usize, usize)> {
+    let told = program.reports.iter().chain(&program.predictions).map(|report| report.value);
+    let losses = program.minimized.iter().flat_map(|minimized| [minimized.loss, minimized.evaluated]);
+    let next = program.nexts.iter().map(|(_, next)| *next);
+    let roots: Vec<TermId> = told.chain(losses).chain(next).chain(program.once.iter().copied()).collect();
+    let mut leaves = program.terms.leaves(&roots);
+    leaves.retain(|leaf| matches!(leaf, Leaf::Next(_)));
+    leaves.sort_by_key(|leaf| if let Leaf::Next(id) = leaf { *id } else { ParamId(0) });
+    let mut inputs = Vec::new();
+    for leaf in leaves {
+        if let Leaf::Next(id) = leaf {
+            inputs.push((this.input(Leaf::Next(id), &program.params[id.0 as usize].ty), place[&id]));
+        }
+    }
+    inputs
+}
+
 /// What a `minimize` does: its loss by the parameters that it moves, and their next values.
 fn minimize(
     this: &mut Lowering,
     program: &checked::TypedProgram,
+    minimized: &checked::Minimized,
     loss: NodeId,
-    used: &[(ParamId, usize)],
+    (used, place): (&[(ParamId, usize)], &HashMap<ParamId, usize>),
 ) -> (Phase, Vec<State>) {
-    let place: HashMap<ParamId, usize> = used.iter().enumerate().map(|(at, (id, _))| (*id, at)).collect();
-    let trained: Vec<NodeId> = program.updates.iter().map(|update| this.leaves[&Leaf::Param(update.param)]).collect();
+    let updates = &minimized.updates;
+    let trained: Vec<NodeId> = updates.iter().map(|update| this.leaves[&Leaf::Param(update.param)]).collect();
     let gradients = gradient(&mut this.graph, loss, &trained);
-    for (update, gradient) in program.updates.iter().zip(&gradients) {
-        this.leaves.insert(Leaf::Gradient(update.param), *gradient);
+    let clip = minimized.clip.map(|clip| this.float(clip));
+    let clipped = clip.map_or(gradients.clone(), |clip| clipped(&mut this.graph, &gradients, clip));
+    for (update, gradient) in updates.iter().zip(clipped) {
+        this.leaves.insert(Leaf::Gradient(update.param), gradient);
     }
     let (mut states, mut of_params, mut of_states) = (Vec::new(), Vec::new(), Vec::new());
-    for update in &program.updates {
+    for update in updates {
         let ty = &program.params[update.param.0 as usize].ty;
-        let inputs: Vec<usize> =
-            (0..update.states.len()).map(|state| this.input(Leaf::State(update.param, state), ty)).collect();
-        for (state, input) in update.states.iter().zip(inputs) {
+        for state in &update.states {
+            let input = this.input(Leaf::State(update.param, state.number), ty);
             states.push(State { input, initial: this.fill(state.start, ty) });
+        }
+    }
+    let mut inputs = states.iter().map(|state| state.input);
+    for update in updates {
+        let ty = &program.params[update.param.0 as usize].ty;
+        for (state, input) in update.states.iter().zip(inputs.by_ref()) {
             of_states.push((this.fill(state.next, ty), input));
         }
         of_params.push((this.fill(update.next, ty), used[place[&update.param]].1));
     }
-    let lr = program.updates.first().and_then(|update| update.lr).map(|lr| this.float(lr));
-    let gradients = program.updates.iter().zip(gradients).map(|(update, by)| (place[&update.param], by)).collect();
+    let lr = minimized.lr.map(|lr| this.float(lr));
+    let gradients = updates.iter().zip(gradients).map(|(update, by)| (place[&update.param], by)).collect();
     of_params.extend(of_states);
-    (Phase { loss, gradients, updates: of_params, lr }, states)
+    let (name, times) = (minimized.name.clone(), minimized.times);
+    (Phase { name, times, loss, gradients, updates: of_params, lr }, states)
+}
+
+/// Gradients, scaled down together where their norm is above a bound.
+fn clipped(graph: &mut Graph, gradients: &[NodeId], bound: NodeId) -> Vec<NodeId> {
+    let squares: Vec<NodeId> = gradients
+        .iter()
+        .map(|gradient| {
+            let square = graph.binary(ScalarOp::Mul, *gradient, *gradient);
+            let axes = (0..graph.shape(square).len()).collect();
+            graph.reduce(Reduce::Sum, axes, square)
+        })
+        .collect();
+    let Some(sum) = squares.into_iter().reduce(|sum, square| graph.binary(ScalarOp::Add, sum, square)) else {
+        return Vec::new();
+    };
+    let norm = graph.add(Op::Scalar(ScalarOp::Sqrt), vec![sum]);
+    let most = graph.binary(ScalarOp::Max, norm, bound);
+    let scale = graph.binary(ScalarOp::Div, bound, most);
+    let scaled = |gradient: &NodeId| {
+        let shape = graph.shape(*gradient).to_vec();
+        let scale = graph.broadcast(shape, Vec::new(), scale);
+        graph.binary(ScalarOp::Mul, *gradient, scale)
+    };
+    gradients.iter().map(scaled).collect()
 }
 
 /// One value of a session.

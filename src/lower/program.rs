@@ -19,6 +19,10 @@ pub enum Input {
     Column(usize),
     Param(usize),
     State(usize),
+    /// A parameter after the last update of a step, by its place among the parameters.
+    Next(usize),
+    /// By its place in [`Program::once`].
+    Once(usize),
 }
 
 pub struct Program {
@@ -39,8 +43,18 @@ pub struct Program {
     pub params: Vec<Param>,
     /// Optimizer states, each of its parameter's shape.
     pub states: Vec<State>,
+    /// Values that are computed once a step, before the phases.
+    pub once: Vec<Slot>,
+    /// The columns that those values read: they keep the rows that a step begins with.
+    pub held: Vec<usize>,
     /// What a step does, one after the other.
     pub phases: Vec<Phase>,
+    /// In how many parts the rows of a step are computed.
+    pub accumulate: u64,
+    /// What states become after the phases: next values, and the inputs that they become.
+    pub advance: Vec<(NodeId, usize)>,
+    /// Inputs that are fed parameters as they are after the phases, and those parameters.
+    pub nexts: Vec<(usize, usize)>,
     /// The sum of what the phases minimize, as it is evaluated.
     pub loss: NodeId,
     pub reports: Vec<(String, NodeId)>,
@@ -51,6 +65,10 @@ pub struct Program {
 
 /// One `minimize`: a loss, its gradients, and what moves after it.
 pub struct Phase {
+    /// Its name in events, if it has one.
+    pub name: Option<String>,
+    /// How often in a step, each time on other rows.
+    pub times: u64,
     pub loss: NodeId,
     /// Of the loss, by parameters, which are named by their places in [`Program::params`].
     pub gradients: Vec<(usize, NodeId)>,
@@ -74,6 +92,8 @@ pub struct Param {
     /// The value before the first step.
     pub initial: NodeId,
     pub trainable: bool,
+    /// Whether it is a state of the block, whose start is computed when the others have theirs.
+    pub state: bool,
 }
 
 /// One value of a session: what it reads is fed as to a run.
@@ -115,6 +135,8 @@ impl Program {
         self.hosts.iter().for_each(|(host, input)| set(*input, Input::Host(*host)));
         self.params.iter().enumerate().for_each(|(at, param)| set(param.input, Input::Param(at)));
         self.states.iter().enumerate().for_each(|(at, state)| set(state.input, Input::State(at)));
+        self.nexts.iter().for_each(|(input, param)| set(*input, Input::Next(*param)));
+        self.once.iter().enumerate().for_each(|(at, once)| set(once.input, Input::Once(at)));
         table
     }
 
@@ -123,8 +145,15 @@ impl Program {
         self.hosts.iter().map(|(_, input)| *input as u32).collect()
     }
 
+    /// How many batches a step sees: each repetition of a phase sees another, unless all rows are one batch.
+    pub fn batches_in_step(&self, whole: bool) -> u64 {
+        let most = self.phases.iter().map(|phase| phase.times).max().unwrap_or(1);
+        if whole { 1 } else { most.max(1) }
+    }
+
     /// How many numbers are trained or given.
     pub fn parameters(&self) -> u64 {
-        self.params.iter().map(|param| param.shape.iter().product::<usize>() as u64).sum()
+        let own = self.params.iter().filter(|param| !param.state);
+        own.map(|param| param.shape.iter().product::<usize>() as u64).sum()
     }
 }

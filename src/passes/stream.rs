@@ -93,6 +93,9 @@ fn joined(op: &Op, axes: &[Option<usize>]) -> Option<Reduce> {
     if let Op::Reduce(reduce, _) = op {
         return Some(*reduce);
     }
+    if matches!(op, Op::ScatterAdd { .. }) {
+        return Some(Reduce::Sum);
+    }
     let (Op::Dot { contracted, .. }, [Some(a), Some(b)]) = (op, axes) else { return None };
     contracted.contains(&(*a, *b)).then_some(Reduce::Sum)
 }

@@ -51,7 +51,10 @@ fn inputs(program: &Program, roots: &[NodeId]) -> impl Iterator<Item = Input> {
 pub fn read(program: &Program) -> BTreeSet<usize> {
     let told = program.reports.iter().chain(&program.predictions).map(|(_, node)| *node);
     let minimized = program.phases.iter().map(|phase| phase.loss);
-    let roots: Vec<NodeId> = std::iter::once(program.loss).chain(minimized).chain(told).collect();
+    let once = program.once.iter().map(|once| once.value);
+    let next = program.advance.iter().map(|(next, _)| *next);
+    let roots: Vec<NodeId> =
+        std::iter::once(program.loss).chain(minimized).chain(told).chain(once).chain(next).collect();
     inputs(program, &roots).filter_map(|input| if let Input::Column(at) = input { Some(at) } else { None }).collect()
 }
 

@@ -5,8 +5,8 @@ use crate::ir::NodeId;
 /// A failure of a run.
 #[derive(Clone, Debug)]
 pub enum RunError {
-    /// A number is not finite, and the node that made the first such, if the reference finds one as well.
-    NotFinite { message: String, origin: Option<NodeId> },
+    /// A number of a phase is not finite, and the node that made the first such, if the reference finds one as well.
+    NotFinite { message: String, origin: Option<NodeId>, phase: usize },
     /// What cannot be computed at all.
     Broken(String),
     /// It was to end before the first step.

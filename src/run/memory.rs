@@ -81,7 +81,10 @@ fn data(checked: &TypedProgram, program: &Program, rows: [usize; 3]) -> Vec<Part
                 let lies = lies(&checked.data.raw[*at], from);
                 ("a column of the source".to_string(), if lies { all } else { batch })
             }
-            Input::Draws | Input::Host(_) | Input::Fit(_) | Input::Param(_) | Input::State(_) => return None,
+            Input::Once(_) => ("what is computed once a step".to_string(), batch),
+            Input::Draws | Input::Host(_) | Input::Fit(_) | Input::Param(_) | Input::State(_) | Input::Next(_) => {
+                return None;
+            }
         };
         let shaped = settled(program, node, rows);
         Some(Part { name: format!("{name} {shaped}"), bytes: count(&shaped).saturating_mul(8) })

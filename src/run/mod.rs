@@ -13,12 +13,15 @@
 //! | `predict` | the model on new rows |
 //! | `naming` | whose classes a prediction is one of |
 //! | `value` | one value of a session |
+//! | `plans` | the plans of a run: how parameters start, what a step does |
+//! | `accumulate` | a step whose rows are computed in parts |
 //! | `params` | the values of parameters |
 //! | `memory` | what does not fit into the machine |
 //! | `schedule` | how many steps, on how many rows |
 //! | `known` | what a weight file knows of its data, for the checker |
 //! | `events` | what happens in a run, one line of JSON each |
 
+pub mod accumulate;
 pub mod batch;
 pub mod column;
 pub mod dataset;
@@ -29,6 +32,7 @@ pub mod known;
 pub mod memory;
 mod naming;
 pub mod params;
+pub mod plans;
 pub mod predict;
 mod prepare;
 pub mod schedule;

@@ -49,7 +49,7 @@ impl<'c> Naming<'c> {
     fn of_scores(&self, scores: TermId) -> Classes<'c> {
         let reports: Vec<TermId> = self.checked.reports.iter().map(|report| report.value).collect();
         let mut unclear = Vec::new();
-        for roots in [&[self.checked.loss.value][..], &reports] {
+        for roots in [&self.checked.losses()[..], &reports] {
             match &self.targets(scores, roots)[..] {
                 [] => {}
                 [one] => return Classes::Of(one),
@@ -122,7 +122,7 @@ impl<'c> Naming<'c> {
     /// Where nothing is held against scores: a column with as many classes that the loss reads, one that the scores do
     /// not read before one that they do, and one that is read as classes before one that other columns are made of.
     fn of_anything(&self, scores: &[TermId]) -> Classes<'c> {
-        let loss = [self.checked.loss.value];
+        let loss = self.checked.losses();
         let (whole, made) = (self.read(&loss), self.made_of(&loss));
         let found = [&whole - &self.read(scores), whole, &made - &self.made_of(scores), made];
         let found = found.into_iter().find(|columns| !columns.is_empty()).unwrap_or_default();

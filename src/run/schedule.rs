@@ -23,9 +23,12 @@ impl Schedule {
         let rows = program.data.rows[0];
         let batch = program.run.batch.map_or(rows, |batch| batch as usize);
         let in_epoch = Schedule::steps_of(rows, batch, 1).max(1);
+        // Each repetition of a `minimize` sees another batch, unless all rows are one.
+        let times = program.minimized.iter().map(|minimized| minimized.times).max().unwrap_or(1);
+        let batches = if batch >= rows { 1 } else { times.max(1) };
         let (steps, epochs) = match length {
-            Length::Epochs(epochs) => (epochs.saturating_mul(in_epoch), epochs),
-            Length::Steps(steps) => (steps, steps.div_ceil(in_epoch)),
+            Length::Epochs(epochs) => (epochs.saturating_mul(in_epoch).div_ceil(batches), epochs),
+            Length::Steps(steps) => (steps, steps.saturating_mul(batches).div_ceil(in_epoch)),
         };
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         Schedule { steps, epochs, batch, seed: program.run.seed, threads, kept: KEPT }

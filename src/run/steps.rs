@@ -5,25 +5,27 @@ use crate::backend::{Device, PlanId, Tensor, Values, reference};
 use crate::check::terms::Host;
 use crate::data::shuffle;
 use crate::ir::{Graph, NodeId, Op, count};
-use crate::lower::program::{Input, Phase, Program};
-use crate::plan::{Limits, Plan, Precision, Request, Residents, plan};
+use crate::lower::program::{Input, Program};
+use crate::plan::Plan;
+use crate::run::accumulate::Parts;
 use crate::run::batch::{self, Batch, Split};
 use crate::run::dataset::Opened;
 use crate::run::error::RunError;
 use crate::run::evaluate::{Evaluator, Present, evaluated, wide_columns};
 use crate::run::events::{Event, Named};
 use crate::run::params::{Params, Tensor as Param};
+use crate::run::plans::{Moment, advance_of, feed_host, holder_of, remembered, settle, start, start_states, values_of};
+pub use crate::run::plans::{counters, host_value, residents, steps_of};
 use crate::run::prepare::{Preparation, rows_at_once};
 use crate::run::schedule::Schedule;
+use crate::run::stream::Rows;
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
+use std::rc::Rc;
 
 /// The splits by name, in the order of [`Opened::splits`].
 pub const SPLITS: [&str; 3] = ["train", "valid", "test"];
-
-/// Starting points are computed in about so many stages.
-const START_STAGES: usize = 16;
 
 /// A run as it goes: everything that the next step needs.
 pub struct Run<'p> {
@@ -37,15 +39,41 @@ pub struct Run<'p> {
     /// The columns that are not kept.
     computed: RefCell<Batch<'p>>,
     evaluator: Evaluator<'p>,
-    /// Of each phase, steps on a batch.
-    full: Vec<PlanId>,
-    /// The same on the last batch of an epoch, where that has fewer rows.
-    rest: Vec<PlanId>,
-    /// The order in which this epoch sees the training rows.
-    order: Vec<usize>,
+    /// A plan in which every parameter and state has its place.
+    holder: PlanId,
+    /// What a step does, by the rows of a batch.
+    plans: HashMap<(Stage, usize), PlanId>,
+    /// The phases in parts, where rows are accumulated.
+    parts: HashMap<usize, Parts>,
+    /// The order in which an epoch sees the training rows.
+    order: (u64, Rc<[usize]>),
+    /// The values that were computed once in the present step.
+    once: Vec<Vec<f64>>,
     /// The plan in whose scratch the only batch lies: fed once, as long as no other plan has run.
     fed: Option<PlanId>,
     pub step: u64,
+}
+
+/// A part of a step that has a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Stage {
+    Once,
+    Phase(usize),
+    Advance,
+}
+
+/// What columns are fed in a step: those that were read once keep the rows and draws that they had.
+fn columns_of<'a>(
+    program: &Program,
+    split: &'a Split,
+    computed: &'a RefCell<Batch<'_>>,
+    (rows, counters): (&'a [usize], [f64; 5]),
+    (held, at_first): (&'a [usize], [f64; 5]),
+) -> Vec<(u32, Rows<'a>)> {
+    let keeps = |input: u32| program.held.iter().any(|at| program.columns[*at].input as u32 == input);
+    let own = split.feeds(computed, Some(rows), counters).into_iter().filter(|(input, _)| !keeps(*input));
+    let held = if program.held.is_empty() { Vec::new() } else { split.feeds(computed, Some(held), at_first) };
+    own.chain(held.into_iter().filter(|(input, _)| keeps(*input))).collect()
 }
 
 impl<'p> Run<'p> {
@@ -85,95 +113,256 @@ impl<'p> Run<'p> {
         goes_on()?;
         start(program, &settle(program, rows), &feed, &mut *device)?;
         goes_on()?;
-        let planned = |rows: usize| -> Result<Vec<Plan>, RunError> {
-            let graph = settle(program, rows);
-            let one = |phase| goes_on().and_then(|()| steps_of(program, phase, &graph));
-            program.phases.iter().map(one).collect()
+        start_states(program, &settle(program, rows), &feed, |_| true, &mut *device)?;
+        let graph = settle(program, batch);
+        let scratch = match program.phases.first() {
+            Some(phase) if program.accumulate == 1 => steps_of(program, phase, &graph)?.scratch,
+            _ => 0,
         };
-        let full = planned(batch)?;
-        let scratch = full.iter().map(|plan| plan.scratch).max().unwrap_or(0);
+        let holder = device.load(holder_of(program, &graph)?);
         let most = splits.iter().map(|split| split.rows.len()).max().unwrap_or(0);
         let evaluator = Evaluator::new(program, residents(program), most, batch, scratch)?;
-        let mut load = |plans: Vec<Plan>| plans.into_iter().map(|plan| device.load(plan)).collect();
-        let full = load(full);
-        let rest = load(if rows.is_multiple_of(batch) { Vec::new() } else { planned(rows % batch)? });
+        let mut run = Run {
+            program,
+            schedule,
+            device,
+            fits,
+            splits,
+            computed: RefCell::new(computed),
+            evaluator,
+            holder,
+            plans: HashMap::new(),
+            parts: HashMap::new(),
+            order: (u64::MAX, (0..rows).collect()),
+            once: Vec::new(),
+            fed: None,
+            step: 0,
+        };
         goes_on()?;
+        run.load(batch, &goes_on)?;
+        if !rows.is_multiple_of(batch) {
+            run.load(rows % batch, &goes_on)?;
+        }
         data.stays_whole();
-        let order = (0..rows).collect();
-        let computed = RefCell::new(computed);
-        Ok(Run { program, schedule, device, fits, splits, computed, evaluator, full, rest, order, fed: None, step: 0 })
+        Ok(run)
     }
 
-    fn steps_in_epoch(&self) -> u64 {
-        Schedule::steps_of(self.order.len(), self.schedule.batch, 1).max(1)
-    }
-
-    /// Whether every training row was seen as often as any other.
-    pub fn ends_epoch(&self) -> bool {
-        self.step.is_multiple_of(self.steps_in_epoch())
-    }
-
-    /// Starts from given weights, whose paths and shapes are those of the program.
-    pub fn start_from(&mut self, params: &Params) {
-        for param in &self.program.params {
-            let given = params.get(&param.path);
-            if let Some(tensor) = given {
-                let values = bytemuck::cast_slice(&tensor.values);
-                self.device.write(self.full[0], param.input as u32, &mut |bytes, _| bytes.copy_from_slice(values));
+    /// Has every plan ready for batches of so many rows.
+    fn load(&mut self, rows: usize, goes_on: &impl Fn() -> Result<(), RunError>) -> Result<(), RunError> {
+        let program = self.program;
+        let graph = settle(program, rows);
+        if !program.once.is_empty() {
+            let roots = program.once.iter().map(|once| once.value).collect();
+            let id = self.device.load(values_of(program, &graph, roots)?);
+            self.plans.insert((Stage::Once, rows), id);
+        }
+        for (at, phase) in program.phases.iter().enumerate() {
+            goes_on()?;
+            if program.accumulate == 1 {
+                let id = self.device.load(steps_of(program, phase, &graph)?);
+                self.plans.insert((Stage::Phase(at), rows), id);
+            } else if !self.parts.contains_key(&at) {
+                self.parts.insert(at, Parts::new(program, phase, &mut *self.device)?);
             }
         }
+        if !program.advance.is_empty() {
+            let id = self.device.load(advance_of(program, &graph)?);
+            self.plans.insert((Stage::Advance, rows), id);
+        }
+        Ok(())
+    }
+
+    fn rows_of_training(&self) -> usize {
+        self.splits.iter().find(|split| split.name == SPLITS[0]).map_or(0, |split| split.rows.len())
+    }
+
+    fn batches_in_epoch(&self) -> u64 {
+        Schedule::steps_of(self.rows_of_training(), self.schedule.batch, 1).max(1)
+    }
+
+    /// How many batches a step sees: each repetition of a `minimize` sees another.
+    fn batches_in_step(&self) -> u64 {
+        self.program.batches_in_step(self.schedule.batch >= self.rows_of_training())
+    }
+
+    /// The epoch that a step begins in.
+    fn epoch_of(&self, step: u64) -> u64 {
+        step * self.batches_in_step() / self.batches_in_epoch()
+    }
+
+    /// Whether every training row was seen as often as any other, or about so.
+    pub fn ends_epoch(&self) -> bool {
+        self.step > 0 && self.epoch_of(self.step) > self.epoch_of(self.step - 1)
+    }
+
+    /// Starts from given weights, whose paths and shapes are those of the program. States that are not among them start from
+    /// what these make them.
+    pub fn start_from(&mut self, params: &Params) -> Result<(), RunError> {
+        self.write_weights(params);
+        let mut feed = vec![Tensor::scalar(0.0); self.program.inputs.len()];
+        feed[self.program.draws] = Tensor { shape: vec![5], values: counters(self.schedule.seed, 0)?.to_vec() };
+        for (fit, value) in self.program.fits.iter().zip(&self.fits) {
+            feed[fit.input] = value.clone();
+        }
+        let graph = settle(self.program, self.rows_of_training());
+        start_states(self.program, &graph, &feed, |path| !params.contains_key(path), &mut *self.device)
+    }
+
+    /// Parameters and states take given values, and no others change.
+    pub fn write_weights(&mut self, params: &Params) {
+        for param in &self.program.params {
+            if let Some(tensor) = params.get(&param.path) {
+                let values = bytemuck::cast_slice(&tensor.values);
+                self.device.write(self.holder, param.input as u32, &mut |bytes, _| bytes.copy_from_slice(values));
+            }
+        }
+    }
+
+    /// The rows of a batch, counted from the first of the run.
+    fn batch(&mut self, number: u64) -> Rc<[usize]> {
+        let (rows, batch) = (self.rows_of_training(), self.schedule.batch);
+        let epoch = number / self.batches_in_epoch();
+        if batch >= rows {
+            return Rc::clone(&self.order.1);
+        }
+        if self.order.0 != epoch {
+            // Anew in every epoch.
+            let seed = self.schedule.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(epoch);
+            self.order = (epoch, shuffle::order(rows, seed).into());
+        }
+        let first = (number % self.batches_in_epoch()) as usize * batch;
+        self.order.1[first..rows.min(first + batch)].into()
     }
 
     /// One step. What comes back is the loss before the update; if it or a gradient is not finite, the step is not taken
     /// and the failure says so.
     pub fn take_step(&mut self) -> Result<Event, RunError> {
-        let (rows, batch) = (self.order.len(), self.schedule.batch);
-        let epoch = self.step / self.steps_in_epoch();
-        if batch < rows && self.step.is_multiple_of(self.steps_in_epoch()) {
-            // Anew in every epoch.
-            self.order =
-                shuffle::order(rows, self.schedule.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(epoch));
-        }
-        let own = self.present_rows();
-        let plans = if own.len() < batch { self.rest.clone() } else { self.full.clone() };
-        let counters = counters(self.schedule.seed, self.step)?;
-        // Where a step sees all rows, their columns lie where they were written, as long as they stay the same.
-        let lie = batch == rows && !self.computed.borrow().draws;
-        let (mut loss, mut lr) = (0.0, f64::NAN);
-        for (phase, id) in plans.into_iter().enumerate() {
-            if !(self.fed == Some(id) && lie) {
-                let order = &self.order[own.clone()];
-                for (input, column) in self.splits[0].feeds(&self.computed, Some(order), counters) {
-                    self.device.write(id, input, &mut |bytes, storage| column(0..order.len(), (bytes, storage)));
+        let program = self.program;
+        let epoch = self.epoch_of(self.step);
+        let first = self.step * self.batches_in_step();
+        let held = self.batch(first);
+        self.remember()?;
+        self.compute_once(&held, epoch)?;
+        let (mut sum, mut first_lr, mut named, mut rates) = (0.0, f64::NAN, Named::new(), Named::new());
+        for (at, phase) in program.phases.iter().enumerate() {
+            for repetition in 0..phase.times {
+                let rows = if repetition == 0 {
+                    Rc::clone(&held)
+                } else {
+                    self.batch(first + repetition % self.batches_in_step())
+                };
+                let moment = Moment { step: self.step, epoch, phase: at, repetition, times: phase.times };
+                let (loss, lr) = self.run_phase(moment, &rows, &held)?;
+                if repetition > 0 {
+                    continue;
                 }
-                self.computed.borrow_mut().failure()?;
-                self.fed = Some(id);
+                sum += loss;
+                named.extend(phase.name.iter().map(|name| (name.clone(), loss)));
+                if at == 0 {
+                    first_lr = lr;
+                } else if let Some(name) = &phase.name {
+                    rates.push((format!("lr.{name}"), lr));
+                }
             }
-            let (own_loss, own_lr) = self.run_phase(phase, id, epoch)?;
-            loss += own_loss;
-            lr = if phase == 0 { own_lr } else { lr };
+        }
+        self.advance(&held, epoch)?;
+        if program.phases.is_empty() {
+            sum = f64::NAN;
         }
         self.step += 1;
-        Ok(Event::Step { step: self.step, epoch: epoch + 1, loss, lr, terms: Vec::new() })
+        named.extend(rates);
+        Ok(Event::Step { step: self.step, epoch: epoch + 1, loss: sum, lr: first_lr, terms: named })
     }
 
-    /// One phase of a step on what is fed: its loss before the update, and its learning rate.
-    fn run_phase(&mut self, phase: usize, id: PlanId, epoch: u64) -> Result<(f64, f64), RunError> {
-        let number = self.step + 1;
+    /// What next values of states read as it was at the start of the step.
+    fn remember(&mut self) -> Result<(), RunError> {
+        let batch = self.schedule.batch;
+        let Some(advance) = self.plans.get(&(Stage::Advance, batch)).copied() else { return Ok(()) };
+        for (input, _) in remembered(self.program) {
+            let Some(Values::F32(values)) = self.device.written(self.holder, input) else { continue };
+            let values = values.to_vec();
+            let bytes = bytemuck::cast_slice(&values);
+            self.device.write(advance, input, &mut |place, _| place.copy_from_slice(bytes));
+        }
+        Ok(())
+    }
+
+    /// What is computed once a step, before anything is minimized.
+    fn compute_once(&mut self, rows: &[usize], epoch: u64) -> Result<(), RunError> {
+        let Some(id) = self.plans.get(&(Stage::Once, rows.len())).copied() else { return Ok(()) };
+        self.once.clear();
+        let moment = Moment { step: self.step, epoch, ..Moment::default() };
+        self.feed_columns(id, moment, rows, rows)?;
+        feed_host(self.program, self.schedule, moment, &mut *self.device, id)?;
+        self.device.run(id)?;
+        let graph = settle(self.program, rows.len());
+        for (root, once) in self.program.once.iter().enumerate() {
+            self.once.push(self.device.read(id, root).to_f64(count(&graph, once.value) as usize));
+        }
+        Ok(())
+    }
+
+    /// Next values of states, from the rows of the last `minimize`.
+    fn advance(&mut self, held: &[usize], epoch: u64) -> Result<(), RunError> {
         let program = self.program;
-        let phase = &program.phases[phase];
-        feed_host(program, self.schedule, self.step, epoch, &mut *self.device, id)?;
+        if program.advance.is_empty() {
+            return Ok(());
+        }
+        let last = program.phases.last().map_or(1, |phase| phase.times);
+        let rows = self.batch(self.step * self.batches_in_step() + (last - 1) % self.batches_in_step());
+        let Some(id) = self.plans.get(&(Stage::Advance, rows.len())).copied() else { return Ok(()) };
+        let phase = program.phases.len().saturating_sub(1);
+        let moment = Moment { step: self.step, epoch, phase, repetition: last - 1, times: last };
+        self.feed_columns(id, moment, &rows, held)?;
+        feed_host(program, self.schedule, moment, &mut *self.device, id)?;
+        Ok(self.device.run(id)?)
+    }
+
+    /// Columns of some rows, and what was computed once; columns that this read keep the rows that it had.
+    fn feed_columns(&mut self, id: PlanId, moment: Moment, rows: &[usize], held: &[usize]) -> Result<(), RunError> {
+        let own = (rows, moment.counters(self.schedule.seed)?);
+        let held = (held, counters(self.schedule.seed, self.step)?);
+        // Where a step sees all rows, their columns lie where they were written, as long as they stay the same.
+        let lie = self.schedule.batch >= self.rows_of_training() && !self.computed.borrow().draws;
+        if !(self.fed == Some(id) && lie) {
+            for (input, column) in columns_of(self.program, &self.splits[0], &self.computed, own, held) {
+                self.device.write(id, input, &mut |bytes, storage| column(0..rows.len(), (bytes, storage)));
+            }
+            self.computed.borrow_mut().failure()?;
+        }
+        for (slot, values) in self.program.once.iter().zip(&self.once) {
+            self.device.write_numbers(id, slot.input as u32, values);
+        }
+        self.fed = Some(id);
+        Ok(())
+    }
+
+    /// One phase of a step: its loss before the update, and its learning rate.
+    fn run_phase(&mut self, moment: Moment, rows: &[usize], held: &[usize]) -> Result<(f64, f64), RunError> {
+        let program = self.program;
+        let phase = &program.phases[moment.phase];
+        let id = match self.plans.get(&(Stage::Phase(moment.phase), rows.len())) {
+            Some(id) => {
+                let id = *id;
+                self.feed_columns(id, moment, rows, held)?;
+                feed_host(program, self.schedule, moment, &mut *self.device, id)?;
+                id
+            }
+            None => self.run_parts(moment, rows, held)?,
+        };
         self.device.run_stage(id, 0)?;
         let loss = self.device.read(id, 0).first();
+        let number = self.step + 1;
         if !loss.is_finite() {
-            let message = format!("the loss of step {number} is {loss}");
-            return Err(RunError::NotFinite { message, origin: self.origin(phase.loss)? });
+            let named = phase.name.as_ref().map_or(String::new(), |name| format!(" `{name}`"));
+            let message = format!("the loss{named} of step {number} is {loss}");
+            return Err(self.not_finite(message, moment, phase.loss)?);
         }
         for (at, (param, gradient)) in phase.gradients.iter().enumerate() {
             if !self.device.is_finite(id, 1 + at) {
                 let path = &program.params[*param].path;
                 let message = format!("the gradient of `{path}` in step {number} is not finite");
-                return Err(RunError::NotFinite { message, origin: self.origin(*gradient)? });
+                return Err(self.not_finite(message, moment, *gradient)?);
             }
         }
         let lr = phase.lr.map_or(f64::NAN, |_| self.device.read(id, 1 + phase.gradients.len()).first());
@@ -181,45 +370,89 @@ impl<'p> Run<'p> {
         Ok((loss, lr))
     }
 
+    /// A phase in parts, up to the plan that reads what they gave.
+    fn run_parts(&mut self, moment: Moment, rows: &[usize], held: &[usize]) -> Result<PlanId, RunError> {
+        let Some(mut parts) = self.parts.remove(&moment.phase) else {
+            return Err(RunError::Broken("a phase has no plan".to_string()));
+        };
+        let program = self.program;
+        let own = (rows, moment.counters(self.schedule.seed)?);
+        let held = (held, counters(self.schedule.seed, self.step)?);
+        let columns = columns_of(program, &self.splits[0], &self.computed, own, held);
+        let once = &self.once;
+        let graph = settle(program, rows.len());
+        let mut feed = |device: &mut dyn Device, id: PlanId, own: Range<usize>| {
+            for (input, column) in &columns {
+                device.write(id, *input, &mut |bytes, storage| column(own.clone(), (bytes, storage)));
+            }
+            for (slot, values) in program.once.iter().zip(once) {
+                let per = if graph.shape(slot.value) == program.graph.shape(slot.value) {
+                    0
+                } else {
+                    values.len() / rows.len()
+                };
+                let part = if per == 0 { &values[..] } else { &values[own.start * per..own.end * per] };
+                device.write_numbers(id, slot.input as u32, part);
+            }
+        };
+        let done = parts.run(program, (self.schedule, moment), rows.len(), &mut *self.device, &mut feed);
+        let rest = parts.rest;
+        self.parts.insert(moment.phase, parts);
+        self.fed = None;
+        self.computed.borrow_mut().failure()?;
+        done.map(|()| rest)
+    }
+
     /// The present step again, on the reference: the node below `root` where numbers stop being finite.
-    fn origin(&self, root: NodeId) -> Result<Option<NodeId>, RunError> {
-        let (graph, feed) = self.for_reference()?;
-        Ok(reference::source_of_trouble(&graph, root, &feed)?)
+    fn not_finite(&mut self, message: String, moment: Moment, root: NodeId) -> Result<RunError, RunError> {
+        let rows = self.batch(self.step * self.batches_in_step() + moment.repetition % self.batches_in_step());
+        let (graph, feed) = self.fed_as(moment, &rows)?;
+        let origin = reference::source_of_trouble(&graph, root, &feed)?;
+        Ok(RunError::NotFinite { message, origin, phase: moment.phase })
     }
 
-    /// Where in the order of the epoch the rows of the present step stand.
-    fn present_rows(&self) -> Range<usize> {
-        let first = (self.step % self.steps_in_epoch()) as usize * self.schedule.batch;
-        first..self.order.len().min(first + self.schedule.batch)
+    /// What the first phase of the present step computes, as the reference takes it: the graph of its rows, and what every
+    /// input is fed.
+    pub fn for_reference(&mut self) -> Result<(Graph, Vec<Tensor>), RunError> {
+        let rows = self.batch(self.step * self.batches_in_step());
+        let times = self.program.phases.first().map_or(1, |phase| phase.times);
+        self.fed_as(Moment { step: self.step, epoch: self.epoch_of(self.step), times, ..Moment::default() }, &rows)
     }
 
-    /// What the present step computes, as the reference takes it: the graph of its rows, and what every input is fed.
-    pub fn for_reference(&self) -> Result<(Graph, Vec<Tensor>), RunError> {
-        let rows = &self.order[self.present_rows()];
+    fn fed_as(&self, moment: Moment, rows: &[usize]) -> Result<(Graph, Vec<Tensor>), RunError> {
         let graph = settle(self.program, rows.len());
-        let counters = counters(self.schedule.seed, self.step)?;
+        let counters = moment.counters(self.schedule.seed)?;
         let mut feed = vec![Tensor::scalar(0.0); self.program.inputs.len()];
         for (_, node) in graph.nodes() {
             let Op::Input { number, shape, .. } = &node.op else { continue };
             let values = match self.program.inputs.get(*number as usize) {
                 Some(Input::Column(at)) => self.splits[0].values(&self.computed, *at, rows, counters)?,
-                _ => self.device.written(self.full[0], *number).map_or(Vec::new(), |values| values.to_f64(0)),
+                Some(Input::Once(at)) => self.once.get(*at).cloned().unwrap_or_default(),
+                Some(Input::Next(param)) => {
+                    let input = self.program.params[*param].input as u32;
+                    self.device.written(self.holder, input).map_or(Vec::new(), |values| values.to_f64(0))
+                }
+                _ => self.device.written(self.holder, *number).map_or(Vec::new(), |values| values.to_f64(0)),
             };
-            let shape = shape.iter().map(|size| size.settled().unwrap_or(0).max(0) as usize).collect();
+            let shape: Vec<usize> = shape.iter().map(|size| size.settled().unwrap_or(0).max(0) as usize).collect();
             feed[*number as usize] = Tensor { shape, values };
         }
-        let epoch = self.step / self.steps_in_epoch();
         for (host, input) in &self.program.hosts {
-            feed[*input] = Tensor::scalar(host_value(*host, self.schedule, self.step, epoch) as f64);
+            feed[*input] = Tensor::scalar(moment.host(*host, self.schedule) as f64);
         }
         feed[self.program.draws] = Tensor { shape: vec![5], values: counters.to_vec() };
+        for (at, slot) in self.program.once.iter().enumerate().filter(|_| self.once.is_empty()) {
+            if let [value] = &reference::run(&graph, &[self.program.once[at].value], &feed)?[..] {
+                feed[slot.input] = value.clone();
+            }
+        }
         Ok((graph, feed))
     }
 
     /// Loss and reports on a whole split, by the present weights. `None` if it has no rows.
     pub fn evaluate(&mut self, split: &str) -> Result<Option<Event>, RunError> {
+        let epoch = self.epoch_of(self.step);
         let Some(split) = self.splits.iter().find(|prepared| prepared.name == split) else { return Ok(None) };
-        let epoch = self.step / self.steps_in_epoch();
         let host =
             |(host, input): &(Host, usize)| (*input as u32, host_value(*host, self.schedule, self.step, epoch) as f64);
         let hosts: Vec<(u32, f64)> = self.program.hosts.iter().map(host).collect();
@@ -243,7 +476,7 @@ impl<'p> Run<'p> {
     pub fn weights_lying(&self) -> BTreeMap<&str, (&[usize], &[f32])> {
         let mut tensors = BTreeMap::new();
         for param in &self.program.params {
-            let values = match self.device.written(self.full[0], param.input as u32) {
+            let values = match self.device.written(self.holder, param.input as u32) {
                 Some(Values::F32(values)) => values,
                 _ => &[],
             };
@@ -271,134 +504,28 @@ impl<'p> Run<'p> {
     }
 
     /// The plan of the first phase of a step.
+    fn first(&self) -> PlanId {
+        let whole = self.plans.get(&(Stage::Phase(0), self.schedule.batch)).copied();
+        whole.or_else(|| self.parts.get(&0).map(|parts| parts.rest)).unwrap_or(self.holder)
+    }
+
+    /// The plan of the first phase of a step.
     pub fn plan(&self) -> &Plan {
-        self.device.plan(self.full[0])
+        self.device.plan(self.first())
     }
 
     /// What a root of the last full batch's step gave, by its number: the loss, then the gradients.
     pub fn output(&self, root: usize) -> Values<'_> {
-        self.device.read(self.full[0], root)
+        self.device.read(self.first(), root)
     }
 
     /// What lies in an input of a step; `None` where nothing reads it.
     pub fn fed(&self, input: usize) -> Option<Values<'_>> {
-        self.device.written(self.full[0], input as u32)
+        self.device.written(self.first(), input as u32)
     }
 
     /// Runs one kernel of a step, to measure it.
     pub fn run_kernel(&mut self, kernel: usize) -> Result<(), RunError> {
-        Ok(self.device.run_kernel(self.full[0], kernel)?)
+        Ok(self.device.run_kernel(self.first(), kernel)?)
     }
-}
-
-/// Where parameters and states lie on a device: the same for all plans of a program.
-pub fn residents(program: &Program) -> Residents {
-    Residents::of(program.graph.nodes().filter_map(|(id, node)| {
-        let Op::Input { number, .. } = node.op else { return None };
-        let resident = matches!(program.inputs.get(number as usize), Some(Input::Param(_) | Input::State(_)));
-        resident.then(|| (number, count(&program.graph, id) as usize))
-    }))
-}
-
-/// Parameters and states at their start, computed on the device. States start at 0 mostly, which is what memory holds.
-fn start(program: &Program, graph: &Graph, feed: &[Tensor], device: &mut dyn Device) -> Result<(), RunError> {
-    let params = program.params.iter().map(|param| (param.input, param.initial));
-    let states = program.states.iter().map(|state| (state.input, state.initial));
-    let all: Vec<(usize, NodeId)> = params.chain(states).collect();
-    let residents = residents(program);
-    let hosts = program.host_inputs();
-    // In a few stages: what lies between draws and starting points is that of one stage.
-    let mut stages = vec![Vec::new()];
-    let mut bytes = 0;
-    for (_, initial) in &all {
-        if let Some(stage) = stages.last_mut() {
-            stage.push(*initial);
-        }
-        bytes += 4 * count(graph, *initial) as usize;
-        if bytes > residents.bytes / START_STAGES {
-            stages.push(Vec::new());
-            bytes = 0;
-        }
-    }
-    let request = Request {
-        graph,
-        stages: &stages,
-        hosts: &hosts,
-        updates: &[],
-        residents: &residents,
-        precision: Precision::Step,
-        limits: Limits::default(),
-    };
-    let id = device.load(plan(&request)?);
-    for (number, tensor) in feed.iter().enumerate() {
-        device.write_numbers(id, number as u32, &tensor.values);
-    }
-    device.run(id)?;
-    for (root, (input, initial)) in all.into_iter().enumerate() {
-        if let Some(offset) = residents.offsets.get(&(input as u32)) {
-            device.keep(id, root, *offset, count(graph, initial) as usize);
-        }
-    }
-    Ok(())
-}
-
-/// The plan of a phase of a step: the loss and its gradients, then the next values, which take the place of the present ones.
-/// Parameters that it does not move are in it as well, so that they have a place.
-pub fn steps_of(program: &Program, phase: &Phase, graph: &Graph) -> Result<Plan, RunError> {
-    let gradients = phase.gradients.iter().map(|(_, gradient)| *gradient);
-    let first = std::iter::once(phase.loss).chain(gradients).chain(phase.lr).collect();
-    let updates: Vec<(NodeId, u32)> = phase.updates.iter().map(|(next, input)| (*next, *input as u32)).collect();
-    let moved: HashSet<u32> = updates.iter().map(|(_, input)| *input).collect();
-    let resting = graph.nodes().filter(|(_, node)| {
-        let Op::Input { number, .. } = node.op else { return false };
-        let param = matches!(program.inputs.get(number as usize), Some(Input::Param(_)));
-        param && !moved.contains(&number)
-    });
-    let second = updates.iter().map(|(node, _)| *node).chain(resting.map(|(id, _)| id)).collect();
-    Ok(plan(&Request {
-        graph,
-        stages: &[first, second],
-        hosts: &program.host_inputs(),
-        updates: &updates,
-        residents: &residents(program),
-        precision: Precision::Step,
-        limits: Limits::default(),
-    })?)
-}
-
-/// Numbers of the host for the next step, and what its draws are counted by.
-fn feed_host(
-    program: &Program,
-    schedule: Schedule,
-    step: u64,
-    epoch: u64,
-    device: &mut dyn Device,
-    id: PlanId,
-) -> Result<(), RunError> {
-    for (host, input) in &program.hosts {
-        device.set_host(id, *input as u32, host_value(*host, schedule, step, epoch) as f64);
-    }
-    device.write_numbers(id, program.draws as u32, &counters(schedule.seed, step)?);
-    Ok(())
-}
-
-/// What the host gives for a number of its own.
-pub fn host_value(host: Host, schedule: Schedule, step: u64, epoch: u64) -> u64 {
-    match host {
-        Host::Step => step,
-        Host::Epoch => epoch,
-        Host::Steps => schedule.steps,
-        Host::Epochs => schedule.epochs,
-        Host::Updates => step + 1,
-    }
-}
-
-/// What draws are counted by: seed (low, high), step, repetition, first row; each the bits of an int.
-pub fn counters(seed: u64, step: u64) -> Result<[f64; 5], RunError> {
-    let step = u32::try_from(step).map_err(|_| "more steps than can be counted".to_string())?;
-    Ok([seed as u32, (seed >> 32) as u32, step, 0, 0].map(|bits| f64::from(bits as i32)))
-}
-
-fn settle(program: &Program, rows: usize) -> Graph {
-    program.graph.settle(&[(program.rows.clone(), rows as i64)])
 }

@@ -10,8 +10,10 @@ use crate::run::dataset::Opened;
 use crate::run::error::RunError;
 use crate::run::events::{Event, Reason};
 use crate::run::schedule::Schedule;
-use crate::run::steps::Run;
+use crate::run::steps::{Run, SPLITS};
 use crate::source::Span;
+use crate::train::begin::Begin;
+use crate::train::choice::{Choice, Kept};
 use crate::train::folder::{self, Folder};
 use crate::train::identity::{self, Identity};
 use crate::train::record::{self, Metrics, Record};
@@ -32,6 +34,8 @@ pub struct Training<'p> {
     pub schedule: Schedule,
     /// Weights to start from, with the paths and shapes of the program.
     pub start: Option<&'p Weights>,
+    /// What models begin from, as the program says.
+    pub begin: &'p Begin,
     /// The program's file as it was named, and the SHA-256 of its text.
     pub file: &'p Path,
     pub source: &'p str,
@@ -72,10 +76,16 @@ pub fn train(training: &Training, stop: impl Fn() -> bool, tell: &mut dyn FnMut(
     let Training { program, lowered, data, schedule, .. } = *training;
     // A folder that is refused is so before anything is computed; one that is new comes when nothing else is in the way.
     let taken = training.out.filter(|out| io::exists(out)).map(|out| take(out, training.overwrite)).transpose()?;
-    let mut run = Run::new(lowered, schedule, data).map_err(|error| told(error, program, lowered))?;
-    if let Some(weights) = training.start {
-        run.start_from(&weights.tensors);
-    }
+    let fits = &training.begin.fits;
+    let begun = Run::with_fits(lowered, schedule, data, fits).and_then(|mut run| {
+        let mut start = training.begin.weights.clone();
+        start.extend(training.start.iter().flat_map(|weights| weights.tensors.clone()));
+        if !start.is_empty() {
+            run.start_from(&start)?;
+        }
+        Ok(run)
+    });
+    let mut run = begun.map_err(|error| told(error, program, lowered))?;
     let folder = match (taken, training.out) {
         (Some(folder), _) => folder,
         (None, Some(out)) => take(out, training.overwrite)?,
@@ -94,20 +104,24 @@ pub fn train(training: &Training, stop: impl Fn() -> bool, tell: &mut dyn FnMut(
     let mut finals = Vec::new();
     let mut ended = Reason::Done;
     let mut saved = Instant::now();
-    let mut save_in_time = |run: &Run| {
+    let mut choice = Choice::of(&program.run);
+    let mut save_in_time = |run: &Run, kept: Option<&Kept>| {
         if saved.elapsed() < training.save_every {
             return Ok(());
         }
-        let done = saving::write_last(&folder.path, &weights_of(training, run)).map(drop);
+        let mut done = saving::write_last(&folder.path, &weights_of(training, run)).map(drop);
+        if let Some(kept) = kept {
+            done = done.and(saving::write_best(&folder.path, &weights_kept(training, run, kept)));
+        }
         saved = Instant::now();
         done
     };
-    let trained = steps(&mut run, schedule, stop, &mut sink, &mut save_in_time);
+    let trained = steps(&mut run, (schedule, program.run.validate), stop, &mut sink, &mut choice, &mut save_in_time);
     sink.end_steps();
     let trained = trained.and_then(|reason| {
         ended = reason;
         if reason != Reason::Failed {
-            finals = every_split(&mut run, &mut sink)?;
+            finals = every_split(&mut run, &mut sink, &mut choice)?;
         }
         Ok(())
     });
@@ -115,7 +129,9 @@ pub fn train(training: &Training, stop: impl Fn() -> bool, tell: &mut dyn FnMut(
         sink.fail(told(error, program, lowered));
     }
     let weights = weights_of(training, &run);
-    let saved = saving::save(&folder.path, &program.name, &weights, &mut |wrong| sink.fail(Failure::Diagnostic(wrong)));
+    let kept = choice.kept.as_ref().map(|kept| weights_kept(training, &run, kept));
+    let mut wrong = |wrong| sink.fail(Failure::Diagnostic(wrong));
+    let saved = saving::save(&folder.path, &program.name, &weights, kept.as_ref(), &mut wrong);
     let seconds = started.elapsed().as_secs_f64();
     let reason = sink.reason(ended);
     sink.emit(&Event::End { step: run.step, reason, seconds, peak_rss_bytes: io::peak_memory() });
@@ -154,18 +170,31 @@ fn take(path: &Path, overwrite: bool) -> Result<Folder, Failure> {
 
 /// The present weights with what they mean.
 fn weights_of<'r>(training: &Training, run: &'r Run) -> Lying<'r> {
+    Lying { tensors: run.weights_lying(), meta: identity_of(training, run, run.step).to_json() }
+}
+
+/// The kept weights with what they mean.
+fn weights_kept<'r>(training: &Training, run: &Run, kept: &'r Kept) -> Lying<'r> {
+    let mut tensors = BTreeMap::new();
+    for (path, tensor) in &kept.weights {
+        tensors.insert(path.as_str(), (&tensor.shape[..], &tensor.values[..]));
+    }
+    Lying { tensors, meta: identity_of(training, run, kept.step).to_json() }
+}
+
+fn identity_of(training: &Training, run: &Run, steps: u64) -> Identity {
     let Training { program, data, schedule, .. } = *training;
-    let identity = Identity {
+    Identity {
         train: program.name.clone(),
         source: training.source.to_string(),
         settings: identity::settings(program),
         seed: schedule.seed,
-        steps: run.step,
+        steps,
+        from: training.begin.hashes.clone(),
         fits: run.fits().into_iter().map(|(name, tensor)| (name, Tensor::clone(tensor))).collect(),
         classes: data.classes.clone(),
         data: Some(data.known()),
-    };
-    Lying { tensors: run.weights_lying(), meta: identity.to_json() }
+    }
 }
 
 /// Trains and leaves nothing behind: the run after its last step, loss and reports of every split, and why it ended.
@@ -180,58 +209,93 @@ pub fn in_memory<'p>(
     let told = |error| told(error, program, lowered);
     let mut run = Run::new(lowered, schedule, data).map_err(told)?;
     let mut sink = EventSink { metrics: None, tell, failure: None };
-    let reason = steps(&mut run, schedule, stop, &mut sink, &mut |_| Ok(())).map_err(told)?;
-    let finals = every_split(&mut run, &mut sink).map_err(told)?;
+    let mut choice = Choice::of(&program.run);
+    let length = (schedule, program.run.validate);
+    let reason = steps(&mut run, length, stop, &mut sink, &mut choice, &mut |_, _| Ok(())).map_err(told)?;
+    let finals = every_split(&mut run, &mut sink, &mut choice).map_err(told)?;
+    if let Some(kept) = &choice.kept {
+        run.write_weights(&kept.weights);
+    }
     Ok((run, finals, reason))
 }
 
 /// Takes the steps, with something to be done after each; why they ended.
 fn steps(
     run: &mut Run,
-    schedule: Schedule,
+    (schedule, validate): (Schedule, Option<u64>),
     stop: impl Fn() -> bool,
     sink: &mut EventSink,
-    after: &mut dyn FnMut(&Run) -> Result<(), Diagnostic>,
+    choice: &mut Choice,
+    after: &mut dyn FnMut(&Run, Option<&Kept>) -> Result<(), Diagnostic>,
 ) -> Result<Reason, RunError> {
     while run.step < schedule.steps {
         if stop() {
             return Ok(Reason::Interrupted);
         }
         sink.emit(&run.take_step()?);
+        let due = validate.map_or_else(|| run.ends_epoch(), |steps| run.step.is_multiple_of(steps));
         // After the last step all splits are evaluated.
-        let due = if run.ends_epoch() && run.step < schedule.steps { &["train", "valid"][..] } else { &[] };
-        for split in due {
-            run.evaluate(split)?.iter().for_each(|event| sink.emit(event));
-        }
-        if let Err(wrong) = after(run) {
+        let ends = due && run.step < schedule.steps && looked(run, sink, choice)?;
+        if let Err(wrong) = after(run, choice.kept.as_ref()) {
             sink.fail(Failure::Diagnostic(wrong));
         }
         if sink.failure.is_some() {
             return Ok(Reason::Failed);
         }
+        if ends {
+            return Ok(Reason::Stopped);
+        }
     }
     Ok(Reason::Done)
 }
 
-/// Loss and reports of every split by the last weights.
-fn every_split(run: &mut Run, sink: &mut EventSink) -> Result<Vec<Event>, RunError> {
+/// Loss and reports in the midst of the steps; whether these shall end.
+fn looked(run: &mut Run, sink: &mut EventSink, choice: &mut Choice) -> Result<bool, RunError> {
     let mut events = Vec::new();
-    for (split, _) in run.rows() {
+    for split in SPLITS.into_iter().filter(|split| *split != "test" || choice.needs(split)) {
         events.extend(run.evaluate(split)?);
     }
     events.iter().for_each(|event| sink.emit(event));
+    Ok(choice.sees(run, &events))
+}
+
+/// Loss and reports of every split by the last weights. Where others are kept, what is told of the test rows is of those, and
+/// what comes back is of those altogether.
+fn every_split(run: &mut Run, sink: &mut EventSink, choice: &mut Choice) -> Result<Vec<Event>, RunError> {
+    let mut events = Vec::new();
+    for split in SPLITS.into_iter().filter(|split| *split != "test" || choice.needs(split)) {
+        events.extend(run.evaluate(split)?);
+    }
+    events.iter().for_each(|event| sink.emit(event));
+    choice.sees(run, &events);
+    let (last, at) = (run.weights(), run.step);
+    if let Some(kept) = &choice.kept {
+        run.write_weights(&kept.weights);
+        run.step = kept.step;
+        events.clone_from(&kept.events);
+    }
+    events.retain(|event| !matches!(event, Event::Eval { split, .. } if split == "test"));
+    if let Some(test) = run.evaluate("test")? {
+        sink.emit(&test);
+        events.push(test);
+    }
+    if choice.kept.is_some() {
+        run.write_weights(&last);
+        run.step = at;
+    }
     Ok(events)
 }
 
 /// An error of the run as it is shown: a number that is not finite is shown where it was made.
 fn told(error: RunError, program: &TypedProgram, lowered: &Lowered) -> Failure {
-    let (message, origin) = match error {
+    let (message, origin, phase) = match error {
         RunError::Broken(message) => return Failure::Message(message),
         RunError::Interrupted => return Failure::Message(error.message().to_string()),
-        RunError::NotFinite { message, origin } => (message, origin),
+        RunError::NotFinite { message, origin, phase } => (message, origin, phase),
     };
+    let Some(minimized) = program.minimized.get(phase) else { return Failure::Message(message) };
     // The user's own text first: the place may be in the standard library.
-    let mut wrong = Diagnostic::error("E0401", message, program.loss.span, "this loss");
+    let mut wrong = Diagnostic::error("E0401", message, minimized.span, "this loss");
     if let Some((place, made)) = origin.and_then(|origin| made(lowered, origin)) {
         wrong = wrong.label(place, made);
     }

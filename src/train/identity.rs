@@ -17,6 +17,8 @@ pub struct Identity {
     pub settings: BTreeMap<String, Value>,
     pub seed: u64,
     pub steps: u64,
+    /// The SHA-256 of the weight files that models began from, by the names before their paths.
+    pub from: BTreeMap<String, String>,
     /// Fitted values by name.
     pub fits: BTreeMap<String, Tensor>,
     /// The classes of each category column.
@@ -57,6 +59,9 @@ impl Identity {
             "fits": fits,
             "classes": self.classes,
         });
+        if !self.from.is_empty() {
+            all["from"] = json!(self.from);
+        }
         if let Some(data) = &self.data {
             all["data"] = data.to_json();
         }
@@ -83,6 +88,7 @@ impl Identity {
             settings: each("settings").map(|(name, value)| (name.clone(), value.clone())).collect(),
             seed: number("seed"),
             steps: number("steps"),
+            from: each("from").filter_map(|(name, hash)| Some((name.clone(), hash.as_str()?.to_string()))).collect(),
             fits: each("fits").filter_map(|(name, value)| Some((name.clone(), tensor(value)?))).collect(),
             classes: each("classes").filter_map(|(name, value)| Some((name.clone(), texts(value)?))).collect(),
             data: Known::from_json(&value["data"]),

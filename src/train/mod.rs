@@ -3,6 +3,8 @@
 //! | file | what |
 //! |---|---|
 //! | `driver` | a whole training, from the first step to the folder |
+//! | `choice` | when steps end, and which weights are kept |
+//! | `begin` | weights that a model begins from |
 //! | `saving` | where the weights of a run are written |
 //! | `folder` | who may write to the folder of a run |
 //! | `weights` | weight files: named tensors and one key of metadata |
@@ -10,6 +12,8 @@
 //! | `record` | `run.yaml` and `metrics.jsonl` |
 //! | `yaml` | YAML that every reader takes alike |
 
+pub mod begin;
+pub mod choice;
 pub mod driver;
 pub mod folder;
 pub mod identity;

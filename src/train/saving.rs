@@ -27,11 +27,21 @@ impl Saved {
 }
 
 /// Leaves the last weights in the folder of a run, or where there is room for them. What goes wrong is told.
-pub fn save(folder: &Path, train: &str, weights: &Lying, told: &mut dyn FnMut(Diagnostic)) -> Saved {
+pub fn save(
+    folder: &Path,
+    train: &str,
+    weights: &Lying,
+    kept: Option<&Lying>,
+    told: &mut dyn FnMut(Diagnostic),
+) -> Saved {
     match write_last(folder, weights) {
         Ok(pieces) => {
-            // Until a file says what to keep, the best weights are the last.
-            let _ = io::write_pieces(&folder.join(BEST), &|put| pieces.each(put)).map_err(told);
+            let best = match kept {
+                Some(kept) => write_best(folder, kept),
+                // Where no file says what to keep, the best weights are the last.
+                None => io::write_pieces(&folder.join(BEST), &|put| pieces.each(put)),
+            };
+            let _ = best.map_err(told);
             Saved::There(folder.join(LAST))
         }
         Err(wrong) => {
@@ -55,7 +65,15 @@ fn save_elsewhere(train: &str, weights: &Lying) -> Result<PathBuf, Diagnostic> {
 
 /// Replaces the last weights of a folder; gives the pieces that were written.
 pub fn write_last<'a>(folder: &Path, weights: &Lying<'a>) -> Result<Pieces<'a>, Diagnostic> {
-    let last = folder.join(LAST);
+    written(folder.join(LAST), weights)
+}
+
+/// Replaces the kept weights of a folder.
+pub fn write_best(folder: &Path, weights: &Lying) -> Result<(), Diagnostic> {
+    written(folder.join(BEST), weights).map(drop)
+}
+
+fn written<'a>(last: PathBuf, weights: &Lying<'a>) -> Result<Pieces<'a>, Diagnostic> {
     let pieces = weights::pieces(weights)
         .map_err(|error| io::failure(io::UNWRITABLE, "write", &last, &std::io::Error::other(error)))?;
     io::write_pieces(&last, &|put| pieces.each(put))?;

@@ -14,10 +14,11 @@ syn keyword mlxLibrary category ceil cholesky clamp concat constant cos cosine c
 syn keyword mlxLibrary cumprod cumsum dense digamma elu erf exp expm1 exponential f1 fill first fitted floor gelu
 syn keyword mlxLibrary glorot_normal glorot_uniform he_normal he_uniform huber impute inverse kl last leaky_relu
 syn keyword mlxLibrary lecun_normal lecun_uniform lgamma log log1p log_det log_of_powers log_softmax logsumexp
-syn keyword mlxLibrary logsumexp_last mae max mean median min minmax missing mod mse nll normal on_the_line one_cycle
-syn keyword mlxLibrary one_hot order perplexity pick polynomial precision quantile r2 recall relu repeat rmse rmsprop
-syn keyword mlxLibrary round sgd sigmoid sign silu sin softmax softplus solve sort split sqrt squeeze stack standardize
-syn keyword mlxLibrary step_decay sum tan tanh top_k transpose triangular_solve trunc uniform variance warmup
+syn keyword mlxLibrary logsumexp_last mae max mean median min minmax missing mod mse nll normal on_the_line once
+syn keyword mlxLibrary one_cycle one_hot order perplexity pick polynomial precision quantile r2 recall relu repeat rmse
+syn keyword mlxLibrary rmsprop round sgd sigmoid sign silu sin softmax softplus solve sort split sqrt squeeze stack
+syn keyword mlxLibrary standardize step_decay sum tan tanh top_k total transpose triangular_solve trunc uniform
+syn keyword mlxLibrary variance warmup
 syn keyword mlxTruth true false
 syn match mlxNumber "\<\d\(\d\|_\d\)*\(\.\d\+\)\?\([eE][+-]\?\d\+\)\?%\?"
 syn match mlxOperator "|>\|->\|[-+*/@^<>=~]"

@@ -127,13 +127,13 @@ impl Elaborator<'_> {
         let at = optimizer.name.span;
         let ty = Type::float(self.rest("p", at, entry));
         let start = Start::Drawn(Draw::Uniform, 0.0, 1.0);
-        self.params.push(program::Param { path: String::new(), ty, start, span: at });
+        self.params.push(program::Param { path: String::new(), ty, start, span: at, state: false });
         let settings: Vec<(String, Bound)> = optimizer
             .hyper
             .iter()
             .filter_map(|param| Some((param.name.text.clone(), entry.scope.get(&param.name.text)?.clone())))
             .collect();
-        let _ = self.recurrence(optimizer, &settings, ParamId(0));
+        let _ = self.recurrence(optimizer, &settings, &[ParamId(0)], &mut HashMap::new());
     }
 
     /// Binds a parameter to its default, or to what its type says of all that a use may give.

@@ -1,5 +1,6 @@
 //! Calls and pipes: what is called, and which argument is which parameter.
 
+use super::optimizer::TOTAL;
 use super::{Elaborator, Out, Reported};
 use crate::check::types::Origin;
 use crate::check::value::{Bound, Layers, Recipe, Scope, Value};
@@ -73,9 +74,18 @@ impl Elaborator<'_> {
         {
             return table;
         }
+        if let (true, [argument]) = (self.takes_total(callee, scope), arguments) {
+            return self.total(&argument.value, span);
+        }
         let given = self.arguments(arguments, scope)?;
         let head = self.callee(callee, scope)?;
         self.call(head, Site { at: callee.span, name }, given, span, scope)
+    }
+
+    /// Whether a callee is the sum over all parameters that an optimizer moves.
+    fn takes_total(&self, callee: &Expr, scope: &Scope) -> bool {
+        let named = matches!(&callee.kind, ExprKind::Name(name) if name.text == TOTAL);
+        self.totals.is_some() && named && scope.get(TOTAL).is_none()
     }
 
     pub(super) fn call(
@@ -126,6 +136,9 @@ impl Elaborator<'_> {
 
     /// `from |> stage`: the value stands before the other inputs.
     pub(super) fn pipe(&mut self, from: &Expr, stage: &Expr, span: Span, scope: &mut Scope) -> Out<Value> {
+        if self.takes_total(stage, scope) {
+            return self.total(from, span);
+        }
         let input = self.value(from, scope);
         let (stage, name) = match &stage.kind {
             ExprKind::As(stage, name) => (&**stage, Some(name)),

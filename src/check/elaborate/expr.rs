@@ -70,7 +70,10 @@ impl Elaborator<'_> {
                 Ok(Value::Tuple(parts.into_iter().collect::<Out<_>>()?))
             }
             ExprKind::Scan(_) => Err(self.unsupported(Unsupported::Scan, span)),
-            ExprKind::From(..) => Err(self.unsupported(Unsupported::From, span)),
+            ExprKind::From(..) => {
+                let message = "`from` stands behind the model of `model = …` or of a `let` in a `train` block";
+                Err(self.error("E0248", message, span, "here"))
+            }
         }
     }
 
@@ -101,6 +104,9 @@ impl Elaborator<'_> {
         if name.text == "training" && matches!(scope.namespace, Namespace::Layer(_)) {
             self.reads_training = true;
             return Ok(self.bound(Value::Truth(self.training), span));
+        }
+        if let (Namespace::Train, Some(primed)) = (&scope.namespace, self.primed(&name.text, span, scope)) {
+            return Ok(self.bound(primed, span));
         }
         match self.library.find_for(name, self.sources, &mut self.found) {
             Some(item) => match &item.kind {

@@ -32,6 +32,7 @@ impl Elaborator<'_> {
         };
         if recipe.has_parameters() {
             self.claim(&path, site.name.map_or(site.at, |name| name.span))?;
+            self.note_root(&path, scope);
         }
         let value = self.apply_instance(recipe, &path, given, span);
         if let Some(name) = site.name {
@@ -46,6 +47,13 @@ impl Elaborator<'_> {
             Namespace::None => None,
             Namespace::Layer(path) => Some(joined(path, segment)),
             Namespace::Train => Some(segment.to_string()),
+        }
+    }
+
+    /// What a `train` block makes has its name before its paths.
+    pub(super) fn note_root(&mut self, path: &str, scope: &Scope) {
+        if matches!(scope.namespace, Namespace::Train) {
+            self.is_root_of_block(path);
         }
     }
 
@@ -75,6 +83,7 @@ impl Elaborator<'_> {
                     Some(path) => {
                         self.is_not_the_model(&recipe, arg.span, scope)?;
                         self.claim(&path, arg.span)?;
+                        self.note_root(&path, scope);
                         Value::Instance(recipe, path)
                     }
                     None => Value::Recipe(recipe),
@@ -141,11 +150,14 @@ impl Elaborator<'_> {
             // Its parameters may be others in a use.
             self.broken.insert(path.to_string());
         }
+        let around = self.training;
+        self.training &= !self.is_still(path);
         let made = match &recipe.layers {
             Layers::One { item, hyper } => self.apply_layer(item, hyper, path, given, span),
             Layers::Repeat { times: Some(times), of } => self.apply_repeated(*times, of, path, given, span),
             Layers::Repeat { times: None, of } => self.apply_some(of, path, given, span),
         };
+        self.training = around;
         if made.is_err() {
             self.broken.insert(path.to_string());
         }

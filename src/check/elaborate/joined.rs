@@ -33,7 +33,7 @@ impl Elaborator<'_> {
         let (axis, given): (Vec<&Arg>, Vec<&Arg>) = given.iter().partition(|arg| is_named(arg, "axis"));
         match what {
             Joined::Stack | Joined::Concat => {
-                let parts = self.parts(name, &given, span)?;
+                let parts = self.joined_tensors(name, &given, span)?;
                 let axis = axis.first().copied();
                 match what {
                     Joined::Stack => self.stacked(parts, axis, span).map(Value::Tensor),
@@ -52,7 +52,7 @@ impl Elaborator<'_> {
     }
 
     /// The tensors that a call is given: each alone, or a list of them.
-    fn parts(&mut self, name: &str, given: &[&Arg], span: Span) -> Out<Vec<(TermId, Span)>> {
+    fn joined_tensors(&mut self, name: &str, given: &[&Arg], span: Span) -> Out<Vec<(TermId, Span)>> {
         if let Some(Arg { name: Some(setting), .. }) = given.iter().find(|arg| arg.name.is_some()) {
             let (message, at) = (format!("`{name}` has no setting `{}`", setting.text), setting.span);
             let error = Diagnostic::error("E0212", message, at, "not found");

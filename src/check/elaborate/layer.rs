@@ -160,20 +160,30 @@ impl Elaborator<'_> {
     }
 
     fn named_value(&mut self, name: &Name, ty: Option<&tree::Type>, expr: &Expr, scope: &mut Scope) -> Out<Value> {
+        let (expr, begins) =
+            if matches!(scope.namespace, Namespace::Train) { self.begins(expr)? } else { (expr, None) };
         let value = self.value(expr, scope)?;
         let value = if matches!(scope.namespace, Namespace::None) { value } else { self.unapplied(value, expr.span)? };
         let value = match value {
             Value::Recipe(recipe) => match self.path_in(scope, &name.text) {
                 Some(path) => {
                     self.claim(&path, name.span)?;
+                    self.note_root(&path, scope);
+                    self.begun.extend(begins.map(|from| (path.clone(), from)));
                     Value::Instance(recipe, path)
                 }
                 None => Value::Recipe(recipe),
             },
-            Value::List(parts) if self.is_of_layers(&parts) => match self.path_in(scope, &name.text) {
-                Some(path) => self.bound_at(parts, &path, name.span)?,
-                None => Value::List(parts),
-            },
+            Value::List(parts) if begins.is_none() && self.is_of_layers(&parts) => {
+                match self.path_in(scope, &name.text) {
+                    Some(path) => self.bound_at(parts, &path, name.span)?,
+                    None => Value::List(parts),
+                }
+            }
+            other if begins.is_some() => {
+                let message = format!("a model begins from other weights, and this is {}", other.noun());
+                return Err(self.error("E0248", message, expr.span, "here"));
+            }
             other => other,
         };
         match ty {

@@ -20,9 +20,12 @@
 //! | `rounding` | whole numbers, quotients and what they leave |
 //! | `data` | columns |
 //! | `source` | where rows come from, and how they are split |
-//! | `train` | what is minimized, reported, and for how long |
+//! | `train` | the statements of a `train` block: what is minimized, reported, predicted |
+//! | `run_settings` | for how long, on how many rows; when to look, to stop, what to keep |
+//! | `minimize` | which parameters a loss moves, by which optimizers; what is frozen |
+//! | `states` | states of a block; models as points in the space of parameters |
 //! | `sweep` | which trainings a sweep is made of |
-//! | `optimizer` | the recurrence of an optimizer, for each parameter |
+//! | `optimizer` | the recurrence of an optimizer, for all parameters that it moves |
 //! | `explore` | a statement of a session |
 //! | `alone`, `open` | definitions without a use; what a use decides |
 
@@ -40,6 +43,7 @@ mod layer;
 mod list;
 mod mask;
 mod matrix;
+mod minimize;
 mod open;
 mod operators;
 mod optimizer;
@@ -47,9 +51,11 @@ mod order;
 mod param;
 pub mod primitive;
 mod rounding;
+mod run_settings;
 mod signature;
 mod slice;
 mod source;
+mod states;
 mod sweep;
 mod train;
 
@@ -128,6 +134,22 @@ pub struct Elaborator<'a> {
     /// What `training` is in a layer, and whether something reads it.
     training: bool,
     reads_training: bool,
+    /// The names before the paths of what has parameters in a `train` block, but for `model`, which has none.
+    roots: Vec<String>,
+    /// Models that are states, by their names, with the paths that they are copies of.
+    copies: HashMap<String, String>,
+    /// Models that begin from other weights, by the names before their paths.
+    begun: BTreeMap<String, program::From>,
+    /// Models that are frozen whole.
+    frozen_models: HashSet<String>,
+    /// Points that are made of others.
+    points: Vec<states::Point>,
+    /// Whether all tensors of a model were asked for.
+    totalled: bool,
+    /// Values that are computed once a step.
+    once: Vec<TermId>,
+    /// While an optimizer is read for all the parameters that it moves.
+    totals: Option<optimizer::Totals>,
     /// While a definition is checked alone.
     alone: Option<open::Alone>,
 }
@@ -167,6 +189,14 @@ impl<'a> Elaborator<'a> {
             training: false,
             reads_training: false,
             reached: HashSet::new(),
+            roots: Vec::new(),
+            copies: HashMap::new(),
+            begun: BTreeMap::new(),
+            frozen_models: HashSet::new(),
+            points: Vec::new(),
+            totalled: false,
+            once: Vec::new(),
+            totals: None,
             alone: None,
         }
     }

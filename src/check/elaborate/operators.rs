@@ -47,6 +47,9 @@ impl Elaborator<'_> {
             }
             return Ok(folded);
         }
+        if let Some(point) = self.of_points(op, &a, &b, span) {
+            return point;
+        }
         let term = match op {
             Binary::Or | Binary::And => {
                 let (a, b) = ((self.truths(a.0, a.1)?, a.1), (self.truths(b.0, b.1)?, b.1));

@@ -1,27 +1,51 @@
-//! Optimizers: the recurrence of one parameter, once for each that is trained.
+//! Optimizers: the recurrence of a parameter, for all that one moves statement by statement, so that `total` may sum over them.
 
+use super::call::Arg;
 use super::holds::is_advice;
 use super::{Elaborator, Out, Reported};
-use crate::check::program::{State, Update};
-use crate::check::terms::{Host, Leaf, ParamId, TermId};
+use crate::check::program::{self, Update};
+use crate::check::terms::{Host, Kind, Leaf, ParamId, TermId};
 use crate::check::types::{Elem, Type};
-use crate::check::unsupported::Unsupported;
 use crate::check::value::{Bound, Scope, Value};
 use crate::diagnostic::Diagnostic;
+use crate::ir::{Reduce, ScalarOp};
 use crate::source::Span;
-use crate::syntax::tree::{Expr, ExprKind, Init, Item, ItemKind, Optimizer, StatementKind, Target};
+use crate::syntax::tree::{
+    self, Expr, ExprKind, Init, Item, ItemKind, Name, Optimizer, Statement, StatementKind, Target, TypeKind,
+};
+use crate::syntax::walk;
+use std::collections::HashMap;
 use std::rc::Rc;
 
 /// An optimizer with its settings.
+#[derive(Clone)]
 pub(super) struct Rule {
     item: Rc<Item>,
     settings: Vec<(String, Bound)>,
-    span: Span,
+    /// Those that are written, and not by default.
+    written: Vec<String>,
+    pub span: Span,
+}
+
+/// The recurrence of one parameter, as far as it has come.
+struct Course {
+    param: ParamId,
+    ty: Type,
+    scope: Scope,
+    states: Vec<program::State>,
+    next: Option<TermId>,
+}
+
+/// The scopes of all parameters that an optimizer moves, before the statement that is being read; and the totals that were taken.
+#[derive(Default)]
+pub(super) struct Totals {
+    scopes: Vec<Scope>,
+    taken: HashMap<Span, TermId>,
 }
 
 impl Elaborator<'_> {
-    /// What stands behind `using`.
-    pub(super) fn using(&mut self, expr: &Expr, scope: &mut Scope) -> Out<Rule> {
+    /// What stands behind `using`, or behind `except`: that takes over the settings of `base` which it does not give.
+    pub(super) fn using(&mut self, expr: &Expr, base: Option<&Rule>, scope: &mut Scope) -> Out<Rule> {
         let (callee, arguments) = match &expr.kind {
             ExprKind::Call(callee, arguments) => (&**callee, self.arguments(arguments, scope)?),
             _ => (expr, Vec::new()),
@@ -34,9 +58,23 @@ impl Elaborator<'_> {
         let ItemKind::Optimizer(optimizer) = &item.kind else {
             return Err(self.no_optimizer(value.noun(), expr.span));
         };
+        let unnamed = arguments.iter().filter(|arg| arg.name.is_none()).count();
+        let by_place = optimizer.hyper.iter().take(unnamed).map(|param| param.name.text.clone());
+        let by_name = arguments.iter().filter_map(|arg| arg.name.as_ref()).map(|name| name.text.clone());
+        let mut written: Vec<String> = by_place.chain(by_name).collect();
+        let mut arguments = arguments;
+        for (name, bound) in base.iter().flat_map(|base| &base.settings) {
+            let own = optimizer.hyper.iter().any(|param| param.name.text == *name);
+            if own && !written.contains(name) && base.is_some_and(|base| base.written.contains(name)) {
+                let (value, origin) = (bound.value.clone(), bound.origin.clone());
+                let named = Some(Name { text: name.clone(), span: expr.span });
+                arguments.push(Arg { name: named, value, span: expr.span, origin });
+                written.push(name.clone());
+            }
+        }
         let settings = self.settings(&optimizer.name, &optimizer.hyper, arguments, expr.span)?;
         self.inside(expr.span, &optimizer.name.text, |this| this.settings_hold(optimizer, &settings))?;
-        Ok(Rule { item: Rc::clone(item), settings, span: expr.span })
+        Ok(Rule { item: Rc::clone(item), settings, written, span: expr.span })
     }
 
     /// The checks at the head of the body speak of settings, which are known before there is a parameter.
@@ -60,22 +98,88 @@ impl Elaborator<'_> {
         self.report(error.help("write `using sgd(lr = 0.1)` or `using adam`"))
     }
 
-    /// The rule for one parameter.
-    pub(super) fn update(&mut self, rule: &Rule, param: ParamId) -> Out<Update> {
+    /// The rule for some parameters, which have so many states of optimizers already.
+    pub(super) fn updates(
+        &mut self,
+        rule: &Rule,
+        params: &[ParamId],
+        states: &mut HashMap<ParamId, usize>,
+    ) -> Out<Vec<Update>> {
         let ItemKind::Optimizer(optimizer) = &rule.item.kind else { return Err(Reported) };
-        self.inside(rule.span, &optimizer.name.text, |this| this.recurrence(optimizer, &rule.settings, param))
+        self.ranks_fit(optimizer, params, rule.span)?;
+        self.inside(rule.span, &optimizer.name.text, |this| this.recurrence(optimizer, &rule.settings, params, states))
     }
 
+    /// The learning rate, if the optimizer has a setting `lr`.
+    pub(super) fn rate(&mut self, rule: &Rule) -> Out<Option<TermId>> {
+        let lr = rule.settings.iter().find(|(name, _)| name == "lr");
+        lr.map(|(_, bound)| self.numbers(bound.value.clone(), bound.origin.span)).transpose()
+    }
+
+    /// A rule of one rank takes parameters of that rank.
+    fn ranks_fit(&mut self, optimizer: &Optimizer, params: &[ParamId], span: Span) -> Out<()> {
+        let Some(tree::Param { name, ty: Some(tree::Type { kind: TypeKind::Tensor(_, axes), .. }), .. }) =
+            &optimizer.input
+        else {
+            return Ok(());
+        };
+        if axes.iter().any(|axis| matches!(axis, tree::Axis::Rest(..))) {
+            return Ok(());
+        }
+        let others = params.iter().map(|id| &self.params[id.0 as usize]);
+        let others: Vec<String> = others
+            .filter(|param| param.ty.axes.len() != axes.len())
+            .map(|param| format!("`{}` {}", param.path, param.ty))
+            .collect();
+        let Some(first) = others.first().cloned() else { return Ok(()) };
+        let owner = &optimizer.name.text;
+        let count = axes.len();
+        let message = format!("`{owner}` moves parameters of {}, and {first} is none", ranked(count));
+        let error = Diagnostic::error("E0243", message, span, format!("of others here are {}", listed(&others)))
+            .label(name.span, "it takes this");
+        let help = "give the others another optimizer: `except adamw(lr = 1e-3) for \"**.b\"`";
+        Err(self.report(error.help(help)))
+    }
+
+    /// What an optimizer does with some parameters.
     pub(super) fn recurrence(
         &mut self,
         optimizer: &Optimizer,
         settings: &[(String, Bound)],
-        param: ParamId,
-    ) -> Out<Update> {
+        params: &[ParamId],
+        states: &mut HashMap<ParamId, usize>,
+    ) -> Out<Vec<Update>> {
         self.reached.insert(optimizer.name.span);
-        if let Some(input) = &optimizer.input {
-            return Err(self.unsupported(Unsupported::OneRank, input.name.span));
+        let mut courses = Vec::new();
+        for param in params {
+            courses.push(self.course(optimizer, settings, *param)?);
         }
+        for statement in &optimizer.body {
+            let totals = reads_total(statement).then(|| Totals {
+                scopes: courses.iter().map(|course| course.scope.clone()).collect(),
+                taken: HashMap::new(),
+            });
+            let around = std::mem::replace(&mut self.totals, totals);
+            let done: Out<()> =
+                courses.iter_mut().try_for_each(|course| self.advance(optimizer, statement, course, states));
+            self.totals = around;
+            done?;
+        }
+        let mut updates = Vec::new();
+        for course in courses {
+            *states.entry(course.param).or_default() += course.states.len();
+            let Some(next) = course.next else {
+                let at = optimizer.name.span;
+                let error = Diagnostic::error("E0216", "this optimizer has no result", at, "`p'` has no value");
+                return Err(self.report(error.help("add `p' = …`")));
+            };
+            updates.push(Update { param: course.param, next, states: course.states });
+        }
+        Ok(updates)
+    }
+
+    /// The names that an optimizer reads, for one parameter.
+    fn course(&mut self, optimizer: &Optimizer, settings: &[(String, Bound)], param: ParamId) -> Out<Course> {
         let ty = self.params[param.0 as usize].ty.clone();
         let at = optimizer.name.span;
         let mut scope = Scope::default();
@@ -86,60 +190,90 @@ impl Elaborator<'_> {
             let bound = self.bound(Value::Tensor(term), at);
             scope.insert(name, bound);
         }
-        let mut lr = None;
         for (name, bound) in settings {
             if name == "lr" {
-                let term = self.numbers(bound.value.clone(), bound.origin.span)?;
-                lr = Some(term);
+                self.numbers(bound.value.clone(), bound.origin.span)?;
             }
             scope.insert(name, bound.clone());
         }
-        let mut states: Vec<(String, TermId, Option<TermId>)> = Vec::new();
-        let mut next = None;
-        for statement in &optimizer.body {
-            match &statement.kind {
-                StatementKind::State(Target::One(name), None, Init::Value(start)) => {
-                    let value = self.value(start, &mut scope)?;
-                    let start = self.like(value, start.span, &ty)?;
-                    let leaf = self.leaf(Leaf::State(param, states.len()), ty.clone(), name.span);
-                    states.push((name.text.clone(), start, None));
-                    scope.bind(name, Value::Tensor(leaf));
-                }
-                StatementKind::Let(target, written, init) => {
-                    self.local(target, written.as_ref(), init, statement.span, &mut scope);
-                }
-                StatementKind::Assign(Target::One(name), None, Init::Value(expr)) => {
-                    let value = self.value(expr, &mut scope)?;
-                    let term = self.like(value, expr.span, &ty)?;
-                    let now = name.text.strip_suffix('\'').unwrap_or_default();
-                    match states.iter_mut().find(|(state, ..)| state == now) {
-                        Some((_, _, next)) => *next = Some(term),
-                        None if now == "p" => next = Some(term),
-                        None => {
-                            let message = format!("`{}` is the next value of nothing", name.text);
-                            let error = Diagnostic::error("E0216", message, name.span, "here");
-                            let help = "the next values are `p'` and, of each `state m`, `m'`";
-                            return Err(self.report(error.help(help)));
-                        }
+        if let Some(input) = &optimizer.input {
+            let term = self.leaf(Leaf::Param(param), ty.clone(), at);
+            let bound = self.bound(Value::Tensor(term), at);
+            self.enter(input, bound, at, &optimizer.name.text, &mut scope)?;
+        }
+        Ok(Course { param, ty, scope, states: Vec::new(), next: None })
+    }
+
+    /// One statement for one parameter.
+    fn advance(
+        &mut self,
+        optimizer: &Optimizer,
+        statement: &Statement,
+        course: &mut Course,
+        before: &HashMap<ParamId, usize>,
+    ) -> Out<()> {
+        let Course { param, ty, scope, states, next } = course;
+        match &statement.kind {
+            StatementKind::State(Target::One(name), None, Init::Value(start)) => {
+                let value = self.value(start, scope)?;
+                let start = self.like(value, start.span, ty)?;
+                let number = before.get(param).copied().unwrap_or(0) + states.len();
+                let leaf = self.leaf(Leaf::State(*param, number), ty.clone(), name.span);
+                states.push(program::State { name: name.text.clone(), number, start, next: leaf });
+                scope.bind(name, Value::Tensor(leaf));
+            }
+            StatementKind::Let(target, written, init) => {
+                self.local(target, written.as_ref(), init, statement.span, scope);
+            }
+            StatementKind::Assign(Target::One(name), None, Init::Value(expr)) => {
+                let value = self.value(expr, scope)?;
+                let term = self.like(value, expr.span, ty)?;
+                let now = name.text.strip_suffix('\'').unwrap_or_default();
+                let own = optimizer.input.as_ref().map_or("p", |input| &input.name.text);
+                match states.iter_mut().find(|state| state.name == now) {
+                    Some(state) => state.next = term,
+                    None if now == own => *next = Some(term),
+                    None => {
+                        let message = format!("`{}` is the next value of nothing", name.text);
+                        let error = Diagnostic::error("E0216", message, name.span, "here");
+                        let help = "the next values are `p'` and, of each `state m`, `m'`";
+                        return Err(self.report(error.help(help)));
                     }
-                    scope.bind(name, Value::Tensor(term));
                 }
-                StatementKind::Check(name, condition) => self.holds(name, condition, &mut scope)?,
-                _ => {
-                    let message = "this does not belong in an optimizer";
-                    return Err(self.error("E0216", message, statement.span, "here"));
-                }
+                scope.bind(name, Value::Tensor(term));
+            }
+            StatementKind::Check(name, condition) => self.holds(name, condition, scope)?,
+            _ => {
+                let message = "this does not belong in an optimizer";
+                return Err(self.error("E0216", message, statement.span, "here"));
             }
         }
-        let Some(next) = next else {
-            let error = Diagnostic::error("E0216", "this optimizer has no result", at, "`p'` has no value");
-            return Err(self.report(error.help("add `p' = …`")));
-        };
-        let states = states.into_iter().enumerate().map(|(k, (name, start, next))| {
-            let next = next.unwrap_or_else(|| self.leaf(Leaf::State(param, k), ty.clone(), at));
-            State { name, start, next }
-        });
-        Ok(Update { param, next, states: states.collect(), lr })
+        Ok(())
+    }
+
+    /// `total(e)` in an optimizer: the sum of `e` over all elements of all parameters that it moves.
+    pub(super) fn total(&mut self, expr: &Expr, span: Span) -> Out<Value> {
+        let Some(totals) = &self.totals else { return Err(Reported) };
+        if let Some(known) = totals.taken.get(&span) {
+            return Ok(Value::Tensor(*known));
+        }
+        let scopes = totals.scopes.clone();
+        let mut sum: Option<TermId> = None;
+        for mut scope in scopes {
+            let value = self.value(expr, &mut scope)?;
+            let term = self.numbers(value, expr.span)?;
+            let scalar = Type { axes: Vec::new(), ..self.ty(term).clone() };
+            let own = self.term(Kind::Fold(Reduce::Sum, term), scalar.clone(), span);
+            sum = Some(match sum {
+                Some(before) => self.term(Kind::Scalar(ScalarOp::Add, vec![before, own]), scalar, span),
+                None => own,
+            });
+        }
+        let sum = sum.ok_or(Reported)?;
+        if let Some(totals) = &mut self.totals {
+            totals.taken.insert(span, sum);
+        }
+        Ok(Value::Tensor(sum))
     }
 
     /// A value of the parameter's shape, or a scalar that fills it.
@@ -152,6 +286,33 @@ impl Elaborator<'_> {
         let message = format!("expected the shape of the parameter, {ty}, found {found}");
         Err(self.error("E0210", message, span, "here"))
     }
+}
+
+/// Whether a statement takes a total.
+fn reads_total(statement: &Statement) -> bool {
+    let mut reads = false;
+    walk::expressions(statement, &mut |expr| {
+        reads |= matches!(&expr.kind, ExprKind::Name(name) if name.text == TOTAL);
+    });
+    reads
+}
+
+/// The function that sums over parameters.
+pub(super) const TOTAL: &str = "total";
+
+/// `2 axes`
+fn ranked(axes: usize) -> String {
+    if axes == 1 { "1 axis".to_string() } else { format!("{axes} axes") }
+}
+
+/// How many names a list has in a message.
+const LISTED: usize = 4;
+
+/// `a, b, c and 5 more`
+pub(super) fn listed(all: &[String]) -> String {
+    let more = all.len().saturating_sub(LISTED);
+    let named = all[..all.len() - more].join(", ");
+    if more == 0 { named } else { format!("{named} and {more} more") }
 }
 
 /// The numbers of the host by name; an optimizer also counts its updates.

@@ -6,7 +6,7 @@ use crate::check::program;
 use crate::check::shapes::with_origin;
 use crate::check::terms::{Leaf, ParamId, Start};
 use crate::check::types::{Axis, Type};
-use crate::check::value::{Distribution, Scope, Value};
+use crate::check::value::{Distribution, Namespace, Scope, Value};
 use crate::diagnostic::Diagnostic;
 use crate::ir::Draw;
 use crate::source::Span;
@@ -44,6 +44,7 @@ impl Elaborator<'_> {
         span: Span,
         scope: &mut Scope,
     ) -> Out<Value> {
+        let in_block = matches!(scope.namespace, Namespace::Train);
         let Some(path) = self.path_in(scope, &name.text) else {
             let error = Diagnostic::error("E0217", "a `fn` has no parameters", span, "this is one");
             return Err(self.report(error.help("make it a `layer`")));
@@ -69,10 +70,46 @@ impl Elaborator<'_> {
             let error = Diagnostic::error("E0218", message, name.span, "this parameter");
             return Err(self.report(with_origin(error, open)));
         }
+        if in_block {
+            self.claim(&path, name.span)?;
+            self.is_root_of_block(&path);
+        }
         let ty = Type::float(sizes);
         self.is_of_some_size(&ty, name)?;
+        if let Some((point, rest)) = self.within_point(&path) {
+            let tensor = self.tensor_of_point(&point, &rest, &ty, name.span, &mut |this, path| {
+                this.declared(path, ty.clone(), init, name, scope)
+            })?;
+            let whole = self.ty(tensor).agrees(&ty);
+            let tensor = if whole { tensor } else { return Err(self.no_model(name)) };
+            return Ok(Value::Tensor(tensor));
+        }
+        let id = self.declared(path, ty.clone(), init, name, scope)?;
+        Ok(Value::Tensor(self.leaf(Leaf::Param(id), ty, name.span)))
+    }
+
+    fn no_model(&mut self, name: &Name) -> Reported {
+        self.error("E0247", "a number is no model", name.span, "this parameter has no tensor")
+    }
+
+    /// The parameter of a path, which is there already or begins as it says here. A copy begins as what it is a copy of.
+    fn declared(&mut self, path: String, ty: Type, init: &Init, name: &Name, scope: &mut Scope) -> Out<ParamId> {
         if let Some(known) = self.param_of.get(&path) {
             return self.same_param(*known, ty, name.span);
+        }
+        let (root, rest) = path.split_once('.').unwrap_or((&path, ""));
+        if let Some(of) = self.copies.get(root).cloned() {
+            let whole = if of.is_empty() { rest.to_string() } else { format!("{of}.{rest}") };
+            let start = match self.within_point(&whole) {
+                Some((point, rest)) => self.tensor_of_point(&point, &rest, &ty, name.span, &mut |this, path| {
+                    this.declared(path, ty.clone(), init, name, scope)
+                })?,
+                None => {
+                    let id = self.declared(whole, ty.clone(), init, name, scope)?;
+                    self.leaf(Leaf::Param(id), ty.clone(), name.span)
+                }
+            };
+            return Ok(self.new_param(path, ty, Start::Value(start), name.span, true));
         }
         let start = match self.start(&ty, init, scope) {
             Ok(start) => start,
@@ -80,12 +117,16 @@ impl Elaborator<'_> {
             Err(Reported) if self.alone.is_some() => Start::Drawn(Draw::Uniform, 0.0, 1.0),
             Err(Reported) => return Err(Reported),
         };
+        Ok(self.new_param(path, ty, start, name.span, false))
+    }
+
+    fn new_param(&mut self, path: String, ty: Type, start: Start, span: Span, state: bool) -> ParamId {
         let id = ParamId(self.params.len() as u32);
         if !self.undecided() {
             self.param_of.insert(path.clone(), id);
         }
-        self.params.push(program::Param { path, ty: ty.clone(), start, span: name.span });
-        Ok(Value::Tensor(self.leaf(Leaf::Param(id), ty, name.span)))
+        self.params.push(program::Param { path, ty, start, span, state });
+        id
     }
 
     /// A parameter has elements, and no more than any memory holds.
@@ -112,10 +153,10 @@ impl Elaborator<'_> {
     }
 
     /// The parameter that is there already: an instance that is used again must ask for the same shape.
-    fn same_param(&mut self, id: ParamId, ty: Type, span: Span) -> Out<Value> {
+    fn same_param(&mut self, id: ParamId, ty: Type, span: Span) -> Out<ParamId> {
         let known = &self.params[id.0 as usize];
         if known.ty.agrees(&ty) {
-            return Ok(Value::Tensor(self.leaf(Leaf::Param(id), ty, span)));
+            return Ok(id);
         }
         let message = format!("`{}` is {} in one use and {ty} in another", known.path, known.ty);
         let mut error = Diagnostic::error("E0203", message, span, "one parameter has one shape");

@@ -31,6 +31,8 @@ enum Rule {
     Pick,
     Count,
     Constant,
+    Once,
+    Total,
     Fitted,
     Category,
     Missing,
@@ -58,6 +60,8 @@ const RULES: &[(&str, Rule)] = &[
     ("pick", Rule::Pick),
     ("count", Rule::Count),
     ("constant", Rule::Constant),
+    ("once", Rule::Once),
+    ("total", Rule::Total),
     ("fitted", Rule::Fitted),
     ("category", Rule::Category),
     ("missing", Rule::Missing),
@@ -108,6 +112,8 @@ impl Elaborator<'_> {
                 let (a, b) = ((a.value.clone(), a.span), (b.value.clone(), b.span));
                 Some(self.arithmetic(binary, a, b, span, span).map(Value::Tensor))
             }
+            (Rule::Once, [arg]) => Some(self.once(arg.value.clone(), span)),
+            (Rule::Total, [Arg { value: Value::Instance(_, path), .. }]) => Some(self.total_of(path, span)),
             _ => None,
         }
     }
@@ -180,7 +186,12 @@ impl Elaborator<'_> {
             },
             Rule::Pick => self.pick(tensor(0)?, tensor(1)?, span),
             Rule::Count => self.count_of(tensor(0)?, span),
-            Rule::Constant => {
+            Rule::Total => {
+                let message = "`total` sums over the tensors of a model, or in an optimizer over all parameters";
+                let error = Diagnostic::error("E0211", message, span, "this is one tensor");
+                Err(self.report(error.help("the sum of a tensor's elements is `sum(…)`")))
+            }
+            Rule::Constant | Rule::Once => {
                 let a = tensor(0)?;
                 let ty = self.ty(a).clone();
                 Ok(Value::Tensor(self.term(Kind::Constant(a), ty, span)))

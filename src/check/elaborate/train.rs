@@ -1,47 +1,29 @@
-//! A `train` block: the model, what is minimized and reported, and for how long.
+//! A `train` block: the model, what is minimized and reported.
 
 use super::data::setting;
-use super::optimizer::{Rule, hosts};
+use super::minimize::Term;
+use super::optimizer::hosts;
 use super::{Elaborator, Out, Reported};
-use crate::check::program::{Length, Loss, Report, RunSettings, TypedProgram};
-use crate::check::terms::{Leaf, TermId};
+use crate::check::program::{Report, TypedProgram};
+use crate::check::terms::{Leaf, ParamId, Start, TermId};
 use crate::check::types::{Elem, Type};
-use crate::check::unsupported::{SETTINGS as UNSUPPORTED_SETTINGS, Unsupported};
+use crate::check::unsupported::Unsupported;
 use crate::check::value::{Bound, Namespace, Scope, Value};
 use crate::diagnostic::Diagnostic;
-use crate::diagnostic::nearest;
 use crate::ir::Size;
 use crate::source::Span;
-use crate::syntax::tree::{Block, Expr, ExprKind, ItemKind, Minimize, Name, StatementKind, Target};
-use std::collections::HashMap;
-
-/// The settings of a `train` block that have a meaning now.
-const SETTINGS: [&str; 6] = ["data", "model", "epochs", "steps", "batch", "seed"];
-
-/// Without `epochs` and `steps`.
-const DEFAULT_EPOCHS: u64 = 100;
+use crate::syntax::tree::{Block, Expr, ExprKind, ItemKind, Name, StatementKind, Target};
+use std::collections::{HashMap, HashSet};
 
 /// What the statements of a block say.
-struct Statements {
-    minimized: Vec<(Loss, Out<Rule>)>,
-    reports: Vec<Report>,
-    predictions: Vec<Report>,
-}
-
-/// What is evaluated, reported and predicted.
-struct Shown {
-    loss: Option<TermId>,
-    reports: Vec<Report>,
-    predictions: Vec<Report>,
-}
-
-impl Statements {
-    /// What it shows, which is then no longer here.
-    fn shown(&mut self) -> Shown {
-        let loss = self.minimized.last().map(|(loss, _)| loss.value);
-        let (reports, predictions) = (std::mem::take(&mut self.reports), std::mem::take(&mut self.predictions));
-        Shown { loss, reports, predictions }
-    }
+pub(super) struct Statements {
+    pub minimized: Vec<Term>,
+    pub reports: Vec<Report>,
+    pub predictions: Vec<Report>,
+    pub once: Vec<TermId>,
+    pub nexts: Vec<(ParamId, TermId)>,
+    /// The names of the block behind its last statement.
+    pub scope: Scope,
 }
 
 impl Elaborator<'_> {
@@ -55,88 +37,120 @@ impl Elaborator<'_> {
     pub fn train(&mut self, block: &Block) -> Option<TypedProgram> {
         let before = self.found.len();
         self.check_settings(block);
-        let scope = self.train_scope(block);
+        let mut scope = self.train_scope(block);
+        self.freezes_whole(block);
         let run = self.run_settings(block);
+        let clip = self.clip(block, &mut scope);
         (self.training, self.reads_training) = (true, false);
         let mut trained = self.statements(block, scope.clone());
+        if std::mem::take(&mut self.totalled) {
+            // What asks for all tensors of a model may stand before what applies it.
+            (self.made, self.entered) = (HashMap::new(), 0);
+            trained = self.statements(block, scope.clone());
+        }
         self.training = false;
         // What a layer is while it is trained it need not be when it is evaluated: the same text once more, over the same
         // parameters.
-        let shown = if self.reads_training {
+        let again = self.reads_training.then(|| {
             (self.made, self.entered) = (HashMap::new(), 0);
-            self.statements(block, scope).shown()
-        } else {
-            trained.shown()
-        };
+            self.statements(block, scope)
+        });
+        let shown = again.as_ref().unwrap_or(&trained);
         let minimizes = |kind: &StatementKind| matches!(kind, StatementKind::Minimize(_));
         if !block.body.iter().any(|statement| minimizes(&statement.kind)) {
             let error = Diagnostic::error("E0216", "nothing is minimized", block.word, "in this `train` block");
             self.report(error.help("add `minimize mse(model(x), y) using sgd(lr = 0.1)`"));
         }
-        let (loss, rule) = trained.minimized.pop()?;
-        if !trained.minimized.is_empty() {
-            self.unsupported(Unsupported::SeveralMinimized, loss.span);
-        }
-        let evaluated = shown.loss?;
-        let told = shown.reports.iter().chain(&shown.predictions).map(|report| report.value);
-        let roots: Vec<TermId> = [loss.value, evaluated].into_iter().chain(told).collect();
-        let trained = TypedProgram::used(&self.terms, &[loss.value]);
-        let used = TypedProgram::used(&self.terms, &roots);
-        if trained.is_empty() {
-            let error =
-                Diagnostic::error("E0222", "there is nothing to train", loss.span, "this loss reads no parameter");
-            self.report(error.help("does it use `model(x)`?"));
-        }
-        let updates =
-            rule.and_then(|rule| trained.iter().map(|param| self.update(&rule, *param)).collect::<Out<Vec<_>>>());
-        let (updates, run) = (updates.ok()?, run.ok()?);
+        let evaluated: Vec<TermId> = shown.minimized.iter().map(|term| term.loss).collect();
+        let minimized = self.minimized(block, &trained, &evaluated, clip);
+        let figures = self.figures(block, shown);
+        let (minimized, run, ()) = (minimized.ok()?, run.ok()?, figures.ok()?);
         if self.found[before..].iter().any(|found| found.severity == crate::diagnostic::Severity::Error) {
             return None;
         }
+        let Statements { once, nexts, .. } = trained;
+        let shown = again.map_or((trained.reports, trained.predictions), |again| (again.reports, again.predictions));
+        let (reports, predictions) = shown;
+        let told = reports.iter().chain(&predictions).map(|report| report.value);
+        let losses = minimized.iter().flat_map(|minimized| [minimized.loss, minimized.evaluated]);
+        let roots: Vec<TermId> = losses.chain(told).chain(once.iter().copied()).collect();
         Some(TypedProgram {
             name: block.name.as_ref().map_or("train", |name| &name.text).to_string(),
+            used: self.all_used(roots, &nexts),
             terms: std::mem::take(&mut self.terms),
             data: self.data.take()?,
             params: std::mem::take(&mut self.params),
-            used,
-            loss,
-            evaluated,
-            reports: shown.reports,
-            predictions: shown.predictions,
-            updates,
+            minimized,
+            roots: std::mem::take(&mut self.roots),
+            begun: std::mem::take(&mut self.begun),
+            once,
+            nexts,
+            reports,
+            predictions,
             run,
             settings: std::mem::take(&mut self.settings),
         })
     }
 
+    /// The parameters that exist: what is computed reads them, or what a state starts from or becomes.
+    fn all_used(&self, mut roots: Vec<TermId>, nexts: &[(ParamId, TermId)]) -> Vec<ParamId> {
+        roots.extend(nexts.iter().map(|(_, next)| *next));
+        let mut used = TypedProgram::used(&self.terms, &roots);
+        used.extend(nexts.iter().map(|(state, _)| *state));
+        loop {
+            let start = |id: &ParamId| match self.params[id.0 as usize].start {
+                Start::Value(term) => Some(term),
+                Start::Drawn(..) => None,
+            };
+            let starts: Vec<TermId> = used.iter().filter_map(start).collect();
+            let more: HashSet<_> = TypedProgram::used(&self.terms, &starts).into_iter().chain(used.clone()).collect();
+            if more.len() == used.len() {
+                break;
+            }
+            used = more.into_iter().collect();
+        }
+        used.sort();
+        used.dedup();
+        used
+    }
+
     /// What the statements of a block say, with `training` as it is now.
     fn statements(&mut self, block: &Block, mut scope: Scope) -> Statements {
-        let mut minimized: Vec<(Loss, Out<Rule>)> = Vec::new();
-        let (mut reports, mut predictions) = (Vec::new(), Vec::new());
-        let mut reported: HashMap<String, Span> = HashMap::new();
+        let mut minimized: Vec<Term> = Vec::new();
+        let (mut reports, mut predictions, mut pending) = (Vec::new(), Vec::new(), Vec::new());
+        let mut named: HashMap<String, Span> = HashMap::new();
+        self.once = Vec::new();
         for statement in &block.body {
             match &statement.kind {
                 StatementKind::Let(target, ty, init) => {
                     self.local(target, ty.as_ref(), init, statement.span, &mut scope);
                 }
                 StatementKind::Minimize(minimize) => {
-                    let rule = self.using(&minimize.using, &mut scope);
-                    if let Ok(loss) = self.loss(minimize, &mut scope) {
-                        minimized.push((loss, rule));
+                    if let Some(name) = &minimize.name {
+                        self.named_once(&name.text, name.span, "what is minimized", &mut named);
+                    }
+                    if let Ok(term) = self.minimize(minimize, &mut scope) {
+                        minimized.push(term);
                     }
                 }
                 StatementKind::Report(name, expr) => {
                     if let Ok(report) = self.reported(name.as_ref(), expr, &mut scope) {
-                        self.reported_once(&report, expr, &mut reported);
+                        self.named_once(&report.name, expr.span, "this report", &mut named);
                         reports.push(report);
                     }
                 }
-                StatementKind::Assign(..) => {}
-                StatementKind::Param(..) => {
-                    self.unsupported(Unsupported::ParamInTrain, statement.span);
+                StatementKind::Assign(target, _, init) => {
+                    if let Some(name) = primed(target)
+                        && self.next_value(name, target, init, &mut scope, &mut pending).is_err()
+                    {
+                        scope.bind(name, Value::Wrong);
+                    }
                 }
-                StatementKind::State(..) => {
-                    self.unsupported(Unsupported::StateInTrain, statement.span);
+                StatementKind::Param(target, ty, init) => {
+                    self.param(target, ty.as_ref(), init, statement.span, &mut scope);
+                }
+                StatementKind::State(target, ty, init) => {
+                    self.state(target, ty.as_ref(), init, statement.span, &mut scope);
                 }
                 StatementKind::Predict(name, expr) => {
                     if let Ok(value) = self.predicted(name, expr, &mut scope) {
@@ -153,27 +167,8 @@ impl Elaborator<'_> {
                 }
             }
         }
-        Statements { minimized, reports, predictions }
-    }
-
-    fn check_settings(&mut self, block: &Block) {
-        for statement in &block.body {
-            let StatementKind::Assign(target, ..) = &statement.kind else { continue };
-            let Target::One(name) = target else {
-                self.error("E0216", "a setting has one name", statement.span, "here");
-                continue;
-            };
-            let known = SETTINGS.iter().chain(UNSUPPORTED_SETTINGS).copied();
-            if UNSUPPORTED_SETTINGS.contains(&name.text.as_str()) {
-                self.report(Unsupported::Setting.named(&name.text, name.span));
-            } else if !SETTINGS.contains(&name.text.as_str()) {
-                let near = nearest(&name.text, known);
-                let help =
-                    near.map_or(format!("it has {}", SETTINGS.join(", ")), |near| format!("did you mean `{near}`?"));
-                let message = format!("a `train` block has no setting `{}`", name.text);
-                self.report(Diagnostic::error("E0212", message, name.span, "not found").help(help));
-            }
-        }
+        let nexts = self.nexts(pending).unwrap_or_default();
+        Statements { minimized, reports, predictions, once: std::mem::take(&mut self.once), nexts, scope }
     }
 
     /// The names of the block: columns, the model, the numbers of the host.
@@ -247,54 +242,14 @@ impl Elaborator<'_> {
 
     /// The instance without a prefix that `model` names.
     fn model(&mut self, expr: &Expr, scope: &mut Scope) -> Out<Value> {
+        let (expr, begins) = self.begins(expr)?;
+        self.begun.extend(begins.map(|from| (String::new(), from)));
         let value = self.value(expr, scope)?;
         match self.unapplied(value, expr.span)? {
             Value::Recipe(recipe) => Ok(Value::Instance(recipe, String::new())),
             Value::List(parts) if self.is_of_layers(&parts) => self.bound_at(parts, "layers", expr.span),
             _ => Err(self.error("E0211", "`model` names a model", expr.span, "this is none")),
         }
-    }
-
-    fn run_settings(&mut self, block: &Block) -> Out<RunSettings> {
-        let mut number = |name: &str, least: i64| -> Out<Option<(u64, Span)>> {
-            let found = block.body.iter().find_map(|statement| setting(statement, name));
-            let Some(expr) = found else { return Ok(None) };
-            let value = self.value(expr, &mut Scope::default())?;
-            let whole = self.whole(&value, &format!("`{name}`"), expr.span)?;
-            if whole < least {
-                let message = format!("expected at least {least} for `{name}`, found {whole}");
-                return Err(self.error("E0213", message, expr.span, "here"));
-            }
-            Ok(Some((whole.unsigned_abs(), expr.span)))
-        };
-        let (epochs, steps, seed) = (number("epochs", 1), number("steps", 1), number("seed", 0));
-        let batch = number("batch", 1);
-        let length = match (epochs?, steps?) {
-            (None, None) => Length::Epochs(DEFAULT_EPOCHS),
-            (Some((epochs, _)), None) => Length::Epochs(epochs),
-            (None, Some((steps, _))) => Length::Steps(steps),
-            (Some((_, epochs)), Some((_, steps))) => {
-                let error = Diagnostic::error("E0212", "a training has `epochs` or `steps`, not both", steps, "here")
-                    .label(epochs, "and here");
-                return Err(self.report(error));
-            }
-        };
-        let rows = self.data.as_ref().map(|data| data.rows[0] as u64);
-        let batch = match (batch?, rows) {
-            (Some((batch, span)), Some(rows)) if batch > rows => {
-                let message = format!("a batch of {batch} rows, and {rows} are for training");
-                let error = Diagnostic::error("E0213", message, span, "too many");
-                return Err(self.report(error.help("without `batch` a step sees every training row")));
-            }
-            (batch, _) => batch.map(|(batch, _)| batch),
-        };
-        Ok(RunSettings { length, seed: seed?.map_or(0, |(seed, _)| seed), batch })
-    }
-
-    fn loss(&mut self, minimize: &Minimize, scope: &mut Scope) -> Out<Loss> {
-        let value = self.scalar(&minimize.loss, "a loss", scope)?;
-        let name = minimize.name.as_ref().map(|name| name.text.clone());
-        Ok(Loss { name, value, span: minimize.loss.span })
     }
 
     fn reported(&mut self, name: Option<&Name>, expr: &Expr, scope: &mut Scope) -> Out<Report> {
@@ -311,17 +266,19 @@ impl Elaborator<'_> {
         Ok(Report { name, value })
     }
 
-    /// Reports are found by their names, in events and records; `loss` is there already.
-    fn reported_once(&mut self, report: &Report, expr: &Expr, reported: &mut HashMap<String, Span>) {
-        let first = reported.insert(report.name.clone(), expr.span);
-        if first.is_none() && report.name != "loss" {
+    /// Figures are found by their names, in events and records; `loss` is there already.
+    fn named_once(&mut self, name: &str, at: Span, what: &str, named: &mut HashMap<String, Span>) {
+        let first = named.insert(name.to_string(), at);
+        if first.is_none() && name != "loss" {
             return;
         }
-        let message = match report.name.as_str() {
-            "loss" => "`loss` is the name of what is minimized".to_string(),
-            name => format!("two reports are called `{name}`"),
+        let message = match (name, what) {
+            ("loss", "this report") => "`loss` is the name of what is minimized".to_string(),
+            ("loss", _) => "`loss` is the sum of what is minimized".to_string(),
+            (name, "this report") => format!("two reports are called `{name}`"),
+            (name, _) => format!("two figures are called `{name}`"),
         };
-        let error = Diagnostic::error("E0202", message, expr.span, "this report");
+        let error = Diagnostic::error("E0202", message, at, what.to_string());
         let error = match first {
             Some(first) => error.label(first, "and this one"),
             None => error,
@@ -343,7 +300,7 @@ impl Elaborator<'_> {
         Err(self.error("E0219", message, expr.span, "this value"))
     }
 
-    fn scalar(&mut self, expr: &Expr, what: &str, scope: &mut Scope) -> Out<TermId> {
+    pub(super) fn scalar(&mut self, expr: &Expr, what: &str, scope: &mut Scope) -> Out<TermId> {
         let value = self.value(expr, scope)?;
         let term = self.numbers(value, expr.span)?;
         let ty = self.ty(term);
@@ -361,5 +318,13 @@ fn called(expr: &Expr) -> Option<&str> {
         ExprKind::Call(callee, _) | ExprKind::Pipe(_, _, callee) => called(callee),
         ExprKind::Name(name) => Some(&name.text),
         _ => None,
+    }
+}
+
+/// The name of `name' = …`.
+fn primed(target: &Target) -> Option<&Name> {
+    match target {
+        Target::One(name) | Target::Indexed(name, _) => name.text.ends_with('\'').then_some(name),
+        Target::Several(_) => None,
     }
 }

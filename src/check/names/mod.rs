@@ -25,7 +25,7 @@ const OF_DATA: [&str; 3] = ["csv", "holdout", "columns"];
 
 const OF_OPTIMIZERS: [&str; 8] = ["p", "p'", "g", "t", "step", "steps", "epoch", "epochs"];
 
-const OF_TRAINING: [&str; 6] = ["model", "step", "steps", "epoch", "epochs", "n"];
+const OF_TRAINING: [&str; 8] = ["model", "step", "steps", "epoch", "epochs", "n", "every", "patience"];
 
 /// Everything about names that one file shows; `stdlib` holds the names that the standard library declares.
 pub fn check(file: &File, stdlib: &[&str]) -> Vec<Diagnostic> {

@@ -88,8 +88,11 @@ impl Builder {
             take(&mut parts);
             let run = self.primary_of(take(&mut parts));
             let names = take_if(&mut parts, Rule::kw_names).map(|_| self.text(take(&mut parts)));
-            let except = take_if(&mut parts, Rule::kw_except)
-                .map_or_else(Vec::new, |_| parts.map(|path| self.text(path)).collect());
+            let except = take_if(&mut parts, Rule::from_except).map_or(Vec::new(), |except| {
+                let mut inner = except.into_inner();
+                take(&mut inner);
+                inner.map(|pattern| self.text(pattern)).collect()
+            });
             left = made(span, ExprKind::From(Box::new(From { model: left, source: run, names, except })));
         }
         left

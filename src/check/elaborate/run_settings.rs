@@ -1,0 +1,230 @@
+//! The settings of a `train` block: for how long, on how many rows, from which seed; when to look, to stop, and what to keep.
+
+use super::data::setting;
+use super::train::Statements;
+use super::{Elaborator, Out, Reported};
+use crate::check::program::{Length, Patience, RunSettings, Watched};
+use crate::check::terms::TermId;
+use crate::check::value::{Scope, Value};
+use crate::diagnostic::{Diagnostic, nearest};
+use crate::source::Span;
+use crate::syntax::tree::{Block, Expr, ExprKind, Init, StatementKind, Target};
+
+/// The settings of a `train` block.
+const SETTINGS: [&str; 12] =
+    ["data", "model", "epochs", "steps", "batch", "seed", "clip", "accumulate", "validate", "stop", "keep", "freeze"];
+
+/// Without `epochs` and `steps`.
+const DEFAULT_EPOCHS: u64 = 100;
+
+/// The splits by name.
+const SPLITS: [&str; 3] = ["train", "valid", "test"];
+
+impl Elaborator<'_> {
+    pub(super) fn check_settings(&mut self, block: &Block) {
+        for statement in &block.body {
+            let StatementKind::Assign(target, ty, init) = &statement.kind else { continue };
+            let Target::One(name) = target else {
+                if !matches!(target, Target::Indexed(name, _) if name.text.ends_with('\'')) {
+                    self.error("E0216", "a setting has one name", statement.span, "here");
+                }
+                continue;
+            };
+            if name.text.ends_with('\'') {
+                continue;
+            }
+            if !SETTINGS.contains(&name.text.as_str()) {
+                let help = match nearest(&name.text, SETTINGS.into_iter()) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => format!("it has {}; a value is named by `let {} = …`", SETTINGS.join(", "), name.text),
+                };
+                let message = format!("a `train` block has no setting `{}`", name.text);
+                self.report(Diagnostic::error("E0212", message, name.span, "not found").help(help));
+            } else if ty.is_some() || matches!(init, Init::Draw(_)) {
+                self.error("E0216", "a setting is `name = value`", statement.span, "this is none");
+            }
+        }
+    }
+
+    pub(super) fn run_settings(&mut self, block: &Block) -> Out<RunSettings> {
+        let mut number = |name: &str, least: i64| -> Out<Option<(u64, Span)>> {
+            let found = block.body.iter().find_map(|statement| setting(statement, name));
+            let Some(expr) = found else { return Ok(None) };
+            let value = self.value(expr, &mut Scope::default())?;
+            let whole = self.whole(&value, &format!("`{name}`"), expr.span)?;
+            if whole < least {
+                let message = format!("expected at least {least} for `{name}`, found {whole}");
+                return Err(self.error("E0213", message, expr.span, "here"));
+            }
+            Ok(Some((whole.unsigned_abs(), expr.span)))
+        };
+        let (epochs, steps, seed) = (number("epochs", 1), number("steps", 1), number("seed", 0));
+        let (batch, accumulate) = (number("batch", 1), number("accumulate", 1));
+        let length = match (epochs?, steps?) {
+            (None, None) => Length::Epochs(DEFAULT_EPOCHS),
+            (Some((epochs, _)), None) => Length::Epochs(epochs),
+            (None, Some((steps, _))) => Length::Steps(steps),
+            (Some((_, epochs)), Some((_, steps))) => {
+                let error = Diagnostic::error("E0212", "a training has `epochs` or `steps`, not both", steps, "here")
+                    .label(epochs, "and here");
+                return Err(self.report(error));
+            }
+        };
+        let rows = self.data.as_ref().map(|data| data.rows[0] as u64);
+        let batch = match (batch?, rows) {
+            (Some((batch, span)), Some(rows)) if batch > rows => {
+                let message = format!("a batch of {batch} rows, and {rows} are for training");
+                let error = Diagnostic::error("E0213", message, span, "too many");
+                return Err(self.report(error.help("without `batch` a step sees every training row")));
+            }
+            (batch, _) => batch.map(|(batch, _)| batch),
+        };
+        let (seed, accumulate) = (seed?.map_or(0, |(seed, _)| seed), self.parts(accumulate?, batch.or(rows))?);
+        let validate = setting_of(block, "validate").map(|expr| self.evaluations(expr)).transpose();
+        let stop = setting_of(block, "stop").map(|expr| self.patience(expr)).transpose();
+        let keep = setting_of(block, "keep").map(|expr| self.watched(expr, "keep")).transpose();
+        let (validate, stop, keep) = (validate?, stop?, keep?);
+        Ok(RunSettings { length, seed, batch, accumulate, validate, stop, keep })
+    }
+
+    /// In how many parts a batch is computed: each has a row.
+    fn parts(&mut self, parts: Option<(u64, Span)>, batch: Option<u64>) -> Out<u64> {
+        let Some((parts, span)) = parts else { return Ok(1) };
+        match batch {
+            Some(batch) if parts > batch => {
+                let message = format!("a batch of {batch} rows has no {parts} parts");
+                Err(self.error("E0213", message, span, "too many"))
+            }
+            _ => Ok(parts),
+        }
+    }
+
+    /// `every(250)`
+    fn evaluations(&mut self, expr: &Expr) -> Out<u64> {
+        let steps = match called(expr, &["every"]) {
+            Some((_, [steps])) => steps,
+            _ => return Err(self.shape_of(expr, "validate", "every(250)")),
+        };
+        let value = self.value(steps, &mut Scope::default())?;
+        let steps_between = self.whole(&value, "`every`", steps.span)?;
+        if steps_between < 1 {
+            let message = format!("expected at least 1 step between evaluations, found {steps_between}");
+            return Err(self.error("E0213", message, steps.span, "here"));
+        }
+        Ok(steps_between.unsigned_abs())
+    }
+
+    /// `patience(min(valid.loss), 5)`
+    fn patience(&mut self, expr: &Expr) -> Out<Patience> {
+        let (watched, count) = match called(expr, &["patience"]) {
+            Some((_, [watched, count])) => (watched, count),
+            _ => return Err(self.shape_of(expr, "stop", "patience(min(valid.loss), 5)")),
+        };
+        let watched = self.watched(watched, "stop")?;
+        let value = self.value(count, &mut Scope::default())?;
+        let evaluations = self.whole(&value, "`patience`", count.span)?;
+        if evaluations < 1 {
+            let message = format!("expected at least 1 evaluation to wait for, found {evaluations}");
+            return Err(self.error("E0213", message, count.span, "here"));
+        }
+        Ok(Patience { watched, evaluations: evaluations.unsigned_abs() })
+    }
+
+    /// `min(valid.loss)`, `max(valid.accuracy)`
+    fn watched(&mut self, expr: &Expr, name: &str) -> Out<Watched> {
+        let example = if name == "stop" { "patience(min(valid.loss), 5)" } else { "min(valid.loss)" };
+        let figure = match called(expr, &["min", "max"]) {
+            Some((best, [figure])) => (best == "min", figure),
+            _ => return Err(self.shape_of(expr, name, example)),
+        };
+        let (lowest, figure) = figure;
+        let ExprKind::Field(split, figure) = &figure.kind else {
+            return Err(self.shape_of(figure, name, example));
+        };
+        let ExprKind::Name(split) = &split.kind else { return Err(self.shape_of(split, name, example)) };
+        let Some(at) = SPLITS.iter().position(|known| *known == split.text) else {
+            let message = format!("there is no split `{}`", split.text);
+            let help = nearest(&split.text, SPLITS.into_iter())
+                .map_or("the splits are train, valid and test".to_string(), |near| format!("did you mean `{near}`?"));
+            return Err(self.report(Diagnostic::error("E0245", message, split.span, "not found").help(help)));
+        };
+        if self.data.as_ref().is_some_and(|data| data.rows[at] == 0) {
+            let message = format!("`{name}` watches the split `{}`, which has no rows", split.text);
+            let error = Diagnostic::error("E0245", message, split.span, "no row is for this");
+            return Err(self.report(error.help("give it some: `split = holdout(train = 80%, valid = 20%, seed = 1)`")));
+        }
+        if split.text == "test" {
+            let message = format!("`{name}` chooses by rows that are for testing, whose figures then say too much");
+            let warning = Diagnostic::error("W0241", message, split.span, "these rows").warning();
+            self.report(warning.help("choose by `valid`, with rows of its own in the split"));
+        }
+        Ok(Watched { split: split.text.clone(), name: figure.text.clone(), lowest })
+    }
+
+    fn shape_of(&mut self, expr: &Expr, name: &str, example: &str) -> Reported {
+        let message = format!("expected `{name} = {example}`, or the like");
+        self.error("E0245", message, expr.span, "this is not")
+    }
+
+    /// What is watched is something that evaluations give.
+    pub(super) fn figures(&mut self, block: &Block, shown: &Statements) -> Out<()> {
+        let minimized = shown.minimized.iter().filter_map(|term| term.name.as_ref());
+        let reports = shown.reports.iter().map(|report| report.name.as_str());
+        let mut known: Vec<&str> = vec!["loss"];
+        known.extend(minimized.map(String::as_str).chain(reports));
+        let known: Vec<String> = known.into_iter().map(str::to_string).collect();
+        let mut all = Ok(());
+        for name in ["stop", "keep"] {
+            let Some(expr) = setting_of(block, name) else { continue };
+            let mut figures = Vec::new();
+            crate::syntax::walk::expression(expr, &mut |part| {
+                if let ExprKind::Field(_, figure) = &part.kind {
+                    figures.push(figure.clone());
+                }
+            });
+            for figure in figures.into_iter().filter(|figure| !known.contains(&figure.text)) {
+                let message = format!("no figure is called `{}`", figure.text);
+                let help = match nearest(&figure.text, known.iter().map(String::as_str)) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => format!("there are {}", known.join(", ")),
+                };
+                all = Err(self.report(Diagnostic::error("E0245", message, figure.span, "not found").help(help)));
+            }
+        }
+        all
+    }
+
+    /// `clip = 1.0`, which may be an expression of the step.
+    pub(super) fn clip(&mut self, block: &Block, scope: &mut Scope) -> Out<Option<TermId>> {
+        let Some(expr) = setting_of(block, "clip") else { return Ok(None) };
+        let value = self.value(expr, scope)?;
+        if let Value::Number(number) = &value
+            && number.to_f64() <= 0.0
+        {
+            let message = format!("expected a norm above 0 for `clip`, found {number}");
+            return Err(self.error("E0213", message, expr.span, "here"));
+        }
+        let term = self.numbers(value, expr.span)?;
+        let ty = self.ty(term).clone();
+        if !ty.axes.is_empty() {
+            return Err(self.error("E0210", format!("`clip` is one number, and this is {ty}"), expr.span, "here"));
+        }
+        Ok(Some(term))
+    }
+}
+
+/// The value of a setting of a block.
+pub(super) fn setting_of<'b>(block: &'b Block, name: &str) -> Option<&'b Expr> {
+    block.body.iter().find_map(|statement| setting(statement, name))
+}
+
+/// A call by name: which of some names, and its arguments.
+fn called<'e, const N: usize>(expr: &'e Expr, names: &[&str]) -> Option<(&'e str, [&'e Expr; N])> {
+    let ExprKind::Call(callee, arguments) = &expr.kind else { return None };
+    let ExprKind::Name(name) = &callee.kind else { return None };
+    let known = names.contains(&name.text.as_str());
+    let plain = arguments.iter().all(|argument| argument.name.is_none());
+    let arguments: Vec<&Expr> = arguments.iter().map(|argument| &argument.value).collect();
+    let arguments = arguments.try_into().ok()?;
+    (known && plain).then_some((&name.text, arguments))
+}
