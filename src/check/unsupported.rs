@@ -16,7 +16,6 @@ pub enum Unsupported {
     Scan,
     Emit,
     Calibrate,
-    Apart,
     From,
     Except,
     Over,
@@ -26,10 +25,6 @@ pub enum Unsupported {
     Part,
     Range,
     Slice,
-    Group,
-    SubscriptExpression,
-    NamelessRest,
-    OneIndexTwice,
     StateInLayer,
     StateInTrain,
     ParamInTrain,
@@ -53,7 +48,6 @@ pub const TABLE: &[(Unsupported, &str)] = &[
     (Unsupported::Scan, "`scan`"),
     (Unsupported::Emit, "`emit`"),
     (Unsupported::Calibrate, "`calibrate`"),
-    (Unsupported::Apart, "taking a result apart"),
     (Unsupported::From, "`from`"),
     (Unsupported::Except, "`except`"),
     (Unsupported::Over, "`over`"),
@@ -63,10 +57,6 @@ pub const TABLE: &[(Unsupported, &str)] = &[
     (Unsupported::Part, "reading a part by `.`"),
     (Unsupported::Range, "a range"),
     (Unsupported::Slice, "a slice"),
-    (Unsupported::Group, "a group of axes"),
-    (Unsupported::SubscriptExpression, "reading at an expression"),
-    (Unsupported::NamelessRest, "`..` without an index of its name"),
-    (Unsupported::OneIndexTwice, "one index for two axes"),
     (Unsupported::StateInLayer, "`state` in a layer"),
     (Unsupported::StateInTrain, "`state` in a `train` block"),
     (Unsupported::ParamInTrain, "`param` in a `train` block"),
@@ -214,7 +204,6 @@ impl Search {
         match &statement.kind {
             StatementKind::Let(..) if owner == Owner::Data => self.say(Unsupported::LetInData, span),
             StatementKind::Let(_, _, Init::Draw(_)) => self.say(Unsupported::DrawnLet, span),
-            StatementKind::Let(Target::Indexed(_, subscripts), ..) => self.declared(subscripts),
             StatementKind::State(..) if owner == Owner::Layer => self.say(Unsupported::StateInLayer, span),
             StatementKind::State(..) if owner == Owner::Train => self.say(Unsupported::StateInTrain, span),
             StatementKind::Param(..) if owner == Owner::Train => self.say(Unsupported::ParamInTrain, span),
@@ -243,16 +232,6 @@ impl Search {
             | StatementKind::Check(..) => {}
         }
         walk::expressions(statement, &mut |expr| self.one(expr));
-    }
-
-    /// The subscripts of an indexed `let`.
-    fn declared(&mut self, subscripts: &[Subscript]) {
-        for subscript in subscripts {
-            match subscript {
-                Subscript::Group(_, span) => self.say(Unsupported::Group, *span),
-                Subscript::At(..) | Subscript::Rest(..) | Subscript::Slice(..) => {}
-            }
-        }
     }
 
     fn expression(&mut self, expr: &Expr) {
@@ -292,11 +271,8 @@ impl Search {
     fn read(&mut self, subscripts: &[Subscript]) {
         for subscript in subscripts {
             match subscript {
-                Subscript::At(Expr { kind: ExprKind::Name(_), .. }, None) | Subscript::Rest(Some(_), _) => {}
-                Subscript::At(at, _) => self.say(Unsupported::SubscriptExpression, at.span),
-                Subscript::Rest(None, span) => self.say(Unsupported::NamelessRest, *span),
                 Subscript::Slice(_, _, span) => self.say(Unsupported::Slice, *span),
-                Subscript::Group(_, span) => self.say(Unsupported::Group, *span),
+                Subscript::At(..) | Subscript::Rest(..) | Subscript::Group(..) => {}
             }
         }
     }

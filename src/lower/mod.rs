@@ -4,6 +4,7 @@
 
 mod product;
 pub mod program;
+mod read;
 mod term;
 
 use crate::autodiff::gradient;

@@ -1,6 +1,6 @@
 //! One term to nodes. Terms stand after their operands, so that no recursion is needed.
 
-use super::product;
+use super::{product, read};
 use crate::check::terms::{Kind, Leaf, TermId, Terms};
 use crate::check::types::{Elem, IndexId, Type};
 use crate::ir::{DType, Graph, NodeId, Op, ScalarOp, Size};
@@ -144,11 +144,11 @@ impl<'a> Lowering<'a> {
                 let a = self.node(*a);
                 self.graph.add(Op::StopGradient, vec![a])
             }
-            Kind::Read(a, ids) => {
-                let from = [&terms.get(*a).ty.free[..], ids].concat();
+            Kind::Read(a, places) => read::read(self, *a, places, ty),
+            Kind::Reshape(a) => {
                 let node = self.node(*a);
-                let order = ty.free.iter().filter_map(|id| from.iter().position(|own| own == id)).collect();
-                self.graph.permute(order, node)
+                let shape = self.shape(ty);
+                self.graph.reshape(shape, node)
             }
             Kind::Spread(a, ids) => self.spread(*a, ids, ty),
             Kind::Stack(parts) => {

@@ -11,7 +11,7 @@ use crate::diagnostic::Diagnostic;
 use crate::diagnostic::nearest;
 use crate::ir::{Size, Symbol};
 use crate::source::Span;
-use crate::syntax::tree::{Expr, ExprKind, ItemKind, Name};
+use crate::syntax::tree::{Binary, Expr, ExprKind, ItemKind, Name};
 use crate::syntax::walk;
 use std::collections::{BTreeSet, HashSet};
 use std::rc::Rc;
@@ -50,7 +50,8 @@ impl Elaborator<'_> {
                 self.unary(*op, value, a.span, span)
             }
             ExprKind::Binary(op, operator, a, b) => {
-                let (one, two) = (self.value(a, scope), self.value(b, scope));
+                let one = self.value(a, scope);
+                let two = self.behind(*op, &one, b, scope);
                 self.binary(*op, *operator, (one?, a.span), (two?, b.span), span)
             }
             ExprKind::If(condition, yes, no) => self.choose(condition, yes, no, span, scope),
@@ -75,6 +76,16 @@ impl Elaborator<'_> {
             }
             ExprKind::Scan(_) => Err(self.unsupported(Unsupported::Scan, span)),
             ExprKind::From(..) => Err(self.unsupported(Unsupported::From, span)),
+        }
+    }
+
+    /// The second operand, which matters of `a and b` where the first holds, and of `a or b` where it does not.
+    fn behind(&mut self, op: Binary, first: &Out<Value>, second: &Expr, scope: &mut Scope) -> Out<Value> {
+        match (op, first) {
+            (Binary::And | Binary::Or, Ok(Value::Tensor(term))) if matches!(self.ty(*term).elem, Elem::Bool) => {
+                self.under(*term, op == Binary::And, |this| this.value(second, scope))
+            }
+            _ => self.value(second, scope),
         }
     }
 

@@ -54,6 +54,11 @@ impl Elaborator<'_> {
             Kind::Fold(_, a) => any_rows(self.ty(*a)),
             Kind::ArgMax(a) | Kind::Product(a, _) | Kind::Pick(a, _) => last(a),
             Kind::Size(size) => has_rows(size),
+            // A row that is read by its place stands beside others.
+            Kind::Read(a, places) => {
+                let mut axes = self.ty(*a).axes.iter().zip(places);
+                axes.any(|(axis, place)| has_rows(&axis.size) && !Elaborator::is_plain(place))
+            }
             Kind::Number(_)
             | Kind::Truth(_)
             | Kind::Index(_)
@@ -61,8 +66,8 @@ impl Elaborator<'_> {
             | Kind::Cast(_)
             | Kind::Scalar(..)
             | Kind::Constant(_)
-            | Kind::Read(..)
             | Kind::Spread(..)
+            | Kind::Reshape(_)
             | Kind::Stack(_) => false,
         }
     }

@@ -2,6 +2,7 @@
 
 use super::call::Arg;
 use super::{Elaborator, Out, Reported};
+use crate::check::terms::TermId;
 use crate::check::unsupported::Unsupported;
 use crate::check::value::{Bound, Namespace, Scope, Value};
 use crate::diagnostic::Diagnostic;
@@ -138,7 +139,7 @@ impl Elaborator<'_> {
         let values: Vec<Value> = match value {
             Value::Tuple(parts) => parts.into_iter().map(|part| part.value).collect(),
             Value::List(parts) => parts.into_iter().map(|(part, _)| part).collect(),
-            Value::Tensor(_) => return Err(self.unsupported(Unsupported::Apart, span)),
+            Value::Tensor(term) => return self.along_first(term, names, span),
             Value::Wrong => return Err(Reported),
             other => {
                 let message = format!("expected {} values, found {}", names.len(), other.noun());
@@ -147,6 +148,24 @@ impl Elaborator<'_> {
         };
         self.as_many(names, values.len(), span)?;
         Ok(values)
+    }
+
+    /// A tensor is taken apart along its first axis.
+    fn along_first(&mut self, term: TermId, names: &[Name], span: Span) -> Out<Vec<Value>> {
+        let ty = self.ty(term).clone();
+        let Some(first) = ty.axes.first() else {
+            let message = format!("expected {} values, found one number", names.len());
+            return Err(self.error("E0227", message, span, &format!("this is {ty}")));
+        };
+        match first.size.settled() {
+            Some(count) => self.as_many(names, count as usize, span)?,
+            None if first.size.is_open() => {}
+            None => {
+                let message = format!("expected {} values, found {ty}, whose first axis is the rows", names.len());
+                return Err(self.error("E0227", message, span, &format!("this is {ty}")));
+            }
+        }
+        (0..names.len()).map(|at| self.element(term, at as i64, span).map(Value::Tensor)).collect()
     }
 
     fn as_many(&mut self, names: &[Name], found: usize, span: Span) -> Out<()> {

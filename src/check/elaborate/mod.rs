@@ -116,6 +116,11 @@ pub struct Elaborator<'a> {
     /// What `training` is in a layer, and whether something reads it.
     training: bool,
     reads_training: bool,
+    /// The conditions around an expression, outermost first, and the reads that are looked at once sizes are known.
+    guards: Vec<index::Guard>,
+    pending: Vec<index::Pending>,
+    /// Whether what is evaluated says where an axis is read, or how large one is.
+    in_place: bool,
     /// While a definition is checked alone.
     alone: Option<open::Alone>,
 }
@@ -155,6 +160,9 @@ impl<'a> Elaborator<'a> {
             training: false,
             reads_training: false,
             reached: HashSet::new(),
+            guards: Vec::new(),
+            pending: Vec::new(),
+            in_place: false,
             alone: None,
         }
     }

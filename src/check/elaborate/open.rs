@@ -68,6 +68,7 @@ impl Elaborator<'_> {
                 | Kind::Constant(_)
                 | Kind::Read(..)
                 | Kind::Spread(..)
+                | Kind::Reshape(_)
                 | Kind::Stack(_) => return false,
             }
             unread.extend(kind.operands().into_iter().filter(|operand| seen.insert(*operand)));
