@@ -219,10 +219,7 @@ const MOST_POINTS: i64 = 200_000;
 
 /// Whether one point fulfils all conditions: `Some(Some(…))` with its indices, `Some(None)` if there is none, `None`
 /// where sizes are not settled or the points are too many.
-pub fn point(
-    conditions: &[Affine],
-    size_of: impl Fn(IndexId) -> Option<Size>,
-) -> Option<Option<Vec<(IndexId, i64)>>> {
+pub fn point(conditions: &[Affine], size_of: impl Fn(IndexId) -> Option<Size>) -> Option<Option<Vec<(IndexId, i64)>>> {
     let mut sizes: BTreeMap<IndexId, i64> = BTreeMap::new();
     for (id, _) in conditions.iter().flat_map(|condition| &condition.factors) {
         sizes.insert(*id, size_of(*id)?.settled()?);

@@ -2,6 +2,7 @@
 //!
 //! The axes of a node are the free indices of its term, ascending, then the term's own axes.
 
+mod along;
 mod product;
 pub mod program;
 mod read;

@@ -65,7 +65,9 @@ fn view(lowering: &mut Lowering, reading: &mut Reading, axis: usize, affine: &Af
         return;
     }
     // Zeros before the first element and behind the last.
-    let (Some(before), Some(behind)) = (excess(&low.times(&Size::from(-1))), excess(&high.minus(&last))) else { return };
+    let (Some(before), Some(behind)) = (excess(&low.times(&Size::from(-1))), excess(&high.minus(&last))) else {
+        return;
+    };
     let (zero, mut node) = (Size::from(0), reading.node);
     if before != zero || behind != zero {
         node = lowering.graph.add(Op::Pad { axis, low: before.clone(), high: behind, between: 0 }, vec![node]);
@@ -165,7 +167,8 @@ fn gather(lowering: &mut Lowering, reading: &mut Reading, ty: &Type) {
     let flat = lengths.iter().fold(Size::from(1), |product, size| product.times(size));
     let node = lowering.graph.reshape([&shape[..first], &[flat], &shape[behind..]].concat(), node);
     // The places have the shared axes in the order in which the base has them, then their own.
-    let own: Vec<IndexId> = of_places.iter().copied().filter(|id| !batch.iter().any(|(_, known)| known == id)).collect();
+    let own: Vec<IndexId> =
+        of_places.iter().copied().filter(|id| !batch.iter().any(|(_, known)| known == id)).collect();
     let order: Vec<IndexId> = batch.iter().map(|(_, id)| *id).chain(own).collect();
     let places: Vec<&Place> = left.iter().map(|(_, place)| *place).collect();
     let at = numbers(lowering, &places, &lengths, &of_places);
@@ -226,13 +229,7 @@ fn numbers(lowering: &mut Lowering, places: &[&Place], lengths: &[Size], free: &
 }
 
 /// A place made of indices. One that a condition leaves out may be outside of the axis: it is the nearest that is not.
-fn affine_number(
-    lowering: &mut Lowering,
-    affine: &Affine,
-    length: &Size,
-    free: &[IndexId],
-    shape: &[Size],
-) -> NodeId {
+fn affine_number(lowering: &mut Lowering, affine: &Affine, length: &Size, free: &[IndexId], shape: &[Size]) -> NodeId {
     let mut sum = whole(lowering, &affine.constant, shape);
     for (id, factor) in &affine.factors {
         let Some(axis) = free.iter().position(|own| own == id) else { continue };
@@ -242,9 +239,9 @@ fn affine_number(
         sum = lowering.graph.binary(ScalarOp::Add, sum, scaled);
     }
     let last = length.minus(&Size::from(1));
-    let inside = affine.extremes(|id| lowering.terms.size_of(id)).is_some_and(|(low, high)| {
-        low.is_never_negative() && last.minus(&high).is_never_negative()
-    });
+    let inside = affine
+        .extremes(|id| lowering.terms.size_of(id))
+        .is_some_and(|(low, high)| low.is_never_negative() && last.minus(&high).is_never_negative());
     if inside {
         return sum;
     }

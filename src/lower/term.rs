@@ -1,6 +1,6 @@
 //! One term to nodes. Terms stand after their operands, so that no recursion is needed.
 
-use super::{product, read};
+use super::{along, product, read};
 use crate::check::terms::{Kind, Leaf, TermId, Terms};
 use crate::check::types::{Elem, IndexId, Type};
 use crate::ir::{DType, Graph, NodeId, Op, ScalarOp, Size};
@@ -119,15 +119,20 @@ impl<'a> Lowering<'a> {
                 self.graph.add(Op::Scalar(*op), inputs)
             }
             Kind::Product(a, b) => product::matrix(self, *a, *b, ty),
-            Kind::Fold(reduce, a) => match product::contraction(self, *reduce, *a) {
-                Some(node) => node,
-                None => {
+            Kind::Fold(reduce, a) => {
+                // Over all axes, whichever they are.
+                let mut a = a;
+                while let Kind::Reshape(inner) = &terms.get(*a).kind {
+                    a = inner;
+                }
+                let better = product::contraction(self, *reduce, *a);
+                better.or_else(|| along::sum(self, *reduce, *a, ty)).unwrap_or_else(|| {
                     let from = &terms.get(*a).ty;
                     let axes = (from.free.len()..from.free.len() + from.axes.len()).collect();
                     let node = self.node(*a);
                     self.graph.reduce(*reduce, axes, node)
-                }
-            },
+                })
+            }
             Kind::ArgMax(a) => {
                 let node = self.node(*a);
                 let axis = self.graph.shape(node).len() - 1;

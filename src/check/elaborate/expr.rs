@@ -103,6 +103,15 @@ impl Elaborator<'_> {
     /// What a name stands for: indices, names of the body, items of the file, the standard library.
     pub(super) fn name(&mut self, name: &Name, span: Span, scope: &Scope) -> Out<Bound> {
         if let Some([index]) = scope.index(&name.text) {
+            if let Some(size) = scope.get(&name.text).filter(|size| is_size(&size.value))
+                && !self.in_place
+            {
+                let message = format!("`{}` is both an index and a size here", name.text);
+                let error = Diagnostic::error("E0255", message, span, "the number of the index, or the size?")
+                    .label(self.terms.index_of(*index).span, "named as an index")
+                    .label(size.origin.span, "a size by this");
+                return Err(self.report(error.help("give the index another name")));
+            }
             let ty = Type { free: vec![*index], ..Type::scalar(Elem::Int) };
             let term = self.term(Kind::Index(*index), ty, span);
             return Ok(self.bound(Value::Tensor(term), name.span));
@@ -328,6 +337,15 @@ impl Elaborator<'_> {
         }
         let axis = Axis::new(Size::from(whole), expr.span, "is written here");
         Ok(Axis { origin: origin.or(axis.origin), ..axis })
+    }
+}
+
+/// Whether a value may be that of a size.
+fn is_size(value: &Value) -> bool {
+    match value {
+        Value::Number(number) => number.to_whole().is_some(),
+        Value::Size(_) => true,
+        _ => false,
     }
 }
 

@@ -50,7 +50,8 @@ impl Elaborator<'_> {
                 Subscript::At(at, _) => {
                     let message = "expected the name of an index, found an expression";
                     let error = Diagnostic::error("E0254", message, at.span, "here");
-                    let help = "left of `=` indices are named, `y[i, j]`; which elements are meant says an `if` on the right";
+                    let help =
+                        "left of `=` indices are named, `y[i, j]`; which elements are meant says an `if` on the right";
                     return Err(self.report(error.help(help)));
                 }
                 Subscript::Slice(_, _, span) => return Err(self.unsupported(Unsupported::Slice, *span)),

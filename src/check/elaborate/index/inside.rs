@@ -42,12 +42,7 @@ enum Verdict {
 
 impl Elaborator<'_> {
     /// Evaluates something where a condition holds, or where it does not.
-    pub(in super::super) fn under<T>(
-        &mut self,
-        condition: TermId,
-        holds: bool,
-        f: impl FnOnce(&mut Self) -> T,
-    ) -> T {
+    pub(in super::super) fn under<T>(&mut self, condition: TermId, holds: bool, f: impl FnOnce(&mut Self) -> T) -> T {
         // A condition for each element of a tensor says nothing of an index.
         let speaks = self.ty(condition).axes.is_empty();
         if speaks {
@@ -214,7 +209,8 @@ impl Elaborator<'_> {
                 && let Some(origin) = &own.origin
                 && !error.labels.iter().any(|label| label.span == origin.span)
             {
-                error = error.label(origin.span, format!("`{}` goes from 0 to {}", index.name, own.size.minus(&1.into())));
+                error =
+                    error.label(origin.span, format!("`{}` goes from 0 to {}", index.name, own.size.minus(&1.into())));
             }
         }
         let below = !low.is_never_negative();

@@ -47,13 +47,7 @@ impl Elaborator<'_> {
         sound.and(made)
     }
 
-    fn spread_here(
-        &mut self,
-        name: &Name,
-        subscripts: &[Subscript],
-        body: &Expr,
-        scope: &mut Scope,
-    ) -> Out<TermId> {
+    fn spread_here(&mut self, name: &Name, subscripts: &[Subscript], body: &Expr, scope: &mut Scope) -> Out<TermId> {
         let groups = self.declare(subscripts, body, scope)?;
         let ids = groups.concat();
         let value = self.value(body, scope)?;

@@ -172,9 +172,7 @@ impl Elaborator<'_> {
         let own = |id: &TermId| self.affine(*id);
         let settled = |affine: &Affine| affine.constant.settled().filter(|_| affine.factors.is_empty());
         match &self.terms.get(term).kind {
-            Kind::Number(value) => {
-                Number::Float(*value).to_whole().map(|whole| Affine::constant(Size::from(whole)))
-            }
+            Kind::Number(value) => Number::Float(*value).to_whole().map(|whole| Affine::constant(Size::from(whole))),
             Kind::Size(size) => Some(Affine::constant(size.clone())),
             Kind::Index(id) => Some(Affine::index(*id)),
             Kind::Scalar(ScalarOp::Neg, operands) => Some(own(&operands[0])?.times(-1)),
@@ -273,7 +271,8 @@ impl Elaborator<'_> {
             if count.size.agrees(&axis.size) || room.is_never_negative() {
                 return Ok(element);
             }
-            let message = format!("a read can leave its axis: a class below {} in an axis of {}", count.size, axis.size);
+            let message =
+                format!("a read can leave its axis: a class below {} in an axis of {}", count.size, axis.size);
             let error = Diagnostic::error("E0251", message, span, format!("this is {ty}"));
             return Err(self.report(with_origin(with_origin(error, count), axis)));
         }
@@ -332,7 +331,14 @@ impl Elaborator<'_> {
         Ok(own.into_iter().map(|own| own.unwrap_or_else(|| rest.clone())).collect())
     }
 
-    fn inexact(&mut self, ids: &[IndexId], axis: &Axis, known: &Size, unknown: Option<&IndexId>, span: Span) -> Reported {
+    fn inexact(
+        &mut self,
+        ids: &[IndexId],
+        axis: &Axis,
+        known: &Size,
+        unknown: Option<&IndexId>,
+        span: Span,
+    ) -> Reported {
         let message = match unknown {
             Some(id) => {
                 let name = &self.terms.index_of(*id).name;

@@ -76,7 +76,8 @@ impl Elaborator<'_> {
         let body = body.and_then(|value| self.tensor(value, reduce.body.span));
         let (filter, mut term) = (filter.transpose()?, body?);
         self.is_scalar(term, reduce.body.span, "for each index of this function")?;
-        let cases = filter.zip(reduce.filter.as_ref()).map(|(condition, filter)| (self.cases(condition, true), filter.span));
+        let cases =
+            filter.zip(reduce.filter.as_ref()).map(|(condition, filter)| (self.cases(condition, true), filter.span));
         self.settle_sizes(&ids, cases)?;
         if let (Some(condition), Some(filter)) = (filter, &reduce.filter) {
             term = self.masked(term, condition, filter.span);

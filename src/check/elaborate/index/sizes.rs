@@ -20,8 +20,7 @@ impl Elaborator<'_> {
     /// Gives every index a size, or says that nothing does. `filter` is a condition that is demanded, with its text.
     pub(super) fn settle_sizes(&mut self, ids: &[IndexId], filter: Option<(Vec<Case>, Span)>) -> Out<()> {
         loop {
-            let open: Vec<IndexId> =
-                ids.iter().copied().filter(|id| self.terms.index_of(*id).axis.is_none()).collect();
+            let open: Vec<IndexId> = ids.iter().copied().filter(|id| self.terms.index_of(*id).axis.is_none()).collect();
             if open.is_empty() {
                 return Ok(());
             }
@@ -55,7 +54,8 @@ impl Elaborator<'_> {
             true => "it is read only together with an index of which nothing is known either",
             false => "no axis is read at it",
         };
-        let help = format!("read an axis at it, as in `x[{0}]`, or give its size, as in `let y[{0}: 10] = …`", index.name);
+        let help =
+            format!("read an axis at it, as in `x[{0}]`, or give its size, as in `let y[{0}: 10] = …`", index.name);
         Err(self.report(Diagnostic::error("E0214", message, index.span, text).help(help)))
     }
 
@@ -106,7 +106,8 @@ impl Elaborator<'_> {
                 Bound::Silent => {}
                 Bound::Unclear => {
                     let index = self.terms.index_of(id);
-                    let message = format!("how far the index `{}` goes is no whole number that is known here", index.name);
+                    let message =
+                        format!("how far the index `{}` goes is no whole number that is known here", index.name);
                     let error = Diagnostic::error("E0214", message, index.span, "its size depends on the rows")
                         .label(read.place, "it is read here")
                         .help(format!("write its size: `{}: …`", index.name));
@@ -128,7 +129,10 @@ impl Elaborator<'_> {
         if own >= 0 {
             return Bound::Silent;
         }
-        let others = Affine { factors: condition.factors.iter().copied().filter(|(of, _)| *of != id).collect(), ..condition.clone() };
+        let others = Affine {
+            factors: condition.factors.iter().copied().filter(|(of, _)| *of != id).collect(),
+            ..condition.clone()
+        };
         let Some((least, _)) = others.extremes(|id| self.terms.size_of(id)) else { return Bound::Silent };
         match (own, least.settled()) {
             (-1, _) => Bound::Most(least),
