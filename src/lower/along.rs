@@ -63,7 +63,7 @@ fn running(lowering: &mut Lowering, masked: &Masked, ty: &Type) -> Option<NodeId
     let axis = free.iter().position(|id| *id == summed)?;
     let from = terms.get(masked.body).ty.clone();
     let node = lowering.operand(masked.body, &from, dtype(&ty.elem));
-    let mut sums = lowering.graph.add(Op::CumSum { axis, reverse }, vec![node]);
+    let mut sums = lowering.graph.add(Op::running_sum(axis, reverse), vec![node]);
     if *op == ScalarOp::Less {
         // Without the element itself: the sum of one place before.
         let (zero, one) = (Size::from(0), Size::from(1));

@@ -10,27 +10,36 @@ pub fn named(graph: &Graph) -> HashMap<NodeId, &'static str> {
 
 fn name(graph: &Graph, id: NodeId) -> Option<&'static str> {
     let node = graph.node(id);
-    match &node.op {
-        Op::Dot { .. } if node.inputs.iter().any(|input| is_windows(graph, *input)) => Some("convolution"),
-        Op::Dot { .. } if node.inputs.iter().any(|input| is_softmax_of_product(graph, *input)) => Some("attention"),
-        Op::Dot { .. } => Some("contraction"),
-        Op::Reduce(..) if is_windows(graph, node.inputs[0]) => Some("pooling"),
-        Op::Gather { .. } => Some("gather"),
-        Op::ScatterAdd { .. } => Some("scatter-add"),
-        Op::CumSum { .. } => Some("cumulative sum"),
-        _ => None,
+    if matches!(node.op, Op::Dot { .. }) {
+        let any = |is: fn(&Graph, NodeId) -> bool| node.inputs.iter().any(|input| is(graph, *input));
+        return Some(match (any(is_windows), any(is_softmax_of_product)) {
+            (true, _) => "convolution",
+            (false, true) => "attention",
+            (false, false) => "contraction",
+        });
     }
+    if node.op.is_running_sum() {
+        return Some("cumulative sum");
+    }
+    let names = [
+        (matches!(node.op, Op::Reduce(..)) && is_windows(graph, node.inputs[0]), "pooling"),
+        (matches!(node.op, Op::Gather { .. }), "gather"),
+        (matches!(node.op, Op::ScatterAdd { .. }), "scatter-add"),
+    ];
+    names.into_iter().find(|(is_it, _)| *is_it).map(|(_, name)| name)
 }
 
 /// Whether a node is windows of another, in whatever order.
 fn is_windows(graph: &Graph, mut id: NodeId) -> bool {
     loop {
         let node = graph.node(id);
-        match &node.op {
-            Op::Window { .. } => return true,
-            Op::Permute(_) | Op::Reshape(_) | Op::Slice { .. } => id = node.inputs[0],
-            _ => return false,
+        if matches!(node.op, Op::Window { .. }) {
+            return true;
         }
+        if !matches!(node.op, Op::Permute(_) | Op::Reshape(_) | Op::Slice { .. }) {
+            return false;
+        }
+        id = node.inputs[0];
     }
 }
 

@@ -65,30 +65,28 @@ impl Elaborator<'_> {
             };
         };
         let part = |at: usize, holds| self.cases(operands[at], holds);
-        match (op, holds) {
-            (ScalarOp::Not, _) => part(0, !holds),
-            (ScalarOp::And, true) | (ScalarOp::Or, false) => all_of(&[part(0, holds), part(1, holds)]),
-            (ScalarOp::And, false) | (ScalarOp::Or, true) => [part(0, holds), part(1, holds)].concat(),
-            (ScalarOp::Less | ScalarOp::LessEqual | ScalarOp::Equal | ScalarOp::NotEqual, _) => {
-                let (Some(a), Some(b)) = (self.affine(operands[0]), self.affine(operands[1])) else {
-                    return vec![Case::unknown()];
-                };
-                let one = Affine::constant(Size::from(1));
-                let below = || Case::of(b.minus(&a).minus(&one));
-                let above = || Case::of(a.minus(&b).minus(&one));
-                match (op, holds) {
-                    (ScalarOp::Less, true) => vec![below()],
-                    (ScalarOp::Less, false) => vec![Case::of(a.minus(&b))],
-                    (ScalarOp::LessEqual, true) => vec![Case::of(b.minus(&a))],
-                    (ScalarOp::LessEqual, false) => vec![above()],
-                    (ScalarOp::Equal, true) | (ScalarOp::NotEqual, false) => {
-                        all_of(&[vec![Case::of(a.minus(&b))], vec![Case::of(b.minus(&a))]])
-                    }
-                    _ => vec![below(), above()],
-                }
-            }
-            _ => vec![Case::unknown()],
+        if *op == ScalarOp::Not {
+            return part(0, !holds);
         }
+        if matches!((op, holds), (ScalarOp::And, true) | (ScalarOp::Or, false)) {
+            return all_of(&[part(0, holds), part(1, holds)]);
+        }
+        if matches!((op, holds), (ScalarOp::And, false) | (ScalarOp::Or, true)) {
+            return [part(0, holds), part(1, holds)].concat();
+        }
+        let sides = || Some((self.affine(operands[0])?, self.affine(*operands.get(1)?)?));
+        let Some((a, b)) = sides().filter(|_| op.compares()) else { return vec![Case::unknown()] };
+        let one = Affine::constant(Size::from(1));
+        let below = Case::of(b.minus(&a).minus(&one));
+        let above = Case::of(a.minus(&b).minus(&one));
+        let (at_least, at_most) = (Case::of(a.minus(&b)), Case::of(b.minus(&a)));
+        if *op == ScalarOp::Less {
+            return vec![if holds { below } else { at_least }];
+        }
+        if *op == ScalarOp::LessEqual {
+            return vec![if holds { at_most } else { above }];
+        }
+        if (*op == ScalarOp::Equal) == holds { all_of(&[vec![at_least], vec![at_most]]) } else { vec![below, above] }
     }
 
     fn cases_of(&self, guards: &[Guard]) -> Vec<Case> {
