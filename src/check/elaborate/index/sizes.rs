@@ -67,7 +67,7 @@ impl Elaborator<'_> {
                 Bound::Most(size) => Some(size),
                 Bound::Silent | Bound::Unclear => None,
             });
-            let least = bounds.reduce(|a, b| smaller(a, b))?;
+            let least = bounds.reduce(smaller)?;
             most = Some(match most {
                 Some(known) if least.minus(&known).is_never_negative() => least,
                 Some(known) => known,
