@@ -13,12 +13,12 @@ use crate::diagnostic::order::{in_order, primary};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::ir::{Graph, NodeId};
 use crate::lower::{self, program as lowered, program::Program as Lowered, program::Value as LoweredValue};
-use crate::passes::streamed;
+use crate::passes::{named, streamed};
 use crate::plan::Plan;
 use crate::source::{SourceId, Sources, Span};
 use crate::syntax;
 use crate::syntax::tree::{Block, File, Item, ItemKind, Statement};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 pub use crate::check::elaborate::Context;
 pub use crate::check::schema::Schemas;
@@ -58,10 +58,20 @@ impl Stage {
         match self {
             Stage::Tree => tree.to_string(),
             Stage::Terms => program.terms.to_string(),
-            Stage::Graph => graph.to_string(),
+            Stage::Graph => with_names(graph),
             Stage::Plan => plan.to_string(),
         }
     }
+}
+
+/// The graph, with what its operations are called behind them.
+fn with_names(graph: &Graph) -> String {
+    let names: HashMap<String, &str> = named(graph).into_iter().map(|(id, name)| (id.to_string(), name)).collect();
+    let line = |line: &str| match line.split_once(' ').and_then(|(id, _)| names.get(id)) {
+        Some(name) => format!("{line}  // {name}\n"),
+        None => format!("{line}\n"),
+    };
+    graph.to_string().lines().map(line).collect()
 }
 
 /// A checked file: a program for each `train` block in which nothing is wrong, and all that is wrong.

@@ -12,12 +12,14 @@
 //! | `unread` | diagnostics that only follow from text that could not be parsed |
 //! | `number` | constants, as exact numbers |
 //! | `types`, `shapes` | types with the origin of each size; the rules of the operators |
+//! | `affine` | whole numbers made of indices, and what keeps them inside of an axis |
 //! | `schema` | what must be known of data, and whom to ask |
 //! | `value` | what expressions stand for while they are checked |
 //! | `elaborate` | from the tree to terms |
 //! | `paths` | patterns of parameter paths |
 //! | `terms`, `program` | the result |
 
+pub mod affine;
 pub mod chains;
 pub mod comments;
 pub mod elaborate;

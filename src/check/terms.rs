@@ -1,6 +1,7 @@
 //! Terms: what a checked program computes. Every call is inlined, every hyperparameter is a constant, every type known; only
 //! the rows of a batch stay symbolic. Terms have no cycles, and a `let` that is read twice is one term.
 
+use super::affine::Affine;
 use super::types::{Axis, IndexId, Type};
 use crate::ir::{Draw, Reduce, ScalarOp, Size};
 use crate::source::Span;
@@ -62,10 +63,12 @@ pub enum Kind {
     },
     /// The same numbers, through which no gradient flows.
     Constant(TermId),
-    /// `x[i, j]`: every axis becomes a free index of the term.
-    Read(TermId, Vec<IndexId>),
+    /// `x[i, 2 * j + 1]`: every axis is read at a place, whose indices are free in the term.
+    Read(TermId, Vec<Place>),
     /// `let y[i, j] = …`: the reverse; the indices become the last axes, in this order.
     Spread(TermId, Vec<IndexId>),
+    /// The same elements in the same order, with other axes.
+    Reshape(TermId),
     /// Equal shapes, side by side along a new axis at this place among the axes.
     Stack(Vec<TermId>, usize),
     /// One behind another along an axis that they have.
@@ -103,6 +106,14 @@ impl Running {
             Running::Min => Reduce::Min.start(),
         }
     }
+}
+
+/// Where an axis is read.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Place {
+    Affine(Affine),
+    /// At the element of a term of ints or classes.
+    At(TermId),
 }
 
 /// What a term reads from outside of itself.
@@ -147,12 +158,14 @@ pub enum Start {
     Drawn(Draw, f64, f64),
 }
 
-/// An index of an indexed `let` or of a reduction. Its size comes from the first axis that it reads.
+/// An index of an indexed `let` or of a reduction. Its size is written or comes from what it reads.
 #[derive(Clone, Debug)]
 pub struct Index {
     pub name: String,
     pub span: Span,
     pub axis: Option<Axis>,
+    /// Whether the size is written, which wins over those of the axes.
+    pub written: bool,
 }
 
 /// All terms of a program and their indices.
@@ -179,6 +192,18 @@ impl Terms {
 
     pub fn index_of(&self, id: IndexId) -> &Index {
         &self.indices[id.0 as usize]
+    }
+
+    /// Reads an axis at the element of a term instead, which stands before the read.
+    pub fn read_at(&mut self, read: TermId, axis: usize, at: TermId) {
+        if let Kind::Read(_, places) = &mut self.all[read.0 as usize].kind {
+            places[axis] = Place::At(at);
+        }
+    }
+
+    /// The size of an index, where it is known.
+    pub fn size_of(&self, id: IndexId) -> Option<Size> {
+        self.index_of(id).axis.as_ref().map(|axis| axis.size.clone())
     }
 
     /// The leaves that a term reads, each once.
@@ -215,6 +240,15 @@ impl fmt::Display for Terms {
     }
 }
 
+impl Place {
+    pub fn term(&self) -> Option<TermId> {
+        match self {
+            Place::Affine(_) => None,
+            Place::At(term) => Some(*term),
+        }
+    }
+}
+
 impl Kind {
     pub fn operands(&self) -> Vec<TermId> {
         match self {
@@ -227,8 +261,9 @@ impl Kind {
             | Kind::Cholesky(a)
             | Kind::Constant(a)
             | Kind::Slice(a, _)
-            | Kind::Read(a, _)
+            | Kind::Reshape(a)
             | Kind::Spread(a, _) => vec![*a],
+            Kind::Read(a, places) => std::iter::once(*a).chain(places.iter().filter_map(Place::term)).collect(),
             Kind::Product(a, b) | Kind::Pick(a, b) | Kind::TriangularSolve { l: a, b, .. } => vec![*a, *b],
             Kind::Scalar(_, all) | Kind::Stack(all, _) | Kind::Concat(all, _) => all.clone(),
         }

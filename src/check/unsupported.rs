@@ -14,10 +14,7 @@ pub enum Unsupported {
     Scan,
     Emit,
     Calibrate,
-    Group,
-    SubscriptExpression,
-    NamelessRest,
-    OneIndexTwice,
+    Slice,
     StateInLayer,
     DrawnLet,
     ColumnsApart,
@@ -34,10 +31,7 @@ pub const TABLE: &[(Unsupported, &str)] = &[
     (Unsupported::Scan, "`scan`"),
     (Unsupported::Emit, "`emit`"),
     (Unsupported::Calibrate, "`calibrate`"),
-    (Unsupported::Group, "a group of axes"),
-    (Unsupported::SubscriptExpression, "reading at an expression"),
-    (Unsupported::NamelessRest, "`..` without an index of its name"),
-    (Unsupported::OneIndexTwice, "one index for two axes"),
+    (Unsupported::Slice, "a slice beside an index"),
     (Unsupported::StateInLayer, "`state` in a layer"),
     (Unsupported::DrawnLet, "a draw inside the graph"),
     (Unsupported::ColumnsApart, "several columns at once"),
@@ -160,7 +154,6 @@ impl Search {
         match &statement.kind {
             StatementKind::Let(..) if owner == Owner::Data => self.say(Unsupported::LetInData, span),
             StatementKind::Let(_, _, Init::Draw(_)) => self.say(Unsupported::DrawnLet, span),
-            StatementKind::Let(Target::Indexed(_, subscripts), ..) => self.declared(subscripts),
             StatementKind::State(..) if owner == Owner::Layer => self.say(Unsupported::StateInLayer, span),
             StatementKind::Assign(Target::Several(_), ..) if owner == Owner::Data => {
                 self.say(Unsupported::ColumnsApart, span)
@@ -178,16 +171,6 @@ impl Search {
             | StatementKind::Check(..) => {}
         }
         walk::expressions(statement, &mut |expr| self.one(expr));
-    }
-
-    /// The subscripts of an indexed `let`.
-    fn declared(&mut self, subscripts: &[Subscript]) {
-        for subscript in subscripts {
-            match subscript {
-                Subscript::Group(_, span) => self.say(Unsupported::Group, *span),
-                Subscript::At(..) | Subscript::Rest(..) | Subscript::Slice(..) => {}
-            }
-        }
     }
 
     fn expression(&mut self, expr: &Expr) {
@@ -224,9 +207,7 @@ impl Search {
     fn read(&mut self, subscripts: &[Subscript]) {
         for subscript in subscripts {
             match subscript {
-                // A slice, or reported where indices are known.
-                Subscript::At(..) | Subscript::Rest(..) | Subscript::Slice(..) => {}
-                Subscript::Group(_, span) => self.say(Unsupported::Group, *span),
+                Subscript::At(..) | Subscript::Rest(..) | Subscript::Slice(..) | Subscript::Group(..) => {}
             }
         }
     }

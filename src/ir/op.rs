@@ -202,6 +202,15 @@ pub enum Class {
 }
 
 impl Op {
+    /// Running sums, from the end if `reverse`.
+    pub fn running_sum(axis: usize, reverse: bool) -> Op {
+        Op::CumSum { axis, reverse }
+    }
+
+    pub fn is_running_sum(&self) -> bool {
+        matches!(self, Op::CumSum { .. })
+    }
+
     pub fn class(&self) -> Class {
         match self {
             Op::Input { .. } | Op::Constant(_) | Op::SizeOf(_) | Op::Iota { .. } => Class::Leaf,

@@ -72,6 +72,22 @@ impl Size {
         }
     }
 
+    /// Its products of symbols, each with its factor; the number has no symbols.
+    pub fn parts(&self) -> Vec<(Vec<Symbol>, i64)> {
+        self.terms().iter().map(|(symbols, factor)| (symbols.clone(), *factor)).collect()
+    }
+
+    /// Whether it is at least 0 whatever its symbols are, each of which is at least 1; false where that is not clear.
+    pub fn is_never_negative(&self) -> bool {
+        let Form::Polynomial(terms) = &self.0 else { return self.settled() >= Some(0) };
+        // By how much each symbol is above 1, which is at least 0.
+        let above = |symbol: &Symbol| Size::symbol(symbol.clone()).plus(&Size::from(1));
+        let shifted = terms.iter().fold(Size::from(0), |sum, (symbols, factor)| {
+            sum.plus(&symbols.iter().fold(Size::from(*factor), |product, symbol| product.times(&above(symbol))))
+        });
+        shifted.terms().values().all(|factor| *factor >= 0)
+    }
+
     /// Whether a use decides it.
     pub fn is_open(&self) -> bool {
         match &self.0 {

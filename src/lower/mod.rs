@@ -5,6 +5,8 @@
 mod along;
 mod product;
 pub mod program;
+mod read;
+mod sums;
 mod term;
 
 use crate::autodiff::gradient;

@@ -1,6 +1,6 @@
 //! One term to nodes. Terms stand after their operands, so that no recursion is needed.
 
-use super::{along, product};
+use super::{along, product, read, sums};
 use crate::check::terms::{Cut, Kind, Leaf, TermId, Terms};
 use crate::check::types::{Elem, IndexId, Type};
 use crate::ir::{DType, Graph, NodeId, Op, ScalarOp, Size};
@@ -119,15 +119,20 @@ impl<'a> Lowering<'a> {
                 self.graph.add(Op::Scalar(*op), inputs)
             }
             Kind::Product(a, b) => product::matrix(self, *a, *b, ty),
-            Kind::Fold(reduce, a) => match product::contraction(self, *reduce, *a) {
-                Some(node) => node,
-                None => {
+            Kind::Fold(reduce, a) => {
+                // Over all axes, whichever they are.
+                let mut a = a;
+                while let Kind::Reshape(inner) = &terms.get(*a).kind {
+                    a = inner;
+                }
+                let better = product::contraction(self, *reduce, *a);
+                better.or_else(|| sums::sum(self, *reduce, *a, ty)).unwrap_or_else(|| {
                     let from = &terms.get(*a).ty;
                     let axes = (from.free.len()..from.free.len() + from.axes.len()).collect();
                     let node = self.node(*a);
                     self.graph.reduce(*reduce, axes, node)
-                }
-            },
+                })
+            }
             Kind::ArgMax(a) => {
                 let node = self.node(*a);
                 let axis = self.graph.shape(node).len() - 1;
@@ -149,11 +154,11 @@ impl<'a> Lowering<'a> {
                 let a = self.node(*a);
                 self.graph.add(Op::StopGradient, vec![a])
             }
-            Kind::Read(a, ids) => {
-                let from = [&terms.get(*a).ty.free[..], ids].concat();
+            Kind::Read(a, places) => read::read(self, *a, places, ty),
+            Kind::Reshape(a) => {
                 let node = self.node(*a);
-                let order = ty.free.iter().filter_map(|id| from.iter().position(|own| own == id)).collect();
-                self.graph.permute(order, node)
+                let shape = self.shape(ty);
+                self.graph.reshape(shape, node)
             }
             Kind::Spread(a, ids) => self.spread(*a, ids, ty),
             Kind::Stack(parts, at) => {

@@ -4,7 +4,7 @@
 //! the loss picks the score of a class (`cross_entropy(model(x), y)`), or a report compares the chosen one with it.
 
 use crate::check::program::{Raw, RawKind, TypedProgram};
-use crate::check::terms::{Kind, Leaf, TermId, Terms};
+use crate::check::terms::{Kind, Leaf, Place, TermId, Terms};
 use crate::check::types::Elem;
 use crate::ir::{ScalarOp, Size};
 use std::collections::BTreeSet;
@@ -85,6 +85,12 @@ impl<'c> Naming<'c> {
                 Kind::Pick(scores, class) => {
                     held.extend(self.origins(*class).columns.into_iter().map(|column| (*scores, column)));
                 }
+                // `scores[n, y[n]]`
+                Kind::Read(scores, places) => {
+                    let classes = places.last().and_then(Place::term);
+                    let columns = classes.map_or(Vec::new(), |class| self.origins(class).columns.into_iter().collect());
+                    held.extend(columns.into_iter().map(|column| (*scores, column)));
+                }
                 Kind::Scalar(op, operands) if op.compares() => {
                     let (a, b) = (operands[0], operands[1]);
                     for (chosen, class) in [(a, b), (b, a)] {
@@ -111,7 +117,9 @@ impl<'c> Naming<'c> {
                 Kind::Leaf(Leaf::Column(at)) => open.push(data.columns[*at].value),
                 Kind::Leaf(Leaf::Raw(at)) => origins.columns.extend(self.class_column(&data.raw[*at])),
                 Kind::ArgMax(scores) => origins.scores.push(*scores),
-                Kind::Cast(a) | Kind::Constant(a) | Kind::Read(a, _) | Kind::Spread(a, _) => open.push(*a),
+                Kind::Cast(a) | Kind::Constant(a) | Kind::Read(a, _) | Kind::Spread(a, _) | Kind::Reshape(a) => {
+                    open.push(*a);
+                }
                 Kind::Scalar(ScalarOp::Select, operands) => open.extend(&operands[1..]),
                 _ => {}
             }

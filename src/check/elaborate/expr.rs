@@ -11,7 +11,7 @@ use crate::diagnostic::Diagnostic;
 use crate::diagnostic::nearest;
 use crate::ir::{Size, Symbol};
 use crate::source::Span;
-use crate::syntax::tree::{Expr, ExprKind, ItemKind, Name};
+use crate::syntax::tree::{Binary, Expr, ExprKind, ItemKind, Name};
 use crate::syntax::walk;
 use std::collections::HashSet;
 use std::rc::Rc;
@@ -50,7 +50,8 @@ impl Elaborator<'_> {
                 self.unary(*op, value, a.span, span)
             }
             ExprKind::Binary(op, operator, a, b) => {
-                let (one, two) = (self.value(a, scope), self.value(b, scope));
+                let one = self.value(a, scope);
+                let two = self.behind(*op, &one, b, scope);
                 self.binary(*op, *operator, (one?, a.span), (two?, b.span), span)
             }
             ExprKind::If(condition, yes, no) => self.choose(condition, yes, no, span, scope),
@@ -77,6 +78,16 @@ impl Elaborator<'_> {
         }
     }
 
+    /// The second operand, which matters of `a and b` where the first holds, and of `a or b` where it does not.
+    fn behind(&mut self, op: Binary, first: &Out<Value>, second: &Expr, scope: &mut Scope) -> Out<Value> {
+        match (op, first) {
+            (Binary::And | Binary::Or, Ok(Value::Tensor(term))) if matches!(self.ty(*term).elem, Elem::Bool) => {
+                self.under(*term, op == Binary::And, |this| this.value(second, scope))
+            }
+            _ => self.value(second, scope),
+        }
+    }
+
     fn part_of(&mut self, expr: &Expr, scope: &mut Scope) -> Out<Part> {
         Ok(Part { name: None, value: self.value(expr, scope)?, span: expr.span })
     }
@@ -91,6 +102,15 @@ impl Elaborator<'_> {
     /// What a name stands for: indices, names of the body, items of the file, the standard library.
     pub(super) fn name(&mut self, name: &Name, span: Span, scope: &Scope) -> Out<Bound> {
         if let Some([index]) = scope.index(&name.text) {
+            if let Some(size) = scope.get(&name.text).filter(|size| is_size(&size.value))
+                && !self.in_place
+            {
+                let message = format!("`{}` is both an index and a size here", name.text);
+                let error = Diagnostic::error("E0255", message, span, "the number of the index, or the size?")
+                    .label(self.terms.index_of(*index).span, "named as an index")
+                    .label(size.origin.span, "a size by this");
+                return Err(self.report(error.help("give the index another name")));
+            }
             let ty = Type { free: vec![*index], ..Type::scalar(Elem::Int) };
             let term = self.term(Kind::Index(*index), ty, span);
             return Ok(self.bound(Value::Tensor(term), name.span));
@@ -289,6 +309,15 @@ impl Elaborator<'_> {
         }
         let axis = Axis::new(Size::from(whole), expr.span, "is written here");
         Ok(Axis { origin: origin.or(axis.origin), ..axis })
+    }
+}
+
+/// Whether a value may be that of a size.
+fn is_size(value: &Value) -> bool {
+    match value {
+        Value::Number(number) => number.to_whole().is_some(),
+        Value::Size(_) => true,
+        _ => false,
     }
 }
 

@@ -37,7 +37,7 @@ impl Elaborator<'_> {
                 let axis = axis.first().copied();
                 match what {
                     Joined::Stack => self.stacked(parts, axis, span).map(Value::Tensor),
-                    _ => self.behind(parts, axis, span).map(Value::Tensor),
+                    _ => self.concatenated(parts, axis, span).map(Value::Tensor),
                 }
             }
             Joined::Split => self.split_in_parts(&given, axis.first().copied(), span),
@@ -128,7 +128,7 @@ impl Elaborator<'_> {
     }
 
     /// `concat(a, b, axis = last)`: one behind another; the other axes agree.
-    fn behind(&mut self, parts: Vec<(TermId, Span)>, axis: Option<&Arg>, span: Span) -> Out<TermId> {
+    fn concatenated(&mut self, parts: Vec<(TermId, Span)>, axis: Option<&Arg>, span: Span) -> Out<TermId> {
         let Some((first, _)) = parts.first().copied() else { return Err(Reported) };
         let ty = self.ty(first).clone();
         if let Some((_, at)) = parts.iter().find(|(part, _)| self.ty(*part).axes.is_empty()) {

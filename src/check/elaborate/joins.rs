@@ -63,6 +63,11 @@ impl Elaborator<'_> {
                 let axes = self.ty(*a).axes.iter().zip(cuts);
                 axes.into_iter().any(|(axis, cut)| *cut != Cut::All && has_rows(&axis.size))
             }
+            // A row that is read by its place stands beside others.
+            Kind::Read(a, places) => {
+                let mut axes = self.ty(*a).axes.iter().zip(places);
+                axes.any(|(axis, place)| has_rows(&axis.size) && !Elaborator::is_plain(place))
+            }
             Kind::Number(_)
             | Kind::Truth(_)
             | Kind::Index(_)
@@ -70,8 +75,8 @@ impl Elaborator<'_> {
             | Kind::Cast(_)
             | Kind::Scalar(..)
             | Kind::Constant(_)
-            | Kind::Read(..)
             | Kind::Spread(..)
+            | Kind::Reshape(_)
             | Kind::Stack(..) => false,
         }
     }

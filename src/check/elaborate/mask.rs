@@ -2,7 +2,7 @@
 //! reduction reads its neutral element where the mask is false.
 
 use super::Elaborator;
-use crate::check::terms::{Kind, TermId};
+use crate::check::terms::{Kind, Place, TermId};
 use crate::check::types::{Axis, Elem, IndexId, Type};
 use crate::ir::ScalarOp;
 use crate::source::Span;
@@ -67,6 +67,7 @@ impl Elaborator<'_> {
             | Kind::Order(_)
             | Kind::Read(..)
             | Kind::Spread(..)
+            | Kind::Reshape(_)
             | Kind::Stack(..)
             | Kind::Concat(..)
             | Kind::Slice(..) => kind,
@@ -128,11 +129,20 @@ impl Elaborator<'_> {
                 let whole = self.terms.add(Kind::Cast(mask), whole, span);
                 Some(self.terms.add(Kind::Slice(whole, cuts.clone()), truths(free, ty.axes.clone()), span))
             }
-            Kind::Read(a, ids) => {
+            Kind::Read(a, places) => {
+                let own = self.ty(*a).mask.map(|mask| {
+                    let free: BTreeSet<IndexId> = self.ty(mask).free.iter().chain(&ty.free).copied().collect();
+                    let ty = truths(free.into_iter().collect(), Vec::new());
+                    self.terms.add(Kind::Read(mask, places.clone()), ty, span)
+                });
+                let of_places = places.iter().filter_map(Place::term).filter_map(|at| self.ty(at).mask);
+                let all: Vec<TermId> = own.into_iter().chain(of_places).collect();
+                self.every(&all, ty, span)
+            }
+            Kind::Reshape(a) => {
                 let mask = self.ty(*a).mask?;
-                let mut free = [&self.ty(mask).free[..], ids].concat();
-                free.sort_unstable();
-                Some(self.terms.add(Kind::Read(mask, ids.clone()), truths(free, Vec::new()), span))
+                let free = self.ty(mask).free.clone();
+                Some(self.terms.add(Kind::Reshape(mask), truths(free, ty.axes.clone()), span))
             }
             Kind::Spread(a, ids) => {
                 let mask = self.ty(*a).mask?;

@@ -150,6 +150,11 @@ pub struct Elaborator<'a> {
     once: Vec<TermId>,
     /// While an optimizer is read for all the parameters that it moves.
     totals: Option<optimizer::Totals>,
+    /// The conditions around an expression, outermost first, and the reads that are looked at once sizes are known.
+    guards: Vec<index::Guard>,
+    pending: Vec<index::Pending>,
+    /// Whether what is evaluated says where an axis is read, or how large one is.
+    in_place: bool,
     /// While a definition is checked alone.
     alone: Option<open::Alone>,
 }
@@ -197,6 +202,9 @@ impl<'a> Elaborator<'a> {
             totalled: false,
             once: Vec::new(),
             totals: None,
+            guards: Vec::new(),
+            pending: Vec::new(),
+            in_place: false,
             alone: None,
         }
     }

@@ -72,6 +72,7 @@ impl Elaborator<'_> {
                 | Kind::Constant(_)
                 | Kind::Read(..)
                 | Kind::Spread(..)
+                | Kind::Reshape(_)
                 | Kind::Stack(..)
                 | Kind::Concat(..)
                 | Kind::Slice(..) => return false,

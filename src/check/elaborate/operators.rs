@@ -162,7 +162,8 @@ impl Elaborator<'_> {
         }
         let condition_at = condition.span;
         let condition = self.truths(chosen, condition_at)?;
-        let (a, b) = (self.value(yes, scope), self.value(no, scope));
+        let a = self.under(condition, true, |this| this.value(yes, scope));
+        let b = self.under(condition, false, |this| this.value(no, scope));
         let (a, b) = (self.tensor(a?, yes.span)?, self.tensor(b?, no.span)?);
         let (a, b) = (self.as_class_beside(a, b), self.as_class_beside(b, a));
         let elem = self.one_elem(a, b, yes.span, no.span, span)?;
@@ -198,6 +199,9 @@ impl Elaborator<'_> {
         match (&one, &two) {
             _ if same_elem(&one, &two) => Ok(one),
             (Elem::Float, Elem::Int) | (Elem::Int, Elem::Float) => Ok(Elem::Float),
+            // A whole number beside a class is one, if it is below the number of classes.
+            (Elem::Class(count), Elem::Int) if self.is_class(b, count) => Ok(one),
+            (Elem::Int, Elem::Class(count)) if self.is_class(a, count) => Ok(two),
             (Elem::Int, Elem::Class(_)) | (Elem::Class(_), Elem::Int) => Ok(Elem::Int),
             _ => {
                 let error =
@@ -206,6 +210,15 @@ impl Elaborator<'_> {
                         .label(at_b, format!("this is {}", self.ty(b)));
                 Err(self.report(error))
             }
+        }
+    }
+
+    /// Whether a term is a constant that can be a class of so many.
+    fn is_class(&self, term: TermId, count: &Axis) -> bool {
+        match (&self.terms.get(term).kind, count.size.settled()) {
+            (Kind::Number(number), Some(count)) => *number >= 0.0 && *number < count as f64,
+            (Kind::Number(number), None) => *number >= 0.0 && count.size.is_open(),
+            _ => false,
         }
     }
 
