@@ -14,7 +14,7 @@
 //! | `schema` | what must be known of data, and whom to ask |
 //! | `value` | what expressions stand for while they are checked |
 //! | `elaborate` | from the tree to terms |
-//! | `terms`, `program` | the result |
+//! | `terms`, `steps`, `program` | the result; its loops |
 
 pub mod chains;
 pub mod comments;
@@ -27,6 +27,7 @@ pub mod program;
 pub mod schema;
 pub mod settings;
 pub mod shapes;
+pub mod steps;
 pub mod terms;
 pub mod types;
 pub mod unread;

@@ -24,6 +24,8 @@ pub struct TypedProgram {
     /// What `mlx predict` writes: a value for each row.
     pub predictions: Vec<Report>,
     pub updates: Vec<Update>,
+    /// States of layers, and what they are after a step.
+    pub kept: Vec<(ParamId, TermId)>,
     pub run: RunSettings,
     /// The `let` items of the file that were read, with the values that they had.
     pub settings: BTreeMap<String, Setting>,
@@ -115,6 +117,8 @@ pub struct Param {
     pub ty: Type,
     pub start: Start,
     pub span: Span,
+    /// A `state` of a layer: it is kept as parameters are, and not trained.
+    pub is_state: bool,
 }
 
 pub struct Loss {
@@ -152,9 +156,15 @@ impl TypedProgram {
             .into_iter()
             .filter_map(|leaf| match leaf {
                 Leaf::Param(id) => Some(id),
-                Leaf::Gradient(_) | Leaf::State(..) | Leaf::Column(_) | Leaf::Raw(_) | Leaf::Fit(_) | Leaf::Host(_) => {
-                    None
-                }
+                Leaf::Gradient(_)
+                | Leaf::State(..)
+                | Leaf::Column(_)
+                | Leaf::Raw(_)
+                | Leaf::Fit(_)
+                | Leaf::Host(_)
+                | Leaf::Step(_)
+                | Leaf::Slice(..)
+                | Leaf::Carry(..) => None,
             })
             .collect();
         used.sort();

@@ -1,11 +1,13 @@
 //! Terms: what a checked program computes. Every call is inlined, every hyperparameter is a constant, every type known; only
 //! the rows of a batch stay symbolic. Terms have no cycles, and a `let` that is read twice is one term.
 
+use super::steps::{Scan, ScanId, ScanPart};
 use super::types::{Axis, IndexId, Type};
 use crate::ir::{Draw, Reduce, ScalarOp, Size};
 use crate::source::Span;
 use std::collections::HashSet;
 use std::fmt;
+use std::sync::Arc;
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TermId(pub u32);
@@ -56,6 +58,12 @@ pub enum Kind {
     Spread(TermId, Vec<IndexId>),
     /// Equal shapes, side by side along a new last axis.
     Stack(Vec<TermId>),
+    /// The derivative of a scalar by an earlier term, of that term's type.
+    Grad { of: TermId, by: TermId },
+    /// Standard draws, by the hash of the path of the place that draws.
+    Draw(Draw, u64),
+    /// A result of a loop.
+    Scan(Arc<Scan>, ScanPart),
 }
 
 /// What a term reads from outside of itself.
@@ -73,6 +81,10 @@ pub enum Leaf {
     Fit(usize),
     /// A number of the host that a step is given.
     Host(Host),
+    /// In the body of a loop: the place of the step, what it reads of a source, and a carry as the step finds it.
+    Step(ScanId),
+    Slice(ScanId, usize),
+    Carry(ScanId, usize),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -109,6 +121,8 @@ pub struct Index {
 pub struct Terms {
     all: Vec<Term>,
     pub indices: Vec<Index>,
+    /// How many loops there are.
+    pub scans: u32,
 }
 
 impl Terms {
@@ -128,6 +142,14 @@ impl Terms {
 
     pub fn index_of(&self, id: IndexId) -> &Index {
         &self.indices[id.0 as usize]
+    }
+
+    /// The terms that something is differentiated by.
+    pub fn cuts(&self) -> impl Iterator<Item = TermId> {
+        self.all.iter().filter_map(|term| match term.kind {
+            Kind::Grad { by, .. } => Some(by),
+            _ => None,
+        })
     }
 
     /// The leaves that a term reads, each once.
@@ -167,14 +189,15 @@ impl fmt::Display for Terms {
 impl Kind {
     pub fn operands(&self) -> Vec<TermId> {
         match self {
-            Kind::Number(_) | Kind::Truth(_) | Kind::Size(_) | Kind::Index(_) | Kind::Leaf(_) => Vec::new(),
+            Kind::Number(_) | Kind::Truth(_) | Kind::Size(_) | Kind::Index(_) | Kind::Leaf(_) | Kind::Draw(..) => Vec::new(),
             Kind::Cast(a)
             | Kind::Fold(_, a)
             | Kind::ArgMax(a)
             | Kind::Constant(a)
             | Kind::Read(a, _)
             | Kind::Spread(a, _) => vec![*a],
-            Kind::Product(a, b) | Kind::Pick(a, b) => vec![*a, *b],
+            Kind::Product(a, b) | Kind::Pick(a, b) | Kind::Grad { of: a, by: b } => vec![*a, *b],
+            Kind::Scan(scan, _) => scan.all(),
             Kind::Scalar(_, all) | Kind::Stack(all) => all.clone(),
         }
     }

@@ -3,7 +3,7 @@
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
 use crate::syntax::tree::{
-    Expr, ExprKind, File, FnBody, Function, Init, ItemKind, Layer, Optimizer, Param, Statement, StatementKind,
+    Expr, ExprKind, File, FnBody, Function, ItemKind, Layer, Optimizer, Param, Statement, StatementKind,
     Subscript, Target,
 };
 use crate::syntax::walk;
@@ -13,7 +13,6 @@ use crate::syntax::walk;
 pub enum Unsupported {
     Use,
     Sweep,
-    Scan,
     Emit,
     Calibrate,
     Apart,
@@ -30,15 +29,12 @@ pub enum Unsupported {
     SubscriptExpression,
     NamelessRest,
     OneIndexTwice,
-    StateInLayer,
     StateInTrain,
     ParamInTrain,
-    DrawnLet,
     ColumnsApart,
     LetInData,
     OneRank,
     ListOfLayers,
-    OpenDistribution,
     OpenCheck,
     Setting,
     Source,
@@ -50,7 +46,6 @@ pub enum Unsupported {
 pub const TABLE: &[(Unsupported, &str)] = &[
     (Unsupported::Use, "`use`"),
     (Unsupported::Sweep, "`sweep`"),
-    (Unsupported::Scan, "`scan`"),
     (Unsupported::Emit, "`emit`"),
     (Unsupported::Calibrate, "`calibrate`"),
     (Unsupported::Apart, "taking a result apart"),
@@ -67,15 +62,12 @@ pub const TABLE: &[(Unsupported, &str)] = &[
     (Unsupported::SubscriptExpression, "reading at an expression"),
     (Unsupported::NamelessRest, "`..` without an index of its name"),
     (Unsupported::OneIndexTwice, "one index for two axes"),
-    (Unsupported::StateInLayer, "`state` in a layer"),
     (Unsupported::StateInTrain, "`state` in a `train` block"),
     (Unsupported::ParamInTrain, "`param` in a `train` block"),
-    (Unsupported::DrawnLet, "a draw inside the graph"),
     (Unsupported::ColumnsApart, "several columns at once"),
     (Unsupported::LetInData, "`let` in a `data` block"),
     (Unsupported::OneRank, "an optimizer for one rank"),
     (Unsupported::ListOfLayers, "a list of layers in a pipe"),
-    (Unsupported::OpenDistribution, "a distribution whose parameters are not constant"),
     (Unsupported::OpenCheck, "a check of a value that is not constant"),
     (Unsupported::Setting, "the setting"),
     (Unsupported::Source, "the source"),
@@ -95,21 +87,17 @@ pub const SPLITS: &[&str] = &["given", "kfold"];
 
 /// Functions and layers that the language names and the standard library does not have yet.
 pub const FUNCTIONS: &[&str] = &[
-    "grad",
     "emitted",
-    "logp",
     "concat",
     "split",
     "stack",
     "total",
     "conv",
-    "batch_norm",
     "layer_norm",
     "global_average_pool",
     "embedding",
     "attention",
     "pad",
-    "bernoulli",
     "classes",
     "sort",
     "cumsum",
@@ -119,7 +107,6 @@ pub const FUNCTIONS: &[&str] = &[
     "random_crop",
     "ceil",
     "pad_same",
-    "dropout",
     "every",
     "patience",
     "quantile",
@@ -142,7 +129,7 @@ impl Unsupported {
 
 /// Everything unsupported in a file that can be seen without types.
 pub fn find(file: &File) -> Vec<Diagnostic> {
-    let mut search = Search { found: Vec::new() };
+    let mut search = Search { found: Vec::new(), stepped: Vec::new() };
     for item in &file.items {
         search.item(&item.kind, item.span);
     }
@@ -160,6 +147,8 @@ enum Owner {
 
 struct Search {
     found: Vec<Diagnostic>,
+    /// What scans step through.
+    stepped: Vec<Span>,
 }
 
 impl Search {
@@ -213,9 +202,7 @@ impl Search {
         let span = statement.span;
         match &statement.kind {
             StatementKind::Let(..) if owner == Owner::Data => self.say(Unsupported::LetInData, span),
-            StatementKind::Let(_, _, Init::Draw(_)) => self.say(Unsupported::DrawnLet, span),
             StatementKind::Let(Target::Indexed(_, subscripts), ..) => self.declared(subscripts),
-            StatementKind::State(..) if owner == Owner::Layer => self.say(Unsupported::StateInLayer, span),
             StatementKind::State(..) if owner == Owner::Train => self.say(Unsupported::StateInTrain, span),
             StatementKind::Param(..) if owner == Owner::Train => self.say(Unsupported::ParamInTrain, span),
             StatementKind::Assign(Target::Several(_), ..) if owner == Owner::Data => {
@@ -263,9 +250,11 @@ impl Search {
     fn one(&mut self, expr: &Expr) {
         let span = expr.span;
         match &expr.kind {
+            ExprKind::Range(..) if self.stepped.contains(&span) => {}
             ExprKind::Range(..) => self.say(Unsupported::Range, span),
             ExprKind::Comprehension(..) => self.say(Unsupported::Comprehension, span),
-            ExprKind::Scan(_) => self.say(Unsupported::Scan, span),
+            // A range is there to be stepped through.
+            ExprKind::Scan(scan) => self.stepped.extend(scan.over.iter().map(|over| over.span)),
             ExprKind::From(from) => self.say(Unsupported::From, from.source.span),
             ExprKind::Pipe(_, _, stage) if matches!(stage.kind, ExprKind::List(_)) => {
                 self.say(Unsupported::ListOfLayers, stage.span);

@@ -88,6 +88,7 @@ impl Elaborator<'_> {
         self.params.clear();
         self.param_of.clear();
         self.made.clear();
+        self.forget_passes();
         self.broken.clear();
         (self.depth, self.too_deep) = (0, false);
         let mut entry = Entry { scope: Scope::default(), ranks, rests: 0 };
@@ -127,7 +128,7 @@ impl Elaborator<'_> {
         let at = optimizer.name.span;
         let ty = Type::float(self.rest("p", at, entry));
         let start = Start::Drawn(Draw::Uniform, 0.0, 1.0);
-        self.params.push(program::Param { path: String::new(), ty, start, span: at });
+        self.params.push(program::Param { path: String::new(), ty, start, span: at, is_state: false });
         let settings: Vec<(String, Bound)> = optimizer
             .hyper
             .iter()

@@ -68,6 +68,12 @@ impl Elaborator<'_> {
         span: Span,
         scope: &mut Scope,
     ) -> Out<Value> {
+        if let (ExprKind::Name(last), [Argument { name: None, value }]) = (&callee.kind, arguments)
+            && let ("last", ExprKind::Scan(scan)) = (last.text.as_str(), &value.kind)
+            && scope.get("last").is_none()
+        {
+            return self.scan(scan, true, span, scope);
+        }
         let given = self.arguments(arguments, scope)?;
         let head = self.callee(callee, scope)?;
         self.call(head, Site { at: callee.span, name }, given, span, scope)

@@ -73,7 +73,7 @@ impl Elaborator<'_> {
                     .collect();
                 Ok(Value::Tuple(parts.into_iter().collect::<Out<_>>()?))
             }
-            ExprKind::Scan(_) => Err(self.unsupported(Unsupported::Scan, span)),
+            ExprKind::Scan(scan) => self.scan(scan, false, span, scope),
             ExprKind::From(..) => Err(self.unsupported(Unsupported::From, span)),
         }
     }

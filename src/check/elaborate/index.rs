@@ -168,16 +168,20 @@ impl Elaborator<'_> {
     /// `f(i, j: body)`: `f` of the vector that `body` is over the indices.
     pub(super) fn reduce(&mut self, reduce: &Reduce, span: Span, scope: &mut Scope) -> Out<Value> {
         let outer = scope.indices.len();
-        let mut names = Vec::new();
+        let (mut names, mut ids) = (Vec::new(), Vec::new());
         for index in &reduce.indices {
-            match index {
-                ReduceIndex::One(name) => names.push(name),
+            let count = match index {
+                ReduceIndex::One(_) => 1,
+                ReduceIndex::Rest(Some(name), _) if scope.rest(&name.text).is_some() => {
+                    scope.rest(&name.text).map_or(0, <[Axis]>::len)
+                }
                 ReduceIndex::Rest(_, span) => return Err(self.unsupported(Unsupported::NamelessRest, *span)),
-            }
-        }
-        let ids: Vec<IndexId> = names.iter().map(|name| self.open_index(name)).collect();
-        for (name, id) in names.iter().zip(&ids) {
-            scope.indices.push((name.text.clone(), vec![*id]));
+            };
+            let Some(name) = index.name() else { continue };
+            let own: Vec<IndexId> = (0..count).map(|_| self.open_index(name)).collect();
+            names.push(name);
+            ids.extend(&own);
+            scope.indices.push((name.text.clone(), own));
         }
         let body = self.value(&reduce.body, scope).and_then(|value| self.tensor(value, reduce.body.span));
         let filter = reduce.filter.as_ref().map(|filter| self.condition(filter, scope));

@@ -6,7 +6,7 @@ use crate::check::terms::{Kind, TermId};
 use crate::check::types::{Axis, Type};
 use crate::check::value::Value;
 use crate::diagnostic::Diagnostic;
-use crate::ir::Size;
+use crate::ir::{Reduce, Size};
 use crate::source::Span;
 
 /// A term that joins rows.
@@ -54,6 +54,8 @@ impl Elaborator<'_> {
             Kind::Fold(_, a) => any_rows(self.ty(*a)),
             Kind::ArgMax(a) | Kind::Product(a, _) | Kind::Pick(a, _) => last(a),
             Kind::Size(size) => has_rows(size),
+            // Over rows without carries a loop is a map.
+            Kind::Scan(scan, _) => has_rows(&scan.steps) && (scan.last || !scan.carries.is_empty()),
             Kind::Number(_)
             | Kind::Truth(_)
             | Kind::Index(_)
@@ -63,7 +65,9 @@ impl Elaborator<'_> {
             | Kind::Constant(_)
             | Kind::Read(..)
             | Kind::Spread(..)
-            | Kind::Stack(_) => false,
+            | Kind::Stack(_)
+            | Kind::Grad { .. }
+            | Kind::Draw(..) => false,
         }
     }
 
@@ -107,7 +111,14 @@ impl Elaborator<'_> {
                         found.push(join);
                     }
                 }
-                Err(_) => open.extend(self.terms.get(id).kind.operands()),
+                Err(_) => match &self.terms.get(id).kind {
+                    // The derivative of a sum over rows is in each row that of its own part.
+                    Kind::Grad { of, by } => match self.terms.get(*of).kind {
+                        Kind::Fold(Reduce::Sum, parts) => open.extend([parts, *by]),
+                        _ => open.extend([*of, *by]),
+                    },
+                    kind => open.extend(kind.operands()),
+                },
             }
         }
         found

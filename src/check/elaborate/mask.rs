@@ -60,7 +60,10 @@ impl Elaborator<'_> {
             | Kind::Constant(_)
             | Kind::Read(..)
             | Kind::Spread(..)
-            | Kind::Stack(_) => kind,
+            | Kind::Stack(_)
+            | Kind::Grad { .. }
+            | Kind::Draw(..)
+            | Kind::Scan(..) => kind,
         }
     }
 
@@ -69,6 +72,7 @@ impl Elaborator<'_> {
         match kind {
             Kind::Number(_) | Kind::Truth(_) | Kind::Size(_) | Kind::Index(_) | Kind::Leaf(_) => None,
             Kind::Fold(..) | Kind::ArgMax(_) | Kind::Product(..) => None,
+            Kind::Grad { .. } | Kind::Draw(..) | Kind::Scan(..) => None,
             Kind::Cast(a) | Kind::Constant(a) | Kind::Pick(_, a) => self.ty(*a).mask,
             Kind::Scalar(_, operands) => {
                 let all: Vec<TermId> = operands.iter().filter_map(|part| self.ty(*part).mask).collect();

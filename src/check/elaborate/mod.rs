@@ -9,6 +9,9 @@
 //! | `layer` | bodies of layers and functions |
 //! | `instance`, `param` | layers with parameters; the parameters |
 //! | `index` | index notation |
+//! | `scan`, `state` | loops; what is kept between their steps, and in a layer between those of a training |
+//! | `draw` | distributions, and draws of them |
+//! | `gradient` | derivatives inside of a program |
 //! | `joins` | what joins rows: leaks in columns, predictions that depend on other rows |
 //! | `mask` | the mask of a `where`, and what a reduction does with it |
 //! | `holds` | what a `check` demands |
@@ -23,8 +26,10 @@
 mod alone;
 mod call;
 mod data;
+mod draw;
 mod explore;
 mod expr;
+mod gradient;
 mod holds;
 mod index;
 mod instance;
@@ -37,8 +42,10 @@ mod operators;
 mod optimizer;
 mod param;
 pub mod primitive;
+mod scan;
 mod signature;
 mod source;
+mod state;
 mod train;
 
 pub use data::setting;
@@ -116,6 +123,13 @@ pub struct Elaborator<'a> {
     /// What `training` is in a layer, and whether something reads it.
     training: bool,
     reads_training: bool,
+    /// The calls that lead to where draws are made, and how often each place was entered so far.
+    place: String,
+    places: HashMap<String, usize>,
+    /// The loops around, innermost last.
+    loops: Vec<scan::Loop>,
+    /// What the states of layers are by now: outside of all loops, then in each of those around.
+    kept_now: Vec<HashMap<ParamId, TermId>>,
     /// While a definition is checked alone.
     alone: Option<open::Alone>,
 }
@@ -154,6 +168,10 @@ impl<'a> Elaborator<'a> {
             entered: 0,
             training: false,
             reads_training: false,
+            place: String::new(),
+            places: HashMap::new(),
+            loops: Vec::new(),
+            kept_now: vec![HashMap::new()],
             reached: HashSet::new(),
             alone: None,
         }

@@ -68,7 +68,10 @@ impl Elaborator<'_> {
                 | Kind::Constant(_)
                 | Kind::Read(..)
                 | Kind::Spread(..)
-                | Kind::Stack(_) => return false,
+                | Kind::Stack(_)
+                | Kind::Grad { .. }
+                | Kind::Draw(..)
+                | Kind::Scan(..) => return false,
             }
             unread.extend(kind.operands().into_iter().filter(|operand| seen.insert(*operand)));
         }

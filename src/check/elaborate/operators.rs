@@ -88,7 +88,7 @@ impl Elaborator<'_> {
         self.elementwise(Kind::Scalar(op, vec![a.0, b.0]), elem, a, b, operator, span)
     }
 
-    fn compare(&mut self, op: ScalarOp, a: Written, b: Written, operator: Span, span: Span) -> Out<TermId> {
+    pub(super) fn compare(&mut self, op: ScalarOp, a: Written, b: Written, operator: Span, span: Span) -> Out<TermId> {
         let (a, b) = ((self.numbers(a.0, a.1)?, a.1), (self.numbers(b.0, b.1)?, b.1));
         self.elementwise(Kind::Scalar(op, vec![a.0, b.0]), Elem::Bool, a, b, operator, span)
     }
@@ -170,6 +170,9 @@ impl Elaborator<'_> {
         match (&one, &two) {
             _ if same_elem(&one, &two) => Ok(one),
             (Elem::Float, Elem::Int) | (Elem::Int, Elem::Float) => Ok(Elem::Float),
+            // A whole number as written names a class beside one.
+            (Elem::Int, Elem::Class(count)) if self.is_below(a, count.size.settled()) => Ok(two),
+            (Elem::Class(count), Elem::Int) if self.is_below(b, count.size.settled()) => Ok(one),
             (Elem::Int, Elem::Class(_)) | (Elem::Class(_), Elem::Int) => Ok(Elem::Int),
             _ => {
                 let error =

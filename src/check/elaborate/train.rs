@@ -4,8 +4,8 @@ use super::data::setting;
 use super::optimizer::{Rule, hosts};
 use super::{Elaborator, Out, Reported};
 use crate::check::program::{Length, Loss, Report, RunSettings, TypedProgram};
-use crate::check::terms::{Leaf, TermId};
-use crate::check::types::{Elem, Type};
+use crate::check::terms::{Leaf, ParamId, TermId};
+use crate::check::types::{Axis, Elem, Type};
 use crate::check::unsupported::{SETTINGS as UNSUPPORTED_SETTINGS, Unsupported};
 use crate::check::value::{Bound, Namespace, Scope, Value};
 use crate::diagnostic::Diagnostic;
@@ -26,6 +26,8 @@ struct Statements {
     minimized: Vec<(Loss, Out<Rule>)>,
     reports: Vec<Report>,
     predictions: Vec<Report>,
+    /// The states of layers after what is minimized.
+    kept: Vec<(ParamId, TermId)>,
 }
 
 /// What is evaluated, reported and predicted.
@@ -58,12 +60,14 @@ impl Elaborator<'_> {
         let scope = self.train_scope(block);
         let run = self.run_settings(block);
         (self.training, self.reads_training) = (true, false);
+        self.forget_passes();
         let mut trained = self.statements(block, scope.clone());
         self.training = false;
         // What a layer is while it is trained it need not be when it is evaluated: the same text once more, over the same
         // parameters.
         let shown = if self.reads_training {
             (self.made, self.entered) = (HashMap::new(), 0);
+            self.forget_passes();
             self.statements(block, scope).shown()
         } else {
             trained.shown()
@@ -79,9 +83,15 @@ impl Elaborator<'_> {
         }
         let evaluated = shown.loss?;
         let told = shown.reports.iter().chain(&shown.predictions).map(|report| report.value);
-        let roots: Vec<TermId> = [loss.value, evaluated].into_iter().chain(told).collect();
-        let trained = TypedProgram::used(&self.terms, &[loss.value]);
-        let used = TypedProgram::used(&self.terms, &roots);
+        let next = trained.kept.iter().map(|(_, next)| *next);
+        let roots: Vec<TermId> = [loss.value, evaluated].into_iter().chain(told).chain(next).collect();
+        let kept = std::mem::take(&mut trained.kept);
+        let mut trained = TypedProgram::used(&self.terms, &[loss.value]);
+        trained.retain(|param| !self.params[param.0 as usize].is_state);
+        let mut used = TypedProgram::used(&self.terms, &roots);
+        used.extend(kept.iter().map(|(id, _)| *id));
+        used.sort_unstable();
+        used.dedup();
         if trained.is_empty() {
             let error =
                 Diagnostic::error("E0222", "there is nothing to train", loss.span, "this loss reads no parameter");
@@ -104,6 +114,7 @@ impl Elaborator<'_> {
             reports: shown.reports,
             predictions: shown.predictions,
             updates,
+            kept,
             run,
             settings: std::mem::take(&mut self.settings),
         })
@@ -112,7 +123,7 @@ impl Elaborator<'_> {
     /// What the statements of a block say, with `training` as it is now.
     fn statements(&mut self, block: &Block, mut scope: Scope) -> Statements {
         let mut minimized: Vec<(Loss, Out<Rule>)> = Vec::new();
-        let (mut reports, mut predictions) = (Vec::new(), Vec::new());
+        let (mut reports, mut predictions, mut kept) = (Vec::new(), Vec::new(), Vec::new());
         let mut reported: HashMap<String, Span> = HashMap::new();
         for statement in &block.body {
             match &statement.kind {
@@ -123,10 +134,15 @@ impl Elaborator<'_> {
                     let rule = self.using(&minimize.using, &mut scope);
                     if let Ok(loss) = self.loss(minimize, &mut scope) {
                         minimized.push((loss, rule));
+                        kept = self.states_after();
                     }
                 }
                 StatementKind::Report(name, expr) => {
-                    if let Ok(report) = self.reported(name.as_ref(), expr, &mut scope) {
+                    // What is shown moves no state.
+                    let kept_now = self.kept_now.clone();
+                    let report = self.reported(name.as_ref(), expr, &mut scope);
+                    self.kept_now = kept_now;
+                    if let Ok(report) = report {
                         self.reported_once(&report, expr, &mut reported);
                         reports.push(report);
                     }
@@ -153,7 +169,7 @@ impl Elaborator<'_> {
                 }
             }
         }
-        Statements { minimized, reports, predictions }
+        Statements { minimized, reports, predictions, kept }
     }
 
     fn check_settings(&mut self, block: &Block) {
@@ -192,6 +208,11 @@ impl Elaborator<'_> {
                 let error = Diagnostic::error("E0216", "no data is named", block.word, "in this `train` block");
                 self.report(error.help("add `data = name`, of a `data name = …` item"));
             }
+        }
+        let rows = Axis::new(Size::symbol(Self::rows()), block.word, "is the rows of a batch");
+        let bound = self.bound(Value::Size(rows), block.word);
+        if scope.get(super::ROWS).is_none() {
+            scope.insert(super::ROWS, bound);
         }
         for (name, host) in hosts(None) {
             let leaf = self.leaf(Leaf::Host(host), Type::scalar(Elem::Int), block.word);
