@@ -59,7 +59,10 @@ pub enum Kind {
     /// Equal shapes, side by side along a new last axis.
     Stack(Vec<TermId>),
     /// The derivative of a scalar by an earlier term, of that term's type.
-    Grad { of: TermId, by: TermId },
+    Grad {
+        of: TermId,
+        by: TermId,
+    },
     /// Standard draws, by the hash of the path of the place that draws.
     Draw(Draw, u64),
     /// A result of a loop.
@@ -189,7 +192,9 @@ impl fmt::Display for Terms {
 impl Kind {
     pub fn operands(&self) -> Vec<TermId> {
         match self {
-            Kind::Number(_) | Kind::Truth(_) | Kind::Size(_) | Kind::Index(_) | Kind::Leaf(_) | Kind::Draw(..) => Vec::new(),
+            Kind::Number(_) | Kind::Truth(_) | Kind::Size(_) | Kind::Index(_) | Kind::Leaf(_) | Kind::Draw(..) => {
+                Vec::new()
+            }
             Kind::Cast(a)
             | Kind::Fold(_, a)
             | Kind::ArgMax(a)

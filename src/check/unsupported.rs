@@ -3,8 +3,8 @@
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
 use crate::syntax::tree::{
-    Expr, ExprKind, File, FnBody, Function, ItemKind, Layer, Optimizer, Param, Statement, StatementKind,
-    Subscript, Target,
+    Expr, ExprKind, File, FnBody, Function, ItemKind, Layer, Optimizer, Param, Statement, StatementKind, Subscript,
+    Target,
 };
 use crate::syntax::walk;
 

@@ -54,7 +54,9 @@ impl Elaborator<'_> {
         let Some(written) = ty else {
             let message = "a draw says its shape";
             let error = Diagnostic::error("E0216", message, name.span, "of this one nothing is known");
-            return Err(self.report(error.help(format!("write `let {}: [rows, columns] ~ …`, or `[]` for one number", name.text))));
+            return Err(self.report(
+                error.help(format!("write `let {}: [rows, columns] ~ …`, or `[]` for one number", name.text)),
+            ));
         };
         let ty = self.written_type(written, "a draw", scope)?;
         let law = self.distribution(&ty, expr, scope)?;
@@ -103,7 +105,8 @@ impl Elaborator<'_> {
                 Value::Wrong => return Err(Reported),
                 Value::Tensor(_) | Value::Size(_) | Value::RawColumn(_) | Value::List(_) => None,
                 other => {
-                    let message = format!("expected a number or a tensor for `{}`, found {}", family.name(), other.noun());
+                    let message =
+                        format!("expected a number or a tensor for `{}`, found {}", family.name(), other.noun());
                     return Err(self.error("E0211", message, at, other.noun()));
                 }
             });
@@ -166,7 +169,10 @@ impl Elaborator<'_> {
         }
         let same = matches!(
             (&found.elem, &ty.elem),
-            (Elem::Float, Elem::Float) | (Elem::Int, Elem::Int) | (Elem::Bool, Elem::Bool) | (Elem::Class(_), Elem::Class(_))
+            (Elem::Float, Elem::Float)
+                | (Elem::Int, Elem::Int)
+                | (Elem::Bool, Elem::Bool)
+                | (Elem::Class(_), Elem::Class(_))
         );
         let ty = Type { free: found.free, mask: None, ..ty.clone() };
         Ok(if same { made } else { self.term(Kind::Cast(made), ty, span) })
@@ -180,19 +186,28 @@ impl Elaborator<'_> {
             _ => None,
         };
         let (draws, help) = match (law.family, &ty.elem) {
-            (Family::Uniform | Family::Normal, Elem::Float) | (Family::Bernoulli, Elem::Float | Elem::Int | Elem::Bool) => {
+            (Family::Uniform | Family::Normal, Elem::Float)
+            | (Family::Bernoulli, Elem::Float | Elem::Int | Elem::Bool) => {
                 return Ok(());
             }
-            (Family::Integers, Elem::Int | Elem::Float) | (Family::Categorical, Elem::Class(_) | Elem::Int) => return Ok(()),
+            (Family::Integers, Elem::Int | Elem::Float) | (Family::Categorical, Elem::Class(_) | Elem::Int) => {
+                return Ok(());
+            }
             (Family::Integers, Elem::Class(count)) => {
                 let bounds = (number(0), number(1), count.size.settled());
-                if count.size.is_open() || matches!(bounds, (Some(low), Some(high), Some(count)) if low >= 0 && high <= count) {
+                if count.size.is_open()
+                    || matches!(bounds, (Some(low), Some(high), Some(count)) if low >= 0 && high <= count)
+                {
                     return Ok(());
                 }
                 ("whole numbers that may be no class", format!("write `integers(0, {})`", count.size))
             }
-            (Family::Uniform | Family::Normal, _) => ("floats", "leave the kind of the elements out: `[n, 8]`".to_string()),
-            (Family::Bernoulli, Elem::Class(_)) => ("0 and 1", "declare it as `int[n]`, `bool[n]` or `[n]`".to_string()),
+            (Family::Uniform | Family::Normal, _) => {
+                ("floats", "leave the kind of the elements out: `[n, 8]`".to_string())
+            }
+            (Family::Bernoulli, Elem::Class(_)) => {
+                ("0 and 1", "declare it as `int[n]`, `bool[n]` or `[n]`".to_string())
+            }
             (Family::Integers, Elem::Bool) => ("whole numbers", "declare it as `int[n]`".to_string()),
             (Family::Categorical, Elem::Float | Elem::Bool) => ("classes", "declare it as `class(k)[n]`".to_string()),
         };

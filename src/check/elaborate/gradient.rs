@@ -16,7 +16,8 @@ impl Elaborator<'_> {
         let ty = self.ty(of_term).clone();
         if !ty.axes.is_empty() || !ty.free.is_empty() {
             let message = "the derivative is that of one number";
-            let shown = if ty.axes.is_empty() { "this is one for each index".to_string() } else { format!("this is {ty}") };
+            let shown =
+                if ty.axes.is_empty() { "this is one for each index".to_string() } else { format!("this is {ty}") };
             let error = Diagnostic::error("E0271", message, of.1, shown);
             let text = self.sources.text(of.1).to_string();
             return Err(self.report(error.help(format!(
@@ -100,7 +101,9 @@ impl Elaborator<'_> {
         let message = "a step of a scan has no derivative by what is made outside of it";
         let error = Diagnostic::error("E0275", message, at, "this is made outside").label(around.span, "of this scan");
         let text = self.sources.text(at).to_string();
-        let help = format!("differentiate by a state or by what the step makes, or take `grad(…, {text})` of the result of the scan");
+        let help = format!(
+            "differentiate by a state or by what the step makes, or take `grad(…, {text})` of the result of the scan"
+        );
         Err(self.report(error.help(help)))
     }
 
@@ -108,7 +111,8 @@ impl Elaborator<'_> {
     pub(super) fn reads_leaf_of(&self, term: TermId, id: steps::ScanId) -> bool {
         let (mut seen, mut open) = (HashSet::new(), vec![term]);
         while let Some(term) = open.pop() {
-            if let Kind::Leaf(Leaf::Step(scan) | Leaf::Slice(scan, _) | Leaf::Carry(scan, _)) = &self.terms.get(term).kind
+            if let Kind::Leaf(Leaf::Step(scan) | Leaf::Slice(scan, _) | Leaf::Carry(scan, _)) =
+                &self.terms.get(term).kind
                 && *scan == id
             {
                 return true;

@@ -162,7 +162,8 @@ impl Elaborator<'_> {
                 self.law(family, params.iter().map(bound).collect::<Out<_>>()?, span)
             }
             Rule::Logp | Rule::Grad => {
-                let bound = |at: usize| params.get(at).and_then(|param| scope.get(&param.name.text)).cloned().ok_or(Reported);
+                let bound =
+                    |at: usize| params.get(at).and_then(|param| scope.get(&param.name.text)).cloned().ok_or(Reported);
                 let (one, two) = (bound(0)?, bound(1)?);
                 let two = (two.value, two.origin.span);
                 if rule == Rule::Logp {
@@ -171,7 +172,8 @@ impl Elaborator<'_> {
                 self.grad((one.value, one.origin.span), two, span)
             }
             Rule::Last => {
-                let error = Diagnostic::error("E0272", "`last` keeps the last step of a scan", span, "this is given no scan");
+                let error =
+                    Diagnostic::error("E0272", "`last` keeps the last step of a scan", span, "this is given no scan");
                 Err(self.report(error.help("write `last(scan … { … })`")))
             }
         }

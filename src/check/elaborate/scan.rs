@@ -105,27 +105,39 @@ impl Elaborator<'_> {
                 self.no_free(term, base.span)?;
                 let labelled = self.labels(term, labels, over.span, scope)?;
                 let Some(along) = along else {
-                    let error = Diagnostic::error("E0272", "a scan says which axis it goes along", over.span, "of this tensor");
+                    let error =
+                        Diagnostic::error("E0272", "a scan says which axis it goes along", over.span, "of this tensor");
                     let names: Vec<&str> = labelled.iter().flatten().map(|name| name.text.as_str()).collect();
-                    return Err(self.report(error.help(format!("write `over {}`", names.get(1).or(names.first()).unwrap_or(&"t")))));
+                    return Err(self.report(
+                        error.help(format!("write `over {}`", names.get(1).or(names.first()).unwrap_or(&"t"))),
+                    ));
                 };
-                let places: Vec<usize> =
-                    (0..labelled.len()).filter(|at| labelled[*at].as_ref().is_some_and(|name| name.text == along.text)).collect();
+                let places: Vec<usize> = (0..labelled.len())
+                    .filter(|at| labelled[*at].as_ref().is_some_and(|name| name.text == along.text))
+                    .collect();
                 let [axis] = places[..] else {
                     let message = format!("no axis of what is stepped through is called `{}`", along.text);
-                    let message = if places.is_empty() { message } else { format!("two axes are called `{}`", along.text) };
-                    let error = Diagnostic::error("E0272", message, along.span, "over this one").label(over.span, "its axes are named here");
+                    let message =
+                        if places.is_empty() { message } else { format!("two axes are called `{}`", along.text) };
+                    let error = Diagnostic::error("E0272", message, along.span, "over this one")
+                        .label(over.span, "its axes are named here");
                     return Err(self.report(error));
                 };
                 let axes = self.ty(term).axes.clone();
                 let size = axes[axis].clone();
                 let named = labelled.into_iter().zip(axes).enumerate();
-                let labels = named.filter(|(at, _)| *at != axis).filter_map(|(_, (name, own))| Some((name?, own))).collect();
+                let labels =
+                    named.filter(|(at, _)| *at != axis).filter_map(|(_, (name, own))| Some((name?, own))).collect();
                 Ok((Source::Tensor { term, axis, labels }, size))
             }
             _ => {
                 let text = self.sources.text(over.span).to_string();
-                let error = Diagnostic::error("E0272", "what a scan steps through names its axes", over.span, "of this nothing is named");
+                let error = Diagnostic::error(
+                    "E0272",
+                    "what a scan steps through names its axes",
+                    over.span,
+                    "of this nothing is named",
+                );
                 Err(self.report(error.help(format!("write `{text}[n, t]`, or a range, `0..10`"))))
             }
         }
@@ -153,7 +165,9 @@ impl Elaborator<'_> {
             match label {
                 Subscript::Rest(..) => names.extend((0..axes.len() + 1 - written.len()).map(|_| None)),
                 Subscript::At(Expr { kind: ExprKind::Name(name), .. }, None) => names.push(Some(name.clone())),
-                Subscript::At(Expr { span, .. }, _) | Subscript::Slice(Expr { span, .. }, ..) | Subscript::Group(_, span) => {
+                Subscript::At(Expr { span, .. }, _)
+                | Subscript::Slice(Expr { span, .. }, ..)
+                | Subscript::Group(_, span) => {
                     let message = "behind `in` stand names of axes";
                     let error = Diagnostic::error("E0272", message, *span, "this is none");
                     return Err(self.report(error.help("name the part before by a `let`, and scan over that")));
@@ -234,7 +248,13 @@ impl Elaborator<'_> {
                     let place = self.leaf(Leaf::Step(id), Type::scalar(Elem::Int), name.span);
                     match first {
                         Value::Number(zero) if *zero == Number::whole(0) => place,
-                        _ => self.arithmetic(ScalarOp::Add, (Value::Tensor(place), name.span), (first.clone(), *at), *at, *at)?,
+                        _ => self.arithmetic(
+                            ScalarOp::Add,
+                            (Value::Tensor(place), name.span),
+                            (first.clone(), *at),
+                            *at,
+                            *at,
+                        )?,
                     }
                 }
             };

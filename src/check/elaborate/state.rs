@@ -3,6 +3,7 @@
 //! A layer's state is a parameter that is not trained. Each application reads what the one before it left, in the order of the
 //! text; what the last one leaves is the value after the step.
 
+use super::draw::Drawn;
 use super::{Elaborator, Out, Reported};
 use crate::check::program;
 use crate::check::terms::{Kind, Leaf, ParamId, Start, TermId};
@@ -12,11 +13,17 @@ use crate::diagnostic::{Diagnostic, nearest};
 use crate::ir::philox;
 use crate::source::Span;
 use crate::syntax::tree::{self, Init, Name, Target};
-use super::draw::Drawn;
 
 impl Elaborator<'_> {
     /// `state h: [n, units] = 0`.
-    pub(super) fn state(&mut self, target: &Target, ty: Option<&tree::Type>, init: &Init, span: Span, scope: &mut Scope) {
+    pub(super) fn state(
+        &mut self,
+        target: &Target,
+        ty: Option<&tree::Type>,
+        init: &Init,
+        span: Span,
+        scope: &mut Scope,
+    ) {
         let Target::One(name) = target else {
             self.error("E0216", "a `state` has one name", span, "this one has not");
             return;
@@ -40,14 +47,16 @@ impl Elaborator<'_> {
             return Err(self.report(error.help("make it a `layer`")));
         };
         let Some(written) = ty else {
-            let error = Diagnostic::error("E0216", "a `state` says its shape", name.span, "of this one nothing is known");
+            let error =
+                Diagnostic::error("E0216", "a `state` says its shape", name.span, "of this one nothing is known");
             return Err(self.report(error.help(format!("write `state {}: [columns] = 0`", name.text))));
         };
         // What is kept while it is trained is left alone otherwise.
         self.reads_training = true;
         let ty = self.written_type(written, "a `state`", scope)?;
         if !matches!(ty.elem, Elem::Float) {
-            let error = Diagnostic::error("E0216", "a `state` of a layer holds floats", written.span, format!("this is {ty}"));
+            let error =
+                Diagnostic::error("E0216", "a `state` of a layer holds floats", written.span, format!("this is {ty}"));
             return Err(self.report(error.help("write the shape alone: `[columns]`")));
         }
         if let Some(open) = ty.axes.iter().find(|axis| axis.size.settled().is_none() && !axis.size.is_open()) {
@@ -104,7 +113,8 @@ impl Elaborator<'_> {
                 Type { mask: None, ..self.ty(term).clone() }
             }
             (None, Init::Draw(_)) => {
-                let error = Diagnostic::error("E0216", "a draw says its shape", name.span, "of this one nothing is known");
+                let error =
+                    Diagnostic::error("E0216", "a draw says its shape", name.span, "of this one nothing is known");
                 return Err(self.report(error.help(format!("write `state {}: [rows, columns] ~ …`", name.text))));
             }
         };
@@ -113,7 +123,8 @@ impl Elaborator<'_> {
         let Some(around) = self.loops.last() else { return Err(Reported) };
         let (id, at, loop_at) = (around.id, around.carries.len(), around.span);
         if self.reads_leaf_of(first, id) {
-            let message = format!("`{}` starts before the first step, and its first value reads what a step makes", name.text);
+            let message =
+                format!("`{}` starts before the first step, and its first value reads what a step makes", name.text);
             let error = Diagnostic::error("E0272", message, name.span, "this state").label(loop_at, "of this scan");
             return Err(self.report(error.help("start from what is outside of the scan")));
         }
@@ -151,7 +162,9 @@ impl Elaborator<'_> {
             (Elem::Float, Elem::Float) | (Elem::Int, Elem::Int) | (Elem::Bool, Elem::Bool) => Ok(term),
             (Elem::Class(one), Elem::Class(two)) if one.size.agrees(&two.size) => Ok(term),
             (Elem::Float, Elem::Int) | (Elem::Int, Elem::Class(_)) => Ok(self.cast_to(term, ty, span)),
-            (Elem::Class(count), Elem::Int) if self.is_below(term, count.size.settled()) => Ok(self.cast_to(term, ty, span)),
+            (Elem::Class(count), Elem::Int) if self.is_below(term, count.size.settled()) => {
+                Ok(self.cast_to(term, ty, span))
+            }
             _ => {
                 let message = format!("expected {ty}, the type of the state, found {found}");
                 Err(self.error("E0210", message, span, &format!("this is {found}")))
@@ -171,14 +184,24 @@ impl Elaborator<'_> {
     }
 
     /// `h' = …`, `h'[n, e] = …`.
-    pub(super) fn next_value(&mut self, target: &Target, ty: Option<&tree::Type>, init: &Init, span: Span, scope: &mut Scope) {
+    pub(super) fn next_value(
+        &mut self,
+        target: &Target,
+        ty: Option<&tree::Type>,
+        init: &Init,
+        span: Span,
+        scope: &mut Scope,
+    ) {
         let (Target::One(name) | Target::Indexed(name, _)) = target else {
             self.error("E0216", "a next value has one name", span, "here");
             return;
         };
         let now = name.text.strip_suffix('\'');
         let Some(at) = scope.states.iter().position(|state| Some(state.name.text.as_str()) == now) else {
-            self.no_state(name, span, scope);
+            let wrong = now.and_then(|now| scope.get(now)).is_some_and(|bound| matches!(bound.value, Value::Wrong));
+            if !wrong {
+                self.no_state(name, span, scope);
+            }
             scope.bind(name, Value::Wrong);
             return;
         };
