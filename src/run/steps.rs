@@ -238,7 +238,7 @@ impl<'p> Run<'p> {
             columns: &split.columns,
             rows: split.rows,
             hosts,
-            counters: counters_of_split(self.schedule.seed, split.name)?,
+            counters: counters(self.schedule.seed, self.step)?,
         };
         let values = self.evaluator.evaluate(&mut *self.device, present)?;
         let names = self.program.reports.iter().map(|(name, _)| name.clone());
@@ -409,12 +409,6 @@ pub fn host_value(host: Host, schedule: Schedule, step: u64, epoch: u64) -> u64 
 pub fn counters(seed: u64, step: u64) -> Result<[f64; 5], RunError> {
     let step = u32::try_from(step).map_err(|_| "more steps than can be counted".to_string())?;
     Ok([seed as u32, (seed >> 32) as u32, step, 0, 0].map(|bits| f64::from(bits as i32)))
-}
-
-/// What draws of an evaluation are counted by: the seed and the split, whatever the step.
-fn counters_of_split(seed: u64, split: &str) -> Result<[f64; 5], RunError> {
-    let place = SPLITS.iter().position(|name| *name == split).unwrap_or(0);
-    counters(seed ^ (u64::from(u32::MAX) << 32), place as u64)
 }
 
 fn settle(program: &Program, rows: usize) -> Graph {
