@@ -12,7 +12,7 @@ syn keyword mlxType bool class distribution float int list string
 syn keyword mlxLibrary abs accuracy adagrad adam adamw argmax binary_accuracy binary_cross_entropy category constant
 syn keyword mlxLibrary cos cosine count cross_entropy dense elu erf exp expm1 exponential f1 fill fitted floor gelu
 syn keyword mlxLibrary glorot_normal glorot_uniform he_normal he_uniform huber impute kl leaky_relu lecun_normal
-syn keyword mlxLibrary lecun_uniform log log1p log_of_powers log_softmax logsumexp logsumexp_last mae max mean min minmax missing mse nll
+syn keyword mlxLibrary lecun_uniform log log1p log_of_powers batch_norm bernoulli categorical drop_path dropout grad integers last log_bernoulli log_categorical log_integers log_normal log_uniform logp log_softmax logsumexp logsumexp_last mae max mean min minmax missing mse nll
 syn keyword mlxLibrary normal one_cycle one_hot perplexity pick polynomial precision r2 recall relu repeat rmse
 syn keyword mlxLibrary rmsprop sgd sigmoid silu sin softmax softplus sqrt squeeze standardize step_decay sum tanh
 syn keyword mlxLibrary transpose uniform variance warmup
