@@ -17,7 +17,7 @@
 //! | `value` | what expressions stand for while they are checked |
 //! | `elaborate` | from the tree to terms |
 //! | `paths` | patterns of parameter paths |
-//! | `terms`, `program` | the result |
+//! | `terms`, `steps`, `program` | the result; its loops |
 
 pub mod affine;
 pub mod chains;
@@ -32,6 +32,7 @@ pub mod program;
 pub mod schema;
 pub mod settings;
 pub mod shapes;
+pub mod steps;
 pub mod terms;
 pub mod types;
 pub mod unread;

@@ -190,6 +190,8 @@ pub struct Minimized {
     pub evaluated: TermId,
     pub span: Span,
     pub updates: Vec<Update>,
+    /// States of layers, and what the loss makes of them.
+    pub kept: Vec<(ParamId, TermId)>,
     /// The learning rate, if the optimizer has a setting `lr`.
     pub lr: Option<TermId>,
     /// The greatest norm of all its gradients together.
@@ -239,7 +241,10 @@ impl TypedProgram {
                 | Leaf::Column(_)
                 | Leaf::Raw(_)
                 | Leaf::Fit(_)
-                | Leaf::Host(_) => None,
+                | Leaf::Host(_)
+                | Leaf::Step(_)
+                | Leaf::Slice(..)
+                | Leaf::Carry(..) => None,
             })
             .collect();
         used.sort();

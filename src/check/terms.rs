@@ -2,11 +2,13 @@
 //! the rows of a batch stay symbolic. Terms have no cycles, and a `let` that is read twice is one term.
 
 use super::affine::Affine;
+use super::steps::{Scan, ScanId, ScanPart};
 use super::types::{Axis, IndexId, Type};
 use crate::ir::{Draw, Reduce, ScalarOp, Size};
 use crate::source::Span;
 use std::collections::HashSet;
 use std::fmt;
+use std::sync::Arc;
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TermId(pub u32);
@@ -75,6 +77,15 @@ pub enum Kind {
     Concat(Vec<TermId>, usize),
     /// Of each axis what is kept of it.
     Slice(TermId, Vec<Cut>),
+    /// The derivative of a scalar by an earlier term, of that term's type.
+    Grad {
+        of: TermId,
+        by: TermId,
+    },
+    /// Standard draws, by the hash of the path of the place that draws.
+    Draw(Draw, u64),
+    /// A result of a loop.
+    Scan(Arc<Scan>, ScanPart),
 }
 
 /// What a slice keeps of an axis.
@@ -135,6 +146,10 @@ pub enum Leaf {
     Fit(usize),
     /// A number of the host that a step is given.
     Host(Host),
+    /// In the body of a loop: the place of the step, what it reads of a source, and a carry as the step finds it.
+    Step(ScanId),
+    Slice(ScanId, usize),
+    Carry(ScanId, usize),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -173,6 +188,8 @@ pub struct Index {
 pub struct Terms {
     all: Vec<Term>,
     pub indices: Vec<Index>,
+    /// How many loops there are.
+    pub scans: u32,
 }
 
 impl Terms {
@@ -204,6 +221,14 @@ impl Terms {
     /// The size of an index, where it is known.
     pub fn size_of(&self, id: IndexId) -> Option<Size> {
         self.index_of(id).axis.as_ref().map(|axis| axis.size.clone())
+    }
+
+    /// The terms that something is differentiated by.
+    pub fn cuts(&self) -> impl Iterator<Item = TermId> {
+        self.all.iter().filter_map(|term| match term.kind {
+            Kind::Grad { by, .. } => Some(by),
+            _ => None,
+        })
     }
 
     /// The leaves that a term reads, each once.
@@ -252,7 +277,9 @@ impl Place {
 impl Kind {
     pub fn operands(&self) -> Vec<TermId> {
         match self {
-            Kind::Number(_) | Kind::Truth(_) | Kind::Size(_) | Kind::Index(_) | Kind::Leaf(_) => Vec::new(),
+            Kind::Number(_) | Kind::Truth(_) | Kind::Size(_) | Kind::Index(_) | Kind::Leaf(_) | Kind::Draw(..) => {
+                Vec::new()
+            }
             Kind::Cast(a)
             | Kind::Fold(_, a)
             | Kind::ArgMax(a)
@@ -265,6 +292,8 @@ impl Kind {
             | Kind::Spread(a, _) => vec![*a],
             Kind::Read(a, places) => std::iter::once(*a).chain(places.iter().filter_map(Place::term)).collect(),
             Kind::Product(a, b) | Kind::Pick(a, b) | Kind::TriangularSolve { l: a, b, .. } => vec![*a, *b],
+            Kind::Grad { of, by } => vec![*of, *by],
+            Kind::Scan(scan, _) => scan.all(),
             Kind::Scalar(_, all) | Kind::Stack(all, _) | Kind::Concat(all, _) => all.clone(),
         }
     }

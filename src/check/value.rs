@@ -1,8 +1,8 @@
 //! What an expression stands for while a program is checked: most of it is gone before the first step.
 
 use super::number::Number;
-use super::terms::TermId;
-use super::types::{Axis, IndexId, Origin};
+use super::terms::{ParamId, TermId};
+use super::types::{Axis, IndexId, Origin, Type};
 use crate::ir::Draw;
 use crate::source::Span;
 use crate::syntax::tree::{Item, ItemKind, Name};
@@ -26,7 +26,7 @@ pub enum Value {
     Recipe(Rc<Recipe>),
     /// A layer with parameters at a path.
     Instance(Rc<Recipe>, String),
-    Distribution(Distribution),
+    Distribution(Rc<Law>),
     /// With the text of each part.
     List(Vec<(Value, Span)>),
     /// Several results: `(mean, logvar)`, or with names, `{ price = …, kind = … }`.
@@ -42,6 +42,56 @@ pub struct Part {
     pub name: Option<String>,
     pub value: Value,
     pub span: Span,
+}
+
+/// What numbers are drawn from. Its parameters are numbers and tensors.
+#[derive(Clone, Debug)]
+pub struct Law {
+    pub family: Family,
+    /// With the text of each.
+    pub parameters: Vec<(Value, Span)>,
+    /// The call that made it.
+    pub span: Span,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// From a lower bound to an upper one.
+    Uniform,
+    /// Mean and standard deviation.
+    Normal,
+    /// The probability of being true.
+    Bernoulli,
+    /// The logits of the classes, along the last axis.
+    Categorical,
+    /// From a whole number to below another.
+    Integers,
+}
+
+impl Family {
+    /// Its name in the language.
+    pub fn name(self) -> &'static str {
+        match self {
+            Family::Uniform => "uniform",
+            Family::Normal => "normal",
+            Family::Bernoulli => "bernoulli",
+            Family::Categorical => "categorical",
+            Family::Integers => "integers",
+        }
+    }
+}
+
+impl Law {
+    /// The same as numbers that are known before the run, where it is a shifted and scaled draw by such.
+    pub fn settled(&self) -> Option<Distribution> {
+        let [(Value::Number(first), _), (Value::Number(second), _)] = &self.parameters[..] else { return None };
+        let draw = match self.family {
+            Family::Uniform => Draw::Uniform,
+            Family::Normal => Draw::Normal,
+            Family::Bernoulli | Family::Categorical | Family::Integers => return None,
+        };
+        Some(Distribution { draw, first: first.to_f64(), second: second.to_f64() })
+    }
 }
 
 /// Numbers that are drawn: `low..high` for a uniform draw, mean and standard deviation for a normal one.
@@ -88,6 +138,28 @@ pub struct Scope {
     /// Indices that are open here, by name; a rest has one for each of its axes.
     pub indices: Vec<(String, Vec<IndexId>)>,
     pub namespace: Namespace,
+    /// The states that the body has declared, with their types, and their next values so far.
+    pub states: Vec<State>,
+    /// Whether it is the body of a loop, whose states are its carries.
+    pub steps: bool,
+}
+
+/// A `state` of a body.
+#[derive(Clone, Debug)]
+pub struct State {
+    pub name: Name,
+    pub ty: Type,
+    pub kept: Kept,
+    pub next: Option<TermId>,
+}
+
+/// What keeps a state.
+#[derive(Clone, Copy, Debug)]
+pub enum Kept {
+    /// The training, like a parameter.
+    Layer(ParamId),
+    /// The loop, by the number of the carry.
+    Loop(usize),
 }
 
 /// Where the parameters of the layers that a body makes get their paths from.
@@ -144,6 +216,13 @@ impl Scope {
         for name in &self.order[count..] {
             self.names.get_mut(name).into_iter().for_each(|bound| bound.value = Value::Wrong);
         }
+    }
+
+    /// No longer knows a name.
+    pub fn forget(&mut self, name: &str) {
+        self.names.remove(name);
+        self.columns.remove(name);
+        self.order.retain(|known| known != name);
     }
 
     /// All names, for suggestions.

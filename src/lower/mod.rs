@@ -6,6 +6,7 @@ mod along;
 mod product;
 pub mod program;
 mod read;
+mod scan;
 mod sums;
 mod term;
 
@@ -150,6 +151,10 @@ fn minimize(
     let lr = minimized.lr.map(|lr| this.float(lr));
     let gradients = updates.iter().zip(gradients).map(|(update, by)| (place[&update.param], by)).collect();
     of_params.extend(of_states);
+    for (id, next) in &minimized.kept {
+        let ty = &program.params[id.0 as usize].ty;
+        of_params.push((this.fill(*next, ty), used[place[id]].1));
+    }
     let (name, times) = (minimized.name.clone(), minimized.times);
     (Phase { name, times, loss, gradients, updates: of_params, lr }, states)
 }
@@ -204,6 +209,7 @@ struct Fed {
 
 fn feed(this: &mut Lowering, data: Option<&checked::Data>) -> Fed {
     let draws = this.new_input(DType::Int, vec![Size::from(5)]);
+    this.counters = this.graph.input(draws as u32, DType::Int, vec![Size::from(5)]);
     let raw = data.iter().flat_map(|data| &data.raw).enumerate();
     let raw = raw.map(|(at, raw)| this.input(Leaf::Raw(at), &raw.ty)).collect();
     let fits = data.iter().flat_map(|data| &data.fits).enumerate();

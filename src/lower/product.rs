@@ -39,6 +39,9 @@ pub(super) fn matrix(lowering: &mut Lowering, a: TermId, b: TermId, ty: &Type) -
 pub(super) fn contraction(lowering: &mut Lowering, reduce: Reduce, over: TermId) -> Option<NodeId> {
     let terms = lowering.terms;
     let Kind::Spread(product, summed) = &terms.get(over).kind else { return None };
+    if lowering.cuts.contains(&over) || lowering.cuts.contains(product) {
+        return None;
+    }
     let Kind::Scalar(ScalarOp::Mul, factors) = &terms.get(*product).kind else { return None };
     let (a, b) = (&factors[0], &factors[1]);
     let family = &terms.get(*product).ty;

@@ -1,17 +1,27 @@
 //! One term to nodes. Terms stand after their operands, so that no recursion is needed.
 
-use super::{along, product, read, sums};
+use super::{along, product, read, scan, sums};
+use crate::autodiff::gradient;
+use crate::check::elaborate::Elaborator;
+use crate::check::steps::{ScanId, read_here};
 use crate::check::terms::{Cut, Kind, Leaf, TermId, Terms};
 use crate::check::types::{Elem, IndexId, Type};
-use crate::ir::{DType, Graph, NodeId, Op, ScalarOp, Size};
+use crate::ir::{DType, Graph, NodeId, Op, ScalarOp, Scanned, Size};
 use crate::source::Span;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 
 pub(super) struct Lowering<'a> {
     pub terms: &'a Terms,
     pub graph: Graph,
     pub inputs: usize,
     pub leaves: HashMap<Leaf, NodeId>,
+    /// What draws are counted by.
+    pub counters: NodeId,
+    /// The loops that are made.
+    pub scans: HashMap<ScanId, Scanned>,
+    /// Terms that something is differentiated by: whoever reads one reads its node, and nobody looks behind it.
+    pub cuts: Rc<HashSet<TermId>>,
     /// The node of each term that has one, by its number.
     done: Vec<Option<NodeId>>,
     /// Of each term, whether its node was asked for.
@@ -21,7 +31,24 @@ pub(super) struct Lowering<'a> {
 impl<'a> Lowering<'a> {
     pub fn new(terms: &'a Terms) -> Lowering<'a> {
         let (done, asked) = (vec![None; terms.count()], vec![false; terms.count()]);
-        Lowering { terms, graph: Graph::default(), inputs: 0, leaves: HashMap::new(), done, asked }
+        let cuts = terms.cuts().collect();
+        Lowering {
+            terms,
+            graph: Graph::default(),
+            inputs: 0,
+            leaves: HashMap::new(),
+            counters: NodeId(0),
+            scans: HashMap::new(),
+            cuts: Rc::new(cuts),
+            done,
+            asked,
+        }
+    }
+
+    /// A term whose node is there already.
+    pub fn know(&mut self, term: TermId, node: NodeId) {
+        self.done[term.0 as usize] = Some(node);
+        self.asked[term.0 as usize] = true;
     }
 
     /// The text that first asked for each node.
@@ -77,12 +104,17 @@ impl<'a> Lowering<'a> {
         while let Some(id) = open.pop() {
             if !std::mem::replace(&mut self.asked[id.0 as usize], true) {
                 needed.push(id);
-                open.extend(self.terms.get(id).kind.operands());
+                open.extend(read_here(self.terms, id).0);
             }
         }
         needed.sort_unstable();
         for id in needed {
-            self.done[id.0 as usize] = Some(self.one(id));
+            let node = self.one(id);
+            // A node of its own, so that equal ones are not differentiated by as well.
+            let apart = self.cuts.contains(&id) && !matches!(self.terms.get(id).kind, Kind::Leaf(_));
+            let shape = self.graph.shape(node).to_vec();
+            let node = if apart { self.graph.add(Op::Reshape(shape), vec![node]) } else { node };
+            self.done[id.0 as usize] = Some(node);
         }
         self.node(root)
     }
@@ -150,6 +182,16 @@ impl<'a> Lowering<'a> {
                 self.graph.add(Op::Cholesky, vec![a])
             }
             Kind::TriangularSolve { l, b, transposed } => along::triangular_solve(self, *l, *b, *transposed, ty),
+            Kind::Grad { of, by } => {
+                let (of, by) = (self.float(*of), self.node(*by));
+                gradient(&mut self.graph, of, &[by])[0]
+            }
+            Kind::Draw(draw, path) => {
+                let (row, shape) = (Size::symbol(Elaborator::rows()), self.shape(ty));
+                let rows = shape.iter().position(|size| *size == row);
+                self.graph.random(*draw, *path, shape, rows, self.counters)
+            }
+            Kind::Scan(scan, part) => scan::part(self, scan, *part),
             Kind::Constant(a) => {
                 let a = self.node(*a);
                 self.graph.add(Op::StopGradient, vec![a])

@@ -3,8 +3,7 @@
 use crate::backend::Tensor;
 use crate::check::number::Number;
 use crate::check::types::Elem;
-use crate::check::value::{Layers, Value};
-use crate::ir::Draw;
+use crate::check::value::{Family, Layers, Value};
 use crate::source::Sources;
 use crate::syntax::tree::{FnBody, Item, ItemKind};
 use unicode_width::UnicodeWidthStr;
@@ -145,10 +144,19 @@ pub fn value(value: &Value, sources: &Sources) -> String {
         Value::Number(number) => exact(*number),
         Value::Truth(truth) => truth.to_string(),
         Value::Text(text) => format!("{text:?}"),
-        Value::Distribution(one) => match one.draw {
-            Draw::Uniform => format!("uniform(low = {}, high = {})", one.first, one.second),
-            Draw::Normal => format!("normal(mean = {}, deviation = {})", one.first, one.second),
-        },
+        Value::Distribution(law) => {
+            let names: &[&str] = match law.family {
+                Family::Uniform => &["low", "high"],
+                Family::Normal => &["mean", "deviation"],
+                Family::Bernoulli => &["probability"],
+                Family::Categorical => &["logits"],
+                Family::Integers => &["low", "high"],
+            };
+            let shown = names.iter().zip(&law.parameters);
+            let shown: Vec<String> =
+                shown.map(|(name, (one, _))| format!("{name} = {}", self::value(one, sources))).collect();
+            format!("{}({})", law.family.name(), shown.join(", "))
+        }
         Value::List(parts) => {
             let parts: Vec<String> = parts.iter().map(|(part, _)| self::value(part, sources)).collect();
             format!("[{}]", parts.join(", "))

@@ -9,16 +9,17 @@ syn keyword mlxStatement using
 syn keyword mlxItem use fn layer model optimizer data train sweep
 syn keyword mlxPlace as except for from in names on over times where
 syn keyword mlxType bool class distribution float int list string
-syn keyword mlxLibrary abs accuracy adagrad adam adamw argmax argmin atan atan2 binary_accuracy binary_cross_entropy
-syn keyword mlxLibrary category ceil cholesky clamp concat constant cos cosine count cross_entropy cummax cummin
-syn keyword mlxLibrary cumprod cumsum dense digamma elu erf exp expm1 exponential f1 fill first fitted floor gelu
-syn keyword mlxLibrary glorot_normal glorot_uniform he_normal he_uniform huber impute inverse kl last leaky_relu
-syn keyword mlxLibrary lecun_normal lecun_uniform lgamma log log1p log_det log_of_powers log_softmax logsumexp
-syn keyword mlxLibrary logsumexp_last mae max mean median min minmax missing mod mse nll normal on_the_line once
-syn keyword mlxLibrary one_cycle one_hot order perplexity pick polynomial precision quantile r2 recall relu repeat rmse
-syn keyword mlxLibrary rmsprop round sgd sigmoid sign silu sin softmax softplus solve sort split sqrt squeeze stack
-syn keyword mlxLibrary standardize step_decay sum tan tanh top_k total transpose triangular_solve trunc uniform
-syn keyword mlxLibrary variance warmup
+syn keyword mlxLibrary abs accuracy adagrad adam adamw argmax argmin atan atan2 batch_norm bernoulli binary_accuracy
+syn keyword mlxLibrary binary_cross_entropy categorical category ceil cholesky clamp concat constant cos cosine count
+syn keyword mlxLibrary cross_entropy cummax cummin cumprod cumsum dense digamma drop_path dropout elu erf exp expm1
+syn keyword mlxLibrary exponential f1 fill first fitted floor gelu glorot_normal glorot_uniform grad he_normal
+syn keyword mlxLibrary he_uniform huber impute integers inverse kl last leaky_relu lecun_normal lecun_uniform lgamma
+syn keyword mlxLibrary log log1p log_bernoulli log_categorical log_det log_integers log_normal log_of_powers
+syn keyword mlxLibrary log_softmax log_uniform logp logsumexp logsumexp_last mae max mean median min minmax missing mod
+syn keyword mlxLibrary mse nll normal on_the_line once one_cycle one_hot order perplexity pick polynomial precision
+syn keyword mlxLibrary quantile r2 recall relu repeat rmse rmsprop round sgd sigmoid sign silu sin softmax softplus
+syn keyword mlxLibrary solve sort split sqrt squeeze stack standardize step_decay sum tan tanh top_k total transpose
+syn keyword mlxLibrary triangular_solve trunc uniform variance warmup
 syn keyword mlxTruth true false
 syn match mlxNumber "\<\d\(\d\|_\d\)*\(\.\d\+\)\?\([eE][+-]\?\d\+\)\?%\?"
 syn match mlxOperator "|>\|->\|[-+*/@^<>=~]"

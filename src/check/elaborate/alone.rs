@@ -88,6 +88,7 @@ impl Elaborator<'_> {
         self.params.clear();
         self.param_of.clear();
         self.made.clear();
+        self.forget_passes();
         self.broken.clear();
         (self.depth, self.too_deep) = (0, false);
         let mut entry = Entry { scope: Scope::default(), ranks, rests: 0 };

@@ -77,6 +77,12 @@ impl Elaborator<'_> {
         if let (true, [argument]) = (self.takes_total(callee, scope), arguments) {
             return self.total(&argument.value, span);
         }
+        if let (ExprKind::Name(last), [Argument { name: None, value }]) = (&callee.kind, arguments)
+            && let ("last", ExprKind::Scan(scan)) = (last.text.as_str(), &value.kind)
+            && scope.get("last").is_none()
+        {
+            return self.scan(scan, true, span, scope);
+        }
         let given = self.arguments(arguments, scope)?;
         let head = self.callee(callee, scope)?;
         self.call(head, Site { at: callee.span, name }, given, span, scope)

@@ -1,5 +1,6 @@
 //! A `data` block: the source, the split, and the columns made from the source's.
 
+use super::draw::Drawn;
 use super::joins::has_rows;
 use super::{Elaborator, Out, Reported};
 use crate::check::program::{self, Raw, RawKind};
@@ -7,10 +8,10 @@ use crate::check::schema::{Column, From, Holds, Lacking, Source};
 use crate::check::terms::{Kind, Leaf, TermId};
 use crate::check::types::{Axis, Elem, Origin, Type};
 use crate::check::unsupported::Unsupported;
-use crate::check::value::{Bound, Scope, Value};
+use crate::check::value::{Bound, Distribution, Family, Scope, Value};
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::nearest;
-use crate::ir::{ScalarOp, Size};
+use crate::ir::{Draw, ScalarOp, Size};
 use crate::source::Span;
 use crate::syntax::tree::{self, Expr, Init, Name, Statement, StatementKind, Target};
 
@@ -132,25 +133,38 @@ impl Elaborator<'_> {
             return Err(self.report(error.help("the source of such data is `rows(count, seed = 1)`")));
         }
         let mut axes = vec![Axis { size: Size::symbol(Self::rows()), origin: None }];
+        let mut elem = None;
         match ty.map(|ty| &ty.kind) {
             None => {}
-            Some(tree::TypeKind::Tensor(tree::Elem::Float, written)) => {
-                for axis in written {
-                    match axis {
-                        tree::Axis::Size(size) => axes.push(self.size(size, scope)?),
-                        tree::Axis::Rest(_, at) => {
-                            return Err(self.error("E0216", "a column says its shape", *at, "here"));
-                        }
-                    }
-                }
-            }
             Some(_) => {
-                return Err(self.error("E0211", "expected numbers, for draws have no classes", expr.span, "here"));
+                if let Some(written) = ty {
+                    let ty = self.written_type(written, "a column", scope)?;
+                    axes.extend(ty.axes);
+                    elem = Some(ty.elem);
+                }
             }
         }
         let ty = Type::float(axes);
-        let distribution = self.distribution(&Type::float(ty.axes[1..].to_vec()), expr, scope)?;
-        let term = self.raw_of(name.text.clone(), RawKind::Drawn(distribution), ty, name.span);
+        let law = self.distribution(&Type::float(ty.axes[1..].to_vec()), expr, scope)?;
+        let term = match (law.settled(), &elem) {
+            (Some(distribution), None | Some(Elem::Float)) => {
+                self.raw_of(name.text.clone(), RawKind::Drawn(distribution), ty, name.span)
+            }
+            _ => {
+                let own = match (law.family, law.parameters.first()) {
+                    (Family::Categorical, Some((Value::Tensor(logits), _))) => {
+                        self.ty(*logits).axes.last().map_or(Elem::Float, |last| Elem::Class(last.clone()))
+                    }
+                    (Family::Categorical, Some((Value::List(logits), at))) => {
+                        Elem::Class(Axis::new(Size::from(logits.len() as i64), *at, "logits are listed here"))
+                    }
+                    (Family::Integers, _) => Elem::Int,
+                    _ => Elem::Float,
+                };
+                let ty = Type { elem: elem.unwrap_or(own), ..ty };
+                self.sample(&law, &ty, Drawn::Column(name), expr.span)?
+            }
+        };
         if let Some(data) = &mut self.data {
             data.columns.push(program::Column { name: name.text.clone(), value: term });
         }
@@ -293,6 +307,12 @@ impl Elaborator<'_> {
     fn raw(&mut self, name: String, kind: RawKind, elem: Elem, span: Span) -> TermId {
         let rows = Axis { size: Size::symbol(Self::rows()), origin: None };
         self.raw_of(name, kind, Type { axes: vec![rows], ..Type::scalar(elem) }, span)
+    }
+
+    /// A column of standard draws.
+    pub(super) fn raw_draws(&mut self, name: &Name, draw: Draw, ty: Type) -> TermId {
+        let standard = Distribution { draw, first: 0.0, second: 1.0 };
+        self.raw_of(name.text.clone(), RawKind::Drawn(standard), ty, name.span)
     }
 
     fn raw_of(&mut self, name: String, kind: RawKind, ty: Type, span: Span) -> TermId {

@@ -70,7 +70,7 @@ impl Elaborator<'_> {
                     .collect();
                 Ok(Value::Tuple(parts.into_iter().collect::<Out<_>>()?))
             }
-            ExprKind::Scan(_) => Err(self.unsupported(Unsupported::Scan, span)),
+            ExprKind::Scan(scan) => self.scan(scan, false, span, scope),
             ExprKind::From(..) => {
                 let message = "`from` stands behind the model of `model = …` or of a `let` in a `train` block";
                 Err(self.error("E0248", message, span, "here"))

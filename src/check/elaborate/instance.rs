@@ -183,7 +183,7 @@ impl Elaborator<'_> {
             scope.namespace = Namespace::Layer(path.to_string());
             this.reached.insert(layer.name.span);
             this.bind_inputs(&layer.name, &layer.inputs, given, &mut scope)?;
-            this.layer_result(layer, scope)
+            this.at_place(path, |this| this.layer_result(layer, scope))
         })
     }
 

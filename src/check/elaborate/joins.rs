@@ -6,7 +6,7 @@ use crate::check::terms::{Cut, Kind, TermId};
 use crate::check::types::{Axis, Type};
 use crate::check::value::Value;
 use crate::diagnostic::Diagnostic;
-use crate::ir::Size;
+use crate::ir::{Reduce, Size};
 use crate::source::Span;
 
 /// A term that joins rows.
@@ -68,6 +68,8 @@ impl Elaborator<'_> {
                 let mut axes = self.ty(*a).axes.iter().zip(places);
                 axes.any(|(axis, place)| has_rows(&axis.size) && !Elaborator::is_plain(place))
             }
+            // Over rows without carries a loop is a map.
+            Kind::Scan(scan, _) => has_rows(&scan.steps) && (scan.last || !scan.carries.is_empty()),
             Kind::Number(_)
             | Kind::Truth(_)
             | Kind::Index(_)
@@ -77,6 +79,8 @@ impl Elaborator<'_> {
             | Kind::Constant(_)
             | Kind::Spread(..)
             | Kind::Reshape(_)
+            | Kind::Grad { .. }
+            | Kind::Draw(..)
             | Kind::Stack(..) => false,
         }
     }
@@ -121,7 +125,14 @@ impl Elaborator<'_> {
                         found.push(join);
                     }
                 }
-                Err(_) => open.extend(self.terms.get(id).kind.operands()),
+                Err(_) => match &self.terms.get(id).kind {
+                    // The derivative of a sum over rows is in each row that of its own part.
+                    Kind::Grad { of, by } => match self.terms.get(*of).kind {
+                        Kind::Fold(Reduce::Sum, parts) => open.extend([parts, *by]),
+                        _ => open.extend([*of, *by]),
+                    },
+                    kind => open.extend(kind.operands()),
+                },
             }
         }
         found

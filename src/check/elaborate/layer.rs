@@ -20,7 +20,9 @@ impl Elaborator<'_> {
         let given = self.assign(&function.name, &function.params, given, span)?;
         self.left_alone(&function.name)?;
         let joins = self.joins.len();
-        let value = self.inside(span, &function.name.text, |this| this.function_body(function, given, span));
+        let value = self.inside(span, &function.name.text, |this| {
+            this.at_place(&function.name.text, |this| this.function_body(function, given, span))
+        });
         self.note_result(joins, span, &value);
         value
     }
@@ -72,15 +74,15 @@ impl Elaborator<'_> {
                 StatementKind::Let(target, ty, init) => self.local(target, ty.as_ref(), init, statement.span, scope),
                 StatementKind::Param(target, ty, init) => self.param(target, ty.as_ref(), init, statement.span, scope),
                 StatementKind::Out(expr) => result = Some((self.value(expr, scope), expr.span)),
-                StatementKind::State(..) => {
-                    self.unsupported(Unsupported::StateInLayer, statement.span);
+                StatementKind::State(target, ty, init) => self.state(target, ty.as_ref(), init, statement.span, scope),
+                StatementKind::Assign(target, ty, init) => {
+                    self.next_value(target, ty.as_ref(), init, statement.span, scope);
                 }
                 StatementKind::Emit(..) => {
                     self.unsupported(Unsupported::Emit, statement.span);
                 }
                 StatementKind::Check(name, condition) => self.holds(name, condition, scope)?,
-                StatementKind::Assign(..)
-                | StatementKind::Minimize(_)
+                StatementKind::Minimize(_)
                 | StatementKind::Report(..)
                 | StatementKind::Predict(..)
                 | StatementKind::Calibrate(..) => {
@@ -90,6 +92,7 @@ impl Elaborator<'_> {
                 }
             }
         }
+        self.states_move(scope);
         match result {
             Some((value, span)) => Ok((value?, span)),
             None => {
@@ -122,12 +125,15 @@ impl Elaborator<'_> {
                 return;
             }
             (Target::Several(names), Init::Draw(_)) => {
-                self.unsupported(Unsupported::DrawnLet, span);
+                self.error("E0216", "a draw has one name", span, "this one has several");
                 names.iter().for_each(|name| scope.bind(name, Value::Wrong));
                 return;
             }
-            (Target::One(name) | Target::Indexed(name, _), Init::Draw(_)) => {
-                (name, Err(self.unsupported(Unsupported::DrawnLet, span)))
+            (Target::One(name), Init::Draw(expr)) => (name, self.drawn(name, ty, expr, scope)),
+            (Target::Indexed(name, _), Init::Draw(_)) => {
+                let error = Diagnostic::error("E0216", "a draw has a type, not indices", span, "here");
+                let help = format!("write `let {}: [n, 8] ~ …`", name.text);
+                (name, Err(self.report(error.help(help))))
             }
         };
         scope.bind(name, value.unwrap_or(Value::Wrong));

@@ -70,7 +70,10 @@ impl Elaborator<'_> {
             | Kind::Reshape(_)
             | Kind::Stack(..)
             | Kind::Concat(..)
-            | Kind::Slice(..) => kind,
+            | Kind::Slice(..)
+            | Kind::Grad { .. }
+            | Kind::Draw(..)
+            | Kind::Scan(..) => kind,
         }
     }
 
@@ -78,6 +81,7 @@ impl Elaborator<'_> {
     fn mask(&mut self, kind: &Kind, ty: &Type, span: Span) -> Option<TermId> {
         match kind {
             Kind::Number(_) | Kind::Truth(_) | Kind::Size(_) | Kind::Index(_) | Kind::Leaf(_) => None,
+            Kind::Grad { .. } | Kind::Draw(..) | Kind::Scan(..) => None,
             Kind::Fold(..) | Kind::ArgMax(_) | Kind::Order(_) | Kind::Product(..) => None,
             Kind::Cholesky(_) | Kind::TriangularSolve { .. } => None,
             Kind::Cast(a) | Kind::Constant(a) | Kind::Running(_, a) | Kind::Pick(_, a) => self.ty(*a).mask,

@@ -27,6 +27,8 @@ pub(super) struct Term {
     except: Vec<(Out<Rule>, Vec<Text>)>,
     over: Vec<Name>,
     times: Out<u64>,
+    /// What its loss makes of the states of layers.
+    kept: Vec<(ParamId, TermId)>,
 }
 
 impl Elaborator<'_> {
@@ -40,9 +42,14 @@ impl Elaborator<'_> {
             None => Ok(1),
             Some(times) => self.times(times, scope),
         };
-        let loss = self.scalar(&minimize.loss, "a loss", scope)?;
+        // States advance with each loss, from where the `let`s before it have brought them.
+        let before = self.kept_now.clone();
+        let loss = self.scalar(&minimize.loss, "a loss", scope);
+        let kept = self.states_after();
+        self.kept_now = before;
+        let loss = loss?;
         let name = minimize.name.as_ref().map(|name| name.text.clone());
-        Ok(Term { name, loss, span: minimize.loss.span, rule, except, over: minimize.over.clone(), times })
+        Ok(Term { name, loss, span: minimize.loss.span, rule, except, over: minimize.over.clone(), times, kept })
     }
 
     fn times(&mut self, times: &Expr, scope: &mut Scope) -> Out<u64> {
@@ -113,8 +120,8 @@ impl Elaborator<'_> {
         }
         updates.sort_by_key(|update| update.param);
         let lr = self.rate(&rule)?;
-        let (name, loss, span) = (term.name.clone(), term.loss, term.span);
-        Ok(Minimized { name, loss, evaluated, span, updates, lr, clip: None, times })
+        let (name, loss, span, kept) = (term.name.clone(), term.loss, term.span, term.kept.clone());
+        Ok(Minimized { name, loss, evaluated, span, updates, kept, lr, clip: None, times })
     }
 
     /// The parameters that a `minimize` moves.

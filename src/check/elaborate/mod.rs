@@ -12,6 +12,9 @@
 //! | `slice` | slices |
 //! | `list` | lists: ranges, comprehensions, tables of columns, lists of layers |
 //! | `joined` | lists as tensors; `stack`, `concat`, `split` |
+//! | `scan`, `state` | loops; what is kept between their steps, and in a layer between those of a training |
+//! | `draw` | distributions, and draws of them |
+//! | `gradient` | derivatives inside of a program |
 //! | `joins` | what joins rows: leaks in columns, predictions that depend on other rows |
 //! | `mask` | the mask of a `where`, and what a reduction does with it |
 //! | `holds` | what a `check` demands |
@@ -32,8 +35,10 @@
 mod alone;
 mod call;
 mod data;
+mod draw;
 mod explore;
 mod expr;
+mod gradient;
 mod holds;
 mod index;
 mod instance;
@@ -52,9 +57,11 @@ mod param;
 pub mod primitive;
 mod rounding;
 mod run_settings;
+mod scan;
 mod signature;
 mod slice;
 mod source;
+mod state;
 mod states;
 mod sweep;
 mod train;
@@ -155,6 +162,13 @@ pub struct Elaborator<'a> {
     pending: Vec<index::Pending>,
     /// Whether what is evaluated says where an axis is read, or how large one is.
     in_place: bool,
+    /// The calls that lead to where draws are made, and how often each place was entered so far.
+    place: String,
+    places: HashMap<String, usize>,
+    /// The loops around, innermost last.
+    loops: Vec<scan::Loop>,
+    /// What the states of layers are by now: outside of all loops, then in each of those around.
+    kept_now: Vec<HashMap<ParamId, TermId>>,
     /// While a definition is checked alone.
     alone: Option<open::Alone>,
 }
@@ -193,6 +207,10 @@ impl<'a> Elaborator<'a> {
             entered: 0,
             training: false,
             reads_training: false,
+            place: String::new(),
+            places: HashMap::new(),
+            loops: Vec::new(),
+            kept_now: vec![HashMap::new()],
             reached: HashSet::new(),
             roots: Vec::new(),
             copies: HashMap::new(),

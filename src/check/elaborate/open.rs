@@ -75,7 +75,10 @@ impl Elaborator<'_> {
                 | Kind::Reshape(_)
                 | Kind::Stack(..)
                 | Kind::Concat(..)
-                | Kind::Slice(..) => return false,
+                | Kind::Slice(..)
+                | Kind::Grad { .. }
+                | Kind::Draw(..)
+                | Kind::Scan(..) => return false,
             }
             unread.extend(kind.operands().into_iter().filter(|operand| seen.insert(*operand)));
         }

@@ -93,7 +93,7 @@ impl Elaborator<'_> {
         self.elementwise(Kind::Scalar(op, vec![a.0, b.0]), elem, a, b, operator, span)
     }
 
-    fn compare(&mut self, op: ScalarOp, a: Written, b: Written, operator: Span, span: Span) -> Out<TermId> {
+    pub(super) fn compare(&mut self, op: ScalarOp, a: Written, b: Written, operator: Span, span: Span) -> Out<TermId> {
         let (one, two) = (self.tensor(a.0, a.1)?, self.tensor(b.0, b.1)?);
         let truths = [one, two].map(|term| matches!(self.ty(term).elem, Elem::Bool)) == [true; 2];
         // Truth values have no order, but are equal or not: as 0 and 1.

@@ -1,16 +1,18 @@
 //! Parameters: their paths, shapes and where they start.
 
 use super::call::Arg;
+use super::draw::Drawn;
 use super::{Elaborator, Out, Reported};
 use crate::check::program;
 use crate::check::shapes::with_origin;
 use crate::check::terms::{Leaf, ParamId, Start};
 use crate::check::types::{Axis, Type};
-use crate::check::value::{Distribution, Namespace, Scope, Value};
+use crate::check::value::{Distribution, Law, Namespace, Scope, Value};
 use crate::diagnostic::Diagnostic;
-use crate::ir::Draw;
+use crate::ir::{Draw, philox};
 use crate::source::Span;
 use crate::syntax::tree::{self, Expr, ExprKind, Function, Init, ItemKind, Name, Target, TypeKind};
+use std::rc::Rc;
 
 /// The most elements of one parameter: 256 GiB of them.
 const MAX_ELEMENTS: i64 = 1 << 36;
@@ -111,7 +113,7 @@ impl Elaborator<'_> {
             };
             return Ok(self.new_param(path, ty, Start::Value(start), name.span, true));
         }
-        let start = match self.start(&ty, init, scope) {
+        let start = match self.start(&path, &ty, init, scope) {
             Ok(start) => start,
             // Its shape is known, wherever a use has it start.
             Err(Reported) if self.alone.is_some() => Start::Drawn(Draw::Uniform, 0.0, 1.0),
@@ -153,7 +155,7 @@ impl Elaborator<'_> {
     }
 
     /// The parameter that is there already: an instance that is used again must ask for the same shape.
-    fn same_param(&mut self, id: ParamId, ty: Type, span: Span) -> Out<ParamId> {
+    pub(super) fn same_param(&mut self, id: ParamId, ty: Type, span: Span) -> Out<ParamId> {
         let known = &self.params[id.0 as usize];
         if known.ty.agrees(&ty) {
             return Ok(id);
@@ -168,7 +170,7 @@ impl Elaborator<'_> {
         Err(self.report(error))
     }
 
-    fn start(&mut self, ty: &Type, init: &Init, scope: &mut Scope) -> Out<Start> {
+    fn start(&mut self, path: &str, ty: &Type, init: &Init, scope: &mut Scope) -> Out<Start> {
         match init {
             Init::Value(expr) => {
                 let value = self.value(expr, scope)?;
@@ -181,14 +183,17 @@ impl Elaborator<'_> {
                 Err(self.error("E0210", message, expr.span, "write a number, or a value of its shape"))
             }
             Init::Draw(expr) => {
-                let Distribution { draw, first, second } = self.distribution(ty, expr, scope)?;
-                Ok(Start::Drawn(draw, first, second))
+                let law = self.distribution(ty, expr, scope)?;
+                if let Some(Distribution { draw, first, second }) = law.settled() {
+                    return Ok(Start::Drawn(draw, first, second));
+                }
+                Ok(Start::Value(self.sample(&law, ty, Drawn::At(philox::path(path)), expr.span)?))
             }
         }
     }
 
     /// `glorot_uniform`, `he_normal(fan_in = …)`: a `[in, out]` matrix says its fans itself.
-    pub(super) fn distribution(&mut self, ty: &Type, expr: &Expr, scope: &mut Scope) -> Out<Distribution> {
+    pub(super) fn distribution(&mut self, ty: &Type, expr: &Expr, scope: &mut Scope) -> Out<Rc<Law>> {
         let (callee, arguments) = match &expr.kind {
             ExprKind::Call(callee, arguments) => (&**callee, self.arguments(arguments, scope)?),
             _ => (expr, Vec::new()),
@@ -204,7 +209,8 @@ impl Elaborator<'_> {
             other => other,
         };
         match value {
-            Value::Distribution(distribution) => Ok(distribution),
+            Value::Distribution(law) => Ok(law),
+            Value::Wrong => Err(Reported),
             other => {
                 let message = format!("expected a distribution after `~`, found {}", self.noun(&other));
                 Err(self.error("E0211", message, expr.span, "here"))

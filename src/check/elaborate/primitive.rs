@@ -6,10 +6,9 @@ use super::{Elaborator, Out, Reported};
 use crate::check::number::Number;
 use crate::check::terms::{Kind, Running, TermId};
 use crate::check::types::{Axis, Elem, Type};
-use crate::check::unsupported::Unsupported;
-use crate::check::value::{Distribution, Scope, Value};
+use crate::check::value::{Family, Scope, Value};
 use crate::diagnostic::Diagnostic;
-use crate::ir::{Draw, Reduce, ScalarOp, Size};
+use crate::ir::{Reduce, ScalarOp, Size};
 use crate::source::Span;
 use crate::syntax::tree::Param;
 
@@ -37,7 +36,9 @@ enum Rule {
     Category,
     Missing,
     Fill,
-    Distribution(Draw),
+    Distribution(Family),
+    Logp,
+    Grad,
     Repeat,
     Joined(Joined),
 }
@@ -66,8 +67,13 @@ const RULES: &[(&str, Rule)] = &[
     ("category", Rule::Category),
     ("missing", Rule::Missing),
     ("fill", Rule::Fill),
-    ("uniform", Rule::Distribution(Draw::Uniform)),
-    ("normal", Rule::Distribution(Draw::Normal)),
+    ("uniform", Rule::Distribution(Family::Uniform)),
+    ("normal", Rule::Distribution(Family::Normal)),
+    ("bernoulli", Rule::Distribution(Family::Bernoulli)),
+    ("categorical", Rule::Distribution(Family::Categorical)),
+    ("integers", Rule::Distribution(Family::Integers)),
+    ("logp", Rule::Logp),
+    ("grad", Rule::Grad),
     ("repeat", Rule::Repeat),
     ("stack", Rule::Joined(Joined::Stack)),
     ("concat", Rule::Joined(Joined::Concat)),
@@ -114,6 +120,9 @@ impl Elaborator<'_> {
             }
             (Rule::Once, [arg]) => Some(self.once(arg.value.clone(), span)),
             (Rule::Total, [Arg { value: Value::Instance(_, path), .. }]) => Some(self.total_of(path, span)),
+            (Rule::Grad, [a, b]) if a.name.is_none() && b.name.is_none() => {
+                Some(self.grad((a.value.clone(), a.span), (b.value.clone(), b.span), span))
+            }
             _ => None,
         }
     }
@@ -223,7 +232,20 @@ impl Elaborator<'_> {
             }
             // A shortcut.
             Rule::Joined(_) => Err(Reported),
-            Rule::Distribution(draw) => self.distribution_of(draw, [value(0), value(1)], span),
+            Rule::Distribution(family) => {
+                let bound = |param: &Param| scope.get(&param.name.text).cloned().ok_or(Reported);
+                self.law(family, params.iter().map(bound).collect::<Out<_>>()?, span)
+            }
+            Rule::Logp | Rule::Grad => {
+                let bound =
+                    |at: usize| params.get(at).and_then(|param| scope.get(&param.name.text)).cloned().ok_or(Reported);
+                let (one, two) = (bound(0)?, bound(1)?);
+                let two = (two.value, two.origin.span);
+                if rule == Rule::Logp {
+                    return self.logp(&one.value, two, span);
+                }
+                self.grad((one.value, one.origin.span), two, span)
+            }
         }
     }
 
@@ -246,27 +268,6 @@ impl Elaborator<'_> {
             Some(count) => Value::Number(Number::whole(count)),
             None => Value::Size(Axis { size: count, origin: None }),
         })
-    }
-
-    fn distribution_of(&mut self, draw: Draw, parameters: [Option<Value>; 2], span: Span) -> Out<Value> {
-        let (first, second) = match &parameters {
-            [Some(Value::Number(first)), Some(Value::Number(second))] => (first.to_f64(), second.to_f64()),
-            _ if parameters.iter().flatten().any(|value| self.may_be_constant(value)) => return Err(Reported),
-            _ => return Err(self.unsupported(Unsupported::OpenDistribution, span)),
-        };
-        match draw {
-            Draw::Uniform if first > second => {
-                let message = format!("the bounds of `uniform` are reversed: {first} is above {second}");
-                let error = Diagnostic::error("E0225", message, span, "these bounds");
-                Err(self.report(error.help(format!("write the lower bound first: `uniform({second}, {first})`"))))
-            }
-            Draw::Normal if second < 0.0 => {
-                let message = format!("expected a standard deviation of at least 0, found {second}");
-                let error = Diagnostic::error("E0225", message, span, "the second number of `normal`");
-                Err(self.report(error.help("`normal` takes a mean and a standard deviation: `normal(0, 1)`")))
-            }
-            Draw::Uniform | Draw::Normal => Ok(Value::Distribution(Distribution { draw, first, second })),
-        }
     }
 
     fn pick(&mut self, from: TermId, at: TermId, span: Span) -> Out<Value> {

@@ -76,10 +76,10 @@ impl Elaborator<'_> {
                 Some(count) => Some(Taken::Whole(Some(count))),
                 None => return Err(self.open_start(name, *span)),
             },
-            Subscript::At(at, _) => self.place(at, scope)?.map(Taken::At),
+            Subscript::At(at, _) => self.place_number(at, scope)?.map(Taken::At),
             Subscript::Slice(from, to, _) => {
-                let from = self.place(from, scope)?;
-                let to = to.as_ref().map(|to| self.place(to, scope)).transpose()?;
+                let from = self.place_number(from, scope)?;
+                let to = to.as_ref().map(|to| self.place_number(to, scope)).transpose()?;
                 match (from, to) {
                     (Some(from), None) => Some(Taken::From(from, None)),
                     (Some(from), Some(Some(to))) => Some(Taken::From(from, Some(to))),
@@ -96,7 +96,7 @@ impl Elaborator<'_> {
     }
 
     /// A number of elements of an axis; `None` of a tensor.
-    fn place(&mut self, expr: &Expr, scope: &mut Scope) -> Out<Option<Size>> {
+    fn place_number(&mut self, expr: &Expr, scope: &mut Scope) -> Out<Option<Size>> {
         let value = self.value(expr, scope)?;
         match value {
             Value::Size(axis) => Ok(Some(axis.size)),

@@ -28,7 +28,7 @@ const MADE: char = '\u{1}';
 
 impl Elaborator<'_> {
     /// `state s: [k] = 0`, `state teacher = model`.
-    pub(super) fn state(
+    pub(super) fn block_state(
         &mut self,
         target: &Target,
         ty: Option<&tree::Type>,
@@ -68,7 +68,7 @@ impl Elaborator<'_> {
     }
 
     /// `s' = …`: what a state is after a step.
-    pub(super) fn next_value(
+    pub(super) fn next_of_block(
         &mut self,
         name: &Name,
         target: &Target,

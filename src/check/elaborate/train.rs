@@ -6,7 +6,7 @@ use super::optimizer::hosts;
 use super::{Elaborator, Out, Reported};
 use crate::check::program::{Report, TypedProgram};
 use crate::check::terms::{Leaf, ParamId, Start, TermId};
-use crate::check::types::{Elem, Type};
+use crate::check::types::{Axis, Elem, Type};
 use crate::check::unsupported::Unsupported;
 use crate::check::value::{Bound, Namespace, Scope, Value};
 use crate::diagnostic::Diagnostic;
@@ -42,6 +42,7 @@ impl Elaborator<'_> {
         let run = self.run_settings(block);
         let clip = self.clip(block, &mut scope);
         (self.training, self.reads_training) = (true, false);
+        self.forget_passes();
         let mut trained = self.statements(block, scope.clone());
         if std::mem::take(&mut self.totalled) {
             // What asks for all tensors of a model may stand before what applies it.
@@ -53,6 +54,7 @@ impl Elaborator<'_> {
         // parameters.
         let again = self.reads_training.then(|| {
             (self.made, self.entered) = (HashMap::new(), 0);
+            self.forget_passes();
             self.statements(block, scope)
         });
         let shown = again.as_ref().unwrap_or(&trained);
@@ -74,9 +76,11 @@ impl Elaborator<'_> {
         let told = reports.iter().chain(&predictions).map(|report| report.value);
         let losses = minimized.iter().flat_map(|minimized| [minimized.loss, minimized.evaluated]);
         let roots: Vec<TermId> = losses.chain(told).chain(once.iter().copied()).collect();
+        let states = minimized.iter().flat_map(|minimized| &minimized.kept);
+        let moving: Vec<(ParamId, TermId)> = nexts.iter().chain(states).copied().collect();
         Some(TypedProgram {
             name: block.name.as_ref().map_or("train", |name| &name.text).to_string(),
-            used: self.all_used(roots, &nexts),
+            used: self.all_used(roots, &moving),
             terms: std::mem::take(&mut self.terms),
             data: self.data.take()?,
             params: std::mem::take(&mut self.params),
@@ -134,14 +138,18 @@ impl Elaborator<'_> {
                     }
                 }
                 StatementKind::Report(name, expr) => {
-                    if let Ok(report) = self.reported(name.as_ref(), expr, &mut scope) {
+                    // What is shown moves no state.
+                    let kept_now = self.kept_now.clone();
+                    let report = self.reported(name.as_ref(), expr, &mut scope);
+                    self.kept_now = kept_now;
+                    if let Ok(report) = report {
                         self.named_once(&report.name, expr.span, "this report", &mut named);
                         reports.push(report);
                     }
                 }
                 StatementKind::Assign(target, _, init) => {
                     if let Some(name) = primed(target)
-                        && self.next_value(name, target, init, &mut scope, &mut pending).is_err()
+                        && self.next_of_block(name, target, init, &mut scope, &mut pending).is_err()
                     {
                         scope.bind(name, Value::Wrong);
                     }
@@ -150,7 +158,7 @@ impl Elaborator<'_> {
                     self.param(target, ty.as_ref(), init, statement.span, &mut scope);
                 }
                 StatementKind::State(target, ty, init) => {
-                    self.state(target, ty.as_ref(), init, statement.span, &mut scope);
+                    self.block_state(target, ty.as_ref(), init, statement.span, &mut scope);
                 }
                 StatementKind::Predict(name, expr) => {
                     if let Ok(value) = self.predicted(name, expr, &mut scope) {
@@ -187,6 +195,11 @@ impl Elaborator<'_> {
                 let error = Diagnostic::error("E0216", "no data is named", block.word, "in this `train` block");
                 self.report(error.help("add `data = name`, of a `data name = …` item"));
             }
+        }
+        let rows = Axis::new(Size::symbol(Self::rows()), block.word, "is the rows of a batch");
+        let bound = self.bound(Value::Size(rows), block.word);
+        if scope.get(super::ROWS).is_none() {
+            scope.insert(super::ROWS, bound);
         }
         for (name, host) in hosts(None) {
             let leaf = self.leaf(Leaf::Host(host), Type::scalar(Elem::Int), block.word);
