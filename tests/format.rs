@@ -38,9 +38,10 @@ fn tree(text: &str) -> String {
     let (file, found) = parse(&sources, source);
     assert!(found.is_empty(), "{found:?}\n{text}");
     let shown = format!("{:?}", file.items);
-    let mut parts = shown.split("Span {");
-    let first = parts.next().unwrap_or_default().to_string();
-    parts.fold(first, |whole, part| whole + part.split_once('}').map_or("", |(_, rest)| rest))
+    // A place is shown as `12..15`.
+    let mut parts = shown.split("..");
+    let first = parts.next().unwrap_or_default().trim_end_matches(|sign: char| sign.is_ascii_digit()).to_string();
+    parts.fold(first, |whole, part| whole + ".." + part.trim_matches(|sign: char| sign.is_ascii_digit()))
 }
 
 /// The comments of a text, in their order.

@@ -33,8 +33,13 @@ fn hold(title: &str, variant: &str, most: usize) {
         assert!(Path::new(file).exists(), "docs/architecture.md names {file}, which is not there");
     }
     let has = |text: &str| words(text).any(|word| word == variant);
-    let found: BTreeSet<String> =
-        sources().into_iter().filter(|(_, text)| has(&code(text))).map(|(path, _)| path).collect();
+    // Lowering and the names of dumps know some operations, and need not know a new one.
+    let knows = |path: &str| path.starts_with("src/lower/") || path == "src/passes/named.rs";
+    let found: BTreeSet<String> = sources()
+        .into_iter()
+        .filter(|(path, text)| !knows(path) && has(&code(text)))
+        .map(|(path, _)| path)
+        .collect();
     let named: BTreeSet<String> = listed.into_iter().filter(|file| file.starts_with("src/")).collect();
     assert_eq!(
         named, found,

@@ -1,5 +1,6 @@
 //! Slices: `x[0]`, `x[.., 1..t]`. What is read at an open index is index notation, which is elsewhere.
 
+use super::index::NAMELESS;
 use super::{Elaborator, Out, Reported};
 use crate::check::shapes::with_origin;
 use crate::check::terms::{Cut, Kind, TermId};
@@ -51,7 +52,7 @@ impl Elaborator<'_> {
     /// Whether subscripts read an open index, or a name that nothing but an index could be.
     fn reads_indices(&mut self, subscripts: &[Subscript], scope: &Scope) -> bool {
         subscripts.iter().any(|subscript| match subscript {
-            Subscript::Rest(None, _) => false,
+            Subscript::Rest(None, _) => scope.index(NAMELESS).is_some(),
             Subscript::Rest(Some(name), _) => scope.index(&name.text).is_some(),
             Subscript::Group(..) | Subscript::At(_, Some(_)) => true,
             Subscript::At(Expr { kind: ExprKind::Name(name), .. }, None) => {

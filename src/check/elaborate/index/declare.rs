@@ -11,7 +11,7 @@ use crate::syntax::walk;
 use std::collections::HashSet;
 
 /// What a rest without a name is called among the indices.
-pub(super) const NAMELESS: &str = "..";
+pub(in super::super) const NAMELESS: &str = "..";
 
 impl Elaborator<'_> {
     /// Opens the indices of an indexed `let`: those of each axis of the result.

@@ -14,6 +14,7 @@ mod read;
 mod reduce;
 mod sizes;
 
+pub(super) use declare::NAMELESS;
 pub(super) use inside::{Guard, Pending};
 
 use super::{Elaborator, Out};
