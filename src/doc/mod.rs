@@ -86,7 +86,7 @@ pub fn own(sources: &Sources, source: SourceId) -> Vec<Entry> {
 }
 
 fn sorted(mut all: Vec<Entry>) -> Vec<Entry> {
-    all.sort_by(|one, other| (one.kind, one.name.to_lowercase()).cmp(&(other.kind, other.name.to_lowercase())));
+    all.sort_by_key(|one| (one.kind, one.name.to_lowercase()));
     all
 }
 

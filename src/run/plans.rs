@@ -68,8 +68,8 @@ pub fn start_states(
     device: &mut dyn Device,
 ) -> Result<(), RunError> {
     // One after the other: a later one may read an earlier one.
-    let states = program.params.iter().filter(|param| param.state && of(&param.path));
-    states.map(|param| starts(program, graph, feed, vec![(param.input, param.initial)], device)).collect()
+    let mut states = program.params.iter().filter(|param| param.state && of(&param.path));
+    states.try_for_each(|param| starts(program, graph, feed, vec![(param.input, param.initial)], device))
 }
 
 /// Starting points into the resident region.

@@ -219,6 +219,9 @@ pub fn in_memory<'p>(
     Ok((run, finals, reason))
 }
 
+/// What is done after each step, given the weights that are kept so far.
+type AfterStep<'a> = dyn FnMut(&Run, Option<&Kept>) -> Result<(), Diagnostic> + 'a;
+
 /// Takes the steps, with something to be done after each; why they ended.
 fn steps(
     run: &mut Run,
@@ -226,7 +229,7 @@ fn steps(
     stop: impl Fn() -> bool,
     sink: &mut EventSink,
     choice: &mut Choice,
-    after: &mut dyn FnMut(&Run, Option<&Kept>) -> Result<(), Diagnostic>,
+    after: &mut AfterStep,
 ) -> Result<Reason, RunError> {
     while run.step < schedule.steps {
         if stop() {
