@@ -2,6 +2,7 @@
 //! `and`, `or`). What a condition of the run keeps inside is read where it holds, and looked at there.
 
 use super::super::{Elaborator, Out};
+use super::declare::NAMELESS;
 use crate::check::affine::{Affine, Case, all_of, impossible, point};
 use crate::check::shapes::with_origin;
 use crate::check::terms::{Kind, Place, TermId};
@@ -179,6 +180,7 @@ impl Elaborator<'_> {
         let Pending { affine, axis, place, base, .. } = pending;
         let shown = self.sources.text(*place).to_string();
         let constant = affine.factors.is_empty();
+        let is_slice = affine.factors.iter().any(|(id, _)| self.terms.index_of(*id).name == NAMELESS);
         let (low, high) = affine.extremes(|id| self.terms.size_of(id)).unwrap_or((Size::from(0), Size::from(0)));
         let ends = match axis.size.settled() {
             Some(0) => "it has no elements".to_string(),
@@ -190,7 +192,7 @@ impl Elaborator<'_> {
             false => format!("this read can leave its axis of {}: `{shown}` goes from {low} to {high}", axis.size),
         };
         let text = match &point {
-            Some(point) if !constant && !point.is_empty() => {
+            Some(point) if !constant && !point.is_empty() && !is_slice => {
                 let is = |(id, value): &(IndexId, i64)| format!("`{}` = {value}", self.terms.index_of(*id).name);
                 let value = |(id, value): &(IndexId, i64)| affine.factor(*id) * value;
                 let start = affine.constant.settled().unwrap_or(0);
@@ -215,6 +217,7 @@ impl Elaborator<'_> {
         let size = &axis.size;
         let last = size.minus(&Size::from(1));
         let help = match (constant, below) {
+            _ if is_slice => format!("an end is not taken itself; all places are `0..{size}`"),
             (true, true) if last.is_never_negative() => format!("places count from 0: the last one is {last}"),
             (true, _) => format!("places count from 0, so that the last of {size} is {last}"),
             (false, true) => format!("say where it may be read: `if {shown} >= 0 then … else 0`"),
