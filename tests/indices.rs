@@ -248,6 +248,13 @@ impl Growing {
             }
         }
         let constant = if self.random.below(3) == 0 { self.random.below(3) as i64 - 1 } else { -low };
+        // An index without a written size that is read bare would have the size of that axis.
+        let sized = |name: &str| env.iter().any(|(own, of)| own == name && *of == size) || name.starts_with('i');
+        if let ([(name, 1)], 0) = (&factors[..], constant)
+            && !sized(name)
+        {
+            return (Place::Affine(Vec::new(), 0), true);
+        }
         let inside = low + constant >= 0 && high + constant < size as i64;
         (Place::Affine(factors, constant), inside)
     }

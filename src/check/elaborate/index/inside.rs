@@ -96,13 +96,20 @@ impl Elaborator<'_> {
 
     /// A place where all conditions hold that are in force, and 0 elsewhere.
     pub(super) fn guarded(&mut self, place: TermId, span: Span) -> TermId {
-        let mut all = None;
+        let mut conditions = Vec::new();
         for Guard { condition, holds } in self.guards.clone() {
-            let ty = self.ty(condition).clone();
-            let known = match holds {
-                true => condition,
-                false => self.terms.add(Kind::Scalar(ScalarOp::Not, vec![condition]), ty.clone(), span),
-            };
+            if holds {
+                conditions.extend(self.conjuncts(condition));
+            } else {
+                let ty = self.ty(condition).clone();
+                conditions.push(self.terms.add(Kind::Scalar(ScalarOp::Not, vec![condition]), ty, span));
+            }
+        }
+        let mut all = None;
+        for at in 0..conditions.len() {
+            let others: Vec<TermId> = conditions.iter().enumerate().filter(|(k, _)| *k != at).map(|(_, id)| *id).collect();
+            let known = self.for_some(conditions[at], place, &others, span);
+            let ty = self.ty(known).clone();
             all = Some(match all {
                 None => known,
                 Some(all) => {
@@ -116,6 +123,44 @@ impl Elaborator<'_> {
         let zero = self.terms.add(Kind::Number(0.0), Type::scalar(Elem::Int), span);
         let ty = Type { free: self.free_indices(all, place), ..self.ty(place).clone() };
         self.terms.add(Kind::Scalar(ScalarOp::Select, vec![all, place, zero]), ty, span)
+    }
+
+    /// The conditions that are demanded together.
+    fn conjuncts(&self, condition: TermId) -> Vec<TermId> {
+        match &self.terms.get(condition).kind {
+            Kind::Scalar(ScalarOp::And, sides) => sides.iter().flat_map(|side| self.conjuncts(*side)).collect(),
+            _ => vec![condition],
+        }
+    }
+
+    /// What a condition demands of a place that has not its index, whichever value that has: of `to[e] == i` that some `i` is
+    /// there, of `e <= i` that the last one is. So what is read for each `e` is not read for each pair.
+    fn for_some(&mut self, condition: TermId, place: TermId, others: &[TermId], span: Span) -> TermId {
+        let Kind::Scalar(op, sides) = &self.terms.get(condition).kind else { return condition };
+        let (op, sides) = (*op, sides.clone());
+        let lone = |this: &Self, at: usize| match this.terms.get(sides[at]).kind {
+            Kind::Index(id) => {
+                let elsewhere = others.iter().chain([&place, &sides[1 - at]]).any(|other| this.ty(*other).free.contains(&id));
+                if elsewhere { None } else { this.terms.size_of(id) }
+            }
+            _ => None,
+        };
+        if !matches!(op, ScalarOp::Equal | ScalarOp::Less | ScalarOp::LessEqual) {
+            return condition;
+        }
+        let Some((at, size)) = (0..2).find_map(|at| Some((at, lone(self, at)?))) else { return condition };
+        let other = sides[1 - at];
+        let int = Type::scalar(Elem::Int);
+        let zero = self.terms.add(Kind::Number(0.0), int.clone(), span);
+        let last = self.terms.add(Kind::Size(size.minus(&Size::from(1))), int, span);
+        let truth = Type { free: self.ty(other).free.clone(), ..Type::scalar(Elem::Bool) };
+        let mut compare = |op, a, b| self.terms.add(Kind::Scalar(op, vec![a, b]), truth.clone(), span);
+        if op != ScalarOp::Equal {
+            return if at == 0 { compare(op, zero, other) } else { compare(op, other, last) };
+        }
+        let low = compare(ScalarOp::LessEqual, zero, other);
+        let high = compare(ScalarOp::LessEqual, other, last);
+        compare(ScalarOp::And, low, high)
     }
 
     /// The same for a place made of indices, where a condition of the run is among them.
