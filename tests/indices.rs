@@ -86,7 +86,9 @@ type Env = Vec<(String, usize)>;
 fn place_value(place: &Place, values: &Values, env: &Env) -> i64 {
     let index = |name: &str| env.iter().rev().find(|(own, _)| own == name).expect("an index").1 as i64;
     match place {
-        Place::Affine(factors, constant) => factors.iter().map(|(name, factor)| factor * index(name)).sum::<i64>() + constant,
+        Place::Affine(factors, constant) => {
+            factors.iter().map(|(name, factor)| factor * index(name)).sum::<i64>() + constant
+        }
         Place::At(name, places) => read(name, places, values, env) as i64,
         Place::Group(ids) => ids.iter().fold(0, |place, (name, size)| place * *size as i64 + index(name)),
     }
@@ -382,7 +384,9 @@ fn programs() {
             names: 0,
         };
         let lets: Vec<Let> = (0..3).map(|_| growing.statement()).collect();
-        let mut text = String::from("// file d.csv: x | 1 | 2\ndata d = csv(\"d.csv\") {\n    x = x\n    split = holdout(train = 100%)\n}\n");
+        let mut text = String::from(
+            "// file d.csv: x | 1 | 2\ndata d = csv(\"d.csv\") {\n    x = x\n    split = holdout(train = 100%)\n}\n",
+        );
         text.push_str("model Net(x: [n]) -> [n] {\n    param z: [] = 0\n    out x * z\n}\ntrain {\n    data = d\n    model = Net\n");
         for (name, shape) in &params {
             writeln!(text, "    param {name}: {shape:?} ~ normal(0, 0.7)").expect("a string takes text");
@@ -392,7 +396,8 @@ fn programs() {
         }
         lets.iter().for_each(|one| text.push_str(&shown_let(one)));
         let sums: Vec<String> = lets.iter().map(|one| format!("sum({})", one.name)).collect();
-        writeln!(text, "    minimize {} + 0 * mean(model(x)) using sgd(lr = 0)\n    steps = 1\n}}", sums.join(" + ")).expect("a string takes text");
+        writeln!(text, "    minimize {} + 0 * mean(model(x)) using sgd(lr = 0)\n    steps = 1\n}}", sums.join(" + "))
+            .expect("a string takes text");
         agrees(seed, &text, &lets, &ints);
     }
 }
@@ -400,7 +405,8 @@ fn programs() {
 fn agrees(seed: u64, text: &str, lets: &[Let], ints: &[(&str, usize, usize)]) {
     let mut sources = Sources::default();
     let (checked, files, _folder) = spec::opened(&mut sources, text);
-    let errors: Vec<&String> = checked.found.iter().filter(|one| one.code.starts_with('E')).map(|one| &one.message).collect();
+    let errors: Vec<&String> =
+        checked.found.iter().filter(|one| one.code.starts_with('E')).map(|one| &one.message).collect();
     assert!(errors.is_empty(), "{seed}: {errors:?}\n{text}");
     // A program in which nothing is trained is none.
     let [program] = &checked.programs[..] else { panic!("{seed}: no program\n{text}") };
@@ -438,7 +444,11 @@ fn agrees(seed: u64, text: &str, lets: &[Let], ints: &[(&str, usize, usize)]) {
             let (up, down) = (moved(1e-5), moved(-2e-5));
             moved(1e-5);
             let slope = (up - down) / 2e-5;
-            assert!(near(slope, found.values[at], 1e-4), "{seed}: d/d{path}[{at}] is {slope}, not {}\n{text}", found.values[at]);
+            assert!(
+                near(slope, found.values[at], 1e-4),
+                "{seed}: d/d{path}[{at}] is {slope}, not {}\n{text}",
+                found.values[at]
+            );
         }
     }
     spec::agrees_with_the_reference(&lowered, &mut run);

@@ -36,8 +36,11 @@ pub(super) fn find(program: &TypedProgram) -> Option<Diagnostic> {
     }
     let span = lowered.places.get(&node).copied().unwrap_or(program.minimized[at].span);
     let shape = lowered.graph.shape(node).iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    let size = bytes as f64 / f64::from(1 << 30);
-    let message = format!("an intermediate of [{shape}] is stored, {size:.1} GiB: much more than all that has a name");
+    let size = match bytes >> 20 {
+        mebibytes if mebibytes < 1024 => format!("{mebibytes} MiB"),
+        mebibytes => format!("{:.1} GiB", mebibytes as f64 / 1024.0),
+    };
+    let message = format!("an intermediate of [{shape}] is stored, {size}: much more than all that has a name");
     let warning = Diagnostic::error("W0251", message, span, "this makes it");
     let help = "what is summed with two factors at a time, `sum(j: a[i, j] * b[j, k])`, is stored in no part; give parts that \
                 need fewer indices a `let` of their own, or take fewer rows at a time by `batch`";
@@ -92,7 +95,8 @@ fn named(terms: &Terms, rows: i64) -> f64 {
 }
 
 fn held(terms: &Terms, ty: &Type, rows: i64) -> f64 {
-    let number = |size: crate::ir::Size| size.settle(&[(Elaborator::rows(), rows)]).settled().unwrap_or(1).max(1) as f64;
+    let number =
+        |size: crate::ir::Size| size.settle(&[(Elaborator::rows(), rows)]).settled().unwrap_or(1).max(1) as f64;
     let free = ty.free.iter().filter_map(|id| terms.size_of(*id)).map(number);
     free.chain(ty.sizes().into_iter().map(number)).product()
 }

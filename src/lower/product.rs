@@ -50,7 +50,9 @@ pub(super) fn contraction(lowering: &mut Lowering, reduce: Reduce, over: TermId)
     let (one, two) = (&terms.get(*a).ty, &terms.get(*b).ty);
     let scalars = [family, one, two].iter().all(|ty| ty.axes.is_empty());
     let floats = matches!(family.elem, Elem::Float);
-    if reduce != Reduce::Sum || !scalars || !floats {
+    // One that no factor has repeats the product.
+    let repeats = summed.iter().any(|id| !family.free.contains(id));
+    if reduce != Reduce::Sum || !scalars || !floats || repeats {
         return None;
     }
     let kept: Vec<IndexId> = family.free.iter().filter(|id| !summed.contains(id)).copied().collect();
@@ -91,7 +93,7 @@ pub(super) fn under_condition(
         .iter()
         .filter(|id| asked.iter().all(|index| free(id).contains(index)))
         .min_by(|a, b| volume(terms, free(a)).total_cmp(&volume(terms, free(b))))?;
-    if !scalars || !smaller {
+    if !scalars || !smaller || summed.iter().any(|id| !ty.free.contains(id)) {
         return None;
     }
     let mut factors = Vec::new();

@@ -132,7 +132,8 @@ impl Elaborator<'_> {
         scope: &mut Scope,
     ) -> Out<Vec<IndexId>> {
         let known = scope.rest(name).map(<[Axis]>::len);
-        let of_reads = |this: &Self, scope: &Scope| bodies.iter().find_map(|body| this.rest_of_reads(name, body, scope));
+        let of_reads =
+            |this: &Self, scope: &Scope| bodies.iter().find_map(|body| this.rest_of_reads(name, body, scope));
         let mut count = known.or_else(|| of_reads(self, scope));
         if count.is_none() {
             self.evaluate_bases(name, bodies, scope)?;

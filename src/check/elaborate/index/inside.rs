@@ -107,7 +107,8 @@ impl Elaborator<'_> {
         }
         let mut all = None;
         for at in 0..conditions.len() {
-            let others: Vec<TermId> = conditions.iter().enumerate().filter(|(k, _)| *k != at).map(|(_, id)| *id).collect();
+            let others: Vec<TermId> =
+                conditions.iter().enumerate().filter(|(k, _)| *k != at).map(|(_, id)| *id).collect();
             let known = self.for_some(conditions[at], place, &others, span);
             let ty = self.ty(known).clone();
             all = Some(match all {
@@ -140,7 +141,8 @@ impl Elaborator<'_> {
         let (op, sides) = (*op, sides.clone());
         let lone = |this: &Self, at: usize| match this.terms.get(sides[at]).kind {
             Kind::Index(id) => {
-                let elsewhere = others.iter().chain([&place, &sides[1 - at]]).any(|other| this.ty(*other).free.contains(&id));
+                let elsewhere =
+                    others.iter().chain([&place, &sides[1 - at]]).any(|other| this.ty(*other).free.contains(&id));
                 if elsewhere { None } else { this.terms.size_of(id) }
             }
             _ => None,

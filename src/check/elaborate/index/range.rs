@@ -25,7 +25,13 @@ impl Elaborator<'_> {
     }
 
     /// How many axes a rest stands for that no index has: those that the other places leave, or those of the signature.
-    pub(super) fn rest_beside(&self, name: &str, axes: usize, subscripts: &[Subscript], scope: &Scope) -> Option<usize> {
+    pub(super) fn rest_beside(
+        &self,
+        name: &str,
+        axes: usize,
+        subscripts: &[Subscript],
+        scope: &Scope,
+    ) -> Option<usize> {
         if let Some(known) = scope.rest(name) {
             return Some(known.len());
         }
@@ -86,7 +92,8 @@ impl Elaborator<'_> {
         match self.spot(end, scope)? {
             Spot::Affine(affine, term, _) => Ok((affine, term)),
             Spot::At(term, span) => {
-                let message = format!("a slice begins and ends at what is known before the run, and this is {}", self.ty(term));
+                let message =
+                    format!("a slice begins and ends at what is known before the run, and this is {}", self.ty(term));
                 let error = Diagnostic::error("E0258", message, span, "known only in a run");
                 let help = "say how many places are read, and read each at its index: `let y[j: 3] = x[start + j]`";
                 Err(self.report(error.help(help)))
