@@ -1,6 +1,8 @@
 //! The driver: every stage of a compilation in order. It reads no file; what it must know of data it asks of
 //! [`Schemas`].
 
+mod large;
+
 use crate::check::elaborate::Elaborator;
 use crate::check::items::{lets, name_of, trains, unused_data};
 use crate::check::library::{Library, stdlib_names};
@@ -168,6 +170,7 @@ pub fn check_file(
             let program = elaborator.train(block);
             found.extend(elaborator.found);
             found.extend(program.as_ref().and_then(rows_meet));
+            found.extend(program.as_ref().and_then(large::find));
             programs.extend(program);
             reached.extend(elaborator.reached);
         }

@@ -9,7 +9,6 @@ use crate::syntax::tree::{File, FnBody, Function, ItemKind, Statement, Statement
 pub enum Unsupported {
     Emit,
     Calibrate,
-    Slice,
     ColumnsApart,
     LetInData,
     OpenCheck,
@@ -22,7 +21,6 @@ pub enum Unsupported {
 pub const TABLE: &[(Unsupported, &str)] = &[
     (Unsupported::Emit, "`emit`"),
     (Unsupported::Calibrate, "`calibrate`"),
-    (Unsupported::Slice, "a slice beside an index"),
     (Unsupported::ColumnsApart, "several columns at once"),
     (Unsupported::LetInData, "`let` in a `data` block"),
     (Unsupported::OpenCheck, "a check of a value that is not constant"),

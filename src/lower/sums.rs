@@ -23,7 +23,9 @@ pub(super) fn sum(lowering: &mut Lowering, reduce: Reduce, over: TermId, ty: &Ty
     if !body.axes.is_empty() || matches!(body.elem, Elem::Bool) {
         return None;
     }
-    running(lowering, &masked, ty).or_else(|| scattered(lowering, &masked, ty))
+    running(lowering, &masked, ty)
+        .or_else(|| scattered(lowering, &masked, ty))
+        .or_else(|| contracted(lowering, &masked, ty))
 }
 
 fn masked(terms: &Terms, over: TermId) -> Option<Masked> {
@@ -55,6 +57,13 @@ fn plain(terms: &Terms, mut body: TermId) -> TermId {
         body = *inner;
     }
     body
+}
+
+/// A contraction of which a condition on its indices leaves out a part.
+fn contracted(lowering: &mut Lowering, masked: &Masked, ty: &Type) -> Option<NodeId> {
+    let product = super::product::under_condition(lowering, masked.condition, masked.body, &masked.summed)?;
+    let shape = lowering.shape(ty);
+    (lowering.graph.shape(product) == shape).then_some(product)
 }
 
 /// A running sum, along an index up to another of the same size.

@@ -146,6 +146,11 @@ impl Elaborator<'_> {
             return self.total(from, span);
         }
         let input = self.value(from, scope);
+        if let Ok(first) = &input
+            && let Some(chain) = self.layers_of_pipe(first, from.span, stage, scope)?
+        {
+            return Ok(chain);
+        }
         let (stage, name) = match &stage.kind {
             ExprKind::As(stage, name) => (&**stage, Some(name)),
             _ => (stage, None),
@@ -175,6 +180,25 @@ impl Elaborator<'_> {
                 self.call(head, site, given, span, scope)
             }
         }
+    }
+
+    /// A pipe that begins with a layer that has no input yet is the composition of its stages, as a list of them is.
+    fn layers_of_pipe(&mut self, first: &Value, at: Span, stage: &Expr, scope: &mut Scope) -> Out<Option<Value>> {
+        let mut parts = match first {
+            Value::Recipe(_) | Value::Instance(..) => vec![(first.clone(), at)],
+            Value::List(parts) if !parts.is_empty() && self.is_of_layers(parts) => parts.clone(),
+            _ => return Ok(None),
+        };
+        let callee = if let ExprKind::Call(callee, _) = &stage.kind { callee } else { stage };
+        if matches!(stage.kind, ExprKind::As(..)) || takes_a_layer(&self.callee(callee, scope)?) {
+            return Ok(None);
+        }
+        match self.value(stage, scope)? {
+            Value::List(more) if self.is_of_layers(&more) => parts.extend(more),
+            next @ (Value::Recipe(_) | Value::Instance(..) | Value::Item(_)) => parts.push((next, stage.span)),
+            _ => return Ok(None),
+        }
+        Ok(Some(Value::List(parts)))
     }
 
     /// A layer by its name: with a tensor it is applied, with hyperparameters it is a recipe.
@@ -321,4 +345,25 @@ fn arguments(count: usize) -> String {
         1 => "1 argument".into(),
         _ => format!("{count} arguments"),
     }
+}
+
+/// Whether the first thing that a function or layer takes is a layer.
+fn takes_a_layer(head: &Value) -> bool {
+    let first = match head {
+        Value::Item(item) => match &item.kind {
+            ItemKind::Fn(function) => function.params.first(),
+            ItemKind::Layer(layer) => layer.inputs.first(),
+            _ => None,
+        },
+        Value::Recipe(recipe) | Value::Instance(recipe, _) => match &recipe.layers {
+            Layers::One { item, .. } => match &item.kind {
+                ItemKind::Layer(layer) => layer.inputs.first(),
+                _ => None,
+            },
+            Layers::Repeat { .. } => None,
+        },
+        _ => None,
+    };
+    let word = first.and_then(|param| param.ty.as_ref()).map(|ty| &ty.kind);
+    matches!(word, Some(TypeKind::Word(Word::Layer | Word::Fn)))
 }

@@ -1,6 +1,7 @@
 //! Bodies of functions and layers.
 
 use super::call::Arg;
+use super::lazy::names_of;
 use super::{Elaborator, Out, Reported};
 use crate::check::unsupported::Unsupported;
 use crate::check::value::{Bound, Namespace, Scope, Value};
@@ -69,8 +70,11 @@ impl Elaborator<'_> {
     /// Runs the statements of a body; its result, and where that is written.
     pub(super) fn body(&mut self, body: &[Statement], scope: &mut Scope, owner: Span) -> Out<(Value, Span)> {
         let mut result = None;
-        for statement in body {
+        for (at, statement) in body.iter().enumerate() {
             match &statement.kind {
+                StatementKind::Let(target, ..) if self.is_left_out(target, &body[at + 1..], scope) => {
+                    names_of(target).into_iter().for_each(|name| scope.bind(name, Value::Wrong));
+                }
                 StatementKind::Let(target, ty, init) => self.local(target, ty.as_ref(), init, statement.span, scope),
                 StatementKind::Param(target, ty, init) => self.param(target, ty.as_ref(), init, statement.span, scope),
                 StatementKind::Out(expr) => result = Some((self.value(expr, scope), expr.span)),

@@ -45,6 +45,7 @@ mod instance;
 mod joined;
 mod joins;
 mod layer;
+mod lazy;
 mod list;
 mod mask;
 mod matrix;
@@ -160,6 +161,8 @@ pub struct Elaborator<'a> {
     /// The conditions around an expression, outermost first, and the reads that are looked at once sizes are known.
     guards: Vec<index::Guard>,
     pending: Vec<index::Pending>,
+    /// What stands before brackets without a name, where it was needed before what is around it: by its place.
+    bases: Vec<(Span, Value)>,
     /// Whether what is evaluated says where an axis is read, or how large one is.
     in_place: bool,
     /// The calls that lead to where draws are made, and how often each place was entered so far.
@@ -222,6 +225,7 @@ impl<'a> Elaborator<'a> {
             totals: None,
             guards: Vec::new(),
             pending: Vec::new(),
+            bases: Vec::new(),
             in_place: false,
             alone: None,
         }

@@ -13,7 +13,7 @@ use crate::syntax::tree::{Expr, ExprKind, Name, Subscript};
 use crate::syntax::walk;
 
 /// A subscript with its numbers.
-enum Taken {
+pub(super) enum Taken {
     /// `..`: so many axes as others leave, or as many as a rest has.
     Whole(Option<usize>),
     At(Size),
@@ -65,7 +65,7 @@ impl Elaborator<'_> {
         })
     }
 
-    fn is_known(&mut self, name: &Name, scope: &Scope) -> bool {
+    pub(super) fn is_known(&mut self, name: &Name, scope: &Scope) -> bool {
         scope.get(&name.text).is_some() || self.library.find_for(name, self.sources, &mut self.found).is_some()
     }
 
@@ -199,7 +199,7 @@ impl Elaborator<'_> {
     }
 
     /// What a subscript takes of an axis, which has it.
-    fn cut(&mut self, taken: &Taken, axis: &Axis, at: Span, base: Span) -> Out<Cut> {
+    pub(super) fn cut(&mut self, taken: &Taken, axis: &Axis, at: Span, base: Span) -> Out<Cut> {
         let one = Size::from(1);
         match taken {
             Taken::Whole(_) => Ok(Cut::All),

@@ -2,7 +2,6 @@
 
 use super::super::{Elaborator, Out};
 use crate::check::types::{Axis, IndexId};
-use crate::check::unsupported::Unsupported;
 use crate::check::value::{Scope, Value};
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
@@ -54,7 +53,12 @@ impl Elaborator<'_> {
                         "left of `=` indices are named, `y[i, j]`; which elements are meant says an `if` on the right";
                     return Err(self.report(error.help(help)));
                 }
-                Subscript::Slice(_, _, span) => return Err(self.unsupported(Unsupported::Slice, *span)),
+                Subscript::Slice(_, _, span) => {
+                    let message = "expected the name of an index, found a slice";
+                    let error = Diagnostic::error("E0254", message, *span, "here");
+                    let help = "left of `=` indices are named, `y[i, j: 3]`, each with its size if need be";
+                    return Err(self.report(error.help(help)));
+                }
             }
         }
         scope.indices.extend(opened);
@@ -120,9 +124,21 @@ impl Elaborator<'_> {
     }
 
     /// Opens the indices of a rest, one for each of its axes: as many as the signature says or as a read leaves for it.
-    pub(super) fn open_rest(&mut self, name: &str, span: Span, bodies: &[&Expr], scope: &Scope) -> Out<Vec<IndexId>> {
+    pub(super) fn open_rest(
+        &mut self,
+        name: &str,
+        span: Span,
+        bodies: &[&Expr],
+        scope: &mut Scope,
+    ) -> Out<Vec<IndexId>> {
         let known = scope.rest(name).map(<[Axis]>::len);
-        let count = known.or_else(|| bodies.iter().find_map(|body| self.rest_of_reads(name, body, scope)));
+        let of_reads =
+            |this: &Self, scope: &Scope| bodies.iter().find_map(|body| this.rest_of_reads(name, body, scope));
+        let mut count = known.or_else(|| of_reads(self, scope));
+        if count.is_none() {
+            self.evaluate_bases(name, bodies, scope)?;
+            count = of_reads(self, scope);
+        }
         let Some(count) = count else {
             if bodies.iter().any(|body| self.reads_unknown(body, scope)) {
                 return Err(super::super::Reported);
@@ -130,7 +146,7 @@ impl Elaborator<'_> {
             let shown = if name == NAMELESS { NAMELESS.to_string() } else { format!("..{name}") };
             let message = format!("nothing says how many axes `{shown}` stands for");
             let error = Diagnostic::error("E0253", message, span, "this rest");
-            let help = format!("read a tensor that has a name at it, `x[{shown}, e]`, or name it in the signature");
+            let help = format!("read a tensor at it, `x[{shown}, e]`, or name it in the signature");
             return Err(self.report(error.help(help)));
         };
         let shown = if name == NAMELESS { NAMELESS } else { name };
@@ -140,19 +156,48 @@ impl Elaborator<'_> {
     /// How many axes a read of a named tensor leaves for a rest.
     fn rest_of_reads(&self, name: &str, body: &Expr, scope: &Scope) -> Option<usize> {
         let mut found = None;
-        let is_it = |subscript: &Subscript| match subscript {
-            Subscript::Rest(own, _) => own.as_ref().map_or(NAMELESS, |own| &own.text) == name,
-            Subscript::At(..) | Subscript::Group(..) | Subscript::Slice(..) => false,
-        };
         walk::expression(body, &mut |part| {
             if let ExprKind::Index(base, subscripts) = &part.kind
-                && subscripts.iter().any(is_it)
+                && subscripts.iter().any(|one| is_rest_of(one, name))
                 && let Some(axes) = self.axes_of(base, scope)
             {
                 found = found.or(axes.len().checked_sub(subscripts.len() - 1));
             }
         });
         found
+    }
+
+    /// The values of what is read at a rest and has no name, if it can be known without the indices.
+    fn evaluate_bases(&mut self, name: &str, bodies: &[&Expr], scope: &mut Scope) -> Out<()> {
+        let mut bases: Vec<Expr> = Vec::new();
+        for body in bodies {
+            walk::expression(body, &mut |part| {
+                if let ExprKind::Index(base, subscripts) = &part.kind
+                    && subscripts.iter().any(|one| is_rest_of(one, name))
+                    && !matches!(base.kind, ExprKind::Name(_))
+                {
+                    bases.push((**base).clone());
+                }
+            });
+        }
+        for base in bases {
+            let mut names: Vec<Name> = Vec::new();
+            walk::expression(&base, &mut |part| match &part.kind {
+                ExprKind::Name(name) => names.push(name.clone()),
+                _ => {}
+            });
+            let free = names.iter().all(|name| scope.index(&name.text).is_none() && self.is_known(name, scope));
+            if free {
+                let value = self.value(&base, scope)?;
+                self.bases.push((base.span, value));
+            }
+        }
+        Ok(())
+    }
+
+    /// What stands before brackets, if it was needed before.
+    pub(super) fn base_by_now(&self, base: &Expr) -> Option<Value> {
+        self.bases.iter().rev().find(|(span, _)| *span == base.span).map(|(_, value)| value.clone())
     }
 
     /// Whether something is read of which nothing is known, for it was reported or a use decides it.
@@ -168,10 +213,13 @@ impl Elaborator<'_> {
         found
     }
 
-    /// The axes of a tensor that has a name.
+    /// The axes of a tensor that has a name, or was needed before.
     fn axes_of(&self, base: &Expr, scope: &Scope) -> Option<Vec<Axis>> {
-        let ExprKind::Name(name) = &base.kind else { return None };
-        match scope.get(&name.text)?.value {
+        let value = match &base.kind {
+            ExprKind::Name(name) => scope.get(&name.text)?.value.clone(),
+            _ => self.base_by_now(base)?,
+        };
+        match value {
             Value::Tensor(term) => Some(self.ty(term).axes.clone()),
             _ => None,
         }
@@ -236,6 +284,13 @@ impl Elaborator<'_> {
             }
             axis += width;
         }
+    }
+}
+
+fn is_rest_of(subscript: &Subscript, name: &str) -> bool {
+    match subscript {
+        Subscript::Rest(own, _) => own.as_ref().map_or(NAMELESS, |own| &own.text) == name,
+        Subscript::At(..) | Subscript::Group(..) | Subscript::Slice(..) => false,
     }
 }
 

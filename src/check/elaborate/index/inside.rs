@@ -2,6 +2,7 @@
 //! `and`, `or`). What a condition of the run keeps inside is read where it holds, and looked at there.
 
 use super::super::{Elaborator, Out};
+use super::declare::NAMELESS;
 use crate::check::affine::{Affine, Case, all_of, impossible, point};
 use crate::check::shapes::with_origin;
 use crate::check::terms::{Kind, Place, TermId};
@@ -95,13 +96,21 @@ impl Elaborator<'_> {
 
     /// A place where all conditions hold that are in force, and 0 elsewhere.
     pub(super) fn guarded(&mut self, place: TermId, span: Span) -> TermId {
-        let mut all = None;
+        let mut conditions = Vec::new();
         for Guard { condition, holds } in self.guards.clone() {
-            let ty = self.ty(condition).clone();
-            let known = match holds {
-                true => condition,
-                false => self.terms.add(Kind::Scalar(ScalarOp::Not, vec![condition]), ty.clone(), span),
-            };
+            if holds {
+                conditions.extend(self.conjuncts(condition));
+            } else {
+                let ty = self.ty(condition).clone();
+                conditions.push(self.terms.add(Kind::Scalar(ScalarOp::Not, vec![condition]), ty, span));
+            }
+        }
+        let mut all = None;
+        for at in 0..conditions.len() {
+            let others: Vec<TermId> =
+                conditions.iter().enumerate().filter(|(k, _)| *k != at).map(|(_, id)| *id).collect();
+            let known = self.for_some(conditions[at], place, &others, span);
+            let ty = self.ty(known).clone();
             all = Some(match all {
                 None => known,
                 Some(all) => {
@@ -115,6 +124,45 @@ impl Elaborator<'_> {
         let zero = self.terms.add(Kind::Number(0.0), Type::scalar(Elem::Int), span);
         let ty = Type { free: self.free_indices(all, place), ..self.ty(place).clone() };
         self.terms.add(Kind::Scalar(ScalarOp::Select, vec![all, place, zero]), ty, span)
+    }
+
+    /// The conditions that are demanded together.
+    fn conjuncts(&self, condition: TermId) -> Vec<TermId> {
+        match &self.terms.get(condition).kind {
+            Kind::Scalar(ScalarOp::And, sides) => sides.iter().flat_map(|side| self.conjuncts(*side)).collect(),
+            _ => vec![condition],
+        }
+    }
+
+    /// What a condition demands of a place that has not its index, whichever value that has: of `to[e] == i` that some `i` is
+    /// there, of `e <= i` that the last one is. So what is read for each `e` is not read for each pair.
+    fn for_some(&mut self, condition: TermId, place: TermId, others: &[TermId], span: Span) -> TermId {
+        let Kind::Scalar(op, sides) = &self.terms.get(condition).kind else { return condition };
+        let (op, sides) = (*op, sides.clone());
+        let lone = |this: &Self, at: usize| match this.terms.get(sides[at]).kind {
+            Kind::Index(id) => {
+                let elsewhere =
+                    others.iter().chain([&place, &sides[1 - at]]).any(|other| this.ty(*other).free.contains(&id));
+                if elsewhere { None } else { this.terms.size_of(id) }
+            }
+            _ => None,
+        };
+        if !matches!(op, ScalarOp::Equal | ScalarOp::Less | ScalarOp::LessEqual) {
+            return condition;
+        }
+        let Some((at, size)) = (0..2).find_map(|at| Some((at, lone(self, at)?))) else { return condition };
+        let other = sides[1 - at];
+        let int = Type::scalar(Elem::Int);
+        let zero = self.terms.add(Kind::Number(0.0), int.clone(), span);
+        let last = self.terms.add(Kind::Size(size.minus(&Size::from(1))), int, span);
+        let truth = Type { free: self.ty(other).free.clone(), ..Type::scalar(Elem::Bool) };
+        let mut compare = |op, a, b| self.terms.add(Kind::Scalar(op, vec![a, b]), truth.clone(), span);
+        if op != ScalarOp::Equal {
+            return if at == 0 { compare(op, zero, other) } else { compare(op, other, last) };
+        }
+        let low = compare(ScalarOp::LessEqual, zero, other);
+        let high = compare(ScalarOp::LessEqual, other, last);
+        compare(ScalarOp::And, low, high)
     }
 
     /// The same for a place made of indices, where a condition of the run is among them.
@@ -179,6 +227,7 @@ impl Elaborator<'_> {
         let Pending { affine, axis, place, base, .. } = pending;
         let shown = self.sources.text(*place).to_string();
         let constant = affine.factors.is_empty();
+        let is_slice = affine.factors.iter().any(|(id, _)| self.terms.index_of(*id).name == NAMELESS);
         let (low, high) = affine.extremes(|id| self.terms.size_of(id)).unwrap_or((Size::from(0), Size::from(0)));
         let ends = match axis.size.settled() {
             Some(0) => "it has no elements".to_string(),
@@ -190,7 +239,7 @@ impl Elaborator<'_> {
             false => format!("this read can leave its axis of {}: `{shown}` goes from {low} to {high}", axis.size),
         };
         let text = match &point {
-            Some(point) if !constant && !point.is_empty() => {
+            Some(point) if !constant && !point.is_empty() && !is_slice => {
                 let is = |(id, value): &(IndexId, i64)| format!("`{}` = {value}", self.terms.index_of(*id).name);
                 let value = |(id, value): &(IndexId, i64)| affine.factor(*id) * value;
                 let start = affine.constant.settled().unwrap_or(0);
@@ -215,6 +264,7 @@ impl Elaborator<'_> {
         let size = &axis.size;
         let last = size.minus(&Size::from(1));
         let help = match (constant, below) {
+            _ if is_slice => format!("an end is not taken itself; all places are `0..{size}`"),
             (true, true) if last.is_never_negative() => format!("places count from 0: the last one is {last}"),
             (true, _) => format!("places count from 0, so that the last of {size} is {last}"),
             (false, true) => format!("say where it may be read: `if {shown} >= 0 then … else 0`"),

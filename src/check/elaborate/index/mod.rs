@@ -4,12 +4,14 @@
 //! |---|---|
 //! | `declare` | what stands between the brackets of an indexed `let`; which axes rests stand for |
 //! | `read` | reads at indices, numbers, expressions and elements |
+//! | `range` | axes that a read leaves whole, or takes some places of |
 //! | `reduce` | functions along indices |
 //! | `sizes` | how far indices go |
 //! | `inside` | reads stay inside of their axes, by their sizes or by what guards them |
 
 mod declare;
 mod inside;
+mod range;
 mod read;
 mod reduce;
 mod sizes;
@@ -40,9 +42,10 @@ impl Elaborator<'_> {
         scope: &mut Scope,
     ) -> Out<TermId> {
         let outer = scope.indices.len();
-        let pending = self.pending.len();
+        let (pending, bases) = (self.pending.len(), self.bases.len());
         let made = self.spread_here(name, subscripts, body, scope);
         scope.indices.truncate(outer);
+        self.bases.truncate(bases);
         let sound = self.verify(pending);
         self.pending.truncate(pending);
         sound.and(made)

@@ -8,7 +8,6 @@ use crate::check::number::Number;
 use crate::check::shapes::with_origin;
 use crate::check::terms::{Kind, Place, TermId};
 use crate::check::types::{Axis, Elem, IndexId, Type};
-use crate::check::unsupported::Unsupported;
 use crate::check::value::{Scope, Value};
 use crate::diagnostic::Diagnostic;
 use crate::ir::{ScalarOp, Size, Symbol};
@@ -27,7 +26,7 @@ pub(super) enum Spot {
 }
 
 impl Spot {
-    fn index(id: IndexId, span: Span) -> Spot {
+    pub(super) fn index(id: IndexId, span: Span) -> Spot {
         Spot::Affine(Affine::index(id), None, span)
     }
 }
@@ -40,30 +39,71 @@ impl Elaborator<'_> {
         span: Span,
         scope: &mut Scope,
     ) -> Out<Value> {
-        let value = self.value(base, scope)?;
+        let value = match self.base_by_now(base) {
+            Some(value) => value,
+            None => self.value(base, scope)?,
+        };
         let term = self.tensor(value, base.span)?;
-        let mut spots = Vec::new();
-        for subscript in subscripts {
-            match subscript {
-                Subscript::At(at, _) => spots.push(self.spot(at, scope)?),
-                Subscript::Rest(name, at) => {
-                    let text = name.as_ref().map_or(NAMELESS, |name| &name.text);
-                    let Some(rest) = scope.index(text) else { return Err(self.no_rest(name.as_ref(), *at)) };
-                    spots.extend(rest.iter().map(|id| Spot::index(*id, *at)));
-                }
-                Subscript::Group(names, at) => spots.push(self.group(names, *at, scope)?),
-                Subscript::Slice(_, _, at) => return Err(self.unsupported(Unsupported::Slice, *at)),
-            }
-        }
         let alone = scope.indices.is_empty();
         let first = self.pending.len();
-        let read = self.read_at(term, spots, base.span, span)?;
+        let (mut spots, mut whole) = self.spots(term, subscripts, base.span, scope)?;
+        if alone && spots.len() < self.ty(term).axes.len() {
+            self.rest_behind(term, &mut spots, &mut whole, span);
+        }
+        let mut read = self.read_at(term, spots, base.span, span)?;
+        if !whole.is_empty() {
+            read = self.close(read, &whole, span);
+        }
         if alone {
             let sound = self.verify(first);
             self.pending.truncate(first);
             sound?;
         }
         Ok(Value::Tensor(read))
+    }
+
+    /// A spot for each axis that is read, and the indices of those that stay axes.
+    fn spots(
+        &mut self,
+        term: TermId,
+        subscripts: &[Subscript],
+        base: Span,
+        scope: &mut Scope,
+    ) -> Out<(Vec<Spot>, Vec<IndexId>)> {
+        let axes = self.ty(term).axes.clone();
+        let (mut spots, mut whole) = (Vec::new(), Vec::new());
+        for subscript in subscripts {
+            match subscript {
+                Subscript::At(at, _) => spots.push(self.spot(at, scope)?),
+                Subscript::Rest(name, at) => {
+                    let text = name.as_ref().map_or(NAMELESS, |name| &name.text);
+                    if let Some(rest) = scope.index(text) {
+                        spots.extend(rest.iter().map(|id| Spot::index(*id, *at)));
+                        continue;
+                    }
+                    let Some(count) = self.rest_beside(text, axes.len(), subscripts, scope) else {
+                        return Err(self.no_rest(name.as_ref(), *at));
+                    };
+                    for axis in axes.iter().skip(spots.len()).take(count) {
+                        let id = self.whole_axis(axis.clone(), *at);
+                        spots.push(Spot::index(id, *at));
+                        whole.push(id);
+                    }
+                }
+                Subscript::Group(names, at) => spots.push(self.group(names, *at, scope)?),
+                Subscript::Slice(from, to, at) => {
+                    let Some(axis) = axes.get(spots.len()) else {
+                        let message = format!("{} has {} axes, and more are read", self.ty(term), axes.len());
+                        let error = Diagnostic::error("E0205", message, *at, "no axis is left for this");
+                        return Err(self.report(error.label(base, format!("this is {}", self.ty(term)))));
+                    };
+                    let (spot, id) = self.slice_beside((from, to.as_ref()), axis, (*at, base), scope)?;
+                    spots.push(spot);
+                    whole.push(id);
+                }
+            }
+        }
+        Ok((spots, whole))
     }
 
     fn no_rest(&mut self, name: Option<&Name>, span: Span) -> Reported {
@@ -101,7 +141,7 @@ impl Elaborator<'_> {
         self.report(error.help("indices are opened by `let y[i] = …` or `sum(i: …)`"))
     }
 
-    fn spot(&mut self, at: &Expr, scope: &mut Scope) -> Out<Spot> {
+    pub(super) fn spot(&mut self, at: &Expr, scope: &mut Scope) -> Out<Spot> {
         if let ExprKind::Name(name) = &at.kind {
             match scope.index(&name.text) {
                 Some([id]) => return Ok(Spot::index(*id, at.span)),

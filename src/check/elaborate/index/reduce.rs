@@ -17,11 +17,12 @@ impl Elaborator<'_> {
     /// `f(i, j: body)`: `f` of the vector that `body` is over the indices.
     pub(in super::super) fn reduce(&mut self, reduce: &Reduce, span: Span, scope: &mut Scope) -> Out<Value> {
         let outer = scope.indices.len();
-        let pending = self.pending.len();
+        let (pending, bases) = (self.pending.len(), self.bases.len());
         let opened = self.open_reduced(reduce, scope)?;
         scope.indices.extend(opened.iter().cloned());
         let family = self.family(reduce, &opened, scope);
         scope.indices.truncate(outer);
+        self.bases.truncate(bases);
         if outer == 0 {
             let sound = self.verify(pending);
             self.pending.truncate(pending);
