@@ -26,22 +26,37 @@ pub enum From {
 }
 
 /// A number and where it is written.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Spanned {
     pub number: Number,
     pub span: Span,
 }
 
-/// `holdout(train = …, valid = …, test = …, seed = …, shuffle = …, stratify = …)`.
-#[derive(Clone, Debug)]
+/// How the rows of a source are split.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Split {
-    pub train: Spanned,
-    pub valid: Option<Spanned>,
-    pub test: Option<Spanned>,
+    pub way: Way,
     pub seed: u64,
     pub shuffle: bool,
+    /// The column whose classes have their share in each split.
     pub stratify: Option<(String, Span)>,
+    /// The column whose equal values stay together.
+    pub group: Option<(String, Span)>,
     pub span: Span,
+}
+
+/// What decides which split a row is in.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Way {
+    /// `holdout(train = …, valid = …, test = …)`.
+    Shares { train: Spanned, valid: Option<Spanned>, test: Option<Spanned> },
+    /// `kfold(count, fold = held)`: one of equal parts is for validation.
+    Fold { count: usize, held: usize },
+    /// `given(by = column)`: a column of the source says `train`, `valid` or `test`.
+    Column(String, Span),
+    /// `given(valid = …)`: the source has rows for training and others for the test; so many of the former are for
+    /// validation, as a share or, from 1 on, as a count.
+    Given { valid: Option<Spanned> },
 }
 
 /// What a column of a source holds.

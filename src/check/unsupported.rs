@@ -14,7 +14,6 @@ pub enum Unsupported {
     LetInData,
     OpenCheck,
     Source,
-    Split,
     Function,
 }
 
@@ -27,16 +26,12 @@ pub const TABLE: &[(Unsupported, &str)] = &[
     (Unsupported::LetInData, "`let` in a `data` block"),
     (Unsupported::OpenCheck, "a check of a value that is not constant"),
     (Unsupported::Source, "the source"),
-    (Unsupported::Split, "the split"),
     (Unsupported::Function, "the function"),
 ];
 
 /// Sources of a `data` block.
 pub const SOURCES: &[&str] =
     &["parquet", "jsonl", "npy", "npz", "safetensors", "idx", "cifar10", "cifar100", "images", "text"];
-
-/// Splits of a `data` block.
-pub const SPLITS: &[&str] = &["given", "kfold"];
 
 /// Functions and layers that the language names and the standard library does not have yet.
 pub const FUNCTIONS: &[&str] = &[

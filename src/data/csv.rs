@@ -59,7 +59,14 @@ pub fn read(
         Column { name, span, values, lacking: scan.lacking(), empty: scan.missing, word, mistakes }
     });
     let columns = columns.collect();
-    Ok(Table { name: name.to_string(), columns, by_name, rows, origin: Origin { source, separator, starts } })
+    Ok(Table {
+        name: name.to_string(),
+        columns,
+        by_name,
+        rows,
+        own_test: None,
+        origin: Origin { source, separator, starts },
+    })
 }
 
 fn reader<'t>(file: &TableFile<'t>) -> Reader<&'t [u8]> {

@@ -8,6 +8,7 @@
 //! | `cell` | the place of one cell in such a text |
 //! | `kind` | what a column holds, by a scan of its cells |
 //! | `split` | which rows are for training, validation and test |
+//! | `folds` | equal parts, groups that stay together, splits that the data says |
 //! | `shuffle` | the seeded order behind a split |
 //! | `write` | tables as text |
 //! | `fit` | the classes of a category column |
@@ -15,6 +16,7 @@
 pub mod cell;
 pub mod csv;
 pub mod fit;
+pub mod folds;
 pub mod kind;
 mod mistakes;
 pub mod shuffle;

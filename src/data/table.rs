@@ -50,6 +50,8 @@ pub struct Table {
     /// The place of each column, by its name.
     pub by_name: HashMap<String, usize>,
     pub rows: usize,
+    /// The row from which on they are for the test, where the source says so.
+    pub own_test: Option<usize>,
     pub origin: Origin,
 }
 

@@ -1,20 +1,19 @@
 //! The files behind a program's data: asked by the checker for columns, rows and classes, and by a run for the numbers.
 
 use crate::backend::Tensor;
-use crate::check::number::Number;
 use crate::check::program::{Data, Raw, RawKind};
-use crate::check::schema::{Column, From, Holds, Lacking, Schemas, Source, Spanned, Split as Wanted};
+use crate::check::schema::{Column, From, Holds, Lacking, Schemas, Source, Split as Wanted};
 use crate::check::value::Distribution;
 use crate::data;
 use crate::data::fit::{self, Vocabulary};
 use crate::data::kind::Tally;
-use crate::data::split::{self, Holdout, Part, Split};
+use crate::data::split::Split;
 use crate::data::table::{Table, Values};
 use crate::diagnostic::Diagnostic;
-use crate::diagnostic::nearest;
 use crate::io;
 use crate::ir::philox;
 use crate::run::known::Known;
+use crate::run::splits;
 use crate::source::{SourceId, Sources, Span};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -51,7 +50,7 @@ pub struct Files {
 
 /// The rows of each split, and what the program said of them; a session asks for the same again and again.
 struct Dealt {
-    by: Option<(Holdout, Option<String>)>,
+    by: Option<Wanted>,
     split: Split,
 }
 
@@ -309,11 +308,9 @@ impl Schemas for Files {
         Ok(table.columns.iter().map(column).collect())
     }
 
-    fn rows(&mut self, _: &Sources, source: &Source, wanted: Option<&Wanted>) -> Result<[usize; 3], Diagnostic> {
-        let stratify = |wanted: &Wanted| wanted.stratify.as_ref().map(|(name, _)| name.clone());
-        let by = wanted.map(|wanted| Ok((holdout(wanted)?, stratify(wanted)))).transpose()?;
+    fn rows(&mut self, sources: &Sources, source: &Source, wanted: Option<&Wanted>) -> Result<[usize; 3], Diagnostic> {
         let sizes = |split: &Split| [split.train.len(), split.valid.len(), split.test.len()];
-        if let Some(known) = self.splits.get(&source.from).filter(|known| known.by == by) {
+        if let Some(known) = self.splits.get(&source.from).filter(|known| known.by.as_ref() == wanted) {
             return Ok(sizes(&known.split));
         }
         let table = self.table(source);
@@ -321,27 +318,13 @@ impl Schemas for Files {
             From::Csv { .. } => table.map_or(0, |table| table.rows),
             From::Rows { count, .. } => *count,
         };
-        let split = match wanted.zip(by.as_ref()) {
+        let split = match wanted {
             None => Split { train: (0..count).collect(), ..Split::default() },
-            Some((wanted, (parts, _))) => {
-                let strata = wanted.stratify.as_ref().map(|(name, span)| {
-                    let at = table.and_then(|table| table.by_name.get(name).copied());
-                    table.zip(at).map(|(table, at)| fit::strata(table, at, self.stop)).ok_or_else(|| {
-                        let error =
-                            Diagnostic::error("E0220", format!("cannot find column `{name}`"), *span, "not found");
-                        let names = table.iter().flat_map(|table| &table.columns).map(|column| column.name.as_str());
-                        match nearest(name, names) {
-                            Some(near) => error.help(format!("did you mean `{near}`?")),
-                            None => error.help("a split is stratified by a column of the source"),
-                        }
-                    })
-                });
-                split::holdout(count, parts, strata.transpose()?.as_deref(), wanted.span, self.stop)?
-            }
+            Some(wanted) => splits::dealt(sources, table, count, wanted, self.stop)?,
         };
         let rows = sizes(&split);
         self.vocabularies.retain(|(from, _), _| *from != source.from);
-        self.splits.insert(source.from.clone(), Dealt { by, split });
+        self.splits.insert(source.from.clone(), Dealt { by: wanted.cloned(), split });
         Ok(rows)
     }
 
@@ -386,21 +369,4 @@ fn holds(values: &Values) -> Holds {
 pub fn lacking(table: &Table, column: &data::table::Column) -> Lacking {
     let Tally { count, first } = column.lacking.clone();
     Lacking { count, first, all: table.is_without_values(column) }
-}
-
-fn holdout(wanted: &Wanted) -> Result<Holdout, Diagnostic> {
-    let part = |spanned: Spanned| match spanned.number {
-        Number::Exact { above, below } => Ok(Part { share: (above, below), span: spanned.span }),
-        Number::Float(_) => {
-            let message = "the share of a split is written as digits";
-            Err(Diagnostic::error("E0312", message, spanned.span, "this is not").help("write `80%` or `0.8`"))
-        }
-    };
-    Ok(Holdout {
-        train: part(wanted.train)?,
-        valid: wanted.valid.map(part).transpose()?,
-        test: wanted.test.map(part).transpose()?,
-        seed: wanted.seed,
-        shuffle: wanted.shuffle,
-    })
 }

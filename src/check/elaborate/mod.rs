@@ -61,6 +61,7 @@ mod scan;
 mod signature;
 mod slice;
 mod source;
+mod splits;
 mod state;
 mod states;
 mod sweep;

@@ -1,12 +1,10 @@
-//! Where the rows of a `data` block come from, and how they are split.
+//! Where the rows of a `data` block come from.
 
 use super::{Elaborator, Out, Reported};
-use crate::check::number::Number;
-use crate::check::schema::{From, Source, Spanned, Split};
-use crate::check::unsupported::{SOURCES, SPLITS, Unsupported};
+use crate::check::schema::{From, Source};
+use crate::check::unsupported::{SOURCES, Unsupported};
 use crate::check::value::{Scope, Value};
 use crate::diagnostic::Diagnostic;
-use crate::diagnostic::nearest;
 use crate::source::Span;
 use crate::syntax::tree::{Argument, Expr, ExprKind};
 
@@ -81,65 +79,6 @@ impl Elaborator<'_> {
     fn no_source(&mut self, span: Span) -> Reported {
         let error = Diagnostic::error("E0201", "cannot find this source of data", span, "not found");
         self.report(error.help("write `csv(\"file.csv\")`"))
-    }
-
-    /// `holdout(train = 80%, test = 20%, seed = 1)`.
-    pub(super) fn split(&mut self, expr: &Expr) -> Out<Split> {
-        let arguments = match &expr.kind {
-            ExprKind::Call(callee, arguments) => match &callee.kind {
-                ExprKind::Name(name) if name.text == "holdout" => arguments,
-                ExprKind::Name(name) if SPLITS.contains(&name.text.as_str()) => {
-                    return Err(self.report(Unsupported::Split.named(&name.text, name.span)));
-                }
-                _ => return Err(self.no_split(expr.span)),
-            },
-            _ => return Err(self.no_split(expr.span)),
-        };
-        let (mut parts, mut seed, mut shuffle, mut stratify) = ([None; 3], 0, true, None);
-        for Argument { name, value } in arguments {
-            let span = value.span;
-            let Some(name) = name else {
-                return Err(self.error("E0212", "the settings of a split have names", span, "which one is this?"));
-            };
-            if name.text == "stratify" {
-                let ExprKind::Name(column) = &value.kind else {
-                    return Err(self.error("E0212", "`stratify` names a column", span, "this is none"));
-                };
-                stratify = Some((column.text.clone(), column.span));
-                continue;
-            }
-            let given = self.value(value, &mut Scope::default())?;
-            match (name.text.as_str(), given) {
-                ("train", Value::Number(number)) => parts[0] = Some(Spanned { number, span }),
-                ("valid", Value::Number(number)) => parts[1] = Some(Spanned { number, span }),
-                ("test", Value::Number(number)) => parts[2] = Some(Spanned { number, span }),
-                ("shuffle", Value::Truth(truth)) => shuffle = truth,
-                ("seed", value) => seed = self.seed(&value, span)?,
-                ("train" | "valid" | "test" | "shuffle", other) => {
-                    let message = format!("`{}` of a split is no such value", name.text);
-                    return Err(self.error("E0211", message, span, other.noun()));
-                }
-                _ => {
-                    let known = ["train", "valid", "test", "seed", "shuffle", "stratify"];
-                    let near = nearest(&name.text, known.into_iter());
-                    let help =
-                        near.map_or(format!("it has {}", known.join(", ")), |near| format!("did you mean `{near}`?"));
-                    let message = format!("`holdout` has no setting `{}`", name.text);
-                    return Err(self.report(Diagnostic::error("E0212", message, name.span, "not found").help(help)));
-                }
-            }
-        }
-        let [train, valid, test] = parts;
-        let train = train.unwrap_or_else(|| {
-            let rest = [valid, test].into_iter().flatten().fold(Number::whole(1), |rest, part| rest.minus(part.number));
-            Spanned { number: rest, span: expr.span }
-        });
-        Ok(Split { train, valid, test, seed, shuffle, stratify, span: expr.span })
-    }
-
-    fn no_split(&mut self, span: Span) -> Reported {
-        let error = Diagnostic::error("E0201", "cannot find this split", span, "not found");
-        self.report(error.help("write `split = holdout(train = 80%, test = 20%, seed = 1)`"))
     }
 
     pub(super) fn seed(&mut self, value: &Value, span: Span) -> Out<u64> {
