@@ -18,11 +18,48 @@ pub enum From {
         path: String,
         separator: u8,
     },
+    /// Arrays of bytes or numbers, of which the last two may be missing.
+    Idx {
+        train: String,
+        train_labels: Option<String>,
+        test: Option<String>,
+        test_labels: Option<String>,
+    },
+    /// A text, a row for each character.
+    Text {
+        path: String,
+    },
     /// Rows that are drawn.
     Rows {
         count: usize,
         seed: u64,
     },
+}
+
+impl From {
+    /// The files, as the program names them.
+    pub fn paths(&self) -> Vec<&str> {
+        match self {
+            From::Csv { path, .. } | From::Text { path } => vec![path],
+            From::Idx { train, train_labels, test, test_labels } => {
+                [Some(train), train_labels.as_ref(), test.as_ref(), test_labels.as_ref()]
+                    .into_iter()
+                    .flatten()
+                    .map(String::as_str)
+                    .collect()
+            }
+            From::Rows { .. } => Vec::new(),
+        }
+    }
+}
+
+/// What a program says of the classes of a column.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Asked {
+    /// All classes, in order.
+    pub order: Option<Vec<String>>,
+    /// The class of what no training row has.
+    pub unknown: Option<String>,
 }
 
 /// A number and where it is written.
@@ -64,12 +101,16 @@ pub enum Way {
 pub enum Holds {
     Numbers,
     Text,
+    /// Each row is a character.
+    Characters,
 }
 
 #[derive(Clone, Debug)]
 pub struct Column {
     pub name: String,
     pub holds: Holds,
+    /// Of a row.
+    pub shape: Vec<usize>,
     /// Where the source names it.
     pub span: Span,
     pub lacking: Lacking,
@@ -121,5 +162,15 @@ pub trait Schemas {
     fn is_known(&mut self, source: &Source, column: &str) -> bool;
 
     /// How many classes a column has in the training rows of the split that was asked for last.
-    fn classes(&mut self, sources: &Sources, source: &Source, column: &str, call: Span) -> Result<usize, Diagnostic>;
+    fn classes(
+        &mut self,
+        sources: &Sources,
+        source: &Source,
+        column: &str,
+        asked: &Asked,
+        call: Span,
+    ) -> Result<usize, Diagnostic>;
+
+    /// How many windows of so many rows, and one behind them, train, valid and test have, of the split that was asked for last.
+    fn windows(&mut self, source: &Source, length: usize, call: Span) -> Result<[usize; 3], Diagnostic>;
 }

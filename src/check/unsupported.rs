@@ -2,7 +2,7 @@
 
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
-use crate::syntax::tree::{File, FnBody, Function, ItemKind, Statement, StatementKind, Target};
+use crate::syntax::tree::{File, FnBody, Function, ItemKind, Statement, StatementKind};
 
 /// A construct without a meaning so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,7 +10,6 @@ pub enum Unsupported {
     Emit,
     Calibrate,
     Slice,
-    ColumnsApart,
     LetInData,
     OpenCheck,
     Source,
@@ -22,7 +21,6 @@ pub const TABLE: &[(Unsupported, &str)] = &[
     (Unsupported::Emit, "`emit`"),
     (Unsupported::Calibrate, "`calibrate`"),
     (Unsupported::Slice, "a slice beside an index"),
-    (Unsupported::ColumnsApart, "several columns at once"),
     (Unsupported::LetInData, "`let` in a `data` block"),
     (Unsupported::OpenCheck, "a check of a value that is not constant"),
     (Unsupported::Source, "the source"),
@@ -30,8 +28,7 @@ pub const TABLE: &[(Unsupported, &str)] = &[
 ];
 
 /// Sources of a `data` block.
-pub const SOURCES: &[&str] =
-    &["parquet", "jsonl", "npy", "npz", "safetensors", "idx", "cifar10", "cifar100", "images", "text"];
+pub const SOURCES: &[&str] = &["parquet", "jsonl", "npy", "npz", "safetensors", "cifar10", "cifar100", "images"];
 
 /// Functions and layers that the language names and the standard library does not have yet.
 pub const FUNCTIONS: &[&str] = &[
@@ -43,8 +40,6 @@ pub const FUNCTIONS: &[&str] = &[
     "attention",
     "pad",
     "classes",
-    "characters",
-    "next_token",
     "random_crop",
     "pad_same",
 ];
@@ -88,7 +83,6 @@ fn statements(body: &[Statement], of_data: bool, found: &mut Vec<Diagnostic>) {
     for statement in body {
         let what = match &statement.kind {
             StatementKind::Let(..) if of_data => Unsupported::LetInData,
-            StatementKind::Assign(Target::Several(_), ..) if of_data => Unsupported::ColumnsApart,
             StatementKind::Emit(..) => Unsupported::Emit,
             StatementKind::Calibrate(..) => Unsupported::Calibrate,
             StatementKind::Minimize(_)

@@ -65,7 +65,7 @@ pub fn read(
         by_name,
         rows,
         own_test: None,
-        origin: Origin { source, separator, starts },
+        origin: Origin::Cells { source, separator, starts },
     })
 }
 
@@ -210,6 +210,8 @@ fn values(file: &TableFile, scans: &[Scan], rows: usize) -> Result<Vec<Values>, 
                 Values::Integers(all) => all.push(cell.parse().unwrap_or_default()),
                 Values::Numbers(all) => all.push(cell.parse().unwrap_or(f64::NAN)),
                 Values::Text(all) => all.push(cell.to_string()),
+                // No cell of a table holds these.
+                Values::Cells(_) | Values::Characters(_) => {}
             }
         }
     }

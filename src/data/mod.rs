@@ -10,6 +10,9 @@
 //! | `split` | which rows are for training, validation and test |
 //! | `folds` | equal parts, groups that stay together, splits that the data says |
 //! | `shuffle` | the seeded order behind a split |
+//! | `idx` | arrays of bytes or numbers, as MNIST comes in |
+//! | `text` | a text, a row for each character |
+//! | `windows` | neighbouring rows of a split |
 //! | `write` | tables as text |
 //! | `fit` | the classes of a category column |
 
@@ -17,9 +20,12 @@ pub mod cell;
 pub mod csv;
 pub mod fit;
 pub mod folds;
+pub mod idx;
 pub mod kind;
 mod mistakes;
 pub mod shuffle;
 pub mod split;
 pub mod table;
+pub mod text;
+pub mod windows;
 pub mod write;

@@ -34,6 +34,7 @@
 
 mod alone;
 mod call;
+mod classes;
 mod data;
 mod draw;
 mod explore;

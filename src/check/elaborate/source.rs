@@ -4,7 +4,7 @@ use super::{Elaborator, Out, Reported};
 use crate::check::schema::{From, Source};
 use crate::check::unsupported::{SOURCES, Unsupported};
 use crate::check::value::{Scope, Value};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, nearest};
 use crate::source::Span;
 use crate::syntax::tree::{Argument, Expr, ExprKind};
 
@@ -19,6 +19,9 @@ impl Elaborator<'_> {
         };
         if name.text == "rows" {
             return self.drawn_rows(arguments, from.span);
+        }
+        if let "idx" | "text" = name.text.as_str() {
+            return self.files(&name.text, arguments, from.span);
         }
         if name.text != "csv" {
             if SOURCES.contains(&name.text.as_str()) {
@@ -74,6 +77,72 @@ impl Elaborator<'_> {
             Some((_, at)) => Err(self.error("E0213", "rows are between 1 and 100 million", at, "here")),
             None => Err(self.error("E0212", "`rows` needs the number of rows", span, "here")),
         }
+    }
+
+    /// `text("file.txt")`, `idx(train = "images", train_labels = "labels", …)`.
+    fn files(&mut self, kind: &str, arguments: &[Argument], span: Span) -> Out<Source> {
+        let names: &[&str] = if kind == "text" { &[""] } else { &["train", "train_labels", "test", "test_labels"] };
+        let mut paths: Vec<Option<String>> = vec![None; names.len()];
+        for Argument { name, value } in arguments {
+            let text = name.as_ref().map_or("", |name| name.text.as_str());
+            let Some(at) = names.iter().position(|known| *known == text) else {
+                let message = match name {
+                    None => format!("the files of `{kind}` have names"),
+                    Some(name) => format!("`{kind}` has no setting `{}`", name.text),
+                };
+                let at = name.as_ref().map_or(value.span, |name| name.span);
+                let error = Diagnostic::error("E0212", message, at, "not this");
+                let known =
+                    if kind == "text" { "it takes a path".to_string() } else { format!("it has {}", names.join(", ")) };
+                return Err(self.report(error.help(match nearest(text, names.iter().copied()) {
+                    Some(near) if !near.is_empty() => format!("did you mean `{near}`?"),
+                    _ => known,
+                })));
+            };
+            match self.value(value, &mut Scope::default())? {
+                Value::Text(path) if paths[at].is_none() => paths[at] = Some(path),
+                Value::Text(_) => {
+                    return Err(self.error("E0212", "this path is given twice", value.span, "the second time"));
+                }
+                other => {
+                    let message = "expected a path in double quotes";
+                    return Err(self.error("E0211", message, value.span, other.noun()));
+                }
+            }
+        }
+        let from = match &mut paths[..] {
+            [Some(path)] => From::Text { path: path.clone() },
+            [Some(train), train_labels, test, test_labels] => {
+                if test.is_none() && test_labels.is_some()
+                    || test.is_some() && train_labels.is_some() != test_labels.is_some()
+                {
+                    let error = Diagnostic::error(
+                        "E0212",
+                        "images for training and for the test have labels, or neither have",
+                        span,
+                        "here",
+                    );
+                    return Err(self.report(error.help("give `train_labels`, `test` and `test_labels`")));
+                }
+                From::Idx {
+                    train: train.clone(),
+                    train_labels: train_labels.take(),
+                    test: test.take(),
+                    test_labels: test_labels.take(),
+                }
+            }
+            _ => {
+                let message = format!("`{kind}` is not given its path");
+                let error = Diagnostic::error("E0212", message, span, "which file?");
+                return Err(self.report(error.help(match kind {
+                    "text" => "write `text(\"file.txt\")`",
+                    _ => {
+                        "write `idx(train = \"images\", train_labels = \"labels\", test = \"…\", test_labels = \"…\")`"
+                    }
+                })));
+            }
+        };
+        Ok(Source { from, span })
     }
 
     fn no_source(&mut self, span: Span) -> Reported {

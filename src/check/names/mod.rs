@@ -21,7 +21,7 @@ use scope::{bound, read_names, value_of, words};
 use std::collections::HashMap;
 
 /// What `data` may call besides functions.
-const OF_DATA: [&str; 5] = ["csv", "holdout", "kfold", "given", "columns"];
+const OF_DATA: [&str; 7] = ["csv", "idx", "text", "holdout", "kfold", "given", "columns"];
 
 const OF_OPTIMIZERS: [&str; 8] = ["p", "p'", "g", "t", "step", "steps", "epoch", "epochs"];
 
