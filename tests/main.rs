@@ -30,6 +30,7 @@ mod shapes;
 mod sites;
 mod size;
 mod source;
+mod sources;
 mod spec;
 mod split;
 mod stream;
@@ -69,6 +70,7 @@ fn main() {
     trials.extend(sites::trials());
     trials.extend(size::trials());
     trials.extend(source::trials());
+    trials.extend(sources::trials());
     trials.extend(stream::trials());
     trials.extend(syntax::trials());
     trials.extend(spec::trials());

@@ -123,9 +123,11 @@ fn wrong_shares() {
 fn classes_of_training_rows() {
     let (sources, t) = table("kind,level\nb,10\na,9\nb,10\na,2\n");
     let split = Split { train: vec![0, 1, 3], valid: vec![], test: vec![2] };
-    let (kinds, codes) = fit::category(&sources, &t, 0, &split, program().1, || false).expect("classes");
+    let (kinds, codes) =
+        fit::category(&sources, &t, 0, &split, fit::Wanted::default(), program().1, || false).expect("classes");
     assert_eq!((kinds.classes, codes), (vec!["a".to_string(), "b".to_string()], vec![1, 0, 1, 0]));
-    let (levels, _) = fit::category(&sources, &t, 1, &split, program().1, || false).expect("classes");
+    let (levels, _) =
+        fit::category(&sources, &t, 1, &split, fit::Wanted::default(), program().1, || false).expect("classes");
     assert_eq!(levels.classes, ["2", "9", "10"]);
     assert_eq!(fit::strata(&t, 1, || false), [2, 1, 2, 0]);
 }
@@ -133,7 +135,8 @@ fn classes_of_training_rows() {
 fn an_unseen_class_is_shown() {
     let (sources, t) = table("x,kind\n1,a\n2,b\n3,\"c\"\n");
     let split = Split { train: vec![0, 1], valid: vec![], test: vec![2] };
-    let wrong = fit::category(&sources, &t, 1, &split, program().1, || false).expect_err("a mistake");
+    let wrong =
+        fit::category(&sources, &t, 1, &split, fit::Wanted::default(), program().1, || false).expect_err("a mistake");
     let expected = "E0311 4:3 \"\\\"c\\\"\": the class `c` of column `kind` is in no training row";
     assert_eq!(shown(&sources, &wrong), expected);
     assert_eq!(wrong.labels[0].text, "row 3 is in `test`");

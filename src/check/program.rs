@@ -119,6 +119,8 @@ pub struct Data {
     pub split: Option<Split>,
     /// Rows in train, valid, test.
     pub rows: [usize; 3],
+    /// Where rows are windows: how many rows of the source each has.
+    pub window: Option<usize>,
     /// The columns of the source that are read.
     pub raw: Vec<Raw>,
     /// Values on the training rows; a later one may read an earlier one.
@@ -133,8 +135,22 @@ pub enum RawKind {
     Gappy,
     /// The place of each cell among the classes of the training rows.
     Classes,
+    /// The classes of neighbouring cells, from so many behind the row on.
+    Window {
+        offset: usize,
+    },
     /// A draw for each element.
     Drawn(Distribution),
+}
+
+impl RawKind {
+    /// Whether it has the classes of a column.
+    pub fn is_class(&self) -> bool {
+        match self {
+            RawKind::Classes | RawKind::Window { .. } => true,
+            RawKind::Numbers | RawKind::Gappy | RawKind::Drawn(_) => false,
+        }
+    }
 }
 
 pub struct Raw {

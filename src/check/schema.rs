@@ -18,6 +18,17 @@ pub enum From {
         path: String,
         separator: u8,
     },
+    /// Arrays of bytes or numbers, of which the last two may be missing.
+    Idx {
+        train: String,
+        train_labels: Option<String>,
+        test: Option<String>,
+        test_labels: Option<String>,
+    },
+    /// A text, a row for each character.
+    Text {
+        path: String,
+    },
     /// Rows that are drawn.
     Rows {
         count: usize,
@@ -25,23 +36,64 @@ pub enum From {
     },
 }
 
+impl From {
+    /// The files, as the program names them.
+    pub fn paths(&self) -> Vec<&str> {
+        match self {
+            From::Csv { path, .. } | From::Text { path } => vec![path],
+            From::Idx { train, train_labels, test, test_labels } => {
+                [Some(train), train_labels.as_ref(), test.as_ref(), test_labels.as_ref()]
+                    .into_iter()
+                    .flatten()
+                    .map(String::as_str)
+                    .collect()
+            }
+            From::Rows { .. } => Vec::new(),
+        }
+    }
+}
+
+/// What a program says of the classes of a column.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Asked {
+    /// All classes, in order.
+    pub order: Option<Vec<String>>,
+    /// The class of what no training row has.
+    pub unknown: Option<String>,
+}
+
 /// A number and where it is written.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Spanned {
     pub number: Number,
     pub span: Span,
 }
 
-/// `holdout(train = …, valid = …, test = …, seed = …, shuffle = …, stratify = …)`.
-#[derive(Clone, Debug)]
+/// How the rows of a source are split.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Split {
-    pub train: Spanned,
-    pub valid: Option<Spanned>,
-    pub test: Option<Spanned>,
+    pub way: Way,
     pub seed: u64,
     pub shuffle: bool,
+    /// The column whose classes have their share in each split.
     pub stratify: Option<(String, Span)>,
+    /// The column whose equal values stay together.
+    pub group: Option<(String, Span)>,
     pub span: Span,
+}
+
+/// What decides which split a row is in.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Way {
+    /// `holdout(train = …, valid = …, test = …)`.
+    Shares { train: Spanned, valid: Option<Spanned>, test: Option<Spanned> },
+    /// `kfold(count, fold = held)`: one of equal parts is for validation.
+    Fold { count: usize, held: usize },
+    /// `given(by = column)`: a column of the source says `train`, `valid` or `test`.
+    Column(String, Span),
+    /// `given(valid = …)`: the source has rows for training and others for the test; so many of the former are for
+    /// validation, as a share or, from 1 on, as a count.
+    Given { valid: Option<Spanned> },
 }
 
 /// What a column of a source holds.
@@ -49,12 +101,16 @@ pub struct Split {
 pub enum Holds {
     Numbers,
     Text,
+    /// Each row is a character.
+    Characters,
 }
 
 #[derive(Clone, Debug)]
 pub struct Column {
     pub name: String,
     pub holds: Holds,
+    /// Of a row.
+    pub shape: Vec<usize>,
     /// Where the source names it.
     pub span: Span,
     pub lacking: Lacking,
@@ -106,5 +162,15 @@ pub trait Schemas {
     fn is_known(&mut self, source: &Source, column: &str) -> bool;
 
     /// How many classes a column has in the training rows of the split that was asked for last.
-    fn classes(&mut self, sources: &Sources, source: &Source, column: &str, call: Span) -> Result<usize, Diagnostic>;
+    fn classes(
+        &mut self,
+        sources: &Sources,
+        source: &Source,
+        column: &str,
+        asked: &Asked,
+        call: Span,
+    ) -> Result<usize, Diagnostic>;
+
+    /// How many windows of so many rows, and one behind them, train, valid and test have, of the split that was asked for last.
+    fn windows(&mut self, source: &Source, length: usize, call: Span) -> Result<[usize; 3], Diagnostic>;
 }

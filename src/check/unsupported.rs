@@ -2,18 +2,16 @@
 
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
-use crate::syntax::tree::{File, FnBody, Function, ItemKind, Statement, StatementKind, Target};
+use crate::syntax::tree::{File, FnBody, Function, ItemKind, Statement, StatementKind};
 
 /// A construct without a meaning so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unsupported {
     Emit,
     Calibrate,
-    ColumnsApart,
     LetInData,
     OpenCheck,
     Source,
-    Split,
     Function,
 }
 
@@ -21,20 +19,14 @@ pub enum Unsupported {
 pub const TABLE: &[(Unsupported, &str)] = &[
     (Unsupported::Emit, "`emit`"),
     (Unsupported::Calibrate, "`calibrate`"),
-    (Unsupported::ColumnsApart, "several columns at once"),
     (Unsupported::LetInData, "`let` in a `data` block"),
     (Unsupported::OpenCheck, "a check of a value that is not constant"),
     (Unsupported::Source, "the source"),
-    (Unsupported::Split, "the split"),
     (Unsupported::Function, "the function"),
 ];
 
 /// Sources of a `data` block.
-pub const SOURCES: &[&str] =
-    &["parquet", "jsonl", "npy", "npz", "safetensors", "idx", "cifar10", "cifar100", "images", "text"];
-
-/// Splits of a `data` block.
-pub const SPLITS: &[&str] = &["given", "kfold"];
+pub const SOURCES: &[&str] = &["parquet", "jsonl", "npy", "npz", "safetensors", "cifar10", "cifar100", "images"];
 
 /// Functions and layers that the language names and the standard library does not have yet.
 pub const FUNCTIONS: &[&str] = &[
@@ -46,8 +38,6 @@ pub const FUNCTIONS: &[&str] = &[
     "attention",
     "pad",
     "classes",
-    "characters",
-    "next_token",
     "random_crop",
     "pad_same",
 ];
@@ -91,7 +81,6 @@ fn statements(body: &[Statement], of_data: bool, found: &mut Vec<Diagnostic>) {
     for statement in body {
         let what = match &statement.kind {
             StatementKind::Let(..) if of_data => Unsupported::LetInData,
-            StatementKind::Assign(Target::Several(_), ..) if of_data => Unsupported::ColumnsApart,
             StatementKind::Emit(..) => Unsupported::Emit,
             StatementKind::Calibrate(..) => Unsupported::Calibrate,
             StatementKind::Minimize(_)

@@ -53,8 +53,8 @@ fn eval(arguments: &Eval) -> Result<(), u8> {
         return Err(WRONG);
     };
     let trained_on = identity.data.as_ref().and_then(|data| data.sha256.as_ref());
-    if let (Some(file), Some(trained_on)) = (data.file, trained_on)
-        && file.sha256 != *trained_on
+    if let (Some(file), Some(trained_on)) = (data.files.first(), trained_on)
+        && data.sha256().as_ref() != Some(trained_on)
     {
         let weights = arguments.weights.display().to_string();
         show(&changed(&file.path, &weights, "rows of any split may be among those trained on"), &loaded.sources);

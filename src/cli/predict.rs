@@ -53,7 +53,7 @@ fn predictions(arguments: &Predict) -> Result<(), u8> {
     }
     let Trained { mut loaded, program, lowered, weights, identity } =
         trained(&arguments.file, arguments.name.as_deref(), &arguments.weights, &arguments.set, Rows::New)?;
-    if let Some(wrong) = written_over(arguments, loaded.files.path(&program.data.source).as_deref()) {
+    if let Some(wrong) = written_over(arguments, &loaded.files.paths(&program.data.source)) {
         show(&wrong, &loaded.sources);
         return Err(MISUSED);
     }
@@ -115,16 +115,16 @@ fn predictions(arguments: &Predict) -> Result<(), u8> {
 }
 
 /// The refusal to write predictions over a file that is read, by whatever name.
-fn written_over(arguments: &Predict, data: Option<&Path>) -> Option<Diagnostic> {
+fn written_over(arguments: &Predict, data: &[PathBuf]) -> Option<Diagnostic> {
     let output = arguments.output.as_deref()?;
-    let read = [
+    let own = [
         ("the new rows", arguments.input.as_deref()),
         ("the weights", Some(&*arguments.weights)),
         ("the program", Some(&*arguments.file)),
-        ("the data that the weights were trained on", data),
     ];
-    let (what, path) =
-        read.into_iter().find_map(|(what, path)| Some((what, path.filter(|path| io::same_file(path, output))?)))?;
+    let data = data.iter().map(|path| ("the data that the weights were trained on", Some(path.as_path())));
+    let mut read = own.into_iter().chain(data);
+    let (what, path) = read.find_map(|(what, path)| Some((what, path.filter(|path| io::same_file(path, output))?)))?;
     let message = format!("`--output {}` would write over {what}, `{}`", output.display(), path.display());
     let help = Some("name another file; without `--output` predictions go to standard output".to_string());
     Some(Diagnostic { code: "E0333", severity: Severity::Error, message, labels: Vec::new(), help })

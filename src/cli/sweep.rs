@@ -193,7 +193,7 @@ fn trained(
     if let Some(record) = finished(&point.folder)
         && (&record.source, record.seed, record.steps) == (&loaded.hash, seed, schedule.steps)
         && record.hyperparameters == identity::settings(program)
-        && record.data == data.file.into_iter().cloned().collect::<Vec<_>>()
+        && record.data == data.files
     {
         say(&format!("{title}: done before"));
         return Ok(Ok(record));

@@ -150,7 +150,8 @@ fn train(arguments: &Train, name: Option<&str>) -> Result<(), u8> {
             let _ = writeln!(std::io::stdout(), "{}", event.line());
         }
         if let (Event::Start { parameters, .. }, Some(_)) = (event, &progress) {
-            say(&format!("{}: {} rows; {parameters} parameters", program.data.name, rows(&program)));
+            let pairs: String = data.pairs().iter().map(|pair| format!("; {pair}")).collect();
+            say(&format!("{}: {} rows; {parameters} parameters{pairs}", program.data.name, rows(&program)));
         }
         progress.iter_mut().for_each(|progress| progress.tell(event));
     };

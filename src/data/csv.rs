@@ -59,7 +59,14 @@ pub fn read(
         Column { name, span, values, lacking: scan.lacking(), empty: scan.missing, word, mistakes }
     });
     let columns = columns.collect();
-    Ok(Table { name: name.to_string(), columns, by_name, rows, origin: Origin { source, separator, starts } })
+    Ok(Table {
+        name: name.to_string(),
+        columns,
+        by_name,
+        rows,
+        own_test: None,
+        origin: Origin::Cells { source, separator, starts },
+    })
 }
 
 fn reader<'t>(file: &TableFile<'t>) -> Reader<&'t [u8]> {
@@ -203,6 +210,8 @@ fn values(file: &TableFile, scans: &[Scan], rows: usize) -> Result<Vec<Values>, 
                 Values::Integers(all) => all.push(cell.parse().unwrap_or_default()),
                 Values::Numbers(all) => all.push(cell.parse().unwrap_or(f64::NAN)),
                 Values::Text(all) => all.push(cell.to_string()),
+                // No cell of a table holds these.
+                Values::Cells(_) | Values::Characters(_) => {}
             }
         }
     }

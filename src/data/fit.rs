@@ -23,9 +23,13 @@ pub fn category(
     table: &Table,
     column: usize,
     split: &Split,
+    wanted: Wanted,
     call: Span,
     stop: fn() -> bool,
 ) -> Result<(Vocabulary, Vec<usize>), Diagnostic> {
+    if let Some(order) = wanted.order {
+        return ordered(sources, table, column, order, call, stop);
+    }
     let mut places: BTreeMap<Class, usize> = BTreeMap::new();
     for (at, row) in split.train.iter().enumerate() {
         if !goes_on(at, stop) {
@@ -45,11 +49,56 @@ pub fn category(
             let class = class(table, column, *row);
             match places.get(&class) {
                 Some(place) => codes[*row] = *place,
+                None if wanted.unknown.is_some() => codes[*row] = places.len(),
                 None => return Err(unseen(sources, table, column, *row, name, &class.text(), call)),
             }
         }
     }
-    Ok((Vocabulary { classes: places.keys().map(Class::text).collect() }, codes))
+    let classes = places.keys().map(Class::text).chain(wanted.unknown.map(str::to_string));
+    Ok((Vocabulary { classes: classes.collect() }, codes))
+}
+
+/// What a program says of the classes of a column.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wanted<'w> {
+    /// All classes, in order.
+    pub order: Option<&'w [String]>,
+    /// The class of what no training row has, behind all others.
+    pub unknown: Option<&'w str>,
+}
+
+/// The class of every row as its place in an order that the program gives, which has every class of the column.
+fn ordered(
+    sources: &Sources,
+    table: &Table,
+    column: usize,
+    order: &[String],
+    call: Span,
+    stop: fn() -> bool,
+) -> Result<(Vocabulary, Vec<usize>), Diagnostic> {
+    let places: HashMap<&str, usize> = order.iter().enumerate().map(|(at, class)| (class.as_str(), at)).collect();
+    let (mut seen, mut codes) = (vec![false; order.len()], vec![0; table.rows]);
+    let name = &table.columns[column].name;
+    for (row, code) in codes.iter_mut().enumerate() {
+        if !goes_on(row, stop) {
+            return Err(interrupted(call));
+        }
+        let text = class(table, column, row).text();
+        let Some(place) = places.get(&*text) else {
+            let message = format!("the class `{text}` of column `{name}` is not in the order");
+            return Err(Diagnostic::error("E0347", message, table.place(sources, row, column), "this class")
+                .label(call, format!("the order has {}", listed(order)))
+                .help("an order has every class of the column"));
+        };
+        (*code, seen[*place]) = (*place, true);
+    }
+    if let Some((gone, _)) = order.iter().zip(seen).find(|(_, seen)| !seen) {
+        let message = format!("column `{name}` has no class `{gone}`");
+        return Err(Diagnostic::error("E0347", message, call, "the order has it")
+            .label(table.columns[column].span, "no row of this column has it")
+            .help("classes are written in the order as the file has them"));
+    }
+    Ok((Vocabulary { classes: order.to_vec() }, codes))
 }
 
 /// The class of every row as its place among classes that are known: those of the rows that weights were trained on. All
@@ -59,6 +108,7 @@ pub fn by(
     table: &Table,
     column: usize,
     known: &[String],
+    has_unknown: bool,
     call: Span,
 ) -> Result<Vec<usize>, Diagnostic> {
     let places: HashMap<&str, usize> = known.iter().enumerate().map(|(at, class)| (class.as_str(), at)).collect();
@@ -69,10 +119,13 @@ pub fn by(
         let class = class(table, column, row);
         match places.get(&*class.text()) {
             Some(place) => (*code, seen[*place]) = (*place, true),
+            None if has_unknown => *code = known.len() - 1,
             None => drop(new.entry(class).or_insert(row)),
         }
     }
-    let gone = known.iter().zip(seen).filter(|(_, seen)| !seen).map(|(class, _)| class.clone()).collect::<Vec<_>>();
+    let told = known.len() - usize::from(has_unknown);
+    let gone =
+        known.iter().take(told).zip(seen).filter(|(_, seen)| !seen).map(|(class, _)| class.clone()).collect::<Vec<_>>();
     if new.is_empty() && gone.is_empty() {
         return Ok(codes);
     }
@@ -140,6 +193,7 @@ enum Class<'t> {
     Integer(i64),
     Number(f64),
     Text(&'t str),
+    Character(char),
 }
 
 impl Class<'_> {
@@ -148,6 +202,7 @@ impl Class<'_> {
             Class::Integer(value) => value.to_string(),
             Class::Number(value) => value.to_string(),
             Class::Text(value) => value.to_string(),
+            Class::Character(value) => value.to_string(),
         }
     }
 }
@@ -168,6 +223,7 @@ impl Ord for Class<'_> {
             (Class::Number(a), Class::Number(b)) if a == b => Ordering::Equal,
             (Class::Number(a), Class::Number(b)) => a.total_cmp(b),
             (Class::Text(a), Class::Text(b)) => a.cmp(b),
+            (Class::Character(a), Class::Character(b)) => a.cmp(b),
             (a, b) => a.rank().cmp(&b.rank()),
         }
     }
@@ -179,6 +235,7 @@ impl Class<'_> {
             Class::Integer(_) => 0,
             Class::Number(_) => 1,
             Class::Text(_) => 2,
+            Class::Character(_) => 3,
         }
     }
 }
@@ -188,5 +245,8 @@ fn class(table: &Table, column: usize, row: usize) -> Class<'_> {
         Values::Integers(values) => Class::Integer(values[row]),
         Values::Numbers(values) => Class::Number(values[row]),
         Values::Text(values) => Class::Text(&values[row]),
+        Values::Characters(values) => Class::Character(values[row]),
+        // The checker lets none be classes.
+        Values::Cells(_) => Class::Integer(0),
     }
 }

@@ -8,16 +8,24 @@
 //! | `cell` | the place of one cell in such a text |
 //! | `kind` | what a column holds, by a scan of its cells |
 //! | `split` | which rows are for training, validation and test |
+//! | `folds` | equal parts, groups that stay together, splits that the data says |
 //! | `shuffle` | the seeded order behind a split |
+//! | `idx` | arrays of bytes or numbers, as MNIST comes in |
+//! | `text` | a text, a row for each character |
+//! | `windows` | neighbouring rows of a split |
 //! | `write` | tables as text |
 //! | `fit` | the classes of a category column |
 
 pub mod cell;
 pub mod csv;
 pub mod fit;
+pub mod folds;
+pub mod idx;
 pub mod kind;
 mod mistakes;
 pub mod shuffle;
 pub mod split;
 pub mod table;
+pub mod text;
+pub mod windows;
 pub mod write;

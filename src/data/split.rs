@@ -38,7 +38,7 @@ pub struct Split {
     pub test: Vec<usize>,
 }
 
-const NAMES: [&str; 3] = ["train", "valid", "test"];
+pub const NAMES: [&str; 3] = ["train", "valid", "test"];
 
 /// Splits `rows` rows. With `strata` (the class of each row, by any numbers) every split has its share of each class: exactly
 /// where that is a whole number of rows, else to within two. `call` is where the program says `holdout`.
@@ -66,9 +66,19 @@ pub fn holdout(
         }
         Some(strata) => (by_class(&order, strata, stop), dealt(strata.len().min(rows), counts, stop)),
     };
+    of_parts(rows, order.into_iter().zip(chosen), call, stop)
+}
+
+/// The split that has each row in a part, from 0: training, validation, test.
+pub fn of_parts(
+    rows: usize,
+    chosen: impl Iterator<Item = (usize, u8)>,
+    call: Span,
+    stop: fn() -> bool,
+) -> Result<Split, Diagnostic> {
     // By rows, each split has its own in the file's order.
     let mut part_of = vec![0u8; rows];
-    for (at, (row, part)) in order.into_iter().zip(chosen).enumerate() {
+    for (at, (row, part)) in chosen.enumerate() {
         if !goes_on(at, stop) {
             break;
         }
@@ -76,13 +86,13 @@ pub fn holdout(
     }
     let mut split = Split::default();
     for (row, part) in part_of.into_iter().enumerate().take_while(|(row, _)| goes_on(*row, stop)) {
-        [&mut split.train, &mut split.valid, &mut split.test][usize::from(part)].push(row);
+        [&mut split.train, &mut split.valid, &mut split.test][usize::from(part).min(2)].push(row);
     }
     if stop() { Err(interrupted(call)) } else { Ok(split) }
 }
 
 /// How many rows each part gets. Shares outside 0 to 1, a sum that is not 1 and an empty part are errors.
-fn counts(rows: usize, parts: &[Option<Part>; 3], call: Span) -> Result<[usize; 3], Diagnostic> {
+pub fn counts(rows: usize, parts: &[Option<Part>; 3], call: Span) -> Result<[usize; 3], Diagnostic> {
     let fine = || Diagnostic::error("E0312", "the shares are too finely divided", call, "write them with fewer digits");
     let mut sum: Share = (0, 1);
     for (name, part) in NAMES.iter().zip(parts) {
@@ -130,7 +140,7 @@ fn rounded(rows: usize, shares: &[Share; 3]) -> Option<[usize; 3]> {
 }
 
 /// The rows of an order, class after class.
-fn by_class(order: &[usize], strata: &[usize], stop: fn() -> bool) -> Vec<usize> {
+pub fn by_class(order: &[usize], strata: &[usize], stop: fn() -> bool) -> Vec<usize> {
     let mut classes: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for (_, row) in order.iter().enumerate().take_while(|(at, _)| goes_on(*at, stop)) {
         classes.entry(strata[*row]).or_default().push(*row);

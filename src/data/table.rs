@@ -14,6 +14,33 @@ pub enum Values {
     /// Whole numbers, where every cell is one.
     Integers(Vec<i64>),
     Text(Vec<String>),
+    /// Several numbers in each row.
+    Cells(Cells),
+    Characters(Vec<char>),
+}
+
+/// Rows of one shape, one after another.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cells {
+    pub shape: Vec<usize>,
+    pub numbers: Lying,
+}
+
+/// Numbers as a file has them.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Lying {
+    Bytes(Vec<u8>),
+    Floats(Vec<f64>),
+}
+
+impl Column {
+    /// The shape of a row.
+    pub fn shape(&self) -> &[usize] {
+        match &self.values {
+            Values::Cells(cells) => &cells.shape,
+            Values::Numbers(_) | Values::Integers(_) | Values::Text(_) | Values::Characters(_) => &[],
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -33,13 +60,15 @@ pub struct Column {
     pub mistakes: Vec<Diagnostic>,
 }
 
-/// Where the rows of a table stand in the text that they were read from.
+/// Where the rows of a table stand.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Origin {
-    pub source: SourceId,
-    pub separator: u8,
-    /// The byte at which each row starts.
-    pub starts: Vec<u32>,
+pub enum Origin {
+    /// Cells with separators between them; the byte at which each row starts.
+    Cells { source: SourceId, separator: u8, starts: Vec<u32> },
+    /// A character a row.
+    Characters(SourceId),
+    /// They are no text; where the program asks for them.
+    Call(Span),
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -50,6 +79,8 @@ pub struct Table {
     /// The place of each column, by its name.
     pub by_name: HashMap<String, usize>,
     pub rows: usize,
+    /// The row from which on they are for the test, where the source says so.
+    pub own_test: Option<usize>,
     pub origin: Origin,
 }
 
@@ -66,9 +97,20 @@ impl Table {
 
     /// Where a cell stands in the file. Rows and columns count from 0, the header not being a row.
     pub fn place(&self, sources: &Sources, row: usize, column: usize) -> Span {
-        let text = &sources.get(self.origin.source).text;
-        let start = self.origin.starts.get(row).map_or(text.len(), |start| *start as usize);
-        let found = cell::find(text, start, column, self.origin.separator);
-        Span::new(self.origin.source, found.start, found.end)
+        match &self.origin {
+            Origin::Cells { source, separator, starts } => {
+                let text = &sources.get(*source).text;
+                let start = starts.get(row).map_or(text.len(), |start| *start as usize);
+                let found = cell::find(text, start, column, *separator);
+                Span::new(*source, found.start, found.end)
+            }
+            Origin::Characters(source) => {
+                let text = &sources.get(*source).text;
+                let found = text.char_indices().nth(row);
+                let (start, length) = found.map_or((text.len(), 0), |(start, character)| (start, character.len_utf8()));
+                Span::new(*source, start, start + length)
+            }
+            Origin::Call(span) => *span,
+        }
     }
 }

@@ -10,6 +10,7 @@ use crate::run::column::Column;
 use crate::run::error::RunError;
 use crate::run::prepare::{held, stream_of_sources};
 use crate::run::stream::{Feed, Rows, Stream};
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -144,7 +145,7 @@ impl<'p> Batch<'p> {
 pub struct Split<'p> {
     pub name: &'static str,
     /// Its rows in the data.
-    pub rows: &'p [usize],
+    pub rows: Cow<'p, [usize]>,
     /// By the places of columns; those that are not kept are empty.
     pub kept: Vec<Column>,
 }

@@ -1,20 +1,20 @@
 //! The files behind a program's data: asked by the checker for columns, rows and classes, and by a run for the numbers.
 
 use crate::backend::Tensor;
-use crate::check::number::Number;
 use crate::check::program::{Data, Raw, RawKind};
-use crate::check::schema::{Column, From, Holds, Lacking, Schemas, Source, Spanned, Split as Wanted};
+use crate::check::schema::{Asked, Column, From, Holds, Lacking, Schemas, Source, Split as Wanted};
 use crate::check::value::Distribution;
 use crate::data;
 use crate::data::fit::{self, Vocabulary};
 use crate::data::kind::Tally;
-use crate::data::split::{self, Holdout, Part, Split};
-use crate::data::table::{Table, Values};
+use crate::data::split::Split;
+use crate::data::table::{Cells, Lying, Table, Values};
+use crate::data::windows;
 use crate::diagnostic::Diagnostic;
-use crate::diagnostic::nearest;
 use crate::io;
 use crate::ir::philox;
 use crate::run::known::Known;
+use crate::run::splits;
 use crate::source::{SourceId, Sources, Span};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -35,13 +35,53 @@ pub fn checksum(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// The bytes of a file.
+struct Bytes {
+    name: String,
+    bytes: Vec<u8>,
+    file: DataFile,
+}
+
+/// What the files of a source hold, in the order of [`From::paths`].
+fn table_of(
+    sources: &mut Sources,
+    mut texts: Vec<Bytes>,
+    source: &Source,
+    stop: fn() -> bool,
+) -> Result<Table, Vec<Diagnostic>> {
+    match &source.from {
+        From::Csv { separator, .. } => {
+            let text = texts.pop().map_or((String::new(), Vec::new()), |text| (text.name, text.bytes));
+            data::csv::read(sources, &text.0, &text.1, *separator, source.span, stop)
+        }
+        From::Text { .. } => {
+            let text = texts.pop().map_or((String::new(), Vec::new()), |text| (text.name, text.bytes));
+            data::text::read(sources, &text.0, text.1, source.span).map_err(|wrong| vec![wrong])
+        }
+        From::Idx { train_labels, test, test_labels, .. } => {
+            let mut texts = texts.into_iter().map(|text| (text.name, text.bytes));
+            let mut next = |is_there: bool| if is_there { texts.next() } else { None };
+            let train = next(true).unwrap_or_default();
+            let files = data::idx::Files {
+                train,
+                train_labels: next(train_labels.is_some()),
+                test: next(test.is_some()),
+                test_labels: next(test_labels.is_some()),
+            };
+            data::idx::read(files, source.span).map_err(|wrong| vec![wrong])
+        }
+        // Nothing is read of rows that are drawn.
+        From::Rows { .. } => Err(Vec::new()),
+    }
+}
+
 /// The data files of one `.mlx` file, each read once.
 pub struct Files {
     /// The folder that paths are relative to: that of the `.mlx` file.
     folder: PathBuf,
-    tables: BTreeMap<From, (Table, DataFile)>,
-    splits: BTreeMap<From, Dealt>,
-    vocabularies: BTreeMap<(From, String), (Vocabulary, Vec<usize>)>,
+    tables: BTreeMap<From, (Table, Vec<DataFile>)>,
+    /// Of each source and what a program says of its split; the last is the one that was asked for last.
+    splits: Vec<Dealt>,
     /// The classes that columns must have: those that weights were trained with.
     trained: BTreeMap<String, Vec<String>>,
     /// Whether what is going on is to end: reading, drawing, and the check that asks for them. A training, which keeps
@@ -51,21 +91,19 @@ pub struct Files {
 
 /// The rows of each split, and what the program said of them; a session asks for the same again and again.
 struct Dealt {
-    by: Option<(Holdout, Option<String>)>,
+    from: From,
+    by: Option<Wanted>,
     split: Split,
+    /// The windows in it, by their first rows, with the rows of one.
+    windows: Option<(usize, Split)>,
+    /// By column: what was asked of its classes, those that it has, and the class of each row.
+    vocabularies: BTreeMap<String, (Asked, Vocabulary, Vec<usize>)>,
 }
 
 impl Files {
     pub fn beside(file: &Path) -> Files {
         let folder = file.parent().unwrap_or(Path::new("")).to_path_buf();
-        Files {
-            folder,
-            tables: BTreeMap::new(),
-            splits: BTreeMap::new(),
-            vocabularies: BTreeMap::new(),
-            trained: BTreeMap::new(),
-            stop: || false,
-        }
+        Files { folder, tables: BTreeMap::new(), splits: Vec::new(), trained: BTreeMap::new(), stop: || false }
     }
 
     /// The same for weights that were trained with some classes.
@@ -73,26 +111,27 @@ impl Files {
         Files { trained: classes.clone(), ..Files::beside(file) }
     }
 
-    /// Where the file of a source is; none where rows are drawn.
-    pub fn path(&self, source: &Source) -> Option<PathBuf> {
-        match &source.from {
-            From::Csv { path, .. } => Some(self.folder.join(path)),
-            From::Rows { .. } => None,
-        }
+    /// Where the files of a source are; none where rows are drawn.
+    pub fn paths(&self, source: &Source) -> Vec<PathBuf> {
+        source.from.paths().into_iter().map(|path| self.folder.join(path)).collect()
     }
 
     /// The table of a source; `None` where rows are drawn.
     fn read(&mut self, sources: &mut Sources, source: &Source) -> Result<Option<&Table>, Vec<Diagnostic>> {
-        let (From::Csv { path: written, separator }, Some(path)) = (&source.from, self.path(source)) else {
+        if matches!(source.from, From::Rows { .. }) {
             return Ok(None);
-        };
+        }
         if !self.tables.contains_key(&source.from) {
-            let bytes = io::read_at_most(&path, data::csv::LARGEST, &|| !(self.stop)());
-            let bytes = bytes.map_err(|failure| vec![failure.label(source.span, "named here")])?;
-            let name = path.display().to_string();
-            let table = data::csv::read(sources, &name, &bytes, *separator, source.span, self.stop)?;
-            let file = DataFile { path: written.clone(), sha256: checksum(&bytes) };
-            self.tables.insert(source.from.clone(), (table, file));
+            let mut texts: Vec<Bytes> = Vec::new();
+            for (written, path) in source.from.paths().into_iter().zip(self.paths(source)) {
+                let bytes = io::read_at_most(&path, data::csv::LARGEST, &|| !(self.stop)());
+                let bytes = bytes.map_err(|failure| vec![failure.label(source.span, "named here")])?;
+                let file = DataFile { path: written.to_string(), sha256: checksum(&bytes) };
+                texts.push(Bytes { name: path.display().to_string(), bytes, file });
+            }
+            let files = texts.iter().map(|text| text.file.clone()).collect();
+            let table = table_of(sources, texts, source, self.stop)?;
+            self.tables.insert(source.from.clone(), (table, files));
         }
         Ok(self.table(source))
     }
@@ -100,11 +139,16 @@ impl Files {
     /// New rows, of the kind that a source has: from a file that the command line names.
     pub fn new_rows(sources: &mut Sources, path: &Path, source: &Source) -> Result<Table, Vec<Diagnostic>> {
         let bytes = io::read_at_most(path, data::csv::LARGEST, &|| true).map_err(|failure| vec![failure])?;
-        let separator = match source.from {
-            From::Csv { separator, .. } => separator,
-            From::Rows { .. } => b',',
+        let text = Bytes { name: path.display().to_string(), bytes, file: DataFile::default() };
+        let from = match &source.from {
+            From::Rows { .. } => From::Csv { path: text.name.clone(), separator: b',' },
+            // New images have no labels.
+            From::Idx { .. } => {
+                From::Idx { train: text.name.clone(), train_labels: None, test: None, test_labels: None }
+            }
+            From::Csv { .. } | From::Text { .. } => source.from.clone(),
         };
-        data::csv::read(sources, &path.display().to_string(), &bytes, separator, source.span, || false)
+        table_of(sources, vec![text], &Source { from, span: source.span }, || false)
     }
 
     fn table(&self, source: &Source) -> Option<&Table> {
@@ -114,40 +158,54 @@ impl Files {
     /// What a run of the data reads: rows of each split, numbers, classes.
     pub fn open<'f>(&'f self, data: &'f Data) -> Option<Opened<'f>> {
         let from = &data.source.from;
-        let split = &self.splits.get(from)?.split;
-        let vocabulary = |name: &str| self.vocabularies.get(&(from.clone(), name.to_string()));
-        let columns: Option<Vec<RawColumn>> = data
-            .raw
-            .iter()
-            .map(|raw| {
-                let shape: Option<Vec<usize>> =
-                    raw.ty.sizes()[1..].iter().map(|size| usize::try_from(size.settled()?).ok()).collect();
-                let shape = shape?;
-                let lying = |values: Vec<f64>| OnceLock::from(values);
-                let values = match &raw.kind {
-                    RawKind::Numbers | RawKind::Gappy => {
-                        let table = self.table(&data.source)?;
-                        let column = table.column(&raw.name)?;
-                        match &column.values {
-                            Values::Numbers(numbers) => lying(numbers.clone()),
-                            Values::Integers(whole) => lying(whole.iter().map(|number| *number as f64).collect()),
-                            Values::Text(_) if table.is_without_values(column) => lying(vec![f64::NAN; table.rows]),
-                            Values::Text(_) => return None,
+        let dealt = self.splits.iter().find(|dealt| dealt.from == *from && dealt.by == data.split)?;
+        let split = match (&data.window, &dealt.windows) {
+            (Some(_), Some((_, windows))) => windows,
+            _ => &dealt.split,
+        };
+        let vocabulary = |name: &str| dealt.vocabularies.get(name);
+        let columns: Option<Vec<RawColumn>> =
+            data.raw
+                .iter()
+                .map(|raw| {
+                    let shape: Option<Vec<usize>> =
+                        raw.ty.sizes()[1..].iter().map(|size| usize::try_from(size.settled()?).ok()).collect();
+                    let shape = shape?;
+                    let values = match &raw.kind {
+                        RawKind::Numbers | RawKind::Gappy => {
+                            let table = self.table(&data.source)?;
+                            let column = table.column(&raw.name)?;
+                            match &column.values {
+                                Values::Numbers(numbers)
+                                | Values::Cells(Cells { numbers: Lying::Floats(numbers), .. }) => Held::Floats(numbers),
+                                Values::Cells(Cells { numbers: Lying::Bytes(bytes), .. }) => Held::Bytes(bytes),
+                                Values::Integers(whole) => Held::Own(OnceLock::from(
+                                    whole.iter().map(|number| *number as f64).collect::<Vec<_>>(),
+                                )),
+                                Values::Text(_) if table.is_without_values(column) => {
+                                    Held::Own(OnceLock::from(vec![f64::NAN; table.rows]))
+                                }
+                                Values::Text(_) | Values::Characters(_) => return None,
+                            }
                         }
-                    }
-                    RawKind::Classes => lying(vocabulary(&raw.name)?.1.iter().map(|code| *code as f64).collect()),
-                    RawKind::Drawn(_) => OnceLock::new(),
-                };
-                Some(RawColumn { raw, shape, values })
-            })
-            .collect();
-        let classes = data.raw.iter().filter(|raw| raw.kind == RawKind::Classes);
-        let classes = classes.filter_map(|raw| Some((raw.name.clone(), vocabulary(&raw.name)?.0.classes.clone())));
-        let held = |raw: &Raw| Some((raw.name.clone(), holds(&self.table(&data.source)?.column(&raw.name)?.values)));
+                        RawKind::Classes => Held::Codes { codes: &vocabulary(&raw.name)?.2, offset: 0 },
+                        RawKind::Window { offset } => Held::Codes { codes: &vocabulary(&raw.name)?.2, offset: *offset },
+                        RawKind::Drawn(_) => Held::Own(OnceLock::new()),
+                    };
+                    Some(RawColumn { raw, shape, values })
+                })
+                .collect();
+        let classes = data.raw.iter().filter(|raw| raw.kind.is_class());
+        let classes = classes.filter_map(|raw| Some((raw.name.clone(), vocabulary(&raw.name)?.1.classes.clone())));
+        let held = |raw: &Raw| {
+            let column = self.table(&data.source)?.column(&raw.name)?;
+            Some((raw.name.clone(), (holds(&column.values), column.shape().to_vec())))
+        };
         Some(Opened {
             from,
-            file: self.tables.get(from).map(|(_, file)| file),
+            files: self.tables.get(from).map_or(&[], |(_, files)| files),
             splits: [&split.train, &split.valid, &split.test],
+            window: data.window,
             columns: columns?,
             classes: classes.collect(),
             holds: data.raw.iter().filter_map(held).collect(),
@@ -160,7 +218,20 @@ impl Files {
 struct RawColumn<'f> {
     raw: &'f Raw,
     shape: Vec<usize>,
-    values: OnceLock<Vec<f64>>,
+    values: Held<'f>,
+}
+
+/// How the values of a column lie.
+enum Held<'f> {
+    Floats(&'f [f64]),
+    Bytes(&'f [u8]),
+    /// From so many rows behind a row on.
+    Codes {
+        codes: &'f [usize],
+        offset: usize,
+    },
+    /// Its own, once they are there.
+    Own(OnceLock<Vec<f64>>),
 }
 
 /// The most bytes of a drawn column that is kept. The rows of a larger one are drawn when they are asked for.
@@ -224,15 +295,18 @@ pub fn lies(raw: &Raw, from: &From) -> bool {
 pub struct Opened<'f> {
     from: &'f From,
     /// None where rows are drawn.
-    pub file: Option<&'f DataFile>,
+    pub files: &'f [DataFile],
     /// The rows of train, valid and test.
     pub splits: [&'f [usize]; 3],
+    /// How many rows of the source a window has, where rows are windows. Training sees all windows, and evaluation those that
+    /// follow one another.
+    pub window: Option<usize>,
     /// The source columns that the program reads, all rows.
     columns: Vec<RawColumn<'f>>,
     /// The classes of each category column.
     pub classes: BTreeMap<String, Vec<String>>,
     /// What each of the columns of a file holds.
-    holds: BTreeMap<String, Holds>,
+    holds: BTreeMap<String, (Holds, Vec<usize>)>,
     stop: Cell<fn() -> bool>,
 }
 
@@ -247,13 +321,30 @@ impl Opened<'_> {
         self.stop.set(|| false);
     }
 
+    /// Of each column of two classes, which is which: `kind: 0 is benign, 1 is malignant`.
+    pub fn pairs(&self) -> Vec<String> {
+        let pair = |(column, classes): (&String, &Vec<String>)| match &classes[..] {
+            [first, second] => Some(format!("{column}: 0 is {first}, 1 is {second}")),
+            _ => None,
+        };
+        self.classes.iter().filter_map(pair).collect()
+    }
+
+    /// What tells the files apart from others: the hash of the only one, or that of all hashes.
+    pub fn sha256(&self) -> Option<String> {
+        match self.files {
+            [] => None,
+            [file] => Some(file.sha256.clone()),
+            files => {
+                let all: Vec<&str> = files.iter().map(|file| file.sha256.as_str()).collect();
+                Some(checksum(all.concat().as_bytes()))
+            }
+        }
+    }
+
     /// What weights remember of the data.
     pub fn known(&self) -> Known {
-        Known {
-            sha256: self.file.map(|file| file.sha256.clone()),
-            rows: self.splits.map(<[usize]>::len),
-            columns: self.holds.clone(),
-        }
+        Known { sha256: self.sha256(), rows: self.splits.map(<[usize]>::len), columns: self.holds.clone() }
     }
 
     /// The most elements that a row of a source column has.
@@ -273,15 +364,29 @@ impl Opened<'_> {
             let values = drawn(self.from, &raw.name, distribution, width, rows.len(), row, self.stop.get());
             return Tensor { shape, values };
         }
-        let values = values.get_or_init(|| match (&raw.kind, self.from) {
-            (RawKind::Drawn(distribution), From::Rows { count, .. }) => {
-                drawn(self.from, &raw.name, *distribution, width, *count, |row| row, self.stop.get())
-            }
-            _ => Vec::new(),
-        });
+        let own = match values {
+            Held::Own(own) => own.get_or_init(|| match (&raw.kind, self.from) {
+                (RawKind::Drawn(distribution), From::Rows { count, .. }) => {
+                    drawn(self.from, &raw.name, *distribution, width, *count, |row| row, self.stop.get())
+                }
+                _ => Vec::new(),
+            }),
+            Held::Floats(values) => *values,
+            Held::Bytes(_) | Held::Codes { .. } => &[],
+        };
         let mut chosen = Vec::with_capacity(rows.len() * width);
         for piece in rows.chunks(PIECE).take_while(|_| !(self.stop.get())()) {
-            chosen.extend(piece.iter().flat_map(|row| &values[row * width..(row + 1) * width]));
+            let cells = piece.iter().map(|row| row * width..(row + 1) * width);
+            match values {
+                Held::Own(_) | Held::Floats(_) => chosen.extend(cells.flat_map(|cells| &own[cells])),
+                Held::Bytes(bytes) => {
+                    chosen.extend(cells.flat_map(|cells| &bytes[cells]).map(|byte| f64::from(*byte)));
+                }
+                Held::Codes { codes, offset } => {
+                    let cells = piece.iter().map(|row| row + offset..row + offset + width);
+                    chosen.extend(cells.flat_map(|cells| &codes[cells]).map(|code| *code as f64));
+                }
+            }
         }
         chosen.resize(rows.len() * width, 0.0);
         Tensor { shape, values: chosen }
@@ -303,82 +408,97 @@ impl Schemas for Files {
             let lacking = lacking(table, column);
             // A column without values may be filled with numbers.
             let holds = if lacking.all { Holds::Numbers } else { holds(&column.values) };
-            let (name, mistakes) = (column.name.clone(), column.mistakes.clone());
-            Column { name, holds, span: column.span, lacking, word: column.word, mistakes }
+            let (name, mistakes, shape) = (column.name.clone(), column.mistakes.clone(), column.shape().to_vec());
+            Column { name, holds, shape, span: column.span, lacking, word: column.word, mistakes }
         };
         Ok(table.columns.iter().map(column).collect())
     }
 
-    fn rows(&mut self, _: &Sources, source: &Source, wanted: Option<&Wanted>) -> Result<[usize; 3], Diagnostic> {
-        let stratify = |wanted: &Wanted| wanted.stratify.as_ref().map(|(name, _)| name.clone());
-        let by = wanted.map(|wanted| Ok((holdout(wanted)?, stratify(wanted)))).transpose()?;
+    fn rows(&mut self, sources: &Sources, source: &Source, wanted: Option<&Wanted>) -> Result<[usize; 3], Diagnostic> {
         let sizes = |split: &Split| [split.train.len(), split.valid.len(), split.test.len()];
-        if let Some(known) = self.splits.get(&source.from).filter(|known| known.by == by) {
-            return Ok(sizes(&known.split));
+        let known = self.splits.iter().position(|known| known.from == source.from && known.by.as_ref() == wanted);
+        if let Some(at) = known {
+            let known = self.splits.remove(at);
+            let rows = sizes(&known.split);
+            self.splits.push(known);
+            return Ok(rows);
         }
         let table = self.table(source);
         let count = match &source.from {
-            From::Csv { .. } => table.map_or(0, |table| table.rows),
+            From::Csv { .. } | From::Idx { .. } | From::Text { .. } => table.map_or(0, |table| table.rows),
             From::Rows { count, .. } => *count,
         };
-        let split = match wanted.zip(by.as_ref()) {
+        let split = match wanted {
             None => Split { train: (0..count).collect(), ..Split::default() },
-            Some((wanted, (parts, _))) => {
-                let strata = wanted.stratify.as_ref().map(|(name, span)| {
-                    let at = table.and_then(|table| table.by_name.get(name).copied());
-                    table.zip(at).map(|(table, at)| fit::strata(table, at, self.stop)).ok_or_else(|| {
-                        let error =
-                            Diagnostic::error("E0220", format!("cannot find column `{name}`"), *span, "not found");
-                        let names = table.iter().flat_map(|table| &table.columns).map(|column| column.name.as_str());
-                        match nearest(name, names) {
-                            Some(near) => error.help(format!("did you mean `{near}`?")),
-                            None => error.help("a split is stratified by a column of the source"),
-                        }
-                    })
-                });
-                split::holdout(count, parts, strata.transpose()?.as_deref(), wanted.span, self.stop)?
-            }
+            Some(wanted) => splits::dealt(sources, table, count, wanted, self.stop)?,
         };
         let rows = sizes(&split);
-        self.vocabularies.retain(|(from, _), _| *from != source.from);
-        self.splits.insert(source.from.clone(), Dealt { by, split });
+        let (from, by) = (source.from.clone(), wanted.cloned());
+        self.splits.push(Dealt { from, by, split, windows: None, vocabularies: BTreeMap::new() });
         Ok(rows)
     }
 
     fn is_known(&mut self, source: &Source, column: &str) -> bool {
         let column = self.table(source).and_then(|table| Some((table, table.column(column)?)));
-        let Some(((table, column), Dealt { split, .. })) = column.zip(self.splits.get(&source.from)) else {
+        let Some(((table, column), Dealt { split, .. })) = column.zip(self.splits.last()) else {
             return true;
         };
         match &column.values {
             Values::Numbers(values) => split.train.iter().any(|row| !values[*row].is_nan()),
-            Values::Integers(_) | Values::Text(_) => !table.is_without_values(column),
+            Values::Integers(_) | Values::Text(_) | Values::Cells(_) | Values::Characters(_) => {
+                !table.is_without_values(column)
+            }
         }
     }
 
-    fn classes(&mut self, sources: &Sources, source: &Source, column: &str, call: Span) -> Result<usize, Diagnostic> {
-        let key = (source.from.clone(), column.to_string());
-        if let Some((known, _)) = self.vocabularies.get(&key) {
+    fn windows(&mut self, source: &Source, length: usize, call: Span) -> Result<[usize; 3], Diagnostic> {
+        let Some(dealt) = self.splits.last_mut().filter(|dealt| dealt.from == source.from) else { return Ok([0; 3]) };
+        let windows = windows::of(&dealt.split, length, call)?;
+        let rows = [windows.train.len(), windows.valid.len(), windows.test.len()];
+        dealt.windows = Some((length, windows));
+        Ok(rows)
+    }
+
+    fn classes(
+        &mut self,
+        sources: &Sources,
+        source: &Source,
+        column: &str,
+        asked: &Asked,
+        call: Span,
+    ) -> Result<usize, Diagnostic> {
+        let table = self.tables.get(&source.from).map(|(table, _)| table);
+        let Some(dealt) = self.splits.last_mut().filter(|dealt| dealt.from == source.from) else { return Ok(0) };
+        if let Some((by, known, _)) = dealt.vocabularies.get(column)
+            && by == asked
+        {
             return Ok(known.classes.len());
         }
-        let found = self
-            .table(source)
-            .and_then(|table| Some((table, *table.by_name.get(column)?, self.splits.get(&source.from)?)));
-        let Some((table, at, Dealt { split, .. })) = found else { return Ok(0) };
+        let Some((table, at)) = table.and_then(|table| Some((table, *table.by_name.get(column)?))) else {
+            return Ok(0);
+        };
         let (vocabulary, codes) = match self.trained.get(column) {
-            None => fit::category(sources, table, at, split, call, self.stop)?,
-            Some(classes) => (Vocabulary { classes: classes.clone() }, fit::by(sources, table, at, classes, call)?),
+            None => fit::category(sources, table, at, &dealt.split, fit_by(asked), call, self.stop)?,
+            Some(classes) => (
+                Vocabulary { classes: classes.clone() },
+                fit::by(sources, table, at, classes, asked.unknown.is_some(), call)?,
+            ),
         };
         let count = vocabulary.classes.len();
-        self.vocabularies.insert(key, (vocabulary, codes));
+        dealt.vocabularies.insert(column.to_string(), (asked.clone(), vocabulary, codes));
         Ok(count)
     }
 }
 
+fn fit_by(asked: &Asked) -> fit::Wanted<'_> {
+    fit::Wanted { order: asked.order.as_deref(), unknown: asked.unknown.as_deref() }
+}
+
 fn holds(values: &Values) -> Holds {
     match values {
-        Values::Numbers(_) | Values::Integers(_) => Holds::Numbers,
+        Values::Numbers(_) | Values::Integers(_) | Values::Cells(_) => Holds::Numbers,
         Values::Text(_) => Holds::Text,
+        Values::Characters(_) => Holds::Characters,
     }
 }
 
@@ -386,21 +506,4 @@ fn holds(values: &Values) -> Holds {
 pub fn lacking(table: &Table, column: &data::table::Column) -> Lacking {
     let Tally { count, first } = column.lacking.clone();
     Lacking { count, first, all: table.is_without_values(column) }
-}
-
-fn holdout(wanted: &Wanted) -> Result<Holdout, Diagnostic> {
-    let part = |spanned: Spanned| match spanned.number {
-        Number::Exact { above, below } => Ok(Part { share: (above, below), span: spanned.span }),
-        Number::Float(_) => {
-            let message = "the share of a split is written as digits";
-            Err(Diagnostic::error("E0312", message, spanned.span, "this is not").help("write `80%` or `0.8`"))
-        }
-    };
-    Ok(Holdout {
-        train: part(wanted.train)?,
-        valid: wanted.valid.map(part).transpose()?,
-        test: wanted.test.map(part).transpose()?,
-        seed: wanted.seed,
-        shuffle: wanted.shuffle,
-    })
 }

@@ -1,6 +1,6 @@
 //! What a weight file knows of the data that it was trained on: enough to check a program and to predict without it.
 
-use crate::check::schema::{Column, Holds, Lacking, Schemas, Source, Split};
+use crate::check::schema::{Asked, Column, Holds, Lacking, Schemas, Source, Split};
 use crate::diagnostic::Diagnostic;
 use crate::io;
 use crate::source::{SourceId, Sources, Span};
@@ -16,12 +16,12 @@ pub struct Known {
     /// Rows of train, valid and test.
     pub rows: [usize; 3],
     /// The columns of the source that were read.
-    pub columns: BTreeMap<String, Holds>,
+    pub columns: BTreeMap<String, (Holds, Vec<usize>)>,
 }
 
 impl Known {
     pub fn to_json(&self) -> Value {
-        let holds: BTreeMap<&String, &str> = self.columns.iter().map(|(name, holds)| (name, word(*holds))).collect();
+        let holds: BTreeMap<&String, Value> = self.columns.iter().map(|(name, column)| (name, told(column))).collect();
         json!({ "sha256": self.sha256, "rows": self.rows, "columns": holds })
     }
 
@@ -29,9 +29,13 @@ impl Known {
         let rows: Option<Vec<usize>> =
             value["rows"].as_array()?.iter().map(|rows| Some(rows.as_u64()? as usize)).collect();
         let column = |(name, word): (&String, &Value)| {
-            let holds =
-                [Holds::Numbers, Holds::Text].into_iter().find(|holds| word.as_str() == Some(self::word(*holds)));
-            Some((name.clone(), holds?))
+            // Of several numbers a row: `["numbers", 28, 28]`.
+            let parts = word.as_array().map_or(std::slice::from_ref(word), Vec::as_slice);
+            let (first, sizes) = parts.split_first()?;
+            let kinds = [Holds::Numbers, Holds::Text, Holds::Characters];
+            let holds = kinds.into_iter().find(|holds| first.as_str() == Some(self::word(*holds)))?;
+            let shape = sizes.iter().map(|size| Some(size.as_u64()? as usize)).collect::<Option<_>>()?;
+            Some((name.clone(), (holds, shape)))
         };
         Some(Known {
             sha256: value["sha256"].as_str().map(str::to_string),
@@ -41,10 +45,18 @@ impl Known {
     }
 }
 
+fn told((holds, shape): &(Holds, Vec<usize>)) -> Value {
+    match shape[..] {
+        [] => json!(word(*holds)),
+        _ => std::iter::once(json!(word(*holds))).chain(shape.iter().map(|size| json!(size))).collect(),
+    }
+}
+
 fn word(holds: Holds) -> &'static str {
     match holds {
         Holds::Numbers => "numbers",
         Holds::Text => "text",
+        Holds::Characters => "characters",
     }
 }
 
@@ -66,9 +78,10 @@ impl Schemas for Remembered<'_> {
     }
 
     fn columns(&mut self, _: &mut Sources, source: &Source) -> Result<Vec<Column>, Vec<Diagnostic>> {
-        let column = |(name, holds): (&String, &Holds)| Column {
+        let column = |(name, (holds, shape)): (&String, &(Holds, Vec<usize>))| Column {
             name: name.clone(),
             holds: *holds,
+            shape: shape.clone(),
             span: source.span,
             lacking: Lacking::default(),
             word: None,
@@ -86,7 +99,11 @@ impl Schemas for Remembered<'_> {
         true
     }
 
-    fn classes(&mut self, _: &Sources, _: &Source, column: &str, call: Span) -> Result<usize, Diagnostic> {
+    fn windows(&mut self, _: &Source, _: usize, _: Span) -> Result<[usize; 3], Diagnostic> {
+        Ok(self.data.rows)
+    }
+
+    fn classes(&mut self, _: &Sources, _: &Source, column: &str, _: &Asked, call: Span) -> Result<usize, Diagnostic> {
         self.classes.get(column).map(Vec::len).ok_or_else(|| no_classes(column, call))
     }
 }

@@ -17,6 +17,7 @@
 //! | `accumulate` | a step whose rows are computed in parts |
 //! | `params` | the values of parameters |
 //! | `memory` | what does not fit into the machine |
+//! | `splits` | the rows of each split |
 //! | `schedule` | how many steps, on how many rows |
 //! | `known` | what a weight file knows of its data, for the checker |
 //! | `events` | what happens in a run, one line of JSON each |
@@ -36,6 +37,7 @@ pub mod plans;
 pub mod predict;
 mod prepare;
 pub mod schedule;
+mod splits;
 pub mod steps;
 pub mod stream;
 pub mod value;

@@ -3,7 +3,7 @@
 //! `argmax(model(x))` is a place among scores. What the places mean is said where the program holds scores against a column:
 //! the loss picks the score of a class (`cross_entropy(model(x), y)`), or a report compares the chosen one with it.
 
-use crate::check::program::{Raw, RawKind, TypedProgram};
+use crate::check::program::{Raw, TypedProgram};
 use crate::check::terms::{Kind, Leaf, Place, TermId, Terms};
 use crate::check::types::Elem;
 use crate::ir::{ScalarOp, Size};
@@ -166,7 +166,7 @@ impl<'c> Naming<'c> {
     /// The name of a source column, if it is one of so many classes.
     fn class_column(&self, raw: &'c Raw) -> Option<&'c str> {
         let as_many = matches!(&raw.ty.elem, Elem::Class(own) if own.size == *self.count);
-        (raw.kind == RawKind::Classes && as_many).then_some(&*raw.name)
+        (raw.kind.is_class() && as_many).then_some(&*raw.name)
     }
 }
 

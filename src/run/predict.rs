@@ -7,7 +7,7 @@ use crate::check::program::{RawKind, TypedProgram};
 use crate::check::schema::{From, Lacking};
 use crate::check::terms::{Leaf, TermId};
 use crate::data::kind::Tally;
-use crate::data::table::{Table, Values};
+use crate::data::table::{Cells, Lying, Table, Values};
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::ir::{NodeId, Size};
 use crate::lower::program::Program;
@@ -26,6 +26,7 @@ use crate::run::schedule::KEPT;
 use crate::run::steps::residents;
 use crate::run::stream::{Digits, Feed, Rows, Stream};
 use crate::source::{Sources, Span};
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
@@ -70,7 +71,7 @@ pub fn predict(
     threads: usize,
 ) -> Result<Vec<Prediction>, PredictError> {
     let rows = match new {
-        NewRows::Table(table) => table.rows,
+        NewRows::Table(table) => windows_of(checked, table).map_err(|wrong| PredictError::Data(vec![wrong]))?.len(),
         NewRows::Drawn(rows) => *rows,
     };
     let read = read_columns(checked);
@@ -101,7 +102,7 @@ pub fn predict(
     });
     let computed = RefCell::new(Batch::new(program, computed, &wide, gather, feed, threads, ROWS));
     let all: Vec<usize> = (0..rows).collect();
-    let split = Split { name: "new", rows: &all, kept };
+    let split = Split { name: "new", rows: Cow::Borrowed(&all), kept };
     let found = values_of(program, &mut device, trained, &split, &computed).map_err(failed)?;
     let predictions = checked.predictions.iter().zip(found).map(|(report, tensor)| {
         let name = report.name.clone();
@@ -227,6 +228,14 @@ fn raw(
             let classes = trained.classes.get(&raw.name).ok_or_else(|| known::no_classes(&raw.name, raw.span))?;
             codes(table, &raw.name, classes, raw.span, sources)?
         }
+        (NewRows::Table(table), RawKind::Window { offset }, _) => {
+            let classes = trained.classes.get(&raw.name).ok_or_else(|| known::no_classes(&raw.name, raw.span))?;
+            let codes = codes(table, &raw.name, classes, raw.span, sources)?;
+            let starts = windows_of(checked, table)?;
+            // What stands behind the last row is not known.
+            let cell = |at: usize| codes.get(at).copied().unwrap_or(0.0);
+            starts.into_iter().flat_map(|start| start + offset..start + offset + width).map(cell).collect()
+        }
         (NewRows::Table(table), RawKind::Drawn(_), _) if !inner.is_empty() => {
             // Of several numbers a row, each has a column: `x.0`, `x.1`, as predictions are written.
             let parts: Vec<Vec<f64>> = (0..width)
@@ -234,11 +243,29 @@ fn raw(
                 .collect::<Result<_, _>>()?;
             (0..table.rows).flat_map(|row| parts.iter().map(move |part| part[row])).collect()
         }
+        (NewRows::Table(table), RawKind::Numbers, _)
+            if shape_in(table, &raw.name).is_some_and(|shape| shape != inner) =>
+        {
+            let found = shape_in(table, &raw.name).unwrap_or_default();
+            let message = format!("a row of `{}` is {found:?}, and the weights are of rows of {inner:?}", table.name);
+            return Err(Diagnostic::error("E0345", message, raw.span, "read here"));
+        }
         (NewRows::Table(table), RawKind::Gappy, _) => numbers(table, &raw.name, true, raw.span)?,
         (NewRows::Table(table), RawKind::Numbers | RawKind::Drawn(_), _) => numbers(table, &raw.name, false, raw.span)?,
     };
     let shape = [&[values.len() / width.max(1)], &inner[..]].concat();
     Ok(Tensor { shape, values })
+}
+
+/// The rows that something is predicted for: those of the table, or, where rows are windows, the first of each.
+fn windows_of(checked: &TypedProgram, table: &Table) -> Result<Vec<usize>, Diagnostic> {
+    let Some(length) = checked.data.window else { return Ok((0..table.rows).collect()) };
+    if table.rows < length {
+        let message = format!("`{}` has {} characters, and a window takes {length}", table.name, table.rows);
+        let call = checked.data.source.span;
+        return Err(Diagnostic::error("E0348", message, call, "the weights are of windows of this data"));
+    }
+    Ok((0..=table.rows - length).step_by(length).collect())
 }
 
 /// The place of a column; `call` is what reads it.
@@ -253,6 +280,11 @@ fn place(table: &Table, name: &str, call: Span) -> Result<usize, Diagnostic> {
     })
 }
 
+/// The shape of a row of a column, if the table has it.
+fn shape_in<'t>(table: &'t Table, name: &str) -> Option<&'t [usize]> {
+    table.column(name).map(|column| column.shape())
+}
+
 fn numbers(table: &Table, name: &str, gaps: bool, call: Span) -> Result<Vec<f64>, Diagnostic> {
     let column = &table.columns[place(table, name, call)?];
     if let Some(wrong) = column.mistakes.first() {
@@ -264,9 +296,12 @@ fn numbers(table: &Table, name: &str, gaps: bool, call: Span) -> Result<Vec<f64>
     match &column.values {
         // A few rows may lack the value in all of them.
         Values::Text(cells) if table.is_without_values(column) => Ok(vec![f64::NAN; cells.len()]),
-        Values::Numbers(values) => Ok(values.clone()),
+        Values::Numbers(values) | Values::Cells(Cells { numbers: Lying::Floats(values), .. }) => Ok(values.clone()),
+        Values::Cells(Cells { numbers: Lying::Bytes(bytes), .. }) => {
+            Ok(bytes.iter().map(|byte| f64::from(*byte)).collect())
+        }
         Values::Integers(values) => Ok(values.iter().map(|value| *value as f64).collect()),
-        Values::Text(_) => {
+        Values::Text(_) | Values::Characters(_) => {
             let message = format!("column `{name}` of `{}` holds text, and numbers are wanted", table.name);
             Err(Diagnostic::error("E0211", message, column.span, "this column").label(call, "read here"))
         }
@@ -287,6 +322,12 @@ fn codes(table: &Table, name: &str, classes: &[String], call: Span, sources: &So
         Values::Text(cells) => cells.clone(),
         Values::Integers(values) => values.iter().map(i64::to_string).collect(),
         Values::Numbers(values) => values.iter().map(f64::to_string).collect(),
+        Values::Characters(values) => values.iter().map(char::to_string).collect(),
+        Values::Cells(_) => {
+            let message =
+                format!("column `{name}` of `{}` has several numbers a row, and classes are wanted", table.name);
+            return Err(Diagnostic::error("E0211", message, column.span, "this column").label(call, "read here"));
+        }
     };
     let places: HashMap<&String, usize> = classes.iter().enumerate().map(|(code, class)| (class, code)).collect();
     let code = |(row, cell): (usize, &String)| match places.get(cell) {

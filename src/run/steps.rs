@@ -3,7 +3,7 @@
 use crate::backend::cpu::Cpu;
 use crate::backend::{Device, PlanId, Tensor, Values, reference};
 use crate::check::terms::Host;
-use crate::data::shuffle;
+use crate::data::{shuffle, windows};
 use crate::ir::{Graph, NodeId, Op, count};
 use crate::lower::program::{Input, Program};
 use crate::plan::Plan;
@@ -19,6 +19,7 @@ pub use crate::run::plans::{counters, host_value, residents, steps_of};
 use crate::run::prepare::{Preparation, rows_at_once};
 use crate::run::schedule::Schedule;
 use crate::run::stream::Rows;
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
@@ -99,10 +100,17 @@ impl<'p> Run<'p> {
         let schedule = Schedule { batch, ..schedule };
         let mut splits = Vec::new();
         let wide = wide_columns(program, &evaluated(program));
-        let kept = batch::kept(program, data.splits.iter().map(|rows| rows.len()).sum(), schedule.kept);
+        // Windows overlap, and are cut anew from what they are of.
+        let room = if data.window.is_some() { 0 } else { schedule.kept };
+        let kept = batch::kept(program, data.splits.iter().map(|rows| rows.len()).sum(), room);
         for (name, rows) in SPLITS.into_iter().zip(data.splits).filter(|(_, rows)| !rows.is_empty()) {
             let kept = preparation.columns(rows, &feed, &wide, &kept)?;
-            splits.push(Split { name, rows, kept });
+            splits.push(Split { name, rows: Cow::Borrowed(rows), kept });
+        }
+        if let (Some(length), Some(steps)) = (data.window, splits.first()) {
+            // No column of windows is kept.
+            let rows = windows::following(&steps.rows, length);
+            splits.push(Split { name: SPLITS[0], rows: Cow::Owned(rows), kept: steps.kept.clone() });
         }
         let computed = batch::read(program).into_iter().filter(|at| !kept[*at]).collect();
         let gather = Box::new(|at: usize, rows: &[usize]| data.column(at, rows).values);
@@ -452,7 +460,8 @@ impl<'p> Run<'p> {
     /// Loss and reports on a whole split, by the present weights. `None` if it has no rows.
     pub fn evaluate(&mut self, split: &str) -> Result<Option<Event>, RunError> {
         let epoch = self.epoch_of(self.step);
-        let Some(split) = self.splits.iter().find(|prepared| prepared.name == split) else { return Ok(None) };
+        // Of two of training, the last is what is evaluated.
+        let Some(split) = self.splits.iter().rfind(|prepared| prepared.name == split) else { return Ok(None) };
         let host =
             |(host, input): &(Host, usize)| (*input as u32, host_value(*host, self.schedule, self.step, epoch) as f64);
         let hosts: Vec<(u32, f64)> = self.program.hosts.iter().map(host).collect();
@@ -469,7 +478,9 @@ impl<'p> Run<'p> {
 
     /// Rows of each split that has any.
     pub fn rows(&self) -> Vec<(&'static str, usize)> {
-        self.splits.iter().map(|split| (split.name, split.rows.len())).collect()
+        let is_first = |at: usize, name: &str| !self.splits[..at].iter().any(|other| other.name == name);
+        let own = self.splits.iter().enumerate().filter(|(at, split)| is_first(*at, split.name));
+        own.map(|(_, split)| (split.name, split.rows.len())).collect()
     }
 
     /// The present parameters by path: shape and values, where they lie.

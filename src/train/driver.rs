@@ -144,7 +144,7 @@ pub fn train(training: &Training, stop: impl Fn() -> bool, tell: &mut dyn FnMut(
         seed: schedule.seed,
         device: run.device().to_string(),
         versions: BTreeMap::from([("mlx".to_string(), env!("CARGO_PKG_VERSION").to_string())]),
-        data: data.file.into_iter().cloned().collect(),
+        data: data.files.to_vec(),
         parameters,
         peak_memory: io::peak_memory(),
         wall_seconds: seconds,

@@ -4,7 +4,7 @@ use super::draw::Drawn;
 use super::joins::has_rows;
 use super::{Elaborator, Out, Reported};
 use crate::check::program::{self, Raw, RawKind};
-use crate::check::schema::{Column, From, Holds, Lacking, Source};
+use crate::check::schema::{Asked, Column, From, Holds, Lacking, Source};
 use crate::check::terms::{Kind, Leaf, TermId};
 use crate::check::types::{Axis, Elem, Origin, Type};
 use crate::check::unsupported::Unsupported;
@@ -14,6 +14,7 @@ use crate::diagnostic::nearest;
 use crate::ir::{Draw, ScalarOp, Size};
 use crate::source::Span;
 use crate::syntax::tree::{self, Expr, Init, Name, Statement, StatementKind, Target};
+use std::collections::HashMap;
 
 /// What is known of the source while its block is checked.
 pub(super) struct Open {
@@ -25,6 +26,8 @@ pub(super) struct Open {
     pub fitted: usize,
     /// The text that names the source.
     pub source: Span,
+    /// What was asked of the classes of a column, and where.
+    pub classes: HashMap<String, (Asked, Span)>,
 }
 
 impl Elaborator<'_> {
@@ -54,6 +57,7 @@ impl Elaborator<'_> {
             source: source.clone(),
             split,
             rows,
+            window: None,
             raw: Vec::new(),
             fits: Vec::new(),
             columns: Vec::new(),
@@ -63,7 +67,14 @@ impl Elaborator<'_> {
             (column.name.clone(), Bound { value: Value::RawColumn(at), origin })
         };
         let mut scope = Scope::of_columns(columns.iter().enumerate().map(bound).collect());
-        self.open = Some(Open { known: columns.len(), columns, name: String::new(), fitted: 0, source: source.span });
+        self.open = Some(Open {
+            known: columns.len(),
+            columns,
+            name: String::new(),
+            fitted: 0,
+            source: source.span,
+            classes: HashMap::new(),
+        });
         for statement in &item.body {
             self.data_statement(statement, &mut scope);
         }
@@ -96,8 +107,13 @@ impl Elaborator<'_> {
                 self.report(Diagnostic::error("E0216", message, ty.span, "leave this out"));
                 self.wrong_column(name, scope);
             }
+            StatementKind::Assign(Target::Several(names), None, Init::Value(expr)) => {
+                self.columns_apart(names, expr, scope);
+            }
             StatementKind::Assign(Target::Several(names), ..) => {
-                self.unsupported(Unsupported::ColumnsApart, statement.span);
+                let error =
+                    Diagnostic::error("E0216", "a drawn column has one name", statement.span, "these are several");
+                self.report(error.help("draw each in a statement of its own"));
                 names.iter().for_each(|name| self.wrong_column(name, scope));
             }
             StatementKind::Assign(Target::Indexed(name, _), ..) => {
@@ -177,16 +193,58 @@ impl Elaborator<'_> {
         scope.bind(name, Value::Wrong);
     }
 
+    /// `x, y = e`: a column for each part of a value.
+    fn columns_apart(&mut self, names: &[Name], expr: &Expr, scope: &mut Scope) {
+        if let Some(split) = names.iter().find(|name| name.text == "split") {
+            self.error("E0216", "`split` is no column", split.span, "it stands in a statement of its own");
+        }
+        if let (Some(open), Some(first)) = (&mut self.open, names.first()) {
+            (open.name, open.fitted) = (first.text.clone(), 0);
+        }
+        let before = self.terms.count();
+        let parts = self.value(expr, scope).and_then(|value| self.column_parts(value, names, expr.span));
+        for (at, name) in names.iter().enumerate() {
+            let part = parts
+                .as_ref()
+                .map_err(|wrong| *wrong)
+                .and_then(|parts| self.column(name, parts[at].clone(), expr.span, before));
+            match part {
+                Ok(column) => scope.bind(name, Value::Tensor(column)),
+                Err(Reported) => self.wrong_column(name, scope),
+            }
+        }
+    }
+
+    /// The parts of a value that is no single column.
+    fn column_parts(&mut self, value: Value, names: &[Name], span: Span) -> Out<Vec<Value>> {
+        let is_column = match &value {
+            Value::RawColumn(_) => true,
+            Value::Tensor(term) => self.ty(*term).axes.first().is_some_and(|axis| has_rows(&axis.size)),
+            _ => false,
+        };
+        if is_column {
+            let message = format!("expected {} columns, found one value", names.len());
+            let error = Diagnostic::error("E0227", message, span, "this is one column");
+            return Err(self.report(error.help(format!("write a statement for each: `{} = …`", names[0].text))));
+        }
+        self.apart(value, names, span)
+    }
+
     /// A column has a value for each row.
     fn column_value(&mut self, name: &Name, expr: &Expr, scope: &mut Scope) -> Out<TermId> {
         let before = self.terms.count();
         let value = self.value(expr, scope)?;
-        let term = self.tensor(value, expr.span)?;
+        self.column(name, value, expr.span, before)
+    }
+
+    /// A value as a column; `before` is how many terms there were before it.
+    fn column(&mut self, name: &Name, value: Value, span: Span, before: usize) -> Out<TermId> {
+        let term = self.tensor(value, span)?;
         let ty = self.ty(term).clone();
         let of_rows = |axis: &Axis| axis.size == Size::symbol(Self::rows());
         if !ty.axes.first().is_some_and(of_rows) || ty.axes.iter().skip(1).any(|axis| has_rows(&axis.size)) {
             let message = format!("a column has a value for each row, [n, …], and `{}` is {ty}", name.text);
-            return Err(self.error("E0219", message, expr.span, "this value"));
+            return Err(self.error("E0219", message, span, "this value"));
         }
         self.no_leak(term, before)?;
         if let Some(data) = &mut self.data {
@@ -212,6 +270,7 @@ impl Elaborator<'_> {
         let column = Column {
             name: name.text.clone(),
             holds: Holds::Numbers,
+            shape: Vec::new(),
             span,
             lacking: Lacking::default(),
             word: None,
@@ -237,7 +296,7 @@ impl Elaborator<'_> {
             };
             return Err(self.report(wrong.help(help)));
         }
-        Ok(self.raw(column.name, RawKind::Numbers, Elem::Float, span))
+        Ok(self.raw(&column, RawKind::Numbers, Elem::Float, span))
     }
 
     /// The numbers of a source column that may lack some, and whether each row lacks one.
@@ -253,7 +312,7 @@ impl Elaborator<'_> {
         if fits && source.is_some_and(|source| !self.schemas.is_known(&source, &column.name)) {
             return Err(self.nothing_to_fit(&column, span));
         }
-        let numbers = self.raw(column.name, RawKind::Gappy, Elem::Float, span);
+        let numbers = self.raw(&column, RawKind::Gappy, Elem::Float, span);
         let ty = Type { elem: Elem::Bool, ..self.ty(numbers).clone() };
         // NaN alone is not itself.
         let missing = self.term(Kind::Scalar(ScalarOp::NotEqual, vec![numbers, numbers]), ty, span);
@@ -281,6 +340,11 @@ impl Elaborator<'_> {
         if let Some(reported) = wrong.last() {
             return Err(*reported);
         }
+        if column.holds == Holds::Characters {
+            let message = format!("column `{}` holds characters", column.name);
+            let error = Diagnostic::error("E0211", message, span, "expected numbers");
+            return Err(self.report(error.help(format!("`characters({})` makes classes of them", column.name))));
+        }
         if column.holds == Holds::Text {
             let comma = |word: &str| word.replacen(',', ".", 1).parse::<f64>().is_ok();
             let decimal = column.word.is_some_and(|word| comma(self.sources.text(word).trim_matches('"')));
@@ -300,13 +364,18 @@ impl Elaborator<'_> {
         Ok(column)
     }
 
-    fn raw_column(&self, at: usize) -> Out<Column> {
+    pub(super) fn raw_column(&self, at: usize) -> Out<Column> {
         self.open.as_ref().and_then(|open| open.columns.get(at)).cloned().ok_or(Reported)
     }
 
-    fn raw(&mut self, name: String, kind: RawKind, elem: Elem, span: Span) -> TermId {
+    pub(super) fn raw(&mut self, column: &Column, kind: RawKind, elem: Elem, span: Span) -> TermId {
         let rows = Axis { size: Size::symbol(Self::rows()), origin: None };
-        self.raw_of(name, kind, Type { axes: vec![rows], ..Type::scalar(elem) }, span)
+        let inner = column.shape.iter().map(|size| {
+            let text = format!("is an axis of column `{}`", column.name);
+            Axis::new(Size::from(*size as i64), column.span, text)
+        });
+        let axes = std::iter::once(rows).chain(inner).collect();
+        self.raw_of(column.name.clone(), kind, Type { axes, ..Type::scalar(elem) }, span)
     }
 
     /// A column of standard draws.
@@ -315,7 +384,7 @@ impl Elaborator<'_> {
         self.raw_of(name.text.clone(), RawKind::Drawn(standard), ty, name.span)
     }
 
-    fn raw_of(&mut self, name: String, kind: RawKind, ty: Type, span: Span) -> TermId {
+    pub(super) fn raw_of(&mut self, name: String, kind: RawKind, ty: Type, span: Span) -> TermId {
         let raw = self.data.as_mut().map_or(0, |data| {
             let known = data.raw.iter().position(|raw| raw.name == name && raw.kind == kind);
             known.unwrap_or_else(|| {
@@ -324,25 +393,6 @@ impl Elaborator<'_> {
             })
         });
         self.leaf(Leaf::Raw(raw), ty, span)
-    }
-
-    /// `category(column)`: the classes of the training rows.
-    pub(super) fn category(&mut self, value: Value, span: Span) -> Out<Value> {
-        let Value::RawColumn(at) = value else {
-            let message = "`category` takes a column of the source by its name";
-            return Err(self.error("E0211", message, span, value.noun()));
-        };
-        let column = self.raw_column(at)?;
-        if let Some(wrong) = column.lacking.mistake(&column.name, span) {
-            let help = if column.lacking.all { "leave the column out" } else { "fill the cells or leave the rows out" };
-            return Err(self.report(wrong.help(help)));
-        }
-        let Some(source) = self.data.as_ref().map(|data| data.source.clone()) else { return Err(Reported) };
-        let count =
-            self.schemas.classes(self.sources, &source, &column.name, span).map_err(|wrong| self.report(wrong))?;
-        let text = format!("classes are in the training rows of column `{}`", column.name);
-        let elem = Elem::Class(Axis::new(Size::from(count as i64), column.span, text));
-        Ok(Value::Tensor(self.raw(column.name, RawKind::Classes, elem, span)))
     }
 
     /// `fitted(e)`: the value of `e` on the training rows.

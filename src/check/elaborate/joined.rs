@@ -281,6 +281,6 @@ impl Elaborator<'_> {
     }
 }
 
-fn is_named(arg: &Arg, name: &str) -> bool {
+pub(super) fn is_named(arg: &Arg, name: &str) -> bool {
     arg.name.as_ref().is_some_and(|own| own.text == name)
 }

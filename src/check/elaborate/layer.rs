@@ -144,7 +144,7 @@ impl Elaborator<'_> {
     }
 
     /// The parts of several values, one for each name.
-    fn apart(&mut self, value: Value, names: &[Name], span: Span) -> Out<Vec<Value>> {
+    pub(super) fn apart(&mut self, value: Value, names: &[Name], span: Span) -> Out<Vec<Value>> {
         let values: Vec<Value> = match value {
             Value::Tuple(parts) => parts.into_iter().map(|part| part.value).collect(),
             Value::List(parts) => parts.into_iter().map(|(part, _)| part).collect(),

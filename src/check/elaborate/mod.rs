@@ -34,6 +34,7 @@
 
 mod alone;
 mod call;
+mod classes;
 mod data;
 mod draw;
 mod explore;
@@ -62,6 +63,7 @@ mod scan;
 mod signature;
 mod slice;
 mod source;
+mod splits;
 mod state;
 mod states;
 mod sweep;

@@ -34,6 +34,8 @@ enum Rule {
     Total,
     Fitted,
     Category,
+    Characters,
+    NextToken,
     Missing,
     Fill,
     Distribution(Family),
@@ -65,6 +67,8 @@ const RULES: &[(&str, Rule)] = &[
     ("total", Rule::Total),
     ("fitted", Rule::Fitted),
     ("category", Rule::Category),
+    ("characters", Rule::Characters),
+    ("next_token", Rule::NextToken),
     ("missing", Rule::Missing),
     ("fill", Rule::Fill),
     ("uniform", Rule::Distribution(Family::Uniform)),
@@ -100,6 +104,9 @@ impl Elaborator<'_> {
     pub(super) fn shortcut(&mut self, name: &str, given: &[Arg], span: Span) -> Option<Out<Value>> {
         match (rule(name)?, given) {
             (Rule::Joined(what), given) => Some(self.joined_call(what, name, given, span)),
+            (Rule::Category, given) => Some(self.category(given, span)),
+            (Rule::Characters, given) => Some(self.characters(given, span)),
+            (Rule::NextToken, given) => Some(self.next_token(given, span)),
             (Rule::Elementwise(op), [Arg { value: Value::Number(number), .. }]) => {
                 let exact = if op == ScalarOp::Floor {
                     Some(number.floor())
@@ -206,10 +213,6 @@ impl Elaborator<'_> {
                 Ok(Value::Tensor(self.term(Kind::Constant(a), ty, span)))
             }
             Rule::Fitted => self.fitted(tensor(0)?, span),
-            Rule::Category => match value(0) {
-                Some(value) => self.category(value, span),
-                None => Err(Reported),
-            },
             Rule::Missing => match value(0) {
                 Some(column) => Ok(Value::Tensor(self.gappy(column, span)?.1)),
                 None => Err(Reported),
@@ -230,8 +233,8 @@ impl Elaborator<'_> {
                     _ => Err(Reported),
                 }
             }
-            // A shortcut.
-            Rule::Joined(_) => Err(Reported),
+            // Shortcuts.
+            Rule::Joined(_) | Rule::Category | Rule::Characters | Rule::NextToken => Err(Reported),
             Rule::Distribution(family) => {
                 let bound = |param: &Param| scope.get(&param.name.text).cloned().ok_or(Reported);
                 self.law(family, params.iter().map(bound).collect::<Out<_>>()?, span)

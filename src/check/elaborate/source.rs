@@ -1,12 +1,10 @@
-//! Where the rows of a `data` block come from, and how they are split.
+//! Where the rows of a `data` block come from.
 
 use super::{Elaborator, Out, Reported};
-use crate::check::number::Number;
-use crate::check::schema::{From, Source, Spanned, Split};
-use crate::check::unsupported::{SOURCES, SPLITS, Unsupported};
+use crate::check::schema::{From, Source};
+use crate::check::unsupported::{SOURCES, Unsupported};
 use crate::check::value::{Scope, Value};
-use crate::diagnostic::Diagnostic;
-use crate::diagnostic::nearest;
+use crate::diagnostic::{Diagnostic, nearest};
 use crate::source::Span;
 use crate::syntax::tree::{Argument, Expr, ExprKind};
 
@@ -21,6 +19,9 @@ impl Elaborator<'_> {
         };
         if name.text == "rows" {
             return self.drawn_rows(arguments, from.span);
+        }
+        if let "idx" | "text" = name.text.as_str() {
+            return self.files(&name.text, arguments, from.span);
         }
         if name.text != "csv" {
             if SOURCES.contains(&name.text.as_str()) {
@@ -78,68 +79,75 @@ impl Elaborator<'_> {
         }
     }
 
-    fn no_source(&mut self, span: Span) -> Reported {
-        let error = Diagnostic::error("E0201", "cannot find this source of data", span, "not found");
-        self.report(error.help("write `csv(\"file.csv\")`"))
-    }
-
-    /// `holdout(train = 80%, test = 20%, seed = 1)`.
-    pub(super) fn split(&mut self, expr: &Expr) -> Out<Split> {
-        let arguments = match &expr.kind {
-            ExprKind::Call(callee, arguments) => match &callee.kind {
-                ExprKind::Name(name) if name.text == "holdout" => arguments,
-                ExprKind::Name(name) if SPLITS.contains(&name.text.as_str()) => {
-                    return Err(self.report(Unsupported::Split.named(&name.text, name.span)));
-                }
-                _ => return Err(self.no_split(expr.span)),
-            },
-            _ => return Err(self.no_split(expr.span)),
-        };
-        let (mut parts, mut seed, mut shuffle, mut stratify) = ([None; 3], 0, true, None);
+    /// `text("file.txt")`, `idx(train = "images", train_labels = "labels", …)`.
+    fn files(&mut self, kind: &str, arguments: &[Argument], span: Span) -> Out<Source> {
+        let names: &[&str] = if kind == "text" { &[""] } else { &["train", "train_labels", "test", "test_labels"] };
+        let mut paths: Vec<Option<String>> = vec![None; names.len()];
         for Argument { name, value } in arguments {
-            let span = value.span;
-            let Some(name) = name else {
-                return Err(self.error("E0212", "the settings of a split have names", span, "which one is this?"));
-            };
-            if name.text == "stratify" {
-                let ExprKind::Name(column) = &value.kind else {
-                    return Err(self.error("E0212", "`stratify` names a column", span, "this is none"));
+            let text = name.as_ref().map_or("", |name| name.text.as_str());
+            let Some(at) = names.iter().position(|known| *known == text) else {
+                let message = match name {
+                    None => format!("the files of `{kind}` have names"),
+                    Some(name) => format!("`{kind}` has no setting `{}`", name.text),
                 };
-                stratify = Some((column.text.clone(), column.span));
-                continue;
-            }
-            let given = self.value(value, &mut Scope::default())?;
-            match (name.text.as_str(), given) {
-                ("train", Value::Number(number)) => parts[0] = Some(Spanned { number, span }),
-                ("valid", Value::Number(number)) => parts[1] = Some(Spanned { number, span }),
-                ("test", Value::Number(number)) => parts[2] = Some(Spanned { number, span }),
-                ("shuffle", Value::Truth(truth)) => shuffle = truth,
-                ("seed", value) => seed = self.seed(&value, span)?,
-                ("train" | "valid" | "test" | "shuffle", other) => {
-                    let message = format!("`{}` of a split is no such value", name.text);
-                    return Err(self.error("E0211", message, span, other.noun()));
+                let at = name.as_ref().map_or(value.span, |name| name.span);
+                let error = Diagnostic::error("E0212", message, at, "not this");
+                let known =
+                    if kind == "text" { "it takes a path".to_string() } else { format!("it has {}", names.join(", ")) };
+                return Err(self.report(error.help(match nearest(text, names.iter().copied()) {
+                    Some(near) if !near.is_empty() => format!("did you mean `{near}`?"),
+                    _ => known,
+                })));
+            };
+            match self.value(value, &mut Scope::default())? {
+                Value::Text(path) if paths[at].is_none() => paths[at] = Some(path),
+                Value::Text(_) => {
+                    return Err(self.error("E0212", "this path is given twice", value.span, "the second time"));
                 }
-                _ => {
-                    let known = ["train", "valid", "test", "seed", "shuffle", "stratify"];
-                    let near = nearest(&name.text, known.into_iter());
-                    let help =
-                        near.map_or(format!("it has {}", known.join(", ")), |near| format!("did you mean `{near}`?"));
-                    let message = format!("`holdout` has no setting `{}`", name.text);
-                    return Err(self.report(Diagnostic::error("E0212", message, name.span, "not found").help(help)));
+                other => {
+                    let message = "expected a path in double quotes";
+                    return Err(self.error("E0211", message, value.span, other.noun()));
                 }
             }
         }
-        let [train, valid, test] = parts;
-        let train = train.unwrap_or_else(|| {
-            let rest = [valid, test].into_iter().flatten().fold(Number::whole(1), |rest, part| rest.minus(part.number));
-            Spanned { number: rest, span: expr.span }
-        });
-        Ok(Split { train, valid, test, seed, shuffle, stratify, span: expr.span })
+        let from = match &mut paths[..] {
+            [Some(path)] => From::Text { path: path.clone() },
+            [Some(train), train_labels, test, test_labels] => {
+                if test.is_none() && test_labels.is_some()
+                    || test.is_some() && train_labels.is_some() != test_labels.is_some()
+                {
+                    let error = Diagnostic::error(
+                        "E0212",
+                        "images for training and for the test have labels, or neither have",
+                        span,
+                        "here",
+                    );
+                    return Err(self.report(error.help("give `train_labels`, `test` and `test_labels`")));
+                }
+                From::Idx {
+                    train: train.clone(),
+                    train_labels: train_labels.take(),
+                    test: test.take(),
+                    test_labels: test_labels.take(),
+                }
+            }
+            _ => {
+                let message = format!("`{kind}` is not given its path");
+                let error = Diagnostic::error("E0212", message, span, "which file?");
+                return Err(self.report(error.help(match kind {
+                    "text" => "write `text(\"file.txt\")`",
+                    _ => {
+                        "write `idx(train = \"images\", train_labels = \"labels\", test = \"…\", test_labels = \"…\")`"
+                    }
+                })));
+            }
+        };
+        Ok(Source { from, span })
     }
 
-    fn no_split(&mut self, span: Span) -> Reported {
-        let error = Diagnostic::error("E0201", "cannot find this split", span, "not found");
-        self.report(error.help("write `split = holdout(train = 80%, test = 20%, seed = 1)`"))
+    fn no_source(&mut self, span: Span) -> Reported {
+        let error = Diagnostic::error("E0201", "cannot find this source of data", span, "not found");
+        self.report(error.help("write `csv(\"file.csv\")`"))
     }
 
     pub(super) fn seed(&mut self, value: &Value, span: Span) -> Out<u64> {

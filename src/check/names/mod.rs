@@ -10,7 +10,7 @@ mod scope;
 mod twice;
 mod unknown;
 
-use super::unsupported::{SOURCES, SPLITS};
+use super::unsupported::SOURCES;
 use crate::diagnostic::Diagnostic;
 use crate::syntax::tree::{
     Data, File, FnBody, Function, Init, Item, ItemKind, Layer, Optimizer, Param, Statement, StatementKind, Target, Type,
@@ -21,7 +21,7 @@ use scope::{bound, read_names, value_of, words};
 use std::collections::HashMap;
 
 /// What `data` may call besides functions.
-const OF_DATA: [&str; 3] = ["csv", "holdout", "columns"];
+const OF_DATA: [&str; 7] = ["csv", "idx", "text", "holdout", "kfold", "given", "columns"];
 
 const OF_OPTIMIZERS: [&str; 8] = ["p", "p'", "g", "t", "step", "steps", "epoch", "epochs"];
 
@@ -128,7 +128,7 @@ impl<'a> Pass<'a> {
 
     fn data(&mut self, data: &'a Data) {
         self.columns = true;
-        self.locals.extend([&OF_DATA[..], SOURCES, SPLITS].into_iter().flat_map(words));
+        self.locals.extend([&OF_DATA[..], SOURCES].into_iter().flat_map(words));
         self.except_callee(&data.from);
         self.locals.extend(data.body.iter().flat_map(|statement| scope::declared(statement, true)));
         self.statements(&data.body);
