@@ -138,7 +138,8 @@ fn minimize(
     for update in updates {
         for state in &update.states {
             let input = this.input(Leaf::State(update.param, state.number), &state.ty);
-            states.push(State { input, initial: this.fill(state.start, &state.ty) });
+            let initial = this.fill(state.start, &state.ty);
+            states.push(State { param: place[&update.param], input, initial });
         }
     }
     let mut inputs = states.iter().map(|state| state.input);

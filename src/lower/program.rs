@@ -122,6 +122,8 @@ pub struct Given {
 }
 
 pub struct State {
+    /// Whose it is, by its place in [`Program::params`].
+    pub param: usize,
     pub input: usize,
     pub initial: NodeId,
 }
