@@ -1,6 +1,6 @@
 //! What a person sees of a run: a live bar on a terminal, else lines; then a table.
 
-use crate::run::events::Event;
+use crate::run::events::{Event, Figure, Reported};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::Write;
 use std::time::{Duration, Instant};
@@ -96,7 +96,9 @@ impl Bar {
         for event in self.evals.iter().rev() {
             let Event::Eval { split, loss, reports, .. } = event else { continue };
             let loss = (split != "train").then_some(("loss", *loss));
-            let numbers = loss.into_iter().chain(reports.iter().map(|(name, value)| (name.as_str(), *value)));
+            // What has axes waits for the table.
+            let reports = reports.iter().filter_map(|report| Some((report.name.as_str(), report.figure.number()?)));
+            let numbers = loss.into_iter().chain(reports);
             let numbers: Vec<String> = numbers.map(|(name, value)| format!("{name} {}", shown(value))).collect();
             if !numbers.is_empty() {
                 text += &format!("  {split} {}", numbers.join(" "));
@@ -117,25 +119,65 @@ pub fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
-/// Loss and reports of each split, side by side; nothing of a run that failed.
+/// Loss and reports of each split, side by side, a vector with a row for each element; below them matrices, each by itself.
+/// Nothing of a run that failed.
 pub fn table(finals: &[Event]) -> String {
     if finals.is_empty() {
         return String::new();
     }
     let mut rows: Vec<Vec<String>> = vec![vec![String::new()]];
+    let mut matrices = String::new();
     for event in finals {
         let Event::Eval { split, loss, reports, .. } = event else { continue };
         rows[0].push(split.clone());
-        let numbers =
-            std::iter::once(("loss", *loss)).chain(reports.iter().map(|(name, value)| (name.as_str(), *value)));
-        for (at, (name, value)) in numbers.enumerate() {
+        let mut numbers = vec![("loss".to_string(), *loss)];
+        for report in reports {
+            match lines(report) {
+                Some(lines) => numbers.extend(lines),
+                None => matrices += &matrix(report, split),
+            }
+        }
+        for (at, (name, value)) in numbers.into_iter().enumerate() {
             if rows.len() < at + 2 {
-                rows.push(vec![name.to_string()]);
+                rows.push(vec![name]);
             }
             rows[at + 1].push(shown(value));
         }
     }
-    columns(&rows)
+    columns(&rows) + &matrices
+}
+
+/// The rows of a table that a number or a vector has, with their names. `None` of what has more axes.
+fn lines(report: &Reported) -> Option<Vec<(String, f64)>> {
+    let Figure::Several(parts) = &report.figure else {
+        return Some(vec![(report.name.clone(), report.figure.number()?)]);
+    };
+    let line = |(at, part): (usize, &Figure)| Some((format!("{} {}", report.name, class(report, at)), part.number()?));
+    parts.iter().enumerate().map(line).collect()
+}
+
+/// What an element of an axis stands for: a class, or else its place.
+fn class(report: &Reported, at: usize) -> String {
+    report.classes.get(at).cloned().unwrap_or_else(|| at.to_string())
+}
+
+/// A report of two axes, the first of them downwards; of more axes, the others side by side.
+fn matrix(report: &Reported, split: &str) -> String {
+    let Figure::Several(parts) = &report.figure else { return String::new() };
+    let across = parts.first().map_or(0, |part| part.numbers().len());
+    let mut rows = vec![vec![String::new()]];
+    rows[0].extend((0..across).map(|at| class(report, at)));
+    for (at, part) in parts.iter().enumerate() {
+        let mut row = vec![class(report, at)];
+        row.extend(part.numbers().into_iter().map(entry));
+        rows.push(row);
+    }
+    format!("\n{} ({split})\n{}", report.name, columns(&rows))
+}
+
+/// A number of a matrix: counts as they are.
+fn entry(value: f64) -> String {
+    if value.fract() == 0.0 && value.abs() < 1e6 { format!("{value:.0}") } else { shown(value) }
 }
 
 /// Rows of cells as aligned lines: the first column to the left, the rest to the right.

@@ -78,7 +78,7 @@ fn a_run_leaves_its_folder() {
     let record = record::read(&run).expect("a record");
     assert_eq!((record.train.as_str(), record.seed, record.steps, record.reason.as_str()), ("train", 7, 4, "done"));
     assert_eq!(record.hyperparameters, BTreeMap::from([("η".to_string(), serde_json::json!(0.2))]));
-    assert_eq!(record.metrics["train"]["loss"], evaluated[3]);
+    assert_eq!(record.metrics["train"]["loss"].number(), Some(evaluated[3]));
     assert!(record.metrics["test"].contains_key("r2"));
     assert_eq!(record.data[0].path, "d.csv");
     let bytes = fs::read(run.join("last.safetensors")).expect("weights");

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use libtest_mimic::Trial;
-use mlx::run::events::{Event, Reason, kept};
+use mlx::run::events::{Event, Figure, Reason, Reported, kept};
 use mlx::train::folder::take;
 use mlx::train::record::{DataFile, Metrics, Record, checksum, new_folder, read, write};
 use serde_json::json;
@@ -54,7 +54,7 @@ fn run() -> Record {
         peak_memory: 4096,
         wall_seconds: 1.5,
         steps: 200,
-        metrics: [("test".to_string(), [("loss".to_string(), 0.1 + 0.2)].into())].into(),
+        metrics: [("test".to_string(), [("loss".to_string(), Figure::One(0.1 + 0.2))].into())].into(),
         reason: "done".into(),
     }
 }
@@ -95,9 +95,22 @@ fn event_lines() {
     let step = Event::Step { step: 1, epoch: 0, loss: 0.1 + 0.2, lr: 0.1, terms };
     let expected = r#"{"event":"step","step":1,"epoch":0,"loss":0.30000000000000004,"lr":0.1,"critic":0.5}"#;
     assert_eq!(step.line(), expected);
-    let reports = vec![("accuracy".to_string(), 1.0), ("r2".to_string(), f64::NAN)];
+    let report = |name: &str, figure: Figure, classes: &[&str]| Reported {
+        name: name.to_string(),
+        figure,
+        classes: classes.iter().map(ToString::to_string).collect(),
+    };
+    let reports = vec![
+        report("accuracy", Figure::One(1.0), &[]),
+        report("r2", Figure::One(f64::NAN), &[]),
+        report("confusion", Figure::of(&[2, 2], &[3.0, 0.0, 1.0, f64::NAN]), &["no", "yes"]),
+        report("class_f1", Figure::of(&[2], &[0.5, 1.0]), &["no", "yes"]),
+        report("of_kinds", Figure::of(&[1], &[0.5]), &["a"]),
+    ];
     let eval = Event::Eval { step: 1, split: "valid".into(), loss: 0.25, reports };
-    let expected = r#"{"event":"eval","step":1,"split":"valid","loss":0.25,"accuracy":1.0,"r2":null}"#;
+    let expected = r#"{"event":"eval","step":1,"split":"valid","loss":0.25,"accuracy":1.0,"r2":null,"#.to_string()
+        + r#""confusion":[[3.0,0.0],[1.0,null]],"class_f1":[0.5,1.0],"of_kinds":[0.5],"classes":["no","yes"],"#
+        + r#""of_kinds.classes":["a"]}"#;
     assert_eq!(eval.line(), expected);
     let end = Event::End { step: 200, reason: Reason::Interrupted, seconds: 1.5, peak_rss_bytes: 10 };
     let expected = r#"{"event":"end","step":200,"reason":"interrupted","seconds":1.5,"peak_rss_bytes":10}"#;

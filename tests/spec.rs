@@ -158,9 +158,12 @@ fn said(program: &str) -> String {
             writeln!(lines, "// kernels = {}", run.plan().kernels.len()).expect("a string takes text");
         }
         if let Some(Event::Eval { reports, .. }) = run.evaluate("train").expect("numbers") {
-            reports
-                .iter()
-                .for_each(|(name, value)| writeln!(lines, "// {name} = {value:.4}").expect("a string takes text"));
+            for report in reports {
+                let numbers: Vec<String> = report.figure.numbers().iter().map(|value| format!("{value:.4}")).collect();
+                let classes =
+                    if report.classes.is_empty() { String::new() } else { format!(" of {:?}", report.classes) };
+                writeln!(lines, "// {} = {}{classes}", report.name, numbers.join(" ")).expect("a string takes text");
+            }
         }
         // Of several phases, only the last leaves what it computed.
         let one = matches!(&lowered.phases[..], [only] if only.times == 1 && lowered.advance.is_empty());
@@ -174,7 +177,7 @@ fn said(program: &str) -> String {
 }
 
 /// Loss and reports on the same rows, two at a time.
-fn in_batches_of_two(program: &Program, graph: &Graph, feed: &[Tensor]) -> Vec<f64> {
+fn in_batches_of_two(program: &Program, graph: &Graph, feed: &[Tensor]) -> Vec<Vec<f64>> {
     let column = |input: usize| {
         let storage = if graph.dtype(graph_input(graph, input)) == DType::Float { Storage::F64 } else { Storage::I32 };
         let mut column = Column::empty(storage);
@@ -230,7 +233,7 @@ pub fn agrees_with_the_reference(program: &Program, run: &mut Run) {
     for root in 0..stepped.len() {
         found.push(run.output(root).to_f64(1));
     }
-    found.extend(reports.iter().map(|(_, x)| vec![*x]).chain(by_batches.into_iter().map(|x| vec![x])));
+    found.extend(reports.iter().map(|report| report.figure.numbers()).chain(by_batches));
     // A state that nothing reads has no place.
     let nexts: Vec<(NodeId, usize)> =
         phase.updates.iter().copied().filter(|(_, input)| run.fed(*input).is_some()).collect();

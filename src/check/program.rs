@@ -219,6 +219,8 @@ pub struct Minimized {
 pub struct Report {
     pub name: String,
     pub value: TermId,
+    /// The column of the source whose classes the axes of a report stand for.
+    pub classes: Option<String>,
 }
 
 /// The rule of one parameter: its next value, and the states that the optimizer keeps for it.
@@ -232,6 +234,8 @@ pub struct State {
     pub name: String,
     /// Its number among all states of the parameter: each `minimize` has its own.
     pub number: usize,
+    /// The parameter's, where it says none.
+    pub ty: Type,
     pub start: TermId,
     pub next: TermId,
 }

@@ -8,7 +8,7 @@ use crate::interrupt;
 use crate::io;
 use crate::lower::program::Program as Lowered;
 use crate::progress::{columns, say, shown};
-use crate::run::events::{Event, Reason};
+use crate::run::events::{Event, Figure, Reason};
 use crate::run::schedule::Schedule;
 use crate::train::begin;
 use crate::train::driver::{self, Training};
@@ -49,7 +49,7 @@ struct Point {
 /// A training that is done: its figures by split.
 struct Done {
     point: Point,
-    metrics: BTreeMap<String, BTreeMap<String, f64>>,
+    metrics: BTreeMap<String, BTreeMap<String, Figure>>,
 }
 
 pub fn run(arguments: &Sweep) -> ExitCode {
@@ -282,8 +282,9 @@ fn figures(swept: &Swept, done: &[Done]) -> Vec<(String, String)> {
     let mut figures: Vec<(String, String)> =
         swept.keep.iter().map(|keep| (keep.split.clone(), keep.metric.clone())).collect();
     for split in ["train", "valid", "test"] {
-        let metrics = done.iter().filter_map(|one| one.metrics.get(split)).flat_map(BTreeMap::keys);
-        for metric in metrics {
+        // What has axes has no place in a cell.
+        let metrics = done.iter().filter_map(|one| one.metrics.get(split)).flatten();
+        for (metric, _) in metrics.filter(|(_, figure)| figure.number().is_some()) {
             let figure = (split.to_string(), metric.clone());
             if !figures.contains(&figure) {
                 figures.push(figure);
@@ -294,7 +295,7 @@ fn figures(swept: &Swept, done: &[Done]) -> Vec<(String, String)> {
 }
 
 fn of(all: &[&Done], (split, metric): &(String, String)) -> Vec<f64> {
-    all.iter().filter_map(|one| one.metrics.get(split)?.get(metric).copied()).collect()
+    all.iter().filter_map(|one| one.metrics.get(split)?.get(metric)?.number()).collect()
 }
 
 fn mean(values: &[f64]) -> f64 {

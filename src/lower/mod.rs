@@ -62,6 +62,7 @@ pub fn lower(program: &checked::TypedProgram, rows: Symbol) -> Program {
         Param { path, shape: shape(param), input, initial, trainable, state: param.state }
     });
     let params = params.collect();
+    let classes = program.reports.iter().map(|report| (report.name.clone(), report.classes.clone()));
     let mut lowered = Program {
         inputs: vec![Input::Draws; this.inputs],
         graph: this.graph,
@@ -81,6 +82,7 @@ pub fn lower(program: &checked::TypedProgram, rows: Symbol) -> Program {
         nexts,
         loss,
         reports,
+        classes: classes.filter_map(|(name, column)| Some((name, column?))).collect(),
         predictions,
         places,
     };
@@ -134,17 +136,17 @@ fn minimize(
     }
     let (mut states, mut of_params, mut of_states) = (Vec::new(), Vec::new(), Vec::new());
     for update in updates {
-        let ty = &program.params[update.param.0 as usize].ty;
         for state in &update.states {
-            let input = this.input(Leaf::State(update.param, state.number), ty);
-            states.push(State { input, initial: this.fill(state.start, ty) });
+            let input = this.input(Leaf::State(update.param, state.number), &state.ty);
+            let initial = this.fill(state.start, &state.ty);
+            states.push(State { param: place[&update.param], input, initial });
         }
     }
     let mut inputs = states.iter().map(|state| state.input);
     for update in updates {
         let ty = &program.params[update.param.0 as usize].ty;
         for (state, input) in update.states.iter().zip(inputs.by_ref()) {
-            of_states.push((this.fill(state.next, ty), input));
+            of_states.push((this.fill(state.next, &state.ty), input));
         }
         of_params.push((this.fill(update.next, ty), used[place[&update.param]].1));
     }

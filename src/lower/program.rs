@@ -4,7 +4,7 @@
 use crate::check::terms::Host;
 use crate::ir::{Graph, NodeId, Symbol};
 use crate::source::Span;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// What a run feeds through an input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +41,7 @@ pub struct Program {
     /// Over source columns and fits.
     pub columns: Vec<Slot>,
     pub params: Vec<Param>,
-    /// Optimizer states, each of its parameter's shape.
+    /// Optimizer states, each of its parameter's shape or of its own.
     pub states: Vec<State>,
     /// Values that are computed once a step, before the phases.
     pub once: Vec<Slot>,
@@ -58,6 +58,8 @@ pub struct Program {
     /// The sum of what the phases minimize, as it is evaluated.
     pub loss: NodeId,
     pub reports: Vec<(String, NodeId)>,
+    /// By report, the column of the source whose classes its axes are.
+    pub classes: BTreeMap<String, String>,
     pub predictions: Vec<(String, NodeId)>,
     /// The text that asked for a node; what gradients and updates add has none.
     pub places: HashMap<NodeId, Span>,
@@ -120,6 +122,8 @@ pub struct Given {
 }
 
 pub struct State {
+    /// Whose it is, by its place in [`Program::params`].
+    pub param: usize,
     pub input: usize,
     pub initial: NodeId,
 }

@@ -78,13 +78,13 @@ impl<'p> Evaluator<'p> {
         Ok(Evaluator { program, stream })
     }
 
-    /// The values of the loss and of each report, by the parameters on the device.
-    pub fn evaluate(&mut self, device: &mut dyn Device, present: Present) -> Result<Vec<f64>, RunError> {
+    /// The elements of the loss and of each report, by the parameters on the device.
+    pub fn evaluate(&mut self, device: &mut dyn Device, present: Present) -> Result<Vec<Vec<f64>>, RunError> {
         let Present { columns, rows, hosts, counters } = present;
         let counters = (self.program.draws as u32, counters);
         let feed = Feed { rows, columns, whole: Vec::new(), hosts, counters };
         let mut values = Vec::new();
-        self.stream.run(device, feed, &mut |_, value, _| values.push(value.first()))?;
+        self.stream.run(device, feed, &mut |_, value, count| values.push(value.to_f64(count)))?;
         Ok(values)
     }
 }

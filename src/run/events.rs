@@ -1,5 +1,6 @@
 //! What happens in a run: one JSON object a line, in `metrics.jsonl` and on standard output under `--json`.
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Number, Value};
 
 /// Why a run ended.
@@ -25,6 +26,57 @@ impl Reason {
 /// Numbers by name, in the order of the program.
 pub type Named = Vec<(String, f64)>;
 
+/// What a report gives: a number, or numbers along axes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Figure {
+    One(f64),
+    Several(Vec<Figure>),
+}
+
+impl Figure {
+    /// The elements of a tensor, the last axis lying closest.
+    pub fn of(shape: &[usize], values: &[f64]) -> Figure {
+        let Some((count, rest)) = shape.split_first() else {
+            return Figure::One(values.first().copied().unwrap_or(f64::NAN));
+        };
+        let size = rest.iter().product::<usize>();
+        let part = |at: usize| Figure::of(rest, values.get(at * size..(at + 1) * size).unwrap_or(&[]));
+        Figure::Several((0..*count).map(part).collect())
+    }
+
+    /// The number that it is, if it is one.
+    pub fn number(&self) -> Option<f64> {
+        match self {
+            Figure::One(value) => Some(*value),
+            Figure::Several(_) => None,
+        }
+    }
+
+    /// Its elements in order.
+    pub fn numbers(&self) -> Vec<f64> {
+        match self {
+            Figure::One(value) => vec![*value],
+            Figure::Several(parts) => parts.iter().flat_map(Figure::numbers).collect(),
+        }
+    }
+
+    fn json(&self) -> Value {
+        match self {
+            Figure::One(value) => Number::from_f64(*value).map_or(Value::Null, Value::Number),
+            Figure::Several(parts) => Value::Array(parts.iter().map(Figure::json).collect()),
+        }
+    }
+}
+
+/// A report of a split. The classes are those that its axes stand for, if it has axes and they do.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reported {
+    pub name: String,
+    pub figure: Figure,
+    pub classes: Vec<String>,
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
     Start {
@@ -45,7 +97,7 @@ pub enum Event {
         step: u64,
         split: String,
         loss: f64,
-        reports: Named,
+        reports: Vec<Reported>,
     },
     End {
         step: u64,
@@ -80,7 +132,7 @@ impl Event {
                 fields.count("step", *step);
                 fields.text("split", split);
                 fields.number("loss", *loss);
-                fields.numbers(reports);
+                fields.reports(reports);
             }
             Event::End { step, reason, seconds, peak_rss_bytes } => {
                 fields.text("event", "end");
@@ -113,6 +165,21 @@ impl Fields {
 
     fn number(&mut self, name: &str, value: f64) {
         self.put(name, Number::from_f64(value).map_or(Value::Null, Value::Number));
+    }
+
+    /// `classes` are those of the first report that has any; what has others says so under its own name.
+    fn reports(&mut self, reports: &[Reported]) {
+        reports.iter().for_each(|report| self.put(&report.name, report.figure.json()));
+        let mut first: Option<&[String]> = None;
+        for report in reports.iter().filter(|report| !report.classes.is_empty()) {
+            let classes = Value::Array(report.classes.iter().cloned().map(Value::String).collect());
+            match first {
+                None => self.put("classes", classes),
+                Some(known) if *known == report.classes => {}
+                Some(_) => self.put(&format!("{}.classes", report.name), classes),
+            }
+            first.get_or_insert(&report.classes);
+        }
     }
 
     fn numbers(&mut self, named: &Named) {

@@ -92,15 +92,18 @@ fn data(checked: &TypedProgram, program: &Program, rows: [usize; 3]) -> Vec<Part
     program.graph.nodes().filter_map(part).collect()
 }
 
-/// Each with its gradient, its next value's place and the states of its optimizer, which have its shape.
+/// Each with its gradient, its next value's place and the states of its optimizer.
 fn parameters(program: &Program) -> Vec<Part> {
-    let states = program.states.len() / program.params.len().max(1);
-    let part = |param: &crate::lower::program::Param| {
+    let part = |(at, param): (usize, &crate::lower::program::Param)| {
+        let states = program.states.iter().filter(|state| state.param == at);
+        let states =
+            states.map(|state| elements(program.graph.shape(state.initial)).settled().unwrap_or(0).max(0) as u64);
         let count = param.shape.iter().fold(1u64, |product, size| product.saturating_mul(*size as u64));
         let name = format!("the parameter `{}` {:?} and what its optimizer keeps", param.path, param.shape);
-        Part { name, bytes: count.saturating_mul(4 * (2 + states as u64)) }
+        let all = states.fold(count.saturating_mul(2), u64::saturating_add);
+        Part { name, bytes: all.saturating_mul(4) }
     };
-    program.params.iter().map(part).collect()
+    program.params.iter().enumerate().map(part).collect()
 }
 
 /// The largest thing that a step or an evaluation makes. Views take no room.

@@ -12,7 +12,7 @@ use crate::run::batch::{self, Batch, Split};
 use crate::run::dataset::Opened;
 use crate::run::error::RunError;
 use crate::run::evaluate::{Evaluator, Present, evaluated, wide_columns};
-use crate::run::events::{Event, Named};
+use crate::run::events::{Event, Figure, Named, Reported};
 use crate::run::params::{Params, Tensor as Param};
 use crate::run::plans::{Moment, advance_of, feed_host, holder_of, remembered, settle, start, start_states, values_of};
 pub use crate::run::plans::{counters, host_value, residents, steps_of};
@@ -32,6 +32,8 @@ pub const SPLITS: [&str; 3] = ["train", "valid", "test"];
 pub struct Run<'p> {
     program: &'p Program,
     schedule: Schedule,
+    /// Of the columns of the source that have any.
+    classes: BTreeMap<String, Vec<String>>,
     /// Holds the parameters and states.
     device: Box<dyn Device>,
     fits: Vec<Tensor>,
@@ -133,6 +135,7 @@ impl<'p> Run<'p> {
         let mut run = Run {
             program,
             schedule,
+            classes: data.classes.clone(),
             device,
             fits,
             splits,
@@ -471,9 +474,20 @@ impl<'p> Run<'p> {
         let present = Present { columns, rows: split.rows.len(), hosts, counters };
         let values = self.evaluator.evaluate(&mut *self.device, present)?;
         self.computed.borrow_mut().failure()?;
-        let names = self.program.reports.iter().map(|(name, _)| name.clone());
-        let reports: Named = names.zip(values[1..].iter().copied()).collect();
-        Ok(Some(Event::Eval { step: self.step, split: split.name.to_string(), loss: values[0], reports }))
+        let Some((loss, values)) = values.split_first() else { return Ok(None) };
+        let reports = self.program.reports.iter().zip(values).map(|((name, node), values)| {
+            let shape = self.program.graph.shape(*node).iter();
+            let shape: Vec<usize> = shape.map(|size| size.settled().unwrap_or(0).max(0) as usize).collect();
+            let classes = self.program.classes.get(name).and_then(|column| self.classes.get(column));
+            Reported {
+                name: name.clone(),
+                figure: Figure::of(&shape, values),
+                classes: classes.cloned().unwrap_or_default(),
+            }
+        });
+        let reports = reports.collect();
+        let loss = loss.first().copied().unwrap_or(f64::NAN);
+        Ok(Some(Event::Eval { step: self.step, split: split.name.to_string(), loss, reports }))
     }
 
     /// Rows of each split that has any.

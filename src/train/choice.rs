@@ -72,10 +72,9 @@ impl Watch {
         if *split != self.watched.split {
             return None;
         }
-        let named = |(name, _): &&(String, f64)| *name == self.watched.name;
         match self.watched.name.as_str() {
             "loss" => Some(*loss),
-            _ => reports.iter().find(named).map(|(_, value)| *value),
+            name => reports.iter().find(|report| report.name == name)?.figure.number(),
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::ir::{NodeId, Op, Reduce, ScalarOp};
 use crate::lower::program::Program as Lowered;
 use crate::run::dataset::Opened;
 use crate::run::error::RunError;
-use crate::run::events::{Event, Reason};
+use crate::run::events::{Event, Figure, Reason};
 use crate::run::schedule::Schedule;
 use crate::run::steps::{Run, SPLITS};
 use crate::source::Span;
@@ -378,11 +378,12 @@ impl EventSink<'_> {
 }
 
 /// Numbers of an evaluation by name, for `run.yaml`.
-fn named(event: &Event) -> Option<(String, BTreeMap<String, f64>)> {
+fn named(event: &Event) -> Option<(String, BTreeMap<String, Figure>)> {
     match event {
         Event::Eval { split, loss, reports, .. } => {
-            let loss = std::iter::once(("loss".to_string(), *loss));
-            Some((split.clone(), loss.chain(reports.iter().cloned()).collect()))
+            let loss = std::iter::once(("loss".to_string(), Figure::One(*loss)));
+            let reports = reports.iter().map(|report| (report.name.clone(), report.figure.clone()));
+            Some((split.clone(), loss.chain(reports).collect()))
         }
         Event::Start { .. } | Event::Step { .. } | Event::End { .. } => None,
     }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::diagnostic::Diagnostic;
 use crate::io::{self, Log};
 pub use crate::run::dataset::{DataFile, checksum};
-use crate::run::events::Event;
+use crate::run::events::{Event, Figure};
 use crate::train::yaml;
 
 pub const RECORD: &str = "run.yaml";
@@ -38,7 +38,7 @@ pub struct Record {
     /// Steps that were finished.
     pub steps: u64,
     /// Numbers by name for each split; a number that is not finite is written as `.nan` or `.inf`.
-    pub metrics: BTreeMap<String, BTreeMap<String, f64>>,
+    pub metrics: BTreeMap<String, BTreeMap<String, Figure>>,
     /// `done`, `stopped`, `interrupted` or `failed`.
     pub reason: String,
 }

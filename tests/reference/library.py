@@ -5,7 +5,8 @@ usage: python library.py [NAME...]        (needs torch, numpy, scikit-learn; wri
 Each case is a program, library/NAME.mlx, and a function here of the same name, in float64: of the parameters by path, the
 columns of library/data.csv, and whether it is training, it gives what the program predicts and the loss that it minimizes
 (or the values of the program's reports, by name). Recorded are the parameters at the start, the loss before each of STEPS
-updates by gradient descent with the rate LR, the gradients before the first, and the predictions after the last.
+updates by gradient descent with the rate LR, the gradients before the first, and the predictions after the last. A case
+of OPTIMIZERS has its updates from that optimizer; then gradients, which are told by an update, are not recorded.
 """
 import csv, json, os, sys
 import torch
@@ -13,6 +14,7 @@ import torch
 HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "library")
 ROWS, STEPS, LR = 24, 20, 0.1
 CASES = {}
+OPTIMIZERS = {}
 
 
 def wave(count, step, shift):
@@ -64,6 +66,10 @@ def start(shapes):
     return out
 
 
+def descent(trained):
+    return torch.optim.SGD(trained, lr=LR)
+
+
 def record(name):
     shapes, states, function = CASES[name]
     columns, first = Columns(), start(shapes)
@@ -72,8 +78,9 @@ def record(name):
     made = {"parameters": {path: {"shape": list(value.shape), "values": value.flatten().tolist()} for path, value in first.items()}}
     given = function(p, columns, True)
     if isinstance(given, dict):
-        return {"reports": {k: float(v) for k, v in given.items()}}
+        return {"reports": {k: torch.as_tensor(v, dtype=torch.float64).tolist() for k, v in given.items()}}
     trained = [p[path] for path in first]
+    optimizer = OPTIMIZERS.get(name, descent)(trained)
     losses = []
     for step in range(STEPS):
         _, loss = given if step == 0 else function(p, columns, True)
@@ -81,11 +88,9 @@ def record(name):
             value.grad = None
         loss.backward()
         losses.append(loss.item())
-        if step == 0:
+        if step == 0 and name not in OPTIMIZERS:
             made["gradients"] = {path: p[path].grad.flatten().tolist() for path in first}
-        with torch.no_grad():
-            for value in trained:
-                value -= LR * value.grad
+        optimizer.step()
     made["losses"] = losses
     made["outputs"] = function(p, columns, False)[0].detach().reshape(ROWS, -1).tolist()
     return made
@@ -105,9 +110,9 @@ def short(value):
 def main():
     torch.set_num_threads(1)
     torch.set_default_dtype(torch.float64)
-    import library_cases  # registers them
+    import library_cases, library_losses  # registers them
 
-    assert library_cases
+    assert library_cases and library_losses
     Columns().write()
     for name in sys.argv[1:] or sorted(CASES):
         with open(os.path.join(HERE, f"{name}.json"), "w") as file:

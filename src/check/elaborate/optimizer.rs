@@ -214,24 +214,37 @@ impl Elaborator<'_> {
     ) -> Out<()> {
         let Course { param, ty, scope, states, next } = course;
         match &statement.kind {
-            StatementKind::State(Target::One(name), None, Init::Value(start)) => {
+            StatementKind::State(Target::One(name), written, Init::Value(start)) => {
+                let ty = match written {
+                    Some(written) => self.written_type(written, "a state", scope)?,
+                    None => ty.clone(),
+                };
+                if !matches!(ty.elem, Elem::Float) {
+                    let message = format!("a state of an optimizer holds floats, and `{}` is {ty}", name.text);
+                    return Err(self.error("E0216", message, name.span, "here"));
+                }
                 let value = self.value(start, scope)?;
-                let start = self.like(value, start.span, ty)?;
+                let start = self.like(value, start.span, &ty, &name.text)?;
                 let number = before.get(param).copied().unwrap_or(0) + states.len();
                 let leaf = self.leaf(Leaf::State(*param, number), ty.clone(), name.span);
-                states.push(program::State { name: name.text.clone(), number, start, next: leaf });
+                states.push(program::State { name: name.text.clone(), number, ty, start, next: leaf });
                 scope.bind(name, Value::Tensor(leaf));
             }
             StatementKind::Let(target, written, init) => {
                 self.local(target, written.as_ref(), init, statement.span, scope);
             }
-            StatementKind::Assign(Target::One(name), None, Init::Value(expr)) => {
-                let value = self.value(expr, scope)?;
-                let term = self.like(value, expr.span, ty)?;
+            StatementKind::Assign(target @ (Target::One(name) | Target::Indexed(name, _)), None, Init::Value(expr)) => {
+                let value = match target {
+                    Target::Indexed(_, places) => Value::Tensor(self.spread(name, places, expr, scope)?),
+                    _ => self.value(expr, scope)?,
+                };
                 let now = name.text.strip_suffix('\'').unwrap_or_default();
                 let own = optimizer.input.as_ref().map_or("p", |input| &input.name.text);
-                match states.iter_mut().find(|state| state.name == now) {
-                    Some(state) => state.next = term,
+                let state = states.iter().position(|state| state.name == now);
+                let ty = state.map_or(&*ty, |at| &states[at].ty);
+                let term = self.like(value, expr.span, ty, now)?;
+                match state {
+                    Some(at) => states[at].next = term,
                     None if now == own => *next = Some(term),
                     None => {
                         let message = format!("`{}` is the next value of nothing", name.text);
@@ -276,14 +289,14 @@ impl Elaborator<'_> {
         Ok(Value::Tensor(sum))
     }
 
-    /// A value of the parameter's shape, or a scalar that fills it.
-    fn like(&mut self, value: Value, span: Span, ty: &Type) -> Out<TermId> {
+    /// A value of the shape of a parameter or a state, or a scalar that fills it.
+    fn like(&mut self, value: Value, span: Span, ty: &Type, name: &str) -> Out<TermId> {
         let term = self.numbers(value, span)?;
         let found = self.ty(term);
         if found.axes.is_empty() || found.agrees(ty) {
             return Ok(term);
         }
-        let message = format!("expected the shape of the parameter, {ty}, found {found}");
+        let message = format!("expected the shape of `{name}`, {ty}, found {found}");
         Err(self.error("E0210", message, span, "here"))
     }
 }

@@ -182,6 +182,16 @@ impl Elaborator<'_> {
                     figures.push(figure.clone());
                 }
             });
+            for figure in &figures {
+                let report = shown.reports.iter().find(|report| report.name == figure.text);
+                let Some(ty) = report.map(|report| self.ty(report.value).clone()).filter(|ty| !ty.axes.is_empty())
+                else {
+                    continue;
+                };
+                let message = format!("`{name}` watches one number, and the report `{}` is {ty}", figure.text);
+                let error = Diagnostic::error("E0245", message, figure.span, "this has several");
+                all = Err(self.report(error.help("report its mean too, under a name of its own, and watch that")));
+            }
             for figure in figures.into_iter().filter(|figure| !known.contains(&figure.text)) {
                 let message = format!("no figure is called `{}`", figure.text);
                 let help = match nearest(&figure.text, known.iter().map(String::as_str)) {

@@ -251,6 +251,7 @@ impl Elaborator<'_> {
     fn wrong_rank(&mut self, meeting: &Meeting, rest: Option<(&str, Vec<types::Axis>)>) -> Reported {
         let ty = self.ty(meeting.term);
         let shown = self.sources.text(meeting.written.span).to_string();
+        let scores = rest.as_ref().and_then(|(_, axes)| scores_of(meeting, ty, axes.len()));
         let known = match rest {
             Some((name, axes)) => format!(", where ..{name} is {},", types::Type::float(axes)),
             None => ",".to_string(),
@@ -264,6 +265,8 @@ impl Elaborator<'_> {
         let lone = ty.axes.last().is_some_and(|axis| axis.size == Size::from(1));
         self.report(if classes && floats {
             error.help("these are classes: `cross_entropy` takes them, and `one_hot` makes numbers of them")
+        } else if let Some(help) = scores {
+            error.help(help)
         } else if lone {
             error.help("`squeeze(…)` leaves a last axis of one element out")
         } else {
@@ -324,5 +327,29 @@ fn noun(ty: &Type) -> String {
         },
         TypeKind::Tuple(kinds) => format!("{} values", kinds.len()),
         TypeKind::Either(kinds) => kinds.iter().map(noun).collect::<Vec<_>>().join(" or "),
+    }
+}
+
+/// What to do where classes meet scores of one axis less or more than theirs, with what a loss or metric of classes takes.
+fn scores_of(meeting: &Meeting, ty: &types::Type, axes: usize) -> Option<String> {
+    let types::Elem::Class(count) = &ty.elem else { return None };
+    let TypeKind::Tensor(Elem::Class(wanted), _) = &meeting.written.kind else { return None };
+    let own = ty.axes.len();
+    let of_two = matches!(&wanted.kind, ExprKind::Number { .. });
+    match count.size.settled() {
+        Some(2) if !of_two && axes + 1 == own => Some(
+            "of one score for each row there are `binary_cross_entropy` and `binary_accuracy`; of a score for each class the \
+             model ends with `dense(2)`"
+                .to_string(),
+        ),
+        Some(count) if !of_two && axes + 1 == own => {
+            Some(format!("a score for each class stands along the last axis: end the model with `dense({count})`"))
+        }
+        Some(2) if of_two && axes == own + 1 => Some(
+            "of a score for each class there are `cross_entropy` and `accuracy`; for one score the model ends with \
+             `dense(1) |> squeeze`"
+                .to_string(),
+        ),
+        _ => None,
     }
 }

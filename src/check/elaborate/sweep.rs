@@ -226,6 +226,13 @@ impl Elaborator<'_> {
             };
             return Err(self.report(error.help(help)));
         }
+        let report = program.reports.iter().find(|report| report.name == metric.text);
+        let ty = report.map(|report| &program.terms.get(report.value).ty).filter(|ty| !ty.axes.is_empty());
+        if let Some(ty) = ty {
+            let message = format!("`keep` chooses by one number, and the report `{}` is {ty}", metric.text);
+            let error = Diagnostic::error("E0210", message, metric.span, "this has several");
+            return Err(self.report(error.help("report its mean too, under a name of its own, and choose by that")));
+        }
         Ok(Keep { least, split: split.text.clone(), metric: metric.text.clone() })
     }
 }

@@ -4,7 +4,7 @@ use super::data::setting;
 use super::minimize::Term;
 use super::optimizer::hosts;
 use super::{Elaborator, Out, Reported};
-use crate::check::program::{Report, TypedProgram};
+use crate::check::program::{RawKind, Report, TypedProgram};
 use crate::check::terms::{Leaf, ParamId, Start, TermId};
 use crate::check::types::{Axis, Elem, Type};
 use crate::check::unsupported::Unsupported;
@@ -162,7 +162,7 @@ impl Elaborator<'_> {
                 }
                 StatementKind::Predict(name, expr) => {
                     if let Ok(value) = self.predicted(name, expr, &mut scope) {
-                        predictions.push(Report { name: name.text.clone(), value });
+                        predictions.push(Report { name: name.text.clone(), value, classes: None });
                     }
                 }
                 StatementKind::Check(name, condition) => drop(self.holds(name, condition, &mut scope)),
@@ -266,7 +266,7 @@ impl Elaborator<'_> {
     }
 
     fn reported(&mut self, name: Option<&Name>, expr: &Expr, scope: &mut Scope) -> Out<Report> {
-        let value = self.scalar(expr, "a report", scope)?;
+        let value = self.figure(expr, scope)?;
         let name = match (name, called(expr)) {
             (Some(name), _) => name.text.clone(),
             (None, Some(name)) => name.to_string(),
@@ -276,7 +276,39 @@ impl Elaborator<'_> {
                 return Err(self.report(error.help("write `report name = …`")));
             }
         };
-        Ok(Report { name, value })
+        Ok(Report { name, value, classes: self.classes_of_axes(value) })
+    }
+
+    /// A number, or numbers along axes that have nothing to do with rows: of each class, of each output.
+    fn figure(&mut self, expr: &Expr, scope: &mut Scope) -> Out<TermId> {
+        let value = self.value(expr, scope)?;
+        let term = self.numbers(value, expr.span)?;
+        let ty = self.ty(term).clone();
+        let Some(axis) = ty.axes.iter().find(|axis| axis.size.settled().is_none()) else { return Ok(term) };
+        let message = format!("a report is one number, or some for the whole split, and this is {ty}");
+        let error =
+            Diagnostic::error("E0210", message, expr.span, format!("{} differs from split to split", axis.size));
+        Err(self.report(error.help("reduce it with `mean(…)` or `sum(…)`; `predict` writes a value for each row")))
+    }
+
+    /// The column of classes that a report reads, if there is one with as many as each axis has elements.
+    fn classes_of_axes(&self, report: TermId) -> Option<String> {
+        let data = self.data.as_ref()?;
+        let size = &self.ty(report).axes.first()?.size;
+        if self.ty(report).axes.iter().any(|axis| axis.size != *size) {
+            return None;
+        }
+        let as_many = |ty: &Type| matches!(&ty.elem, Elem::Class(own) if own.size == *size);
+        let columns = self.terms.leaves(&[report]).into_iter().filter_map(|leaf| match leaf {
+            Leaf::Column(at) => Some(data.columns[at].value).filter(|value| as_many(self.ty(*value))),
+            _ => None,
+        });
+        let raws = self.terms.leaves(&columns.collect::<Vec<_>>()).into_iter().filter_map(|leaf| match leaf {
+            Leaf::Raw(at) => Some(&data.raw[at]).filter(|raw| raw.kind == RawKind::Classes && as_many(&raw.ty)),
+            _ => None,
+        });
+        let names: HashSet<&str> = raws.map(|raw| raw.name.as_str()).collect();
+        if let [name] = &names.into_iter().collect::<Vec<_>>()[..] { Some((*name).to_string()) } else { None }
     }
 
     /// Figures are found by their names, in events and records; `loss` is there already.
