@@ -18,8 +18,8 @@ pub struct Scan {
     pub carries: Vec<Carry>,
     /// What each step gives.
     pub given: Vec<TermId>,
-    /// Whether only what the last step gives is kept.
-    pub last: bool,
+    /// Of so many of these, from the first on, only what the last step gives is kept.
+    pub lasts: usize,
     /// The terms of a step are among those from this one on.
     pub first: TermId,
 }

@@ -7,9 +7,7 @@ use crate::syntax::tree::{File, FnBody, Function, ItemKind, Statement, Statement
 /// A construct without a meaning so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unsupported {
-    Emit,
     Calibrate,
-    Slice,
     ColumnsApart,
     LetInData,
     OpenCheck,
@@ -20,9 +18,7 @@ pub enum Unsupported {
 
 /// Every row, with how a message names it.
 pub const TABLE: &[(Unsupported, &str)] = &[
-    (Unsupported::Emit, "`emit`"),
     (Unsupported::Calibrate, "`calibrate`"),
-    (Unsupported::Slice, "a slice beside an index"),
     (Unsupported::ColumnsApart, "several columns at once"),
     (Unsupported::LetInData, "`let` in a `data` block"),
     (Unsupported::OpenCheck, "a check of a value that is not constant"),
@@ -40,12 +36,9 @@ pub const SPLITS: &[&str] = &["given", "kfold"];
 
 /// Functions and layers that the language names and the standard library does not have yet.
 pub const FUNCTIONS: &[&str] = &[
-    "emitted",
     "conv",
     "layer_norm",
     "global_average_pool",
-    "embedding",
-    "attention",
     "pad",
     "classes",
     "characters",
@@ -94,7 +87,6 @@ fn statements(body: &[Statement], of_data: bool, found: &mut Vec<Diagnostic>) {
         let what = match &statement.kind {
             StatementKind::Let(..) if of_data => Unsupported::LetInData,
             StatementKind::Assign(Target::Several(_), ..) if of_data => Unsupported::ColumnsApart,
-            StatementKind::Emit(..) => Unsupported::Emit,
             StatementKind::Calibrate(..) => Unsupported::Calibrate,
             StatementKind::Minimize(_)
             | StatementKind::Let(..)
@@ -102,6 +94,7 @@ fn statements(body: &[Statement], of_data: bool, found: &mut Vec<Diagnostic>) {
             | StatementKind::Param(..)
             | StatementKind::Assign(..)
             | StatementKind::Out(_)
+            | StatementKind::Emit(..)
             | StatementKind::Report(..)
             | StatementKind::Predict(..)
             | StatementKind::Check(..) => continue,

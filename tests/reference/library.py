@@ -106,8 +106,9 @@ def main():
     torch.set_num_threads(1)
     torch.set_default_dtype(torch.float64)
     import library_cases  # registers them
+    import library_sequences
 
-    assert library_cases
+    assert library_cases and library_sequences
     Columns().write()
     for name in sys.argv[1:] or sorted(CASES):
         with open(os.path.join(HERE, f"{name}.json"), "w") as file:

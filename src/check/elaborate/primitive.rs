@@ -40,6 +40,7 @@ enum Rule {
     Logp,
     Grad,
     Repeat,
+    Emitted,
     Joined(Joined),
 }
 
@@ -75,6 +76,7 @@ const RULES: &[(&str, Rule)] = &[
     ("logp", Rule::Logp),
     ("grad", Rule::Grad),
     ("repeat", Rule::Repeat),
+    ("emitted", Rule::Emitted),
     ("stack", Rule::Joined(Joined::Stack)),
     ("concat", Rule::Joined(Joined::Concat)),
     ("split", Rule::Joined(Joined::Split)),
@@ -230,6 +232,10 @@ impl Elaborator<'_> {
                     _ => Err(Reported),
                 }
             }
+            Rule::Emitted => match (value(0), value(1)) {
+                (Some(of), Some(Value::Text(name))) => self.emitted((&of, at(0)), (&name, at(1))),
+                _ => Err(Reported),
+            },
             // A shortcut.
             Rule::Joined(_) => Err(Reported),
             Rule::Distribution(family) => {

@@ -30,17 +30,17 @@ impl Elaborator<'_> {
         scope: &mut Scope,
     ) -> Out<Value> {
         if self.reads_indices(subscripts, scope) {
-            return self.read(base, subscripts, span, scope);
+            return self.read(base, subscripts, false, span, scope);
         }
         let mut taken = Vec::new();
         for subscript in subscripts {
             match self.taken(subscript, scope)? {
                 Some(one) => taken.push((one, place_of(subscript))),
-                None => return self.read(base, subscripts, span, scope),
+                None => return self.read(base, subscripts, true, span, scope),
             }
         }
         let value = self.value(base, scope)?;
-        match value {
+        match value.listed() {
             Value::List(parts) => self.of_list(parts, taken, base.span, span),
             value => {
                 let term = self.tensor(value, base.span)?;
@@ -89,6 +89,18 @@ impl Elaborator<'_> {
             }
             Subscript::Group(..) => None,
         })
+    }
+
+    /// What a slice between places of other kinds takes of its axis.
+    pub(super) fn cut_by(&mut self, slice: &Subscript, axis: &Axis, base: Span, scope: &mut Scope) -> Out<Cut> {
+        match self.taken(slice, scope)? {
+            Some(taken) => self.cut(&taken, axis, place_of(slice), base),
+            None => {
+                let message = "a slice begins and ends at numbers that are known before the run";
+                let error = Diagnostic::error("E0262", message, place_of(slice), "one of these is not");
+                Err(self.report(error.help("how long it is would be known only in a run; read at an index instead")))
+            }
+        }
     }
 
     fn open_start(&mut self, name: &Name, span: Span) -> Reported {

@@ -2,7 +2,6 @@
 
 use super::super::{Elaborator, Out};
 use crate::check::types::{Axis, IndexId};
-use crate::check::unsupported::Unsupported;
 use crate::check::value::{Scope, Value};
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
@@ -47,14 +46,13 @@ impl Elaborator<'_> {
                     groups.extend(rest.iter().map(|id| vec![*id]));
                     opened.push((name.to_string(), rest));
                 }
-                Subscript::At(at, _) => {
+                Subscript::At(Expr { span, .. }, _) | Subscript::Slice(_, _, span) => {
                     let message = "expected the name of an index, found an expression";
-                    let error = Diagnostic::error("E0254", message, at.span, "here");
+                    let error = Diagnostic::error("E0254", message, *span, "here");
                     let help =
                         "left of `=` indices are named, `y[i, j]`; which elements are meant says an `if` on the right";
                     return Err(self.report(error.help(help)));
                 }
-                Subscript::Slice(_, _, span) => return Err(self.unsupported(Unsupported::Slice, *span)),
             }
         }
         scope.indices.extend(opened);

@@ -6,9 +6,8 @@ use super::inside::Pending;
 use crate::check::affine::Affine;
 use crate::check::number::Number;
 use crate::check::shapes::with_origin;
-use crate::check::terms::{Kind, Place, TermId};
+use crate::check::terms::{Cut, Kind, Place, TermId};
 use crate::check::types::{Axis, Elem, IndexId, Type};
-use crate::check::unsupported::Unsupported;
 use crate::check::value::{Scope, Value};
 use crate::diagnostic::Diagnostic;
 use crate::ir::{ScalarOp, Size, Symbol};
@@ -24,6 +23,8 @@ pub(super) enum Spot {
     At(TermId, Span),
     /// One axis laid out as several.
     Group(Vec<IndexId>, Span),
+    /// The axis is not read but kept.
+    Kept(Span),
 }
 
 impl Spot {
@@ -33,37 +34,82 @@ impl Spot {
 }
 
 impl Elaborator<'_> {
+    /// Axes that a slice or a rest keeps stay axes of what is read; with `whole` also those behind the last subscript.
     pub(in super::super) fn read(
         &mut self,
         base: &Expr,
         subscripts: &[Subscript],
+        whole: bool,
         span: Span,
         scope: &mut Scope,
     ) -> Out<Value> {
         let value = self.value(base, scope)?;
         let term = self.tensor(value, base.span)?;
+        let rank = self.ty(term).axes.len();
         let mut spots = Vec::new();
+        let mut cuts = Vec::new();
         for subscript in subscripts {
             match subscript {
                 Subscript::At(at, _) => spots.push(self.spot(at, scope)?),
                 Subscript::Rest(name, at) => {
                     let text = name.as_ref().map_or(NAMELESS, |name| &name.text);
-                    let Some(rest) = scope.index(text) else { return Err(self.no_rest(name.as_ref(), *at)) };
-                    spots.extend(rest.iter().map(|id| Spot::index(*id, *at)));
+                    match scope.index(text) {
+                        Some(rest) => spots.extend(rest.iter().map(|id| Spot::index(*id, *at))),
+                        None => {
+                            let others = subscripts.len() - 1;
+                            let count = match name {
+                                None => rank.checked_sub(others),
+                                Some(name) => scope.rest(&name.text).map(<[Axis]>::len),
+                            };
+                            let Some(count) = count else { return Err(self.no_rest(name.as_ref(), *at)) };
+                            spots.extend((0..count).map(|_| Spot::Kept(*at)));
+                        }
+                    }
                 }
                 Subscript::Group(names, at) => spots.push(self.group(names, *at, scope)?),
-                Subscript::Slice(_, _, at) => return Err(self.unsupported(Unsupported::Slice, *at)),
+                Subscript::Slice(_, _, at) => {
+                    let axis = self.ty(term).axes.get(spots.len()).cloned();
+                    if let Some(axis) = axis {
+                        cuts.push((spots.len(), self.cut_by(subscript, &axis, base.span, scope)?));
+                    }
+                    spots.push(Spot::Kept(*at));
+                }
             }
         }
+        if whole {
+            spots.extend((spots.len()..rank).map(|_| Spot::Kept(span)));
+        }
+        let term = match cuts.is_empty() || spots.len() != rank {
+            true => term,
+            false => {
+                let of = |at: usize| cuts.iter().find(|(own, _)| *own == at).map_or(Cut::All, |(_, cut)| cut.clone());
+                self.cut_out(term, (0..rank).map(of).collect(), span)
+            }
+        };
+        let kept = self.keep(&mut spots);
         let alone = scope.indices.is_empty();
         let first = self.pending.len();
         let read = self.read_at(term, spots, base.span, span)?;
+        let read = if kept.is_empty() { read } else { self.close(read, &kept, span) };
         if alone {
             let sound = self.verify(first);
             self.pending.truncate(first);
             sound?;
         }
         Ok(Value::Tensor(read))
+    }
+
+    /// An index of its own for each axis that is kept.
+    fn keep(&mut self, spots: &mut [Spot]) -> Vec<IndexId> {
+        let mut kept = Vec::new();
+        for spot in spots {
+            if let Spot::Kept(at) = *spot {
+                let id = self.open_index(NAMELESS, at);
+                *spot = Spot::index(id, at);
+                kept.push(id);
+            }
+        }
+        kept
     }
 
     fn no_rest(&mut self, name: Option<&Name>, span: Span) -> Reported {
@@ -229,7 +275,7 @@ impl Elaborator<'_> {
                     free.extend(self.ty(element).free.iter().copied());
                     places.push(Place::At(element));
                 }
-                Spot::Group(..) => return Err(Reported),
+                Spot::Group(..) | Spot::Kept(_) => return Err(Reported),
             }
         }
         let axes: Vec<Axis> = ty.axes.clone();
