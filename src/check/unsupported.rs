@@ -35,17 +35,8 @@ pub const SOURCES: &[&str] =
 pub const SPLITS: &[&str] = &["given", "kfold"];
 
 /// Functions and layers that the language names and the standard library does not have yet.
-pub const FUNCTIONS: &[&str] = &[
-    "conv",
-    "layer_norm",
-    "global_average_pool",
-    "pad",
-    "classes",
-    "characters",
-    "next_token",
-    "random_crop",
-    "pad_same",
-];
+pub const FUNCTIONS: &[&str] =
+    &["conv", "global_average_pool", "pad", "classes", "characters", "next_token", "random_crop", "pad_same"];
 
 impl Unsupported {
     pub fn what(self) -> &'static str {

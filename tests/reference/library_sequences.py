@@ -129,7 +129,7 @@ BLOCK = (
 
 @case(**BLOCK, **LAST)
 def transformer_pre(p, c, training):
-    return out(p, block(p, sequence(c), True, causal()), c)
+    return out(p, block(p, sequence(c), True, causal()) / 4, c)
 
 
 @case(**BLOCK, **LAST)
@@ -254,7 +254,7 @@ def bidirectional(p, c, training):
 def embedding(p, c, training):
     z = F.embedding(c.t, p["embedding_1.w"]) + p["learned_positions_1.w"][:T]
     angle = torch.arange(T)[:, None] / 10000.0 ** (torch.arange(0, D, 2) / D)
-    return out(p, z + torch.stack([angle.sin(), angle.cos()], -1).flatten(1), c)
+    return out(p, (z + torch.stack([angle.sin(), angle.cos()], -1).flatten(1)) / 4, c)
 
 
 @case(embedding_1__w=[10, D], **shapes_of("dense_1", 3 * D, 3))

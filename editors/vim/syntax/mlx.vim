@@ -20,6 +20,9 @@ syn keyword mlxLibrary mse nll normal on_the_line once one_cycle one_hot order p
 syn keyword mlxLibrary quantile r2 recall relu repeat rmse rmsprop round sgd sigmoid sign silu sin softmax softplus
 syn keyword mlxLibrary solve sort split sqrt squeeze stack standardize step_decay sum tan tanh top_k total transpose
 syn keyword mlxLibrary triangular_solve trunc uniform variance warmup
+syn keyword mlxLibrary attention bidirectional decoder_block embedding emitted encoder_block every_position generate
+syn keyword mlxLibrary gru layer_norm learned_positions lstm reversed rnn rotary sequence_last sequence_max
+syn keyword mlxLibrary sequence_mean sinusoidal_positions transformer_block whole_length within
 syn keyword mlxTruth true false
 syn match mlxNumber "\<\d\(\d\|_\d\)*\(\.\d\+\)\?\([eE][+-]\?\d\+\)\?%\?"
 syn match mlxOperator "|>\|->\|[-+*/@^<>=~]"

@@ -83,7 +83,8 @@ impl Elaborator<'_> {
             None if known.is_empty() => format!("a layer hands a value out by `emit {} = …`", name.0),
             None => format!("emitted are {}", known.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ")),
         };
-        let error = Diagnostic::error("E0285", message, name.1, "not emitted").label(of.1, "by what this was computed by");
+        let error =
+            Diagnostic::error("E0285", message, name.1, "not emitted").label(of.1, "by what this was computed by");
         Err(self.report(error.help(help)))
     }
 
@@ -99,7 +100,13 @@ impl Elaborator<'_> {
     }
 
     /// A reduction of what was emitted, which is elementwise: `None` of other functions.
-    pub(super) fn over_emitted(&mut self, name: &str, parts: &[(TermId, Span)], at: Span, span: Span) -> Option<Out<Value>> {
+    pub(super) fn over_emitted(
+        &mut self,
+        name: &str,
+        parts: &[(TermId, Span)],
+        at: Span,
+        span: Span,
+    ) -> Option<Out<Value>> {
         let op = match name {
             "sum" | "mean" => ScalarOp::Add,
             "max" => ScalarOp::Max,

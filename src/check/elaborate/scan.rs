@@ -295,14 +295,7 @@ impl Elaborator<'_> {
     }
 
     /// What the loop gives; the states of layers that its steps moved are what the last step left.
-    fn results(
-        &mut self,
-        scan: Arc<Scan>,
-        around: &Loop,
-        steps: Axis,
-        place: usize,
-        span: Span,
-    ) -> Vec<TermId> {
+    fn results(&mut self, scan: Arc<Scan>, around: &Loop, steps: Axis, place: usize, span: Span) -> Vec<TermId> {
         let mut results = Vec::new();
         for (at, given) in scan.given.iter().enumerate() {
             let mut ty = Type { mask: None, ..self.ty(*given).clone() };
