@@ -66,6 +66,15 @@ impl Scan {
         self.carries.iter().map(|carry| carry.next).chain(self.given.iter().copied()).collect()
     }
 
+    /// What one of its results reads: of what the steps give, only that one.
+    pub fn read_by(&self, part: ScanPart) -> Vec<TermId> {
+        let given = match part {
+            ScanPart::Given { at, .. } => self.given.get(at).copied(),
+            ScanPart::Last(_) => None,
+        };
+        self.outside().into_iter().chain(self.carries.iter().map(|carry| carry.next)).chain(given).collect()
+    }
+
     /// What its steps compute anew, and what they read of what is outside.
     pub fn inside(&self, terms: &Terms) -> Inside {
         inside(terms, self.id, self.first, &self.results())

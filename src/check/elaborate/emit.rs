@@ -58,6 +58,9 @@ impl Elaborator<'_> {
 
     /// `emitted(v, "name")`.
     pub(super) fn emitted(&mut self, of: (&Value, Span), name: (&str, Span)) -> Out<Value> {
+        if matches!(of.0, Value::Wrong) {
+            return Err(Reported);
+        }
         let roots = tensors_of(of.0);
         if roots.is_empty() {
             let message = format!("expected what a layer gave for `emitted`, found {}", of.0.noun());
@@ -83,8 +86,8 @@ impl Elaborator<'_> {
             None if known.is_empty() => format!("a layer hands a value out by `emit {} = …`", name.0),
             None => format!("emitted are {}", known.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ")),
         };
-        let error =
-            Diagnostic::error("E0285", message, name.1, "not emitted").label(of.1, "by what this was computed by");
+        let error = Diagnostic::error("E0285", message, name.1, "not emitted")
+            .label(of.1, "what this was computed by is looked through");
         Err(self.report(error.help(help)))
     }
 
@@ -93,7 +96,7 @@ impl Elaborator<'_> {
         let mut seen = HashSet::new();
         while let Some(term) = open.pop() {
             if seen.insert(term) {
-                open.extend(self.terms.get(term).kind.operands());
+                open.extend(self.terms.get(term).kind.reads());
             }
         }
         seen

@@ -131,7 +131,7 @@ impl Elaborator<'_> {
                         Kind::Fold(Reduce::Sum, parts) => open.extend([parts, *by]),
                         _ => open.extend([*of, *by]),
                     },
-                    kind => open.extend(kind.operands()),
+                    kind => open.extend(kind.reads()),
                 },
             }
         }

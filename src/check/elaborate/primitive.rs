@@ -120,6 +120,9 @@ impl Elaborator<'_> {
                 let (a, b) = ((a.value.clone(), a.span), (b.value.clone(), b.span));
                 Some(self.arithmetic(binary, a, b, span, span).map(Value::Tensor))
             }
+            (Rule::Emitted, [of, Arg { value: Value::Text(name), span: at, name: None, .. }]) if of.name.is_none() => {
+                Some(self.emitted((&of.value, of.span), (name, *at)))
+            }
             (Rule::Once, [arg]) => Some(self.once(arg.value.clone(), span)),
             (Rule::Total, [Arg { value: Value::Instance(_, path), .. }]) => Some(self.total_of(path, span)),
             (Rule::Grad, [a, b]) if a.name.is_none() && b.name.is_none() => {
