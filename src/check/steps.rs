@@ -18,8 +18,8 @@ pub struct Scan {
     pub carries: Vec<Carry>,
     /// What each step gives.
     pub given: Vec<TermId>,
-    /// Whether only what the last step gives is kept.
-    pub last: bool,
+    /// Of so many of these, from the first on, only what the last step gives is kept.
+    pub lasts: usize,
     /// The terms of a step are among those from this one on.
     pub first: TermId,
 }
@@ -64,6 +64,15 @@ impl Scan {
     /// What a step computes at last.
     pub fn results(&self) -> Vec<TermId> {
         self.carries.iter().map(|carry| carry.next).chain(self.given.iter().copied()).collect()
+    }
+
+    /// What one of its results reads: of what the steps give, only that one.
+    pub fn read_by(&self, part: ScanPart) -> Vec<TermId> {
+        let given = match part {
+            ScanPart::Given { at, .. } => self.given.get(at).copied(),
+            ScanPart::Last(_) => None,
+        };
+        self.outside().into_iter().chain(self.carries.iter().map(|carry| carry.next)).chain(given).collect()
     }
 
     /// What its steps compute anew, and what they read of what is outside.

@@ -275,6 +275,14 @@ impl Place {
 }
 
 impl Kind {
+    /// What decides the value of a term: its operands, but of a loop with several results what the one that it is reads.
+    pub fn reads(&self) -> Vec<TermId> {
+        match self {
+            Kind::Scan(scan, part) => scan.read_by(*part),
+            other => other.operands(),
+        }
+    }
+
     pub fn operands(&self) -> Vec<TermId> {
         match self {
             Kind::Number(_) | Kind::Truth(_) | Kind::Size(_) | Kind::Index(_) | Kind::Leaf(_) | Kind::Draw(..) => {

@@ -7,7 +7,6 @@ use crate::syntax::tree::{File, FnBody, Function, ItemKind, Statement, Statement
 /// A construct without a meaning so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unsupported {
-    Emit,
     Calibrate,
     LetInData,
     OpenCheck,
@@ -17,7 +16,6 @@ pub enum Unsupported {
 
 /// Every row, with how a message names it.
 pub const TABLE: &[(Unsupported, &str)] = &[
-    (Unsupported::Emit, "`emit`"),
     (Unsupported::Calibrate, "`calibrate`"),
     (Unsupported::LetInData, "`let` in a `data` block"),
     (Unsupported::OpenCheck, "a check of a value that is not constant"),
@@ -29,18 +27,7 @@ pub const TABLE: &[(Unsupported, &str)] = &[
 pub const SOURCES: &[&str] = &["parquet", "jsonl", "npy", "npz", "safetensors", "cifar10", "cifar100", "images"];
 
 /// Functions and layers that the language names and the standard library does not have yet.
-pub const FUNCTIONS: &[&str] = &[
-    "emitted",
-    "conv",
-    "layer_norm",
-    "global_average_pool",
-    "embedding",
-    "attention",
-    "pad",
-    "classes",
-    "random_crop",
-    "pad_same",
-];
+pub const FUNCTIONS: &[&str] = &["conv", "global_average_pool", "pad", "classes", "random_crop", "pad_same"];
 
 impl Unsupported {
     pub fn what(self) -> &'static str {
@@ -81,7 +68,6 @@ fn statements(body: &[Statement], of_data: bool, found: &mut Vec<Diagnostic>) {
     for statement in body {
         let what = match &statement.kind {
             StatementKind::Let(..) if of_data => Unsupported::LetInData,
-            StatementKind::Emit(..) => Unsupported::Emit,
             StatementKind::Calibrate(..) => Unsupported::Calibrate,
             StatementKind::Minimize(_)
             | StatementKind::Let(..)
@@ -89,6 +75,7 @@ fn statements(body: &[Statement], of_data: bool, found: &mut Vec<Diagnostic>) {
             | StatementKind::Param(..)
             | StatementKind::Assign(..)
             | StatementKind::Out(_)
+            | StatementKind::Emit(..)
             | StatementKind::Report(..)
             | StatementKind::Predict(..)
             | StatementKind::Check(..) => continue,

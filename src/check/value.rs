@@ -29,6 +29,8 @@ pub enum Value {
     Distribution(Rc<Law>),
     /// With the text of each part.
     List(Vec<(Value, Span)>),
+    /// What the applications of layers have emitted, with the place of each `emit`: a list whose reductions are elementwise.
+    Emitted(Vec<(TermId, Span)>),
     /// Several results: `(mean, logvar)`, or with names, `{ price = …, kind = … }`.
     Tuple(Vec<Part>),
     /// Nothing is known of it, and nothing is said of what reads it: what was wrong and is reported already, or what a use
@@ -261,6 +263,16 @@ impl Distribution {
 }
 
 impl Value {
+    /// The same, with what was emitted as a list like any other.
+    pub fn listed(self) -> Value {
+        match self {
+            Value::Emitted(parts) => {
+                Value::List(parts.into_iter().map(|(term, at)| (Value::Tensor(term), at)).collect())
+            }
+            other => other,
+        }
+    }
+
     /// What it is, for messages: `a number`.
     pub fn noun(&self) -> &'static str {
         match self {
@@ -282,6 +294,7 @@ impl Value {
             Value::Instance(..) => "a layer",
             Value::Distribution(_) => "a distribution",
             Value::List(_) => "a list",
+            Value::Emitted(_) => "a list of what layers emit",
             Value::Tuple(_) => "several values",
             Value::Wrong => "wrong",
         }

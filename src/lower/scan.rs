@@ -17,9 +17,9 @@ pub(super) fn part(lowering: &mut Lowering, scan: &Scan, part: ScanPart) -> Node
     let made = &lowering.scans[&scan.id];
     match part {
         ScanPart::Last(carry) => made.last[carry],
-        ScanPart::Given { at, .. } if scan.last => made.last[scan.carries.len() + at],
+        ScanPart::Given { at, .. } if at < scan.lasts => made.last[scan.carries.len() + at],
         ScanPart::Given { at, axis } => {
-            let each = made.each[at];
+            let each = made.each[at - scan.lasts];
             let rank = lowering.graph.shape(each).len();
             // The axis of the steps is the first.
             let order = (1..=axis).chain([0]).chain(axis + 1..rank).collect();
@@ -40,7 +40,7 @@ fn made(lowering: &mut Lowering, scan: &Scan) -> Scanned {
     }
     // What only the last step gives is carried, and nothing reads it.
     let mut given_last = Vec::new();
-    for given in scan.given.iter().filter(|_| scan.last) {
+    for given in &scan.given[..scan.lasts] {
         let ty = &terms.get(*given).ty;
         let zero = lowering.graph.constant(0.0);
         let zero = lowering.graph.cast(dtype(&ty.elem), zero);

@@ -131,6 +131,7 @@ fn reads(value: &Expr, known: &impl Fn(&str) -> bool) -> bool {
 fn is_tensor(value: &Value) -> bool {
     match value {
         Value::Tensor(_) | Value::Size(_) => true,
+        Value::Emitted(_) => true,
         Value::List(parts) => !parts.is_empty() && parts.iter().all(|(part, _)| is_number(part) || is_tensor(part)),
         Value::Number(_)
         | Value::Truth(_)

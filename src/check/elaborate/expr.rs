@@ -260,6 +260,11 @@ impl Elaborator<'_> {
                 self.stack(parts.into_iter().collect::<Out<_>>()?, 0, span)
             }
             Value::Wrong => Err(Reported),
+            Value::Emitted(_) => {
+                let message = "expected a tensor, found a list of what layers emit";
+                let error = Diagnostic::error("E0211", message, span, "one for each application");
+                Err(self.report(error.help("`sum(…)` of it is elementwise, and `stack(…, axis = 0)` makes a tensor")))
+            }
             other => {
                 let message = format!("expected a tensor, found {}", other.noun());
                 Err(self.error("E0211", message, span, other.noun()))

@@ -5,6 +5,7 @@ use crate::check::types::Elem;
 use crate::check::unsupported::Unsupported;
 use crate::check::value::{Bound, Scope, Value};
 use crate::diagnostic::Diagnostic;
+use crate::source::Span;
 use crate::syntax::tree::{Expr, ExprKind, Name};
 use crate::syntax::walk;
 
@@ -62,15 +63,21 @@ impl Elaborator<'_> {
             Value::Text(text) => Some((format!("`{name}` is \"{text}\""), bound.origin.span)),
             _ => None,
         };
-        let values: Vec<_> = read.iter().filter_map(is).collect();
+        let mut values: Vec<_> = read.iter().filter_map(is).collect();
         let shown = self.sources.text(condition.span).split_whitespace().collect::<Vec<_>>().join(" ");
         let demand = match self.calls.last() {
             Some((_, owner)) => format!("`{owner}` {verb} `{shown}`"),
             None => format!("`{shown}` does not hold"),
         };
-        let shown_values: Vec<&str> = values.iter().map(|(text, _)| text.as_str()).collect();
+        let shown_values: Vec<String> = values.iter().map(|(text, _)| text.clone()).collect();
         let message =
             if shown_values.is_empty() { demand } else { format!("{demand}, and {}", shown_values.join(" and ")) };
+        // What the call itself says comes first: that is where it is mended.
+        let call = self.calls.last().map(|(call, _)| *call);
+        let within = |at: Span| {
+            call.is_some_and(|call| call.source == at.source && call.start <= at.start && at.end <= call.end)
+        };
+        values.sort_by_key(|(_, at)| !within(*at));
         let wants = if code.starts_with('W') { "recommended" } else { "demanded" };
         let demanded = format!("`{}` is {wants} here", name.text);
         match values.split_first() {

@@ -30,6 +30,8 @@ impl Elaborator<'_> {
         if given.iter().any(|arg| matches!(arg.value, Value::Wrong)) {
             return Err(Reported);
         }
+        let given: Vec<Arg> =
+            given.iter().map(|arg| Arg { value: arg.value.clone().listed(), ..arg.clone() }).collect();
         let (axis, given): (Vec<&Arg>, Vec<&Arg>) = given.iter().partition(|arg| is_named(arg, "axis"));
         match what {
             Joined::Stack | Joined::Concat => {

@@ -69,7 +69,7 @@ impl Elaborator<'_> {
                 axes.any(|(axis, place)| has_rows(&axis.size) && !Elaborator::is_plain(place))
             }
             // Over rows without carries a loop is a map.
-            Kind::Scan(scan, _) => has_rows(&scan.steps) && (scan.last || !scan.carries.is_empty()),
+            Kind::Scan(scan, _) => has_rows(&scan.steps) && (scan.lasts > 0 || !scan.carries.is_empty()),
             Kind::Number(_)
             | Kind::Truth(_)
             | Kind::Index(_)
@@ -131,7 +131,7 @@ impl Elaborator<'_> {
                         Kind::Fold(Reduce::Sum, parts) => open.extend([parts, *by]),
                         _ => open.extend([*of, *by]),
                     },
-                    kind => open.extend(kind.operands()),
+                    kind => open.extend(kind.reads()),
                 },
             }
         }

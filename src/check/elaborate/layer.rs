@@ -3,7 +3,6 @@
 use super::call::Arg;
 use super::lazy::names_of;
 use super::{Elaborator, Out, Reported};
-use crate::check::unsupported::Unsupported;
 use crate::check::value::{Bound, Namespace, Scope, Value};
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
@@ -17,6 +16,12 @@ impl Elaborator<'_> {
             && let Some(two) = self.shortcut(&function.name.text, &given, span)
         {
             return two;
+        }
+        if let [Arg { value: Value::Emitted(parts), span: at, .. }] = &given[..]
+            && self.library.is_stdlib(function.name.span.source)
+            && let Some(reduced) = self.over_emitted(&function.name.text, parts, *at, span)
+        {
+            return reduced;
         }
         let given = self.assign(&function.name, &function.params, given, span)?;
         self.left_alone(&function.name)?;
@@ -69,7 +74,8 @@ impl Elaborator<'_> {
 
     /// Runs the statements of a body; its result, and where that is written.
     pub(super) fn body(&mut self, body: &[Statement], scope: &mut Scope, owner: Span) -> Out<(Value, Span)> {
-        let mut result = None;
+        let (mut result, mut emitted) = (None, Vec::new());
+        let first = self.terms.count();
         for (at, statement) in body.iter().enumerate() {
             match &statement.kind {
                 StatementKind::Let(target, ..) if self.is_left_out(target, &body[at + 1..], scope) => {
@@ -82,9 +88,7 @@ impl Elaborator<'_> {
                 StatementKind::Assign(target, ty, init) => {
                     self.next_value(target, ty.as_ref(), init, statement.span, scope);
                 }
-                StatementKind::Emit(..) => {
-                    self.unsupported(Unsupported::Emit, statement.span);
-                }
+                StatementKind::Emit(name, expr) => emitted.extend(self.emission(name, expr, scope)),
                 StatementKind::Check(name, condition) => self.holds(name, condition, scope)?,
                 StatementKind::Minimize(_)
                 | StatementKind::Report(..)
@@ -98,7 +102,7 @@ impl Elaborator<'_> {
         }
         self.states_move(scope);
         match result {
-            Some((value, span)) => Ok((value?, span)),
+            Some((value, span)) => Ok((self.keep_emitted(emitted, value?, first), span)),
             None => {
                 let error = Diagnostic::error("E0216", "this has no result", owner, "its body has no `out`");
                 Err(self.report(error.help("add `out …`")))
@@ -145,7 +149,7 @@ impl Elaborator<'_> {
 
     /// The parts of several values, one for each name.
     pub(super) fn apart(&mut self, value: Value, names: &[Name], span: Span) -> Out<Vec<Value>> {
-        let values: Vec<Value> = match value {
+        let values: Vec<Value> = match value.listed() {
             Value::Tuple(parts) => parts.into_iter().map(|part| part.value).collect(),
             Value::List(parts) => parts.into_iter().map(|(part, _)| part).collect(),
             Value::Tensor(term) => return self.along_first(term, names, span),

@@ -145,7 +145,7 @@ impl Elaborator<'_> {
         scope: &Scope,
     ) -> Out<Value> {
         let mut inner = scope.clone();
-        let parts = match self.value(list, &mut inner)? {
+        let parts = match self.value(list, &mut inner)?.listed() {
             Value::List(parts) => parts,
             Value::Tuple(parts) => parts.into_iter().map(|part| (part.value, part.span)).collect(),
             Value::Wrong => return Err(Reported),

@@ -14,6 +14,7 @@
 //! | `joined` | lists as tensors; `stack`, `concat`, `split` |
 //! | `scan`, `state` | loops; what is kept between their steps, and in a layer between those of a training |
 //! | `draw` | distributions, and draws of them |
+//! | `emit` | what layers emit, and what lists it |
 //! | `gradient` | derivatives inside of a program |
 //! | `joins` | what joins rows: leaks in columns, predictions that depend on other rows |
 //! | `mask` | the mask of a `where`, and what a reduction does with it |
@@ -37,6 +38,7 @@ mod call;
 mod classes;
 mod data;
 mod draw;
+mod emit;
 mod explore;
 mod expr;
 mod gradient;
@@ -174,6 +176,8 @@ pub struct Elaborator<'a> {
     loops: Vec<scan::Loop>,
     /// What the states of layers are by now: outside of all loops, then in each of those around.
     kept_now: Vec<HashMap<ParamId, TermId>>,
+    /// What bodies have emitted so far.
+    emissions: Vec<emit::Emission>,
     /// While a definition is checked alone.
     alone: Option<open::Alone>,
 }
@@ -229,6 +233,7 @@ impl<'a> Elaborator<'a> {
             pending: Vec::new(),
             bases: Vec::new(),
             in_place: false,
+            emissions: Vec::new(),
             alone: None,
         }
     }

@@ -45,6 +45,7 @@ impl Elaborator<'_> {
             | Value::Instance(..)
             | Value::Distribution(_)
             | Value::List(_)
+            | Value::Emitted(_)
             | Value::Tuple(_)
             | Value::Wrong => false,
         }

@@ -42,6 +42,7 @@ enum Rule {
     Logp,
     Grad,
     Repeat,
+    Emitted,
     Joined(Joined),
 }
 
@@ -79,6 +80,7 @@ const RULES: &[(&str, Rule)] = &[
     ("logp", Rule::Logp),
     ("grad", Rule::Grad),
     ("repeat", Rule::Repeat),
+    ("emitted", Rule::Emitted),
     ("stack", Rule::Joined(Joined::Stack)),
     ("concat", Rule::Joined(Joined::Concat)),
     ("split", Rule::Joined(Joined::Split)),
@@ -124,6 +126,9 @@ impl Elaborator<'_> {
                 }
                 let (a, b) = ((a.value.clone(), a.span), (b.value.clone(), b.span));
                 Some(self.arithmetic(binary, a, b, span, span).map(Value::Tensor))
+            }
+            (Rule::Emitted, [of, Arg { value: Value::Text(name), span: at, name: None, .. }]) if of.name.is_none() => {
+                Some(self.emitted((&of.value, of.span), (name, *at)))
             }
             (Rule::Once, [arg]) => Some(self.once(arg.value.clone(), span)),
             (Rule::Total, [Arg { value: Value::Instance(_, path), .. }]) => Some(self.total_of(path, span)),
@@ -233,6 +238,10 @@ impl Elaborator<'_> {
                     _ => Err(Reported),
                 }
             }
+            Rule::Emitted => match (value(0), value(1)) {
+                (Some(of), Some(Value::Text(name))) => self.emitted((&of, at(0)), (&name, at(1))),
+                _ => Err(Reported),
+            },
             // Shortcuts.
             Rule::Joined(_) | Rule::Category | Rule::Characters | Rule::NextToken => Err(Reported),
             Rule::Distribution(family) => {

@@ -63,11 +63,15 @@ impl Elaborator<'_> {
         let mut inner = self.scope_of_steps(scan, id, &sources, scope)?;
         self.loops.push(Loop { id, span, first, carries: Vec::new(), kept: Vec::new() });
         self.kept_now.push(HashMap::new());
+        let emitted = self.emissions.len();
         let body = self.at_place("scan", |this| this.body(&scan.body, &mut inner, span));
         let given = body.and_then(|(value, at)| self.given(value, at));
         let kept_now = self.kept_now.pop().unwrap_or_default();
         let Some(around) = self.loops.pop() else { return Err(Reported) };
-        let (given, names) = given?;
+        let (mut given, names) = given?;
+        let lasts = if last { given.len() } else { 0 };
+        let handed_out: Vec<usize> = (emitted..self.emissions.len()).collect();
+        given.extend(handed_out.iter().map(|at| self.emissions[*at].term));
         let carries = around.carries.iter().enumerate().map(|(at, (ty, first, next))| {
             let kept = around.kept.iter().find(|(_, carry)| *carry == at).and_then(|(id, _)| kept_now.get(id).copied());
             let now = || self.terms.add(Kind::Leaf(Leaf::Carry(id, at)), ty.clone(), span);
@@ -81,8 +85,13 @@ impl Elaborator<'_> {
                 Source::Range { .. } => None,
             })
             .collect();
-        let loop_ = Scan { id, steps: steps.size.clone(), sources, carries, given, last, first };
-        Ok(self.results(Arc::new(loop_), &around, steps, place, names, span))
+        let loop_ = Scan { id, steps: steps.size.clone(), sources, carries, given, lasts, first };
+        let mut results = self.results(Arc::new(loop_), &around, steps, place, span);
+        // What was emitted in a step is there once for each of them.
+        for (at, term) in handed_out.iter().zip(results.split_off(results.len() - handed_out.len())) {
+            self.emissions[*at].term = term;
+        }
+        Ok(named(results, names))
     }
 
     fn as_many_sources(&mut self, scan: &tree::Scan, span: Span) -> Out<()> {
@@ -286,20 +295,12 @@ impl Elaborator<'_> {
     }
 
     /// What the loop gives; the states of layers that its steps moved are what the last step left.
-    fn results(
-        &mut self,
-        scan: Arc<Scan>,
-        around: &Loop,
-        steps: Axis,
-        place: usize,
-        names: Option<Vec<(Option<String>, Span)>>,
-        span: Span,
-    ) -> Value {
+    fn results(&mut self, scan: Arc<Scan>, around: &Loop, steps: Axis, place: usize, span: Span) -> Vec<TermId> {
         let mut results = Vec::new();
         for (at, given) in scan.given.iter().enumerate() {
             let mut ty = Type { mask: None, ..self.ty(*given).clone() };
             let axis = place.min(ty.axes.len());
-            if !scan.last {
+            if at >= scan.lasts {
                 ty.axes.insert(axis, steps.clone());
             }
             results.push(self.term(Kind::Scan(Arc::clone(&scan), ScanPart::Given { at, axis }), ty, span));
@@ -310,15 +311,15 @@ impl Elaborator<'_> {
             let depth = self.loops.len();
             self.kept_now[depth].insert(*id, term);
         }
-        match names {
-            None => Value::Tensor(results[0]),
-            Some(names) => Value::Tuple(
-                names
-                    .into_iter()
-                    .zip(results)
-                    .map(|((name, span), term)| Part { name, value: Value::Tensor(term), span })
-                    .collect(),
-            ),
-        }
+        results
+    }
+}
+
+/// One result, or several with their names.
+fn named(results: Vec<TermId>, names: Option<Vec<(Option<String>, Span)>>) -> Value {
+    let part = |((name, span), term)| Part { name, value: Value::Tensor(term), span };
+    match names {
+        None => Value::Tensor(results[0]),
+        Some(names) => Value::Tuple(names.into_iter().zip(results).map(part).collect()),
     }
 }

@@ -40,7 +40,7 @@ impl Elaborator<'_> {
             }
         }
         let value = self.value(base, scope)?;
-        match value {
+        match value.listed() {
             Value::List(parts) => self.of_list(parts, taken, base.span, span),
             value => {
                 let term = self.tensor(value, base.span)?;

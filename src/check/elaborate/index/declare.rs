@@ -46,9 +46,9 @@ impl Elaborator<'_> {
                     groups.extend(rest.iter().map(|id| vec![*id]));
                     opened.push((name.to_string(), rest));
                 }
-                Subscript::At(at, _) => {
+                Subscript::At(Expr { span, .. }, _) => {
                     let message = "expected the name of an index, found an expression";
-                    let error = Diagnostic::error("E0254", message, at.span, "here");
+                    let error = Diagnostic::error("E0254", message, *span, "here");
                     let help =
                         "left of `=` indices are named, `y[i, j]`; which elements are meant says an `if` on the right";
                     return Err(self.report(error.help(help)));
