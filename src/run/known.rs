@@ -1,6 +1,6 @@
 //! What a weight file knows of the data that it was trained on: enough to check a program and to predict without it.
 
-use crate::check::schema::{Column, Holds, Lacking, Schemas, Source, Split};
+use crate::check::schema::{Column, Holds, Lacking, Look, Schemas, Source, Split};
 use crate::diagnostic::Diagnostic;
 use crate::io;
 use crate::source::{SourceId, Sources, Span};
@@ -84,6 +84,11 @@ impl Schemas for Remembered<'_> {
     /// It was, when the weights were trained.
     fn is_known(&mut self, _: &Source, _: &str) -> bool {
         true
+    }
+
+    /// Weights hold no rows.
+    fn look(&mut self, _: &Source, _: &str) -> Option<Look> {
+        None
     }
 
     fn classes(&mut self, _: &Sources, _: &Source, column: &str, call: Span) -> Result<usize, Diagnostic> {
