@@ -4,6 +4,7 @@
 use crate::check::elaborate::Elaborator;
 use crate::check::items::{lets, name_of, trains, unused_data};
 use crate::check::library::{Library, stdlib_names};
+use crate::check::lints::{self, View};
 use crate::check::program::{Explored, Sweep, TypedProgram};
 use crate::check::terms::TermId;
 use crate::check::uses::{self, Gathered, Used};
@@ -104,9 +105,18 @@ pub fn check(
     let overrides = sets.iter().map(|set| settings::parse(&file.items, set)).collect::<Result<Vec<_>, _>>()?;
     let mut checked = check_file(sources, &file, found, schemas, &mut Library::new(&file), &overrides);
     checked.found.extend(comments::find(sources, &file));
+    if !checked.found.iter().any(|found| found.severity == Severity::Error) {
+        checked.found.extend(lints::unused::find(&file));
+    }
+    lints::allow::silence(&mut checked.found, sources, &texts(&file, &used), true);
     uses::labelled(&mut checked.found, &used);
     checked.found.sort_by_key(primary);
     Ok(Checked { used, ..checked })
+}
+
+/// A file, and those that it uses.
+fn texts(file: &File, used: &[Used]) -> Vec<SourceId> {
+    std::iter::once(file.source).chain(used.iter().map(|used| used.source)).collect()
 }
 
 /// A file with the items of those that it uses, and what is wrong with their texts.
@@ -141,6 +151,7 @@ pub fn check_block(
     let mut library = Library::new(&file);
     library.trains.clone_from(&trains);
     let mut checked = check_file(sources, &file, found, schemas, &mut library, &overrides);
+    lints::allow::silence(&mut checked.found, sources, &texts(&file, &used), false);
     uses::labelled(&mut checked.found, &used);
     Ok(Checked { trains, used, ..checked })
 }
@@ -167,9 +178,16 @@ pub fn check_file(
             let mut elaborator = Elaborator::new(sources, schemas, library, overrides);
             let program = elaborator.train(block);
             found.extend(elaborator.found);
-            found.extend(program.as_ref().and_then(rows_meet));
-            programs.extend(program);
             reached.extend(elaborator.reached);
+            found.extend(program.as_ref().and_then(rows_meet));
+            if let Some(program) = &program
+                && !found.iter().any(|found| found.severity == Severity::Error)
+            {
+                let data = &program.data;
+                let looks: Vec<_> = data.raw.iter().map(|raw| schemas.look(&data.source, &raw.name)).collect();
+                found.extend(lints::find(&View::new(program, sources, &looks)));
+            }
+            programs.extend(program);
         }
     }
     let mut sweeps = Vec::new();

@@ -94,6 +94,8 @@ pub struct Look {
     pub least: f64,
     pub greatest: f64,
     pub sum: u64,
+    /// Whether its cells are numbers, also where it is read as classes.
+    pub of_numbers: bool,
     /// Of a column that is read as classes, how many rows have each.
     pub counts: Vec<usize>,
 }

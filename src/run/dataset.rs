@@ -381,7 +381,8 @@ impl Schemas for Files {
             trained().for_each(|code| counts.get_mut(code as usize).into_iter().for_each(|count| *count += 1));
         }
         let (least, greatest) = (trained().fold(f64::INFINITY, f64::min), trained().fold(f64::NEG_INFINITY, f64::max));
-        Some(Look { least, greatest, sum: hasher.finish(), counts })
+        let of_numbers = table.column(column).is_some_and(|column| holds(&column.values) == Holds::Numbers);
+        Some(Look { least, greatest, sum: hasher.finish(), of_numbers, counts })
     }
 
     fn classes(&mut self, sources: &Sources, source: &Source, column: &str, call: Span) -> Result<usize, Diagnostic> {
