@@ -6,6 +6,9 @@ use crate::check::program::{Raw, RawKind};
 use crate::check::schema::Look;
 use crate::diagnostic::Diagnostic;
 
+/// So many columns whose names differ by a number, `p0`, `p1`, …, are one thing: pixels, in whose corners nothing may happen.
+const KIN: usize = 4;
+
 /// Fewer rows are an example, in which much is the same by chance.
 const FEW: usize = 20;
 
@@ -44,10 +47,18 @@ pub fn twice(view: &View) -> Vec<Diagnostic> {
     found
 }
 
+/// A name without the digits at its end.
+fn stem(name: &str) -> &str {
+    name.trim_end_matches(|sign: char| sign.is_ascii_digit())
+}
+
 /// The columns of a file that the program names one by one.
 fn named<'v>(view: &'v View) -> impl Iterator<Item = (usize, &'v Raw, &'v Look)> {
     let data = &view.program.data;
-    let alone = |raw: &Raw| data.raw.iter().filter(|other| other.span == raw.span).count() == 1;
+    let alone = |raw: &Raw| {
+        let kin = data.raw.iter().filter(|other| other.span == raw.span || stem(&other.name) == stem(&raw.name));
+        kin.count() < if stem(&raw.name) == raw.name { 2 } else { KIN }
+    };
     let looked = move |(at, raw): (usize, &'v Raw)| Some((at, raw, view.looks.get(at)?.as_ref()?));
     let enough = data.rows[0] >= FEW;
     data.raw.iter().enumerate().filter(move |(_, raw)| enough && alone(raw)).filter_map(looked)

@@ -2,8 +2,9 @@
 
 use super::view::View;
 use crate::check::program::Length;
-use crate::check::terms::{Host, Kind, Leaf};
+use crate::check::terms::{Host, Kind, Leaf, TermId};
 use crate::diagnostic::Diagnostic;
+use crate::ir::ScalarOp;
 
 /// Differences up to this share are roundings of one's own.
 const LITTLE: f64 = 0.02;
@@ -40,7 +41,7 @@ pub fn find(view: &View) -> Vec<Diagnostic> {
                 format!("`{name_of}` ends after {length} {unit}, and the run after {planned}"),
                 "it never comes to its end",
             ),
-            _ if length < planned * (1.0 - LITTLE) => (
+            _ if length < planned * (1.0 - LITTLE) && !is_a_piece(view, applied.result) => (
                 format!("`{name_of}` ends after {length} {unit}, and the run after {planned}"),
                 "the run goes on behind its end",
             ),
@@ -53,4 +54,16 @@ pub fn find(view: &View) -> Vec<Diagnostic> {
         found.push(Diagnostic::error("W0419", message, applied.place, label).help(help));
     }
     found
+}
+
+/// Whether an `if` or a bound of one's own chooses when a schedule holds.
+fn is_a_piece(view: &View, result: TermId) -> bool {
+    let ids = (0..view.program.terms.count()).map(|at| TermId(at as u32));
+    let chooses = |id: &TermId| {
+        let kind = &view.term(*id).kind;
+        matches!(kind, Kind::Scalar(ScalarOp::Select | ScalarOp::Min | ScalarOp::Max, _)) && view.place(*id).is_some()
+    };
+    ids.filter(|id| id.0 > result.0)
+        .filter(chooses)
+        .any(|id| view.below(&[id], |_, kind| kind.operands()).contains(&result))
 }

@@ -1,4 +1,4 @@
-//! W0409: the numbers of classes as targets of a loss of numbers, and numbers as targets of a loss of classes.
+//! W0409: a quantity as the target of a loss of classes. The reverse, classes as numbers, is an error of types.
 
 use super::view::View;
 use crate::check::terms::{Kind, Leaf, TermId};
@@ -13,48 +13,26 @@ pub fn find(view: &View) -> Vec<Diagnostic> {
     for applied in view.losses() {
         let Some(target) = applied.input("target") else { continue };
         let name = &applied.name;
-        match name.as_str() {
-            "mse" | "mae" | "huber" => {
-                let Some((at, classes)) = classes(view, target) else { continue };
-                // Of two classes 0 and 1 it is the Brier score.
-                if classes <= 2 {
-                    continue;
-                }
-                let message = format!("`{name}` takes the numbers of {classes} classes for quantities");
-                let warning = Diagnostic::error("W0409", message, applied.place, "class 2 is no twice class 1");
-                let warning = view
-                    .place(at)
-                    .iter()
-                    .fold(warning, |warning, place| warning.clone().label(*place, "these are classes"));
-                let help = "give a score for each class and minimize `cross_entropy`; an order of classes is a number, \
-                            read without `category`";
-                found.push(warning.help(help));
-            }
-            "cross_entropy" | "nll" => {
-                let Some((_, classes)) = classes(view, target) else { continue };
-                let rows = view.program.data.rows[0];
-                let Some(raw) = quantity(view, target) else { continue };
-                if classes < MANY || 2 * classes < rows as i64 {
-                    continue;
-                }
-                let message = format!("{classes} classes in {rows} training rows: `{raw}` looks like a quantity");
-                let warning = Diagnostic::error("W0409", message, applied.place, "this is a loss of classes");
-                found.push(warning.help(format!("read `{raw}` without `category`, and minimize `mse`")));
-            }
-            _ => {}
+        if !matches!(name.as_str(), "cross_entropy" | "nll") {
+            continue;
         }
+        let (Some(classes), Some(raw)) = (classes(view, target), quantity(view, target)) else { continue };
+        let rows = view.program.data.rows[0];
+        if classes < MANY || 2 * classes < rows as i64 {
+            continue;
+        }
+        let message = format!("{classes} classes in {rows} training rows: `{raw}` looks like a quantity");
+        let warning = Diagnostic::error("W0409", message, applied.place, "this is a loss of classes");
+        found.push(warning.help(format!("read `{raw}` without `category`, and minimize `mse`")));
     }
     found
 }
 
-/// The term of classes that a target is, and how many there are.
-fn classes(view: &View, target: TermId) -> Option<(TermId, i64)> {
-    let mut id = target;
-    loop {
-        if let Elem::Class(count) = &view.term(id).ty.elem {
-            return Some((id, count.size.settled()?));
-        }
-        id = view.shown(id)?;
+/// How many classes a target has.
+fn classes(view: &View, target: TermId) -> Option<i64> {
+    match &view.term(target).ty.elem {
+        Elem::Class(count) => count.size.settled(),
+        Elem::Float | Elem::Int | Elem::Bool => None,
     }
 }
 
