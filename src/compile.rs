@@ -6,6 +6,7 @@ mod large;
 use crate::check::elaborate::Elaborator;
 use crate::check::items::{lets, name_of, trains, unused_data};
 use crate::check::library::{Library, stdlib_names};
+use crate::check::lints::{self, View};
 use crate::check::program::{Explored, Sweep, TypedProgram};
 use crate::check::terms::TermId;
 use crate::check::uses::{self, Gathered, Used};
@@ -106,9 +107,18 @@ pub fn check(
     let overrides = sets.iter().map(|set| settings::parse(&file.items, set)).collect::<Result<Vec<_>, _>>()?;
     let mut checked = check_file(sources, &file, found, schemas, &mut Library::new(&file), &overrides);
     checked.found.extend(comments::find(sources, &file));
+    if !checked.found.iter().any(|found| found.severity == Severity::Error) {
+        checked.found.extend(lints::unused::find(&file));
+    }
+    lints::allow::silence(&mut checked.found, sources, &texts(&file, &used), true);
     uses::labelled(&mut checked.found, &used);
     checked.found.sort_by_key(primary);
     Ok(Checked { used, ..checked })
+}
+
+/// A file, and those that it uses.
+fn texts(file: &File, used: &[Used]) -> Vec<SourceId> {
+    std::iter::once(file.source).chain(used.iter().map(|used| used.source)).collect()
 }
 
 /// A file with the items of those that it uses, and what is wrong with their texts.
@@ -143,6 +153,7 @@ pub fn check_block(
     let mut library = Library::new(&file);
     library.trains.clone_from(&trains);
     let mut checked = check_file(sources, &file, found, schemas, &mut library, &overrides);
+    lints::allow::silence(&mut checked.found, sources, &texts(&file, &used), false);
     uses::labelled(&mut checked.found, &used);
     Ok(Checked { trains, used, ..checked })
 }
@@ -169,10 +180,17 @@ pub fn check_file(
             let mut elaborator = Elaborator::new(sources, schemas, library, overrides);
             let program = elaborator.train(block);
             found.extend(elaborator.found);
+            reached.extend(elaborator.reached);
             found.extend(program.as_ref().and_then(rows_meet));
             found.extend(program.as_ref().and_then(large::find));
+            if let Some(program) = &program
+                && !found.iter().any(|found| found.severity == Severity::Error)
+            {
+                let data = &program.data;
+                let looks: Vec<_> = data.raw.iter().map(|raw| schemas.look(&data.source, &raw.name)).collect();
+                found.extend(lints::find(&View::new(program, sources, &looks)));
+            }
             programs.extend(program);
-            reached.extend(elaborator.reached);
         }
     }
     let mut sweeps = Vec::new();

@@ -45,7 +45,7 @@ pub fn find(sources: &Sources, file: &File) -> Vec<Diagnostic> {
 }
 
 /// Where the comment of a line starts. A doc comment belongs to an item.
-fn comment(line: &str) -> Option<usize> {
+pub(super) fn comment(line: &str) -> Option<usize> {
     let mut at = 0;
     loop {
         let rest = &line[at..];

@@ -16,6 +16,7 @@
 //! | `schema` | what must be known of data, and whom to ask |
 //! | `value` | what expressions stand for while they are checked |
 //! | `elaborate` | from the tree to terms |
+//! | `lints` | what a good reviewer would say, a lint a file |
 //! | `paths` | patterns of parameter paths |
 //! | `terms`, `steps`, `program` | the result; its loops |
 
@@ -25,6 +26,7 @@ pub mod comments;
 pub mod elaborate;
 pub mod items;
 pub mod library;
+pub mod lints;
 pub mod names;
 pub mod number;
 pub mod paths;

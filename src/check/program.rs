@@ -32,6 +32,41 @@ pub struct TypedProgram {
     pub run: RunSettings,
     /// The `let` items of the file that were read, with the values that they had.
     pub settings: BTreeMap<String, Setting>,
+    /// What of the standard library was applied, in the order of what it gave.
+    pub applied: Vec<Applied>,
+}
+
+/// A function or layer of the standard library, what it was given, and what it gave.
+pub struct Applied {
+    pub name: String,
+    /// The innermost text of the user that led to it.
+    pub place: Span,
+    pub inputs: Vec<(String, Given)>,
+    pub result: TermId,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub enum Given {
+    Term(TermId),
+    Number(f64),
+}
+
+impl Applied {
+    /// The tensor that an input was given.
+    pub fn input(&self, name: &str) -> Option<TermId> {
+        self.inputs.iter().find_map(|(own, given)| match given {
+            Given::Term(term) if own == name => Some(*term),
+            Given::Term(_) | Given::Number(_) => None,
+        })
+    }
+
+    /// The constant that an input was given.
+    pub fn number(&self, name: &str) -> Option<f64> {
+        self.inputs.iter().find_map(|(own, given)| match given {
+            Given::Number(number) if own == name => Some(*number),
+            Given::Term(_) | Given::Number(_) => None,
+        })
+    }
 }
 
 /// A family of trainings of one block: every combination of the values of the axes, with every seed.

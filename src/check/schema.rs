@@ -144,6 +144,18 @@ impl Lacking {
     }
 }
 
+/// What the training rows have in a column; two columns of one `sum` have the same values in all rows.
+#[derive(Clone, Debug)]
+pub struct Look {
+    pub least: f64,
+    pub greatest: f64,
+    pub sum: u64,
+    /// Whether its cells are numbers, also where it is read as classes.
+    pub of_numbers: bool,
+    /// Of a column that is read as classes, how many rows have each.
+    pub counts: Vec<usize>,
+}
+
 /// Whoever can look into data. Mistakes in the data are reported as diagnostics, drawn over the data's own text.
 pub trait Schemas {
     /// Whether checking shall go on. Where it shall not, what is found is of no use.
@@ -160,6 +172,9 @@ pub trait Schemas {
 
     /// Whether a training row of the split that was asked for last has a value in a column.
     fn is_known(&mut self, source: &Source, column: &str) -> bool;
+
+    /// What stands in a column that was read, if it can be told soon.
+    fn look(&mut self, source: &Source, column: &str) -> Option<Look>;
 
     /// How many classes a column has in the training rows of the split that was asked for last.
     fn classes(

@@ -2,7 +2,7 @@
 
 use crate::backend::Tensor;
 use crate::check::program::{Data, Raw, RawKind};
-use crate::check::schema::{Asked, Column, From, Holds, Lacking, Schemas, Source, Split as Wanted};
+use crate::check::schema::{Asked, Column, From, Holds, Lacking, Look, Schemas, Source, Split as Wanted};
 use crate::check::value::Distribution;
 use crate::data;
 use crate::data::fit::{self, Vocabulary};
@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -236,6 +237,9 @@ enum Held<'f> {
 
 /// The most bytes of a drawn column that is kept. The rows of a larger one are drawn when they are asked for.
 pub const DRAWN: u64 = 1 << 30;
+
+/// Of tables with more rows the lints see nothing: a check is quick.
+const LOOKED_AT: usize = 200_000;
 
 /// Below so many draws no threads are started.
 const ALONE: usize = 64 * 1024;
@@ -457,6 +461,31 @@ impl Schemas for Files {
         let rows = [windows.train.len(), windows.valid.len(), windows.test.len()];
         dealt.windows = Some((length, windows));
         Ok(rows)
+    }
+
+    fn look(&mut self, source: &Source, column: &str) -> Option<Look> {
+        let dealt = self.splits.iter().rfind(|dealt| dealt.from == source.from)?;
+        let (table, split) = (self.table(source)?, &dealt.split);
+        if table.rows > LOOKED_AT {
+            return None;
+        }
+        let codes = dealt.vocabularies.get(column).map(|(_, vocabulary, codes)| (vocabulary, codes));
+        let values: Vec<f64> = match (codes, &table.column(column)?.values) {
+            (Some((_, codes)), _) => codes.iter().map(|code| *code as f64).collect(),
+            (None, Values::Numbers(numbers)) => numbers.clone(),
+            (None, Values::Integers(whole)) => whole.iter().map(|number| *number as f64).collect(),
+            (None, Values::Text(_) | Values::Cells(_) | Values::Characters(_)) => return None,
+        };
+        let trained = || split.train.iter().map(|row| values[*row]).filter(|value| !value.is_nan());
+        let mut hasher = DefaultHasher::new();
+        values.iter().for_each(|value| value.to_bits().hash(&mut hasher));
+        let mut counts = vec![0; codes.map_or(0, |(vocabulary, _)| vocabulary.classes.len())];
+        if codes.is_some() {
+            trained().for_each(|code| counts.get_mut(code as usize).into_iter().for_each(|count| *count += 1));
+        }
+        let (least, greatest) = (trained().fold(f64::INFINITY, f64::min), trained().fold(f64::NEG_INFINITY, f64::max));
+        let of_numbers = table.column(column).is_some_and(|column| holds(&column.values) == Holds::Numbers);
+        Some(Look { least, greatest, sum: hasher.finish(), of_numbers, counts })
     }
 
     fn classes(

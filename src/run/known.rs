@@ -1,6 +1,6 @@
 //! What a weight file knows of the data that it was trained on: enough to check a program and to predict without it.
 
-use crate::check::schema::{Asked, Column, Holds, Lacking, Schemas, Source, Split};
+use crate::check::schema::{Asked, Column, Holds, Lacking, Look, Schemas, Source, Split};
 use crate::diagnostic::Diagnostic;
 use crate::io;
 use crate::source::{SourceId, Sources, Span};
@@ -101,6 +101,11 @@ impl Schemas for Remembered<'_> {
 
     fn windows(&mut self, _: &Source, _: usize, _: Span) -> Result<[usize; 3], Diagnostic> {
         Ok(self.data.rows)
+    }
+
+    /// Weights hold no rows.
+    fn look(&mut self, _: &Source, _: &str) -> Option<Look> {
+        None
     }
 
     fn classes(&mut self, _: &Sources, _: &Source, column: &str, _: &Asked, call: Span) -> Result<usize, Diagnostic> {

@@ -175,7 +175,8 @@ impl Elaborator<'_> {
         let ItemKind::Layer(layer) = &item.kind else { return Err(Reported) };
         let given = self.assign(&layer.name, &layer.inputs, given, span)?;
         self.left_alone(&layer.name)?;
-        self.inside(span, &layer.name.text, |this| {
+        let noted = self.noted(&layer.name, &layer.inputs, &given);
+        let value = self.inside(span, &layer.name.text, |this| {
             let mut scope = Scope::default();
             for (name, bound) in hyper {
                 scope.insert(name, bound.clone());
@@ -184,7 +185,9 @@ impl Elaborator<'_> {
             this.reached.insert(layer.name.span);
             this.bind_inputs(&layer.name, &layer.inputs, given, &mut scope)?;
             this.at_place(path, |this| this.layer_result(layer, scope))
-        })
+        });
+        self.note_applied(&layer.name, noted, span, &value);
+        value
     }
 
     /// What a layer gives, where its hyperparameters and inputs are bound.

@@ -26,10 +26,12 @@ impl Elaborator<'_> {
         let given = self.assign(&function.name, &function.params, given, span)?;
         self.left_alone(&function.name)?;
         let joins = self.joins.len();
+        let noted = self.noted(&function.name, &function.params, &given);
         let value = self.inside(span, &function.name.text, |this| {
             this.at_place(&function.name.text, |this| this.function_body(function, given, span))
         });
         self.note_result(joins, span, &value);
+        self.note_applied(&function.name, noted, span, &value);
         value
     }
 

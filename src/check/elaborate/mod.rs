@@ -31,9 +31,11 @@
 //! | `sweep` | which trainings a sweep is made of |
 //! | `optimizer` | the recurrence of an optimizer, for all parameters that it moves |
 //! | `explore` | a statement of a session |
+//! | `applied` | what of the library was applied, for the lints |
 //! | `alone`, `open` | definitions without a use; what a use decides |
 
 mod alone;
+mod applied;
 mod call;
 mod classes;
 mod data;
@@ -114,6 +116,8 @@ pub struct Elaborator<'a> {
     terms: Terms,
     /// The terms that join rows, ascending.
     joins: Vec<joins::Join>,
+    /// What of the standard library was applied.
+    applied: Vec<program::Applied>,
     params: Vec<program::Param>,
     /// Parameters by path.
     param_of: HashMap<String, ParamId>,
@@ -198,6 +202,7 @@ impl<'a> Elaborator<'a> {
             reported: HashSet::new(),
             terms: Terms::default(),
             joins: Vec::new(),
+            applied: Vec::new(),
             params: Vec::new(),
             param_of: HashMap::new(),
             made: HashMap::new(),

@@ -93,6 +93,7 @@ impl Elaborator<'_> {
             predictions,
             run,
             settings: std::mem::take(&mut self.settings),
+            applied: std::mem::take(&mut self.applied),
         })
     }
 

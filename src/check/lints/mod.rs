@@ -1,0 +1,58 @@
+//! What a good reviewer would say of a program that means something, but hardly what was meant. Each lint is a plain function, in a
+//! file of its own, over the terms of a training, what of the library was applied, and what stands in the columns. It says only
+//! what is certain: of a program that may be meant so, nothing.
+//!
+//! `allow` silences them in place; `unused` looks at the text alone.
+
+pub mod allow;
+mod balance;
+mod bias;
+mod bounded;
+mod columns;
+mod double;
+mod dropped;
+mod facts;
+mod flat;
+mod last_batch;
+mod leak;
+mod linear;
+mod raw_scores;
+mod scale;
+mod schedule;
+mod squashed;
+mod target;
+pub mod unused;
+mod view;
+mod worse;
+mod zeros;
+
+pub use view::View;
+
+use crate::diagnostic::Diagnostic;
+
+/// Every lint over a training, with its code.
+const LINTS: &[(&str, fn(&View) -> Vec<Diagnostic>)] = &[
+    ("W0401", squashed::find),
+    ("W0402", double::find),
+    ("W0403", raw_scores::find),
+    ("W0404", linear::find),
+    ("W0405", flat::find),
+    ("W0406", worse::find),
+    ("W0407", zeros::find),
+    ("W0408", bounded::find),
+    ("W0409", target::find),
+    ("W0410", leak::find),
+    ("W0412", columns::constant),
+    ("W0413", columns::twice),
+    ("W0414", scale::find),
+    ("W0415", balance::find),
+    ("W0416", bias::find),
+    ("W0417", dropped::find),
+    ("W0418", last_batch::find),
+    ("W0419", schedule::find),
+];
+
+/// What all lints say of a training.
+pub fn find(view: &View) -> Vec<Diagnostic> {
+    LINTS.iter().flat_map(|(_, lint)| lint(view)).map(Diagnostic::warning).collect()
+}
