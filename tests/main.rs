@@ -10,6 +10,7 @@ mod check;
 mod cli;
 mod columns;
 mod data;
+mod draws;
 mod editors;
 mod format;
 mod fuzz;
@@ -33,6 +34,7 @@ mod split;
 mod stream;
 mod syntax;
 mod terminal;
+mod together;
 mod training;
 mod weights;
 
@@ -46,6 +48,7 @@ fn main() {
     trials.extend(cli::trials());
     trials.extend(columns::trials());
     trials.extend(data::trials());
+    trials.extend(draws::trials());
     trials.extend(editors::trials());
     trials.extend(format::trials());
     trials.extend(fuzz::trials());
@@ -70,6 +73,7 @@ fn main() {
     trials.extend(spec::trials());
     trials.extend(split::trials());
     trials.extend(terminal::trials());
+    trials.extend(together::trials());
     trials.extend(weights::trials());
     libtest_mimic::run(&arguments, trials).exit()
 }

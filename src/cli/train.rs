@@ -150,7 +150,11 @@ fn train(arguments: &Train, name: Option<&str>) -> Result<(), u8> {
             let _ = writeln!(std::io::stdout(), "{}", event.line());
         }
         if let (Event::Start { parameters, .. }, Some(_)) = (event, &progress) {
-            say(&format!("{}: {} rows; {parameters} parameters", program.data.name, rows(&program)));
+            let seen = match program.data.name.as_str() {
+                "" => program.name.clone(),
+                name => format!("{name}: {} rows", rows(&program)),
+            };
+            say(&format!("{seen}; {parameters} parameters"));
         }
         progress.iter_mut().for_each(|progress| progress.tell(event));
     };

@@ -15,7 +15,7 @@ use crate::run::evaluate::{Evaluator, Present, evaluated, wide_columns};
 use crate::run::events::{Event, Named};
 use crate::run::params::{Params, Tensor as Param};
 use crate::run::plans::{Moment, advance_of, feed_host, holder_of, remembered, settle, start, start_states, values_of};
-pub use crate::run::plans::{counters, host_value, residents, steps_of};
+pub use crate::run::plans::{counters, counters_of_split, host_value, residents, steps_of};
 use crate::run::prepare::{Preparation, rows_at_once};
 use crate::run::schedule::Schedule;
 use crate::run::stream::Rows;
@@ -457,14 +457,16 @@ impl<'p> Run<'p> {
             |(host, input): &(Host, usize)| (*input as u32, host_value(*host, self.schedule, self.step, epoch) as f64);
         let hosts: Vec<(u32, f64)> = self.program.hosts.iter().map(host).collect();
         self.fed = None;
-        let counters = counters(self.schedule.seed, self.step)?;
+        let counters = counters_of_split(self.schedule.seed, split.name)?;
         let columns = split.feeds(&self.computed, None, counters);
         let present = Present { columns, rows: split.rows.len(), hosts, counters };
         let values = self.evaluator.evaluate(&mut *self.device, present)?;
         self.computed.borrow_mut().failure()?;
         let names = self.program.reports.iter().map(|(name, _)| name.clone());
         let reports: Named = names.zip(values[1..].iter().copied()).collect();
-        Ok(Some(Event::Eval { step: self.step, split: split.name.to_string(), loss: values[0], reports }))
+        // Where nothing is minimized there is no loss.
+        let loss = if self.program.phases.is_empty() { f64::NAN } else { values[0] };
+        Ok(Some(Event::Eval { step: self.step, split: split.name.to_string(), loss, reports }))
     }
 
     /// Rows of each split that has any.
