@@ -55,7 +55,7 @@ fn adversary() {
     let (events, _) = trained("wgan.mlx", 1);
     let critic = numbers(&events, "step", "critic");
     // The slopes come near 1, and the critic tells what is drawn from what is there.
-    assert!(critic[0] > 5.0 && critic[critic.len() - 1] < 1.0, "{critic:?}");
+    assert!(critic[0] > 2.0 && critic[critic.len() - 1] < -0.2, "{critic:?}");
     same_in_parts("wgan.mlx", &events);
 }
 
