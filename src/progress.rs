@@ -65,10 +65,15 @@ impl Progress {
 pub fn line(event: &Event, steps: u64) -> Option<String> {
     match event {
         Event::Step { step, loss, .. } if *step == 1 || step % steps.div_ceil(10) == 0 || *step == steps => {
-            Some(format!("step {step}/{steps}  loss {}", shown(*loss)))
+            Some(format!("step {step}/{steps}{}", of_loss(*loss)))
         }
         Event::Start { .. } | Event::Step { .. } | Event::Eval { .. } | Event::End { .. } => None,
     }
+}
+
+/// A step has no loss where nothing is minimized; one that is no number would have failed.
+fn of_loss(loss: f64) -> String {
+    if loss.is_nan() { String::new() } else { format!("  loss {}", shown(loss)) }
 }
 
 impl Bar {
@@ -90,12 +95,12 @@ impl Bar {
         let rate = step as f64 / self.began.elapsed().as_secs_f64().max(1e-9);
         let left = clock((steps.saturating_sub(step) as f64 / rate) as u64);
         let digits = if rate < 100.0 { 1 } else { 0 };
-        let mut text = format!("{bar} {step}/{steps}  loss {}{of_epochs}  {left} left  ", shown(loss));
+        let mut text = format!("{bar} {step}/{steps}{}{of_epochs}  {left} left  ", of_loss(loss));
         text += &format!("{rate:.digits$} steps/s");
         // The loss on the training rows stands there already.
         for event in self.evals.iter().rev() {
             let Event::Eval { split, loss, reports, .. } = event else { continue };
-            let loss = (split != "train").then_some(("loss", *loss));
+            let loss = (split != "train" && !loss.is_nan()).then_some(("loss", *loss));
             // What has axes waits for the table.
             let reports = reports.iter().filter_map(|report| Some((report.name.as_str(), report.figure.number()?)));
             let numbers = loss.into_iter().chain(reports);
@@ -126,11 +131,15 @@ pub fn table(finals: &[Event]) -> String {
         return String::new();
     }
     let mut rows: Vec<Vec<String>> = vec![vec![String::new()]];
+    let has_loss = finals.iter().any(|event| matches!(event, Event::Eval { loss, .. } if !loss.is_nan()));
     let mut matrices = String::new();
     for event in finals {
         let Event::Eval { split, loss, reports, .. } = event else { continue };
         rows[0].push(split.clone());
-        let mut numbers = vec![("loss".to_string(), *loss)];
+        let mut numbers = Vec::new();
+        if has_loss || reports.is_empty() {
+            numbers.push(("loss".to_string(), *loss));
+        }
         for report in reports {
             match lines(report) {
                 Some(lines) => numbers.extend(lines),

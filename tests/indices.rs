@@ -451,7 +451,7 @@ fn agrees(seed: u64, text: &str, lets: &[Let], ints: &[(&str, usize, usize)]) {
             );
         }
     }
-    spec::agrees_with_the_reference(&lowered, &mut run);
+    spec::agrees_with_the_reference(&lowered, &mut run, 1);
 }
 
 /// A scattered sum, a running sum, products of several factors and under a condition: nothing of the size of all pairs lies
@@ -482,6 +482,6 @@ fn stores_no_pairs() {
         let mut run = Run::new(&lowered, schedule, &data).expect("a run");
         let largest = run.plan().buffers.iter().map(|buffer| buffer.len).max().unwrap_or(0);
         assert!(largest < pairs, "{body}: {largest} numbers lie in one place\n{}", run.plan());
-        spec::agrees_with_the_reference(&lowered, &mut run);
+        spec::agrees_with_the_reference(&lowered, &mut run, 1);
     }
 }

@@ -10,6 +10,7 @@ mod check;
 mod cli;
 mod columns;
 mod data;
+mod draws;
 mod editors;
 mod format;
 mod fuzz;
@@ -36,6 +37,7 @@ mod split;
 mod stream;
 mod syntax;
 mod terminal;
+mod together;
 mod training;
 mod weights;
 
@@ -49,6 +51,7 @@ fn main() {
     trials.extend(cli::trials());
     trials.extend(columns::trials());
     trials.extend(data::trials());
+    trials.extend(draws::trials());
     trials.extend(editors::trials());
     trials.extend(format::trials());
     trials.extend(fuzz::trials());
@@ -76,6 +79,7 @@ fn main() {
     trials.extend(spec::trials());
     trials.extend(split::trials());
     trials.extend(terminal::trials());
+    trials.extend(together::trials());
     trials.extend(weights::trials());
     libtest_mimic::run(&arguments, trials).exit()
 }

@@ -24,7 +24,7 @@ use mlx::run::dataset::Files;
 use mlx::run::evaluate::{Evaluator, Present};
 use mlx::run::events::Event;
 use mlx::run::schedule::{KEPT, Schedule};
-use mlx::run::steps::{Run, residents, steps_of};
+use mlx::run::steps::{Run, counters_of_split, residents, steps_of};
 use mlx::run::stream::Rows;
 use mlx::source::{SourceId, Sources, Span};
 use std::fmt::Write;
@@ -168,7 +168,7 @@ fn said(program: &str) -> String {
         // Of several phases, only the last leaves what it computed.
         let one = matches!(&lowered.phases[..], [only] if only.times == 1 && lowered.advance.is_empty());
         if one && lowered.accumulate == 1 {
-            agrees_with_the_reference(&lowered, &mut run);
+            agrees_with_the_reference(&lowered, &mut run, schedule.seed);
         } else {
             run.take_step().expect("a step");
         }
@@ -219,15 +219,18 @@ fn place(sources: &Sources, span: Span) -> String {
     }
 }
 
-/// Loss, gradients, reports and next values of a step, on the CPU and by definition.
-pub fn agrees_with_the_reference(program: &Program, run: &mut Run) {
+/// Loss, gradients, reports and next values of a step, on the CPU and by definition. An evaluation has draws of its own.
+pub fn agrees_with_the_reference(program: &Program, run: &mut Run, seed: u64) {
+    let counters = counters_of_split(seed, "train").expect("counters");
     let (graph, feed) = run.for_reference().expect("a feed");
     let reported: Vec<NodeId> = program.reports.iter().map(|(_, node)| *node).collect();
     let phase = &program.phases[0];
     let gradients = phase.gradients.iter().map(|(_, gradient)| *gradient);
     let stepped: Vec<NodeId> = std::iter::once(phase.loss).chain(gradients).collect();
     let Some(Event::Eval { reports, .. }) = run.evaluate("train").expect("numbers") else { return };
-    let by_batches = in_batches_of_two(program, &graph, &feed);
+    let mut of_split = feed.clone();
+    of_split[program.draws].values = counters.to_vec();
+    let by_batches = in_batches_of_two(program, &graph, &of_split);
     run.take_step().expect("a step");
     let mut found: Vec<Vec<f64>> = Vec::new();
     for root in 0..stepped.len() {
@@ -239,8 +242,10 @@ pub fn agrees_with_the_reference(program: &Program, run: &mut Run) {
         phase.updates.iter().copied().filter(|(_, input)| run.fed(*input).is_some()).collect();
     found.extend(nexts.iter().filter_map(|(_, input)| Some(run.fed(*input)?.to_f64(1))));
     let next: Vec<NodeId> = nexts.iter().map(|(next, _)| *next).collect();
-    let roots = [stepped, reported.clone(), vec![program.loss], reported, next].concat();
-    let defined = reference::run(&graph, &roots, &feed).expect("numbers");
+    let mut defined = reference::run(&graph, &stepped, &feed).expect("numbers");
+    let evaluated = [reported.clone(), vec![program.loss], reported].concat();
+    defined.extend(reference::run(&graph, &evaluated, &of_split).expect("numbers"));
+    defined.extend(reference::run(&graph, &next, &feed).expect("numbers"));
     assert_eq!(found.len(), defined.len());
     for (at, (found, defined)) in found.iter().zip(&defined).enumerate() {
         let scale = defined.values.iter().filter(|x| x.is_finite()).fold(1e-2, |most: f64, x| most.max(x.abs()));

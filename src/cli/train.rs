@@ -151,7 +151,11 @@ fn train(arguments: &Train, name: Option<&str>) -> Result<(), u8> {
         }
         if let (Event::Start { parameters, .. }, Some(_)) = (event, &progress) {
             let pairs: String = data.pairs().iter().map(|pair| format!("; {pair}")).collect();
-            say(&format!("{}: {} rows; {parameters} parameters{pairs}", program.data.name, rows(&program)));
+            let seen = match program.data.name.as_str() {
+                "" => program.name.clone(),
+                name => format!("{name}: {} rows", rows(&program)),
+            };
+            say(&format!("{seen}; {parameters} parameters{pairs}"));
         }
         progress.iter_mut().for_each(|progress| progress.tell(event));
     };

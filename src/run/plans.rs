@@ -7,6 +7,7 @@ use crate::lower::program::{Input, Phase, Program};
 use crate::plan::{Limits, Plan, Precision, Request, Residents, plan};
 use crate::run::error::RunError;
 use crate::run::schedule::Schedule;
+use crate::run::steps::SPLITS;
 use std::collections::HashSet;
 
 /// Starting points are computed in about so many stages.
@@ -247,6 +248,13 @@ pub fn host_value(host: Host, schedule: Schedule, step: u64, epoch: u64) -> u64 
         Host::Epochs => schedule.epochs,
         Host::Updates => step + 1,
     }
+}
+
+/// What the draws of an evaluation are counted by, which are the same after any step: the split stands where the last steps that can be
+/// counted would. New rows are a split of their own.
+pub fn counters_of_split(seed: u64, split: &str) -> Result<[f64; 5], RunError> {
+    let place = SPLITS.iter().position(|own| *own == split).unwrap_or(SPLITS.len());
+    counters(seed, u64::from(u32::MAX) - place as u64)
 }
 
 /// What draws are counted by: seed (low, high), step, repetition, first row; each the bits of an int.

@@ -23,7 +23,7 @@ use crate::run::naming::{self, Classes};
 use crate::run::params::Params;
 use crate::run::prepare;
 use crate::run::schedule::KEPT;
-use crate::run::steps::residents;
+use crate::run::steps::{counters_of_split, residents};
 use crate::run::stream::{Digits, Feed, Rows, Stream};
 use crate::source::{Sources, Span};
 use std::borrow::Cow;
@@ -75,6 +75,8 @@ pub fn predict(
         NewRows::Drawn(rows) => *rows,
     };
     let read = read_columns(checked);
+    let counters =
+        counters_of_split(checked.run.seed, "new").map_err(|wrong| PredictError::Run(wrong.message().to_string()))?;
     let kept = batch::kept(program, rows, KEPT);
     let (kept, computed): (Vec<usize>, Vec<usize>) = read.iter().partition(|at| kept[**at]);
     let values: Vec<NodeId> = kept.iter().map(|at| program.columns[*at].value).collect();
@@ -103,7 +105,7 @@ pub fn predict(
     let computed = RefCell::new(Batch::new(program, computed, &wide, gather, feed, threads, ROWS));
     let all: Vec<usize> = (0..rows).collect();
     let split = Split { name: "new", rows: Cow::Borrowed(&all), kept };
-    let found = values_of(program, &mut device, trained, &split, &computed).map_err(failed)?;
+    let found = values_of(program, &mut device, trained, (&split, counters), &computed).map_err(failed)?;
     let predictions = checked.predictions.iter().zip(found).map(|(report, tensor)| {
         let name = report.name.clone();
         match naming::classes(checked, report.value) {
@@ -153,7 +155,7 @@ fn values_of(
     program: &Program,
     device: &mut dyn Device,
     trained: &Trained,
-    split: &Split,
+    (split, counters): (&Split, [f64; 5]),
     computed: &RefCell<Batch>,
 ) -> Result<Vec<Tensor>, RunError> {
     let rows = split.rows.len();
@@ -169,10 +171,10 @@ fn values_of(
     let params: Vec<(u32, Tensor)> = params.collect();
     let feed = Feed {
         rows,
-        columns: split.feeds(computed, None, [0.0; 5]),
+        columns: split.feeds(computed, None, counters),
         whole: params.iter().map(|(input, tensor)| (*input, tensor)).collect(),
         hosts: Vec::new(),
-        counters: (program.draws as u32, [0.0; 5]),
+        counters: (program.draws as u32, counters),
     };
     let digits = Digits::Evaluation { wide: wide_columns(program, &nodes) };
     let (hosts, inputs) = (program.host_inputs(), program.inputs.len());

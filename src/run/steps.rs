@@ -15,7 +15,7 @@ use crate::run::evaluate::{Evaluator, Present, evaluated, wide_columns};
 use crate::run::events::{Event, Figure, Named, Reported};
 use crate::run::params::{Params, Tensor as Param};
 use crate::run::plans::{Moment, advance_of, feed_host, holder_of, remembered, settle, start, start_states, values_of};
-pub use crate::run::plans::{counters, host_value, residents, steps_of};
+pub use crate::run::plans::{counters, counters_of_split, host_value, residents, steps_of};
 use crate::run::prepare::{Preparation, rows_at_once};
 use crate::run::schedule::Schedule;
 use crate::run::stream::Rows;
@@ -469,7 +469,7 @@ impl<'p> Run<'p> {
             |(host, input): &(Host, usize)| (*input as u32, host_value(*host, self.schedule, self.step, epoch) as f64);
         let hosts: Vec<(u32, f64)> = self.program.hosts.iter().map(host).collect();
         self.fed = None;
-        let counters = counters(self.schedule.seed, self.step)?;
+        let counters = counters_of_split(self.schedule.seed, split.name)?;
         let columns = split.feeds(&self.computed, None, counters);
         let present = Present { columns, rows: split.rows.len(), hosts, counters };
         let values = self.evaluator.evaluate(&mut *self.device, present)?;
@@ -486,7 +486,9 @@ impl<'p> Run<'p> {
             }
         });
         let reports = reports.collect();
-        let loss = loss.first().copied().unwrap_or(f64::NAN);
+        // Where nothing is minimized there is no loss.
+        let own = loss.first().copied().unwrap_or(f64::NAN);
+        let loss = if self.program.phases.is_empty() { f64::NAN } else { own };
         Ok(Some(Event::Eval { step: self.step, split: split.name.to_string(), loss, reports }))
     }
 

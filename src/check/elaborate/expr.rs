@@ -168,12 +168,28 @@ impl Elaborator<'_> {
         if FUNCTIONS.contains(&name.text.as_str()) {
             return self.report(Unsupported::Function.named(&name.text, name.span));
         }
+        if matches!(scope.namespace, Namespace::Train)
+            && let Some(help) = self.missing(name)
+        {
+            let message = format!("cannot find `{}` in this scope", name.text);
+            return self.report(Diagnostic::error("E0201", message, name.span, "not found").help(help));
+        }
         let known = scope.known().chain(self.library.names());
         let advised = self.found.len() < MOST_ADVISED;
         let near = advised.then(|| nearest(&name.text, known)).flatten().map(|near| format!("did you mean `{near}`?"));
         let error =
             Diagnostic::error("E0201", format!("cannot find `{}` in this scope", name.text), name.span, "not found");
         self.report(Diagnostic { help: near, ..error })
+    }
+
+    /// What a block lacks that would have a name: its model, or its data, of which one column says it for all.
+    fn missing(&mut self, name: &Name) -> Option<&'static str> {
+        if name.text == "model" {
+            return Some("this `train` block names no model: add `model = Name`, of a `model Name(x: [n, d]) …` item");
+        }
+        let lacks = self.data.as_ref().is_some_and(|data| data.name.is_empty());
+        self.blind |= lacks;
+        lacks.then_some("this `train` block names no data, so it has no columns and no `n`: add `data = name`")
     }
 
     /// The value of a `let` among the items, which is evaluated once.

@@ -4,14 +4,39 @@ use super::{Elaborator, Out, Reported};
 use crate::check::steps;
 use crate::check::terms::{Kind, Leaf, TermId};
 use crate::check::types::{Elem, Type};
-use crate::check::value::Value;
+use crate::check::value::{Recipe, Value};
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
 use std::collections::HashSet;
+use std::rc::Rc;
 
 impl Elaborator<'_> {
     pub(super) fn grad(&mut self, of: (Value, Span), by: (Value, Span), span: Span) -> Out<Value> {
-        let by_term = self.differentiated_by(by.0, by.1)?;
+        let of_at = of.1;
+        let by = match by {
+            (Value::Instance(recipe, path), at) => return self.grad_by_model(of, (recipe, path), at),
+            (value, at) => (self.differentiated_by(value, at)?, at),
+        };
+        let of_term = self.differentiated(of)?;
+        self.is_within_its_step(of_term, Some(by.0), by.1)?;
+        let found = self.ty(by.0).clone();
+        if !self.reads(of_term, by.0) {
+            self.is_independent(of_term, of_at, by.0, by.1)?;
+        }
+        let ty = Type { mask: None, ..found };
+        Ok(Value::Tensor(self.term(Kind::Grad { of: of_term, by: by.0 }, ty, span)))
+    }
+
+    /// `grad(loss, model)` is a model of the same structure.
+    fn grad_by_model(&mut self, of: (Value, Span), (recipe, path): (Rc<Recipe>, String), at: Span) -> Out<Value> {
+        let of_at = of.1;
+        let of_term = self.differentiated(of)?;
+        self.is_within_its_step(of_term, None, at)?;
+        Ok(self.slope((of_term, of_at), recipe, &path, at))
+    }
+
+    /// The one number that is differentiated.
+    fn differentiated(&mut self, of: (Value, Span)) -> Out<TermId> {
         let of_term = self.numbers(of.0, of.1)?;
         let ty = self.ty(of_term).clone();
         if !ty.axes.is_empty() || !ty.free.is_empty() {
@@ -24,13 +49,7 @@ impl Elaborator<'_> {
                 "where each row depends on its own alone, the derivative of the sum has one for each row: `grad(sum({text}), …)`"
             ))));
         }
-        self.is_within_its_step(of_term, by_term, by.1)?;
-        let found = self.ty(by_term).clone();
-        if !self.reads(of_term, by_term) {
-            self.is_independent(of_term, of.1, by_term, by.1)?;
-        }
-        let ty = Type { mask: None, ..found };
-        Ok(Value::Tensor(self.term(Kind::Grad { of: of_term, by: by_term }, ty, span)))
+        Ok(of_term)
     }
 
     /// A tensor of floats that has a name.
@@ -45,12 +64,13 @@ impl Elaborator<'_> {
                 }
             }
             Value::Wrong => return Err(Reported),
-            Value::Instance(..) => "a layer".to_string(),
             other => other.noun().to_string(),
         };
         let message = format!("expected a tensor of floats to differentiate by, found {noun}");
         let error = Diagnostic::error("E0271", message, at, "by this");
-        Err(self.report(error.help("differentiate by a column, a parameter, or a `let` that `grad` stands behind")))
+        Err(self.report(
+            error.help("differentiate by a model, a column, a parameter, or a `let` that `grad` stands behind"),
+        ))
     }
 
     /// Whether a term is made of another one.
@@ -92,10 +112,10 @@ impl Elaborator<'_> {
     }
 
     /// In a step of a loop, what is outside of it also comes in by the carries: only all steps together have a derivative.
-    fn is_within_its_step(&mut self, of: TermId, by: TermId, at: Span) -> Out<()> {
+    fn is_within_its_step(&mut self, of: TermId, by: Option<TermId>, at: Span) -> Out<()> {
         let Some(around) = self.loops.last() else { return Ok(()) };
-        let inside = steps::inside(&self.terms, around.id, around.first, &[of, by]);
-        if !inside.has(of) || inside.has(by) {
+        let inside = steps::inside(&self.terms, around.id, around.first, &[&[of], by.as_slice()].concat());
+        if !inside.has(of) || by.is_some_and(|by| inside.has(by)) {
             return Ok(());
         }
         let message = "a step of a scan has no derivative by what is made outside of it";

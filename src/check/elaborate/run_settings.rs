@@ -71,7 +71,13 @@ impl Elaborator<'_> {
             }
         };
         let rows = self.data.as_ref().map(|data| data.rows[0] as u64);
+        let has_data = self.data.as_ref().is_none_or(|data| !data.name.is_empty());
         let batch = match (batch?, rows) {
+            (Some((_, span)), _) if !has_data => {
+                let error =
+                    Diagnostic::error("E0213", "a batch is of rows, and this training has no data", span, "here");
+                return Err(self.report(error.help("leave `batch` out, or add `data = name`")));
+            }
             (Some((batch, span)), Some(rows)) if batch > rows => {
                 let message = format!("a batch of {batch} rows, and {rows} are for training");
                 let error = Diagnostic::error("E0213", message, span, "too many");
@@ -151,7 +157,11 @@ impl Elaborator<'_> {
         if self.data.as_ref().is_some_and(|data| data.rows[at] == 0) {
             let message = format!("`{name}` watches the split `{}`, which has no rows", split.text);
             let error = Diagnostic::error("E0245", message, split.span, "no row is for this");
-            return Err(self.report(error.help("give it some: `split = holdout(train = 80%, valid = 20%, seed = 1)`")));
+            let help = match self.data.as_ref().is_some_and(|data| data.name.is_empty()) {
+                true => "a training without data has one split, `train`",
+                false => "give it some: `split = holdout(train = 80%, valid = 20%, seed = 1)`",
+            };
+            return Err(self.report(error.help(help)));
         }
         if split.text == "test" {
             let message = format!("`{name}` chooses by rows that are for testing, whose figures then say too much");

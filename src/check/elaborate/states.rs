@@ -1,7 +1,7 @@
 //! States of a `train` block, and models as points in the space of parameters: a structure, and for each path a tensor.
 
 use super::{Elaborator, Out, Reported};
-use crate::check::program::From;
+use crate::check::program::{From, TypedProgram};
 use crate::check::terms::{Kind, Leaf, ParamId, TermId};
 use crate::check::types::Type;
 use crate::check::value::{Recipe, Scope, Value};
@@ -21,6 +21,8 @@ pub(super) enum Point {
     /// The same number for every element.
     Number(TermId),
     Made(ScalarOp, Box<Point>, Box<Point>),
+    /// The derivative of a number by a point.
+    Slope(TermId, Box<Point>),
 }
 
 /// What begins the path of a point that is made of others.
@@ -285,7 +287,40 @@ impl Elaborator<'_> {
                 let ty = if whole { ty.clone() } else { Type { axes: Vec::new(), ..ty.clone() } };
                 Ok(self.term(Kind::Scalar(*op, vec![a, b]), ty, span))
             }
+            Point::Slope(of, by) => {
+                let by = self.tensor_of_point(by, rest, ty, span, param)?;
+                // Nothing moves by the slope of a layer's state.
+                let base = base_of(point).unwrap_or_default().to_string();
+                let ty = Type { mask: None, ..ty.clone() };
+                let kind = match self.is_of_layer_state(&base, rest) {
+                    true => return Ok(self.term(Kind::Number(0.0), Type { axes: Vec::new(), ..ty }, span)),
+                    false => Kind::Grad { of: *of, by },
+                };
+                Ok(self.term(kind, ty, span))
+            }
         }
+    }
+
+    /// Whether a tensor of a live model is a state of its layers; all of a copy are states of the block.
+    fn is_of_layer_state(&self, base: &str, rest: &str) -> bool {
+        let whole = if base.is_empty() { rest.to_string() } else { format!("{base}.{rest}") };
+        let state = self.param_of.get(&whole).is_some_and(|id| self.params[id.0 as usize].state);
+        state && !self.copies.contains_key(base)
+    }
+
+    /// `grad(loss, model)`: a point as well, of the derivatives by each tensor.
+    pub(super) fn slope(&mut self, of: (TermId, Span), recipe: Rc<Recipe>, path: &str, at: Span) -> Value {
+        let point = self.point(path);
+        let base = base_of(&point).unwrap_or_default();
+        let own: Vec<ParamId> = self.tensors_of(base).into_iter().map(|(_, id)| id).collect();
+        if !TypedProgram::used(&self.terms, &[of.0]).iter().any(|id| own.contains(id)) {
+            let text = self.sources.text(at).to_string();
+            let warning =
+                Diagnostic::error("W0271", "this derivative is 0 everywhere", at, "no tensor of this model is read")
+                    .label(of.1, "this is differentiated");
+            self.report(warning.help(format!("apply the model in what is differentiated: `{text}(x)`")).warning());
+        }
+        self.made_point(recipe, Point::Slope(of.0, Box::new(point)))
     }
 
     /// The parameters of a model of the block: their paths within it, in the order in which they were declared.
@@ -306,6 +341,9 @@ impl Elaborator<'_> {
         self.totalled = true;
         let mut sum: Option<TermId> = None;
         for (rest, id) in self.tensors_of(&base) {
+            if self.is_of_layer_state(&base, &rest) {
+                continue;
+            }
             let ty = self.params[id.0 as usize].ty.clone();
             let term = self.known_tensor(&point, &rest, &ty, span)?;
             let scalar = Type { axes: Vec::new(), ..ty };
@@ -376,5 +414,6 @@ fn base_of(point: &Point) -> Option<&str> {
         Point::Of(path) | Point::Next(path) => Some(path),
         Point::Number(_) => None,
         Point::Made(_, a, b) => base_of(a).or_else(|| base_of(b)),
+        Point::Slope(_, by) => base_of(by),
     }
 }

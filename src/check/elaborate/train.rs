@@ -4,7 +4,8 @@ use super::data::setting;
 use super::minimize::Term;
 use super::optimizer::hosts;
 use super::{Elaborator, Out, Reported};
-use crate::check::program::{RawKind, Report, TypedProgram};
+use crate::check::program::{Data, RawKind, Report, TypedProgram};
+use crate::check::schema::Source;
 use crate::check::terms::{Leaf, ParamId, Start, TermId};
 use crate::check::types::{Axis, Elem, Type};
 use crate::check::unsupported::Unsupported;
@@ -58,8 +59,19 @@ impl Elaborator<'_> {
             self.statements(block, scope)
         });
         let shown = again.as_ref().unwrap_or(&trained);
-        let minimizes = |kind: &StatementKind| matches!(kind, StatementKind::Minimize(_));
-        if !block.body.iter().any(|statement| minimizes(&statement.kind)) {
+        // States may move on and reports be computed without anything that is minimized.
+        let does = |kind: &StatementKind| match kind {
+            StatementKind::Minimize(_) | StatementKind::Report(..) | StatementKind::Predict(..) => true,
+            StatementKind::Assign(target, ..) => primed(target).is_some(),
+            StatementKind::Let(..)
+            | StatementKind::Param(..)
+            | StatementKind::State(..)
+            | StatementKind::Out(_)
+            | StatementKind::Emit(..)
+            | StatementKind::Check(..)
+            | StatementKind::Calibrate(..) => false,
+        };
+        if !block.body.iter().any(|statement| does(&statement.kind)) {
             let error = Diagnostic::error("E0216", "nothing is minimized", block.word, "in this `train` block");
             self.report(error.help("add `minimize mse(model(x), y) using sgd(lr = 0.1)`"));
         }
@@ -192,14 +204,11 @@ impl Elaborator<'_> {
                 Ok(()) => self.bind_columns(&mut scope),
                 Err(Reported) => (self.data, self.blind) = (None, true),
             },
-            None => {
-                let error = Diagnostic::error("E0216", "no data is named", block.word, "in this `train` block");
-                self.report(error.help("add `data = name`, of a `data name = …` item"));
-            }
+            None => self.without_data(block),
         }
         let rows = Axis::new(Size::symbol(Self::rows()), block.word, "is the rows of a batch");
         let bound = self.bound(Value::Size(rows), block.word);
-        if scope.get(super::ROWS).is_none() {
+        if find("data").is_some() && scope.get(super::ROWS).is_none() {
             scope.insert(super::ROWS, bound);
         }
         for (name, host) in hosts(None) {
@@ -207,19 +216,25 @@ impl Elaborator<'_> {
             let bound = self.bound(Value::Tensor(leaf), block.word);
             scope.insert(name, bound);
         }
-        let model = find("model");
-        let at = model.map_or(block.word, |expr| expr.span);
-        let model = match model {
-            Some(expr) => self.model(expr, &mut scope).unwrap_or(Value::Wrong),
-            None => {
-                let error = Diagnostic::error("E0216", "no model is named", block.word, "in this `train` block");
-                self.report(error.help("add `model = Name`, of a `model Name(x: [n, d]) …` item"));
-                Value::Wrong
-            }
-        };
-        let bound = self.bound(model, at);
-        scope.insert("model", bound);
+        // Without a model there is nothing of that name.
+        if let Some(expr) = find("model") {
+            let model = self.model(expr, &mut scope).unwrap_or(Value::Wrong);
+            let bound = self.bound(model, expr.span);
+            scope.insert("model", bound);
+        }
         scope
+    }
+
+    /// What a block without data sees: one row in which nothing stands.
+    fn without_data(&mut self, block: &Block) {
+        let source = Source { from: crate::check::schema::From::Rows { count: 1, seed: 0 }, span: block.word };
+        match self.schemas.rows(self.sources, &source, None) {
+            Ok(rows) => {
+                let (raw, fits, columns) = (Vec::new(), Vec::new(), Vec::new());
+                self.data = Some(Data { name: String::new(), source, split: None, rows, raw, fits, columns, window: None });
+            }
+            Err(wrong) => drop(self.report(wrong)),
+        }
     }
 
     fn named_data(&mut self, expr: &Expr) -> Out<()> {
