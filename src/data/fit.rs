@@ -184,7 +184,12 @@ fn unseen(
     let place = table.place(sources, row, column);
     Diagnostic::error("E0311", message, place, format!("row {} is in `{split}`", row + 1))
         .label(call, "classes are those of the training rows")
-        .help(format!("stratify the split by `{name}`, or leave such rows out"))
+        .help(match &table.columns[column].values {
+            Values::Characters(_) => format!("make one class of all such: `characters({name}, unknown = \"?\")`"),
+            Values::Numbers(_) | Values::Integers(_) | Values::Text(_) | Values::Cells(_) => {
+                format!("stratify the split by `{name}`, or leave such rows out")
+            }
+        })
 }
 
 /// One value of a column, in an order of its own.
