@@ -87,7 +87,9 @@ pub struct Section {
 
 fn is_expected(line: &str) -> bool {
     let value = line.strip_prefix("// ").and_then(|rest| rest.split_once(" = ")).map(|(_, value)| value);
-    value.is_some_and(|value| value.parse::<f64>().is_ok())
+    // Several numbers are those of a report with axes, and the names of classes may follow.
+    let numbers = value.map(|value| value.split(" of ").next().unwrap_or_default());
+    numbers.is_some_and(|numbers| numbers.split(' ').all(|number| number.parse::<f64>().is_ok()))
         || ["// error ", "// warning ", "// ok", "// param ", "//   "].iter().any(|start| line.starts_with(start))
 }
 
