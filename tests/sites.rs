@@ -35,11 +35,8 @@ fn hold(title: &str, variant: &str, most: usize) {
     let has = |text: &str| words(text).any(|word| word == variant);
     // Lowering and the names of dumps know some operations, and need not know a new one.
     let knows = |path: &str| path.starts_with("src/lower/") || path == "src/passes/named.rs";
-    let found: BTreeSet<String> = sources()
-        .into_iter()
-        .filter(|(path, text)| !knows(path) && has(&code(text)))
-        .map(|(path, _)| path)
-        .collect();
+    let found: BTreeSet<String> =
+        sources().into_iter().filter(|(path, text)| !knows(path) && has(&code(text))).map(|(path, _)| path).collect();
     let named: BTreeSet<String> = listed.into_iter().filter(|file| file.starts_with("src/")).collect();
     assert_eq!(
         named, found,

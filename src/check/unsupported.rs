@@ -39,20 +39,8 @@ pub const SOURCES: &[&str] =
 pub const SPLITS: &[&str] = &["given", "kfold"];
 
 /// Functions and layers that the language names and the standard library does not have yet.
-pub const FUNCTIONS: &[&str] = &[
-    "emitted",
-    "conv",
-    "layer_norm",
-    "global_average_pool",
-    "embedding",
-    "attention",
-    "pad",
-    "classes",
-    "characters",
-    "next_token",
-    "random_crop",
-    "pad_same",
-];
+pub const FUNCTIONS: &[&str] =
+    &["emitted", "embedding", "attention", "pad", "classes", "characters", "next_token", "random_crop"];
 
 impl Unsupported {
     pub fn what(self) -> &'static str {

@@ -105,9 +105,9 @@ def short(value):
 def main():
     torch.set_num_threads(1)
     torch.set_default_dtype(torch.float64)
-    import library_cases  # registers them
+    import library_cases, library_nets  # registers them
 
-    assert library_cases
+    assert library_cases and library_nets
     Columns().write()
     for name in sys.argv[1:] or sorted(CASES):
         with open(os.path.join(HERE, f"{name}.json"), "w") as file:

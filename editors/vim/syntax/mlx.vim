@@ -9,17 +9,20 @@ syn keyword mlxStatement using
 syn keyword mlxItem use fn layer model optimizer data train sweep
 syn keyword mlxPlace as except for from in names on over times where
 syn keyword mlxType bool class distribution float int list string
-syn keyword mlxLibrary abs accuracy adagrad adam adamw argmax argmin atan atan2 batch_norm bernoulli binary_accuracy
-syn keyword mlxLibrary binary_cross_entropy categorical category ceil cholesky clamp concat constant cos cosine count
-syn keyword mlxLibrary cross_entropy cummax cummin cumprod cumsum dense digamma drop_path dropout elu erf exp expm1
-syn keyword mlxLibrary exponential f1 fill first fitted floor gelu glorot_normal glorot_uniform grad he_normal
-syn keyword mlxLibrary he_uniform huber impute integers inverse kl last leaky_relu lecun_normal lecun_uniform lgamma
-syn keyword mlxLibrary log log1p log_bernoulli log_categorical log_det log_integers log_normal log_of_powers
-syn keyword mlxLibrary log_softmax log_uniform logp logsumexp logsumexp_last mae max mean median min minmax missing mod
-syn keyword mlxLibrary mse nll normal on_the_line once one_cycle one_hot order perplexity pick polynomial precision
-syn keyword mlxLibrary quantile r2 recall relu repeat rmse rmsprop round sgd sigmoid sign silu sin softmax softplus
-syn keyword mlxLibrary solve sort split sqrt squeeze stack standardize step_decay sum tan tanh top_k total transpose
-syn keyword mlxLibrary triangular_solve trunc uniform variance warmup
+syn keyword mlxLibrary abs accuracy adagrad adam adamw adaptive_average_pool argmax argmin atan atan2 average_pool
+syn keyword mlxLibrary batch_norm bernoulli binary_accuracy binary_cross_entropy bordered categorical category ceil
+syn keyword mlxLibrary cholesky clamp concat constant conv conv1d conv3d conv_transpose cos cosine count cross_entropy
+syn keyword mlxLibrary cummax cummin cumprod cumsum dense depthwise_conv digamma drop_path dropout elu erf exp expm1
+syn keyword mlxLibrary exponential f1 fill first fitted flatten floor geglu gelu global_average_pool global_max_pool
+syn keyword mlxLibrary glorot_normal glorot_uniform glu grad group_norm he_normal he_uniform huber impute instance_norm
+syn keyword mlxLibrary integers inverse kl last layer_norm leaky_relu lecun_normal lecun_uniform lgamma log log1p
+syn keyword mlxLibrary log_bernoulli log_categorical log_det log_integers log_normal log_of_powers log_softmax
+syn keyword mlxLibrary log_uniform logp logsumexp logsumexp_last mae max max_pool mean median min minmax missing mod mse
+syn keyword mlxLibrary nll normal on_the_line once one_cycle one_hot order pad_same padding_of perplexity pick places_of
+syn keyword mlxLibrary polynomial precision quantile r2 recall reglu relu repeat residual rms_norm rmse rmsprop round
+syn keyword mlxLibrary sgd sigmoid sign silu sin softmax softplus solve sort split sqrt squeeze stack standardize
+syn keyword mlxLibrary step_decay sum swiglu tan tanh top_k total transpose triangular_solve trunc uniform upsample
+syn keyword mlxLibrary variance warmup
 syn keyword mlxTruth true false
 syn match mlxNumber "\<\d\(\d\|_\d\)*\(\.\d\+\)\?\([eE][+-]\?\d\+\)\?%\?"
 syn match mlxOperator "|>\|->\|[-+*/@^<>=~]"
