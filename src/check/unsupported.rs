@@ -27,7 +27,7 @@ pub const TABLE: &[(Unsupported, &str)] = &[
 pub const SOURCES: &[&str] = &["parquet", "jsonl", "npy", "npz", "safetensors", "cifar10", "cifar100", "images"];
 
 /// Functions and layers that the language names and the standard library does not have yet.
-pub const FUNCTIONS: &[&str] = &["conv", "global_average_pool", "pad", "classes", "random_crop", "pad_same"];
+pub const FUNCTIONS: &[&str] = &["pad", "classes", "random_crop"];
 
 impl Unsupported {
     pub fn what(self) -> &'static str {

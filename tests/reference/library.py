@@ -110,9 +110,9 @@ def short(value):
 def main():
     torch.set_num_threads(1)
     torch.set_default_dtype(torch.float64)
-    import library_cases, library_losses, library_sequences  # registers them
+    import library_cases, library_losses, library_nets, library_sequences  # registers them
 
-    assert library_cases and library_losses and library_sequences
+    assert library_cases and library_losses and library_nets and library_sequences
     Columns().write()
     for name in sys.argv[1:] or sorted(CASES):
         with open(os.path.join(HERE, f"{name}.json"), "w") as file:

@@ -81,6 +81,10 @@ impl Elaborator<'_> {
     /// The second operand, which matters of `a and b` where the first holds, and of `a or b` where it does not.
     fn behind(&mut self, op: Binary, first: &Out<Value>, second: &Expr, scope: &mut Scope) -> Out<Value> {
         match (op, first) {
+            // What a constant has decided already is not asked again: `padding == "same" or padding >= 0`.
+            (Binary::And, Ok(Value::Truth(false))) | (Binary::Or, Ok(Value::Truth(true))) => {
+                Ok(Value::Truth(op == Binary::Or))
+            }
             (Binary::And | Binary::Or, Ok(Value::Tensor(term))) if matches!(self.ty(*term).elem, Elem::Bool) => {
                 self.under(*term, op == Binary::And, |this| this.value(second, scope))
             }

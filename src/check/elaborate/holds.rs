@@ -61,6 +61,7 @@ impl Elaborator<'_> {
             Value::Number(number) => Some((format!("`{name}` is {number}"), bound.origin.span)),
             Value::Truth(truth) => Some((format!("`{name}` is {truth}"), bound.origin.span)),
             Value::Text(text) => Some((format!("`{name}` is \"{text}\""), bound.origin.span)),
+            Value::Size(axis) => axis.size.settled().map(|size| (format!("`{name}` is {size}"), bound.origin.span)),
             _ => None,
         };
         let mut values: Vec<_> = read.iter().filter_map(is).collect();

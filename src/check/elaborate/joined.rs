@@ -22,6 +22,7 @@ pub(super) enum Joined {
     Split,
     First,
     Last,
+    Flatten,
 }
 
 impl Elaborator<'_> {
@@ -43,12 +44,15 @@ impl Elaborator<'_> {
                 }
             }
             Joined::Split => self.split_in_parts(&given, axis.first().copied(), span),
-            Joined::First | Joined::Last => {
+            Joined::First | Joined::Last | Joined::Flatten => {
                 let [arg] = given[..] else {
                     let message = format!("`{name}` takes 1 argument, and here are {}", given.len());
                     return Err(self.error("E0212", message, span, "in this call"));
                 };
-                self.at_an_end(what == Joined::Last, arg, span)
+                match what {
+                    Joined::Flatten => self.flattened(arg, span),
+                    _ => self.at_an_end(what == Joined::Last, arg, span),
+                }
             }
         }
     }
@@ -230,6 +234,22 @@ impl Elaborator<'_> {
             Part { name: None, value: Value::Tensor(this.cut_out(term, cuts, span)), span }
         };
         Ok(Value::Tuple((0..parts).map(|at| part(self, at)).collect()))
+    }
+
+    /// `flatten(x)`: all axes behind the first as one.
+    fn flattened(&mut self, arg: &Arg, span: Span) -> Out<Value> {
+        let term = self.tensor(arg.value.clone(), arg.span)?;
+        let ty = self.ty(term).clone();
+        let [first, rest @ ..] = &ty.axes[..] else {
+            let error = Diagnostic::error("E0205", "a scalar has no axes to flatten", arg.span, "this is a scalar, []");
+            return Err(self.report(error.help("`flatten` keeps the first axis, the rows, and joins the others")));
+        };
+        let size = rest.iter().fold(Size::from(1), |product, axis| product.times(&axis.size));
+        let axes = match rest {
+            [] | [_] => return Ok(Value::Tensor(term)),
+            _ => vec![first.clone(), Axis::new(size, span, "is flattened here")],
+        };
+        Ok(Value::Tensor(self.term(Kind::Reshape(term), Type { axes, ..ty }, span)))
     }
 
     /// `first(x)`, `last(x)`: along the first axis, or of a list.

@@ -50,6 +50,16 @@ impl Elaborator<'_> {
         if let Some(point) = self.of_points(op, &a, &b, span) {
             return point;
         }
+        for (value, at) in [&a, &b] {
+            if let (Value::Text(text), false) = (value, matches!(op, Binary::Or | Binary::And)) {
+                return Err(self.error(
+                    "E0211",
+                    format!("expected a number, found the text \"{text}\""),
+                    *at,
+                    "this is a text",
+                ));
+            }
+        }
         let term = match op {
             Binary::Or | Binary::And => {
                 let (a, b) = ((self.truths(a.0, a.1)?, a.1), (self.truths(b.0, b.1)?, b.1));
@@ -279,6 +289,12 @@ fn constant_fold(op: Binary, a: &Value, b: &Value) -> Option<Value> {
         (Value::Text(x), Value::Text(y)) => match op {
             Binary::Equal => Some(Value::Truth(x == y)),
             Binary::NotEqual => Some(Value::Truth(x != y)),
+            _ => None,
+        },
+        // A setting that may be a text or a number is asked which it is: `padding == "same"`.
+        (Value::Text(_), Value::Number(_)) | (Value::Number(_), Value::Text(_)) => match op {
+            Binary::Equal => Some(Value::Truth(false)),
+            Binary::NotEqual => Some(Value::Truth(true)),
             _ => None,
         },
         _ => sizes(op, a, b),

@@ -86,6 +86,7 @@ const RULES: &[(&str, Rule)] = &[
     ("split", Rule::Joined(Joined::Split)),
     ("first", Rule::Joined(Joined::First)),
     ("last", Rule::Joined(Joined::Last)),
+    ("flatten", Rule::Joined(Joined::Flatten)),
 ];
 
 /// The names of all primitives.
