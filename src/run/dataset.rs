@@ -143,14 +143,20 @@ impl Files {
             .collect();
         let classes = data.raw.iter().filter(|raw| raw.kind == RawKind::Classes);
         let classes = classes.filter_map(|raw| Some((raw.name.clone(), vocabulary(&raw.name)?.0.classes.clone())));
-        let held = |raw: &Raw| Some((raw.name.clone(), holds(&self.table(&data.source)?.column(&raw.name)?.values)));
+        let held = |raw: &Raw| {
+            let table = self.table(&data.source)?;
+            let place = table.columns.iter().position(|column| column.name == raw.name)?;
+            Some((place, raw.name.clone(), holds(&table.columns[place].values)))
+        };
+        let mut in_file: Vec<(usize, String, Holds)> = data.raw.iter().filter_map(held).collect();
+        in_file.sort_by_key(|(place, ..)| *place);
         Some(Opened {
             from,
             file: self.tables.get(from).map(|(_, file)| file),
             splits: [&split.train, &split.valid, &split.test],
             columns: columns?,
             classes: classes.collect(),
-            holds: data.raw.iter().filter_map(held).collect(),
+            holds: in_file.into_iter().map(|(_, name, holds)| (name, holds)).collect(),
             stop: Cell::new(self.stop),
         })
     }
@@ -231,8 +237,8 @@ pub struct Opened<'f> {
     columns: Vec<RawColumn<'f>>,
     /// The classes of each category column.
     pub classes: BTreeMap<String, Vec<String>>,
-    /// What each of the columns of a file holds.
-    holds: BTreeMap<String, Holds>,
+    /// What each of the columns of a file holds, in the order of the file.
+    holds: Vec<(String, Holds)>,
     stop: Cell<fn() -> bool>,
 }
 
