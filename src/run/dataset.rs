@@ -199,9 +199,13 @@ impl Files {
         let classes = data.raw.iter().filter(|raw| raw.kind.is_class());
         let classes = classes.filter_map(|raw| Some((raw.name.clone(), vocabulary(&raw.name)?.1.classes.clone())));
         let held = |raw: &Raw| {
-            let column = self.table(&data.source)?.column(&raw.name)?;
-            Some((raw.name.clone(), (holds(&column.values), column.shape().to_vec())))
+            let table = self.table(&data.source)?;
+            let place = table.columns.iter().position(|column| column.name == raw.name)?;
+            let column = &table.columns[place];
+            Some((place, raw.name.clone(), (holds(&column.values), column.shape().to_vec())))
         };
+        let mut in_file: Vec<(usize, String, (Holds, Vec<usize>))> = data.raw.iter().filter_map(held).collect();
+        in_file.sort_by_key(|(place, ..)| *place);
         Some(Opened {
             from,
             files: self.tables.get(from).map_or(&[], |(_, files)| files),
@@ -209,7 +213,7 @@ impl Files {
             window: data.window,
             columns: columns?,
             classes: classes.collect(),
-            holds: data.raw.iter().filter_map(held).collect(),
+            holds: in_file.into_iter().map(|(_, name, holds)| (name, holds)).collect(),
             stop: Cell::new(self.stop),
         })
     }
@@ -309,8 +313,8 @@ pub struct Opened<'f> {
     columns: Vec<RawColumn<'f>>,
     /// The classes of each category column.
     pub classes: BTreeMap<String, Vec<String>>,
-    /// What each of the columns of a file holds.
-    holds: BTreeMap<String, (Holds, Vec<usize>)>,
+    /// What each of the columns of a file holds, in the order of the file.
+    holds: Vec<(String, (Holds, Vec<usize>))>,
     stop: Cell<fn() -> bool>,
 }
 

@@ -15,19 +15,25 @@ pub struct Known {
     pub sha256: Option<String>,
     /// Rows of train, valid and test.
     pub rows: [usize; 3],
-    /// The columns of the source that were read.
-    pub columns: BTreeMap<String, (Holds, Vec<usize>)>,
+    /// The columns of the source that were read, in the order of the file.
+    pub columns: Vec<(String, (Holds, Vec<usize>))>,
 }
 
 impl Known {
     pub fn to_json(&self) -> Value {
         let holds: BTreeMap<&String, Value> = self.columns.iter().map(|(name, column)| (name, told(column))).collect();
-        json!({ "sha256": self.sha256, "rows": self.rows, "columns": holds })
+        let order: Vec<&String> = self.columns.iter().map(|(name, _)| name).collect();
+        json!({ "sha256": self.sha256, "rows": self.rows, "columns": holds, "order": order })
     }
 
     pub fn from_json(value: &Value) -> Option<Known> {
         let rows: Option<Vec<usize>> =
             value["rows"].as_array()?.iter().map(|rows| Some(rows.as_u64()? as usize)).collect();
+        // Files that were written before have no order.
+        let order: Vec<&str> = value["order"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let place = |(name, _): &(&String, &Value)| order.iter().position(|known| known == name);
+        let mut columns: Vec<(&String, &Value)> = value["columns"].as_object()?.iter().collect();
+        columns.sort_by_key(place);
         let column = |(name, word): (&String, &Value)| {
             // Of several numbers a row: `["numbers", 28, 28]`.
             let parts = word.as_array().map_or(std::slice::from_ref(word), Vec::as_slice);
@@ -40,7 +46,7 @@ impl Known {
         Some(Known {
             sha256: value["sha256"].as_str().map(str::to_string),
             rows: rows?.try_into().ok()?,
-            columns: value["columns"].as_object()?.iter().map(column).collect::<Option<_>>()?,
+            columns: columns.into_iter().map(column).collect::<Option<_>>()?,
         })
     }
 }
@@ -78,7 +84,7 @@ impl Schemas for Remembered<'_> {
     }
 
     fn columns(&mut self, _: &mut Sources, source: &Source) -> Result<Vec<Column>, Vec<Diagnostic>> {
-        let column = |(name, (holds, shape)): (&String, &(Holds, Vec<usize>))| Column {
+        let column = |(name, (holds, shape)): &(String, (Holds, Vec<usize>))| Column {
             name: name.clone(),
             holds: *holds,
             shape: shape.clone(),
