@@ -25,7 +25,7 @@ pub fn silence(found: &mut Vec<Diagnostic>, sources: &Sources, texts: &[SourceId
         let place = found.labels.first().map(|label| label.span);
         found.severity == Severity::Warning
             && found.code.eq_ignore_ascii_case(code)
-            && place.is_some_and(|at| at.source == allow.span.source && sources.start(at).line as usize == allow.line)
+            && place.is_some_and(|at| at.source == allow.span.source && sources.start(at).line == allow.line)
     };
     let errors = found.iter().any(|found| found.severity == Severity::Error);
     let mut told = Vec::new();
@@ -74,7 +74,7 @@ fn of_text(sources: &Sources, source: SourceId) -> Vec<Allow> {
             let alone = line[..place].trim().is_empty();
             // The next line that is more than a comment.
             let code = |line: &&str| !line.trim().is_empty() && !line.trim_start().starts_with("//");
-            let next = lines[at + 1..].iter().position(|line| code(&line)).map_or(at, |further| at + 1 + further);
+            let next = lines[at + 1..].iter().position(code).map_or(at, |further| at + 1 + further);
             let (codes, reason) = said.split_once(" because").map_or((said, ""), |(codes, reason)| (codes, reason));
             let codes = codes.split([',', ' ']).map(str::trim).filter(|code| !code.is_empty());
             // Words behind the codes are no reason without a `because`.

@@ -30,8 +30,10 @@ pub use view::View;
 
 use crate::diagnostic::Diagnostic;
 
+type Lint = fn(&View) -> Vec<Diagnostic>;
+
 /// Every lint over a training, with its code.
-const LINTS: &[(&str, fn(&View) -> Vec<Diagnostic>)] = &[
+const LINTS: &[(&str, Lint)] = &[
     ("W0401", squashed::find),
     ("W0402", double::find),
     ("W0403", raw_scores::find),

@@ -37,10 +37,6 @@ impl<'p> View<'p> {
         self.facts.get(id.0 as usize).copied().flatten()
     }
 
-    pub fn facts_so_far(&self) -> usize {
-        self.program.terms.count()
-    }
-
     pub fn gave(&self, id: TermId) -> Option<&'p Applied> {
         self.gave.get(&id).copied()
     }
