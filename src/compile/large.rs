@@ -55,7 +55,7 @@ fn stored(program: &Program, graph: &Graph, phase: &Phase) -> Option<(NodeId, us
     let inputs = program.params.iter().map(|param| (param.input as u32, param.shape.iter().product()));
     let plan = plan(&Request {
         graph,
-        stages: &[roots.clone()],
+        stages: std::slice::from_ref(&roots),
         hosts: &program.host_inputs(),
         updates: &[],
         residents: &Residents::of(inputs),

@@ -182,9 +182,10 @@ impl Elaborator<'_> {
         }
         for base in bases {
             let mut names: Vec<Name> = Vec::new();
-            walk::expression(&base, &mut |part| match &part.kind {
-                ExprKind::Name(name) => names.push(name.clone()),
-                _ => {}
+            walk::expression(&base, &mut |part| {
+                if let ExprKind::Name(name) = &part.kind {
+                    names.push(name.clone());
+                }
             });
             let free = names.iter().all(|name| scope.index(&name.text).is_none() && self.is_known(name, scope));
             if free {
