@@ -7,8 +7,10 @@ use crate::lower::program::{Input, Phase, Program};
 use crate::plan::{Limits, Plan, Precision, Request, Residents, plan};
 use crate::run::error::RunError;
 use crate::run::schedule::Schedule;
-use crate::run::steps::SPLITS;
 use std::collections::HashSet;
+
+/// The splits by name, in the order of [`crate::run::dataset::Opened::splits`].
+pub const SPLITS: [&str; 3] = ["train", "valid", "test"];
 
 /// Starting points are computed in about so many stages.
 const START_STAGES: usize = 16;

@@ -15,7 +15,7 @@ use crate::run::evaluate::{Evaluator, Present, evaluated, wide_columns};
 use crate::run::events::{Event, Figure, Named, Reported};
 use crate::run::params::{Params, Tensor as Param};
 use crate::run::plans::{Moment, advance_of, feed_host, holder_of, remembered, settle, start, start_states, values_of};
-pub use crate::run::plans::{counters, counters_of_split, host_value, residents, steps_of};
+pub use crate::run::plans::{SPLITS, counters, counters_of_split, host_value, residents, steps_of};
 use crate::run::prepare::{Preparation, rows_at_once};
 use crate::run::schedule::Schedule;
 use crate::run::stream::Rows;
@@ -24,9 +24,6 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::rc::Rc;
-
-/// The splits by name, in the order of [`Opened::splits`].
-pub const SPLITS: [&str; 3] = ["train", "valid", "test"];
 
 /// A run as it goes: everything that the next step needs.
 pub struct Run<'p> {

@@ -247,6 +247,10 @@ impl Elaborator<'_> {
         }
     }
 
+    pub(super) fn is_made_point(&self, path: &str) -> bool {
+        path.starts_with(MADE)
+    }
+
     /// Of the path of a parameter in a made point: the point, and the path within the model.
     pub(super) fn within_point(&self, path: &str) -> Option<(Point, String)> {
         let (root, rest) = path.split_once('.')?;
