@@ -231,7 +231,8 @@ impl Elaborator<'_> {
         match self.schemas.rows(self.sources, &source, None) {
             Ok(rows) => {
                 let (raw, fits, columns) = (Vec::new(), Vec::new(), Vec::new());
-                self.data = Some(Data { name: String::new(), source, split: None, rows, raw, fits, columns, window: None });
+                self.data =
+                    Some(Data { name: String::new(), source, split: None, rows, raw, fits, columns, window: None });
             }
             Err(wrong) => drop(self.report(wrong)),
         }
