@@ -25,7 +25,7 @@ const TRAINING: &str = "data d = rows(10, seed = 1) {\n    x ~ uniform(-1, 1)\n 
 /// Each `let` reads the one before it, and the training reads the last; many layers of a line each.
 fn long_files() {
     let lets: String = (1..5000).map(|k| format!("let w{k} = w{} + 1\n", k - 1)).collect();
-    let layers: String = (0..200).map(|k| format!("layer l{k}(x: [n]) -> [n] {{ out x }}\n")).collect();
+    let layers: String = (0..200).map(|k| format!("layer _l{k}(x: [n]) -> [n] {{ out x }}\n")).collect();
     let before = std::time::Instant::now();
     let output = check("a.mlx", format!("{layers}{TRAINING}let w0 = 1\n{lets}").as_bytes(), &[]);
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");

@@ -76,6 +76,8 @@ def record(name):
     p = {path: value.clone().requires_grad_() for path, value in first.items()}
     p |= {path: torch.tensor(value, dtype=torch.float64) for path, value in states.items()}
     made = {"parameters": {path: {"shape": list(value.shape), "values": value.flatten().tolist()} for path, value in first.items()}}
+    for path, values in states.items():
+        made["parameters"][path] = {"shape": list(p[path].shape), "values": p[path].flatten().tolist()}
     given = function(p, columns, True)
     if isinstance(given, dict):
         return {"reports": {k: torch.as_tensor(v, dtype=torch.float64).tolist() for k, v in given.items()}}

@@ -27,11 +27,11 @@ def conv_same(x, p, name, stride=1, dilation=1, groups=1):
     return F.conv2d(x, k, b, stride=stride, dilation=dilation, groups=groups)
 
 
-def net(name, body, read=images, states=None, **shapes):
+def net(name, body, read=images, states=None, scale=1, **shapes):
     """A case whose scores are `dense_1` (or the last dense of its body) of what `body` gives."""
 
     def of(p, c, training):
-        out = body(p, read(c), training)
+        out = scale * body(p, read(c), training)
         return out, F.mse_loss(out, c.y)
 
     of.__name__ = name
@@ -69,12 +69,12 @@ net(
     lambda p, x, t: flat(
         p, F.conv_transpose2d(F.conv_transpose2d(x, *biased(p, "conv_transpose_1"), stride=2, padding=1), p["conv_transpose_2.k"], stride=3)
     ),
-    conv_transpose_1__k=[4, 3, 3, 3], conv_transpose_1__b=[3], conv_transpose_2__k=[3, 2, 2, 2], dense_1__w=[800, 3], dense_1__b=[3],
+    scale=0.1, conv_transpose_1__k=[4, 3, 3, 3], conv_transpose_1__b=[3], conv_transpose_2__k=[3, 2, 2, 2], dense_1__w=[800, 3], dense_1__b=[3],
 )
 net(
     "max_pool",
     lambda p, x, t: flat(p, F.max_pool2d(F.max_pool2d(first(p, x), 2), 3, stride=1, padding=1)),
-    **FIRST, dense_1__w=[16, 3], dense_1__b=[3],
+    scale=0.1, **FIRST, dense_1__w=[16, 3], dense_1__b=[3],
 )
 net(
     "average_pool",
@@ -89,7 +89,7 @@ net(
 net(
     "global_pool",
     lambda p, x, t: flat(p, torch.cat([first(p, x).mean((2, 3)), first(p, x).amax((2, 3))], 1)),
-    **FIRST, dense_1__w=[8, 3], dense_1__b=[3],
+    scale=0.1, **FIRST, dense_1__w=[8, 3], dense_1__b=[3],
 )
 net(
     "group_norm",
@@ -108,7 +108,7 @@ def upsampled(p, x, training):
     return flat(p, y)
 
 
-net("upsample", upsampled, conv_1__k=[2, 4, 3, 3], conv_1__b=[2], dense_1__w=[512, 3], dense_1__b=[3])
+net("upsample", upsampled, scale=0.1, conv_1__k=[2, 4, 3, 3], conv_1__b=[2], dense_1__w=[512, 3], dense_1__b=[3])
 
 
 def along(p, x, training):

@@ -1,7 +1,7 @@
 //! What lints look at, and the questions that several of them have.
 
 use super::facts::{self, Found};
-use crate::check::program::{Applied, TypedProgram};
+use crate::check::program::{Applied, RawKind, TypedProgram};
 use crate::check::schema::Look;
 use crate::check::terms::{Kind, Leaf, ParamId, Start, Term, TermId};
 use crate::ir::ScalarOp;
@@ -178,17 +178,22 @@ impl<'p> View<'p> {
         columns
     }
 
-    /// The columns of the source that a term of the data block is computed of; what is fitted is no row's own.
+    /// The columns of the source that a term of the data block is computed of; what is fitted is no row's own, and a window
+    /// begins at a place of its own.
     pub fn raws(&self, id: TermId) -> Vec<usize> {
         let all = self.below(&[id], |_, kind| kind.operands());
         let raw = |id: &TermId| match self.term(*id).kind {
-            Kind::Leaf(Leaf::Raw(at)) => Some(at),
+            Kind::Leaf(Leaf::Raw(at)) if !self.is_window(at) => Some(at),
             _ => None,
         };
         let mut raws: Vec<usize> = all.iter().filter_map(raw).collect();
         raws.sort_unstable();
         raws.dedup();
         raws
+    }
+
+    fn is_window(&self, raw: usize) -> bool {
+        matches!(self.program.data.raw[raw].kind, RawKind::Window { .. })
     }
 
     /// Whether something of the library stands anywhere in what is computed.
