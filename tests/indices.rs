@@ -287,7 +287,7 @@ impl Growing {
                 let index = Expr::Index(self.random.of(env).0);
                 Expr::Binary('*', Box::new(index), Box::new(Expr::Number(0.125)))
             }
-            4 | 5 | 6 => {
+            4..=6 => {
                 let op = self.random.of(&['+', '-', '*', '*']);
                 Expr::Binary(op, Box::new(self.expr(env, depth + 1)), Box::new(self.expr(env, depth + 1)))
             }

@@ -43,8 +43,8 @@ fn holds(program: &Path) {
     if let Some(reports) = recorded["reports"].as_object() {
         let events = train(folder.path(), &file, &[]);
         for (name, wanted) in reports {
-            let evals = events.iter().filter(|event| event["event"] == "eval");
-            let found = evals.last().map_or(&Value::Null, |event| &event[name]);
+            let mut evals = events.iter().filter(|event| event["event"] == "eval");
+            let found = evals.next_back().map_or(&Value::Null, |event| &event[name]);
             alike(found, wanted, &format!("report {name}"));
         }
         return;

@@ -47,7 +47,7 @@ train {
 
 /// Bright rows are a 7, dark ones a 3.
 fn bright(folder: &Path) {
-    let row = |at: usize| if at % 2 == 0 { [200u8, 255, 220, 255] } else { [0, 10, 0, 3] };
+    let row = |at: usize| if at.is_multiple_of(2) { [200u8, 255, 220, 255] } else { [0, 10, 0, 3] };
     let images: Vec<u8> = (0..10).flat_map(row).collect();
     let labels: Vec<u8> = (0..10).map(|at| if at % 2 == 0 { 7 } else { 3 }).collect();
     idx(folder, "images", &[10, 2, 2], &images);

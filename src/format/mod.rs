@@ -1,7 +1,7 @@
 //! The one layout of a text: `mlx fmt`.
 //!
-//! The tree says what belongs together, the [tokens](tokens) what is written, with its comments: a [`Printer`] walks the
-//! first and takes the second in order, so that nothing can be lost, and makes a [document](doc) whose layout depends on the
+//! The tree says what belongs together, the tokens what is written, with its comments: a printer walks the
+//! first and takes the second in order, so that nothing can be lost, and makes a document whose layout depends on the
 //! tree, the comments and the empty lines between groups alone. What comes out has the tokens that went in, or it is not
 //! given out.
 
