@@ -130,7 +130,7 @@ fn the_origin_of_a_nan_is_found_in_little_memory() {
     let inputs = [Tensor { shape: vec![COUNT], values: vec![1.0; COUNT] }];
     let before = HELD.get();
     MOST_HELD.set(before);
-    let found = reference::source_of_trouble(&graph, loss, &inputs).expect("numbers");
+    let found = reference::origin_of_non_finite(&graph, loss, &inputs).expect("numbers");
     let values = (MOST_HELD.get() - before) as usize / (8 * COUNT);
     assert_eq!(found, origin);
     assert!(values <= 6, "{values} values are held at once");

@@ -180,7 +180,8 @@ fn unseen(
     call: Span,
 ) -> Diagnostic {
     let name = &table.columns[column].name;
-    let message = format!("the class `{class}` of column `{name}` is in no training row");
+    let shown = class.escape_debug();
+    let message = format!("the class `{shown}` of column `{name}` is in no training row");
     let place = table.place(sources, row, column);
     Diagnostic::error("E0311", message, place, format!("row {} is in `{split}`", row + 1))
         .label(call, "classes are those of the training rows")

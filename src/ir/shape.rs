@@ -59,19 +59,8 @@ pub fn rule(op: &Op, operands: &[&Shaped]) -> Result<Shaped, String> {
             demand(a.dtype == DType::Float && b.dtype == DType::Float, "it is of floats")?;
             dot(a, b, batch, contracted)
         }
-        Op::Cholesky => {
-            let [a] = take(operands)?;
-            demand(a.dtype == DType::Float, "it is of floats")?;
-            square(&a.shape)?;
-            Ok(a.clone())
-        }
-        Op::TriangularSolve { .. } => {
-            let [l, b] = take(operands)?;
-            demand(l.dtype == DType::Float && b.dtype == DType::Float, "it is of floats")?;
-            let rank = square(&l.shape)?;
-            demand(b.shape.len() == rank && b.shape[..rank - 1] == l.shape[..rank - 1], "both have as many rows")?;
-            Ok(b.clone())
-        }
+        Op::Cholesky => cholesky(operands),
+        Op::TriangularSolve { .. } => triangular_solve(operands),
         Op::Reshape(shape) => {
             let [a] = take(operands)?;
             demand(elements(shape) == elements(&a.shape), "the number of elements stays")?;
@@ -113,6 +102,21 @@ pub fn rule(op: &Op, operands: &[&Shaped]) -> Result<Shaped, String> {
         Op::Call(body, result) => call_rule(body, *result, operands),
         Op::Scan(scan, part) => scan_rule(scan, *part, operands),
     }
+}
+
+fn cholesky(operands: &[&Shaped]) -> Result<Shaped, String> {
+    let [a] = take(operands)?;
+    demand(a.dtype == DType::Float, "it is of floats")?;
+    square(&a.shape)?;
+    Ok(a.clone())
+}
+
+fn triangular_solve(operands: &[&Shaped]) -> Result<Shaped, String> {
+    let [l, b] = take(operands)?;
+    demand(l.dtype == DType::Float && b.dtype == DType::Float, "it is of floats")?;
+    let rank = square(&l.shape)?;
+    demand(b.shape.len() == rank && b.shape[..rank - 1] == l.shape[..rank - 1], "both have as many rows")?;
+    Ok(b.clone())
 }
 
 /// Axes keep their size or stretch from 1.

@@ -15,14 +15,14 @@ use crate::check::program as checked;
 use crate::check::terms::{Host, Leaf, ParamId, Start, TermId};
 use crate::check::types::{Elem, Type};
 use crate::ir::{DType, Graph, NodeId, Op, Reduce, ScalarOp, Size, Symbol, philox};
-use program::{Given, Input, Param, Phase, Program, Slot, State, Value};
+use program::{Input, Param, ParamInput, Phase, Program, Slot, State, Value};
 use std::collections::{HashMap, HashSet};
 use term::Lowering;
 
 /// The program of a run.
 pub fn lower(program: &checked::TypedProgram, rows: Symbol) -> Program {
     let mut this = Lowering::new(&program.terms);
-    let Fed { draws, raw, fits, columns, hosts } = feed(&mut this, Some(&program.data));
+    let SharedInputs { draws, raw, fits, columns, hosts } = shared_inputs(&mut this, Some(&program.data));
     let used: Vec<(ParamId, usize)> =
         program.used.iter().map(|id| (*id, this.input(Leaf::Param(*id), &program.params[id.0 as usize].ty))).collect();
     let place: HashMap<ParamId, usize> = used.iter().enumerate().map(|(at, (id, _))| (*id, at)).collect();
@@ -74,7 +74,7 @@ pub fn lower(program: &checked::TypedProgram, rows: Symbol) -> Program {
         columns,
         params,
         states,
-        held: held(program),
+        held: columns_read_once(program),
         once,
         phases,
         accumulate: program.run.accumulate,
@@ -91,7 +91,7 @@ pub fn lower(program: &checked::TypedProgram, rows: Symbol) -> Program {
 }
 
 /// The columns that are read by what is computed once a step.
-fn held(program: &checked::TypedProgram) -> Vec<usize> {
+fn columns_read_once(program: &checked::TypedProgram) -> Vec<usize> {
     let leaves = program.terms.leaves(&program.once);
     leaves.into_iter().filter_map(|leaf| if let Leaf::Column(at) = leaf { Some(at) } else { None }).collect()
 }
@@ -188,20 +188,20 @@ fn clipped(graph: &mut Graph, gradients: &[NodeId], bound: NodeId) -> Vec<NodeId
 /// One value of a session.
 pub fn value(explored: &checked::Explored, term: TermId, rows: Symbol) -> Value {
     let mut this = Lowering::new(&explored.terms);
-    let Fed { draws, raw, fits, columns, hosts } = feed(&mut this, explored.data.as_ref());
+    let SharedInputs { draws, raw, fits, columns, hosts } = shared_inputs(&mut this, explored.data.as_ref());
     let mut params = Vec::new();
     for id in checked::TypedProgram::used(&explored.terms, &[term]) {
         let param = &explored.params[id.0 as usize];
         let input = this.input(Leaf::Param(id), &param.ty);
         let initial = start(&mut this, param, draws);
-        params.push(Given { path: param.path.clone(), shape: shape(param), input, initial });
+        params.push(ParamInput { path: param.path.clone(), shape: shape(param), input, initial });
     }
     let root = this.whole(term);
     Value { graph: this.graph, rows, inputs: this.inputs, draws, hosts, raw, fits, columns, params, root }
 }
 
 /// The inputs of every program.
-struct Fed {
+struct SharedInputs {
     draws: usize,
     raw: Vec<usize>,
     fits: Vec<Slot>,
@@ -209,7 +209,7 @@ struct Fed {
     hosts: Vec<(Host, usize)>,
 }
 
-fn feed(this: &mut Lowering, data: Option<&checked::Data>) -> Fed {
+fn shared_inputs(this: &mut Lowering, data: Option<&checked::Data>) -> SharedInputs {
     let draws = this.new_input(DType::Int, vec![Size::from(5)]);
     this.counters = this.graph.input(draws as u32, DType::Int, vec![Size::from(5)]);
     let raw = data.iter().flat_map(|data| &data.raw).enumerate();
@@ -223,7 +223,7 @@ fn feed(this: &mut Lowering, data: Option<&checked::Data>) -> Fed {
         .into_iter()
         .map(|host_number| (host_number, this.input(Leaf::Host(host_number), &host)))
         .collect();
-    Fed { draws, raw, fits, columns, hosts }
+    SharedInputs { draws, raw, fits, columns, hosts }
 }
 
 fn shape(param: &checked::Param) -> Vec<usize> {

@@ -108,12 +108,12 @@ pub struct Value {
     pub raw: Vec<usize>,
     pub fits: Vec<Slot>,
     pub columns: Vec<Slot>,
-    pub params: Vec<Given>,
+    pub params: Vec<ParamInput>,
     pub root: NodeId,
 }
 
 /// A parameter that a value reads.
-pub struct Given {
+pub struct ParamInput {
     pub path: String,
     pub shape: Vec<usize>,
     pub input: usize,

@@ -6,7 +6,7 @@ use crate::check::elaborate::Elaborator;
 use crate::check::steps::{ScanId, read_here};
 use crate::check::terms::{Cut, Kind, Leaf, TermId, Terms};
 use crate::check::types::{Elem, IndexId, Type};
-use crate::ir::{DType, Graph, NodeId, Op, ScalarOp, Scanned, Size};
+use crate::ir::{DType, Graph, NodeId, Op, Reduce, ScalarOp, Scanned, Size};
 use crate::source::Span;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
@@ -151,20 +151,7 @@ impl<'a> Lowering<'a> {
                 self.graph.add(Op::Scalar(*op), inputs)
             }
             Kind::Product(a, b) => product::matrix(self, *a, *b, ty),
-            Kind::Fold(reduce, a) => {
-                // Over all axes, whichever they are.
-                let mut a = a;
-                while let Kind::Reshape(inner) = &terms.get(*a).kind {
-                    a = inner;
-                }
-                let better = product::contraction(self, *reduce, *a);
-                better.or_else(|| sums::sum(self, *reduce, *a, ty)).unwrap_or_else(|| {
-                    let from = &terms.get(*a).ty;
-                    let axes = (from.free.len()..from.free.len() + from.axes.len()).collect();
-                    let node = self.node(*a);
-                    self.graph.reduce(*reduce, axes, node)
-                })
-            }
+            Kind::Fold(reduce, a) => self.fold(*reduce, *a, ty),
             Kind::ArgMax(a) => {
                 let node = self.node(*a);
                 let axis = self.graph.shape(node).len() - 1;
@@ -203,21 +190,7 @@ impl<'a> Lowering<'a> {
                 self.graph.reshape(shape, node)
             }
             Kind::Spread(a, ids) => self.spread(*a, ids, ty),
-            Kind::Stack(parts, at) => {
-                let mut axes = ty.axes.clone();
-                axes.remove(*at);
-                let part = Type { axes, ..ty.clone() };
-                let mut shape = self.shape(&part);
-                shape.insert(ty.free.len() + at, Size::from(1));
-                let parts: Vec<NodeId> = parts
-                    .iter()
-                    .map(|id| {
-                        let node = self.operand(*id, &part, wanted);
-                        self.graph.reshape(shape.clone(), node)
-                    })
-                    .collect();
-                self.graph.add(Op::Concat(ty.free.len() + at), parts)
-            }
+            Kind::Stack(parts, at) => self.stack(parts, *at, ty),
             Kind::Concat(parts, at) => {
                 let part = |id: &TermId| Type { free: ty.free.clone(), ..terms.get(*id).ty.clone() };
                 let parts = parts.iter().map(|id| self.operand(*id, &part(id), wanted)).collect();
@@ -228,6 +201,36 @@ impl<'a> Lowering<'a> {
                 self.slice(node, cuts, ty)
             }
         }
+    }
+
+    /// Over all axes, whichever they are.
+    fn fold(&mut self, reduce: Reduce, mut a: TermId, ty: &Type) -> NodeId {
+        let terms = self.terms;
+        while let Kind::Reshape(inner) = terms.get(a).kind {
+            a = inner;
+        }
+        let better = product::contraction(self, reduce, a);
+        better.or_else(|| sums::sum(self, reduce, a, ty)).unwrap_or_else(|| {
+            let from = &terms.get(a).ty;
+            let axes = (from.free.len()..from.free.len() + from.axes.len()).collect();
+            let node = self.node(a);
+            self.graph.reduce(reduce, axes, node)
+        })
+    }
+
+    /// Each part with a new axis of one element, and these one behind another.
+    fn stack(&mut self, parts: &[TermId], at: usize, ty: &Type) -> NodeId {
+        let mut axes = ty.axes.clone();
+        axes.remove(at);
+        let part = Type { axes, ..ty.clone() };
+        let mut shape = self.shape(&part);
+        shape.insert(ty.free.len() + at, Size::from(1));
+        let mut all = Vec::new();
+        for id in parts {
+            let node = self.operand(*id, &part, dtype(&ty.elem));
+            all.push(self.graph.reshape(shape.clone(), node));
+        }
+        self.graph.add(Op::Concat(ty.free.len() + at), all)
     }
 
     /// Axis by axis; those of which one element is kept vanish at the end.

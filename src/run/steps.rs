@@ -415,7 +415,7 @@ impl<'p> Run<'p> {
     fn not_finite(&mut self, message: String, moment: Moment, root: NodeId) -> Result<RunError, RunError> {
         let rows = self.batch(self.step * self.batches_in_step() + moment.repetition % self.batches_in_step());
         let (graph, feed) = self.fed_as(moment, &rows)?;
-        let origin = reference::source_of_trouble(&graph, root, &feed)?;
+        let origin = reference::origin_of_non_finite(&graph, root, &feed)?;
         Ok(RunError::NotFinite { message, origin, phase: moment.phase })
     }
 

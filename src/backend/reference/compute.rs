@@ -27,14 +27,7 @@ pub(super) fn compute(
         Op::Scalar(scalar) => match scalar.arity() {
             1 => each(watch, a, |x| scalar.value(&[x])),
             2 => both(watch, a, b, |x, y| scalar.value(&[x, y])),
-            _ => {
-                let mut values = Vec::with_capacity(a.values.len());
-                let operands = a.values.chunks(PIECE).zip(b.values.chunks(PIECE)).zip(c.values.chunks(PIECE));
-                for ((a, b), c) in operands.take_while(|_| watch.goes_on(PIECE)) {
-                    values.extend(a.iter().zip(b).zip(c).map(|((x, y), z)| scalar.value(&[*x, *y, *z])));
-                }
-                values
-            }
+            _ => three(watch, [a, b, c], |x, y, z| scalar.value(&[x, y, z])),
         },
         Op::Reduce(reduce, axes) => in_32_bits(along::reduce(*reduce, axes, a, &shape, watch), dtype)?,
         Op::ArgMax(axis) => along::argmax(*axis, a, watch)?,
@@ -97,6 +90,15 @@ pub(super) fn compute(
         Op::Call(..) | Op::Scan(..) => return Err("a body is run, not computed".to_string()),
     };
     Ok(Tensor { shape, values })
+}
+
+fn three(watch: &Watch, [a, b, c]: [&Tensor; 3], f: impl Fn(f64, f64, f64) -> f64) -> Vec<f64> {
+    let mut values = Vec::with_capacity(a.values.len());
+    let operands = a.values.chunks(PIECE).zip(b.values.chunks(PIECE)).zip(c.values.chunks(PIECE));
+    for ((a, b), c) in operands.take_while(|_| watch.goes_on(PIECE)) {
+        values.extend(a.iter().zip(b).zip(c).map(|((x, y), z)| f(*x, *y, *z)));
+    }
+    values
 }
 
 /// Sums of ints gather in more than 32 bits; what does not fit those is told. (The greatest of no elements is infinite.)

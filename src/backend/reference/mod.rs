@@ -19,7 +19,7 @@ const INTERRUPTED: &str = "interrupted";
 
 /// Where a value that is not finite in 32 bits comes from: a node all of whose operands are finite. `None` if there is no
 /// such value.
-pub fn source_of_trouble(graph: &Graph, root: NodeId, inputs: &[Tensor]) -> Result<Option<NodeId>, String> {
+pub fn origin_of_non_finite(graph: &Graph, root: NodeId, inputs: &[Tensor]) -> Result<Option<NodeId>, String> {
     let needed = graph.needed(&[root]);
     // Of each node one flag; its value goes when all that reads it is computed.
     let mut is_bad = vec![false; graph.nodes().len()];

@@ -16,12 +16,12 @@ pub(super) struct Join {
     place: Span,
     /// The calls around the place, outermost first.
     calls: Vec<(Span, String)>,
-    mend: Mend,
+    remedy: Remedy,
 }
 
 /// How the value of the text at a place is made a value of the training rows.
 #[derive(Clone, Copy, PartialEq)]
-enum Mend {
+enum Remedy {
     /// It has no axis of rows.
     Fit,
     /// It has free indices: there is one such value for each of theirs.
@@ -44,8 +44,8 @@ impl Elaborator<'_> {
             None => (at, 0),
         };
         let calls = self.calls[..around].iter().filter(|(span, _)| *span != place).cloned().collect();
-        let mend = self.mend(term);
-        self.joins.push(Join { term, place, calls, mend });
+        let remedy = self.remedy(term);
+        self.joins.push(Join { term, place, calls, remedy });
     }
 
     fn joins_rows(&self, term: TermId) -> bool {
@@ -85,16 +85,16 @@ impl Elaborator<'_> {
         }
     }
 
-    fn mend(&self, term: TermId) -> Mend {
+    fn remedy(&self, term: TermId) -> Remedy {
         let ty = self.ty(term);
         let of_rows = |axis: &Axis| has_rows(&axis.size);
         let each_row = ty.free.iter().any(|id| self.terms.index_of(*id).axis.as_ref().is_some_and(of_rows));
         if each_row || any_rows(ty) {
-            Mend::WithinRows
+            Remedy::WithinRows
         } else if ty.free.is_empty() {
-            Mend::Fit
+            Remedy::Fit
         } else {
-            Mend::NameFirst
+            Remedy::NameFirst
         }
     }
 
@@ -103,8 +103,8 @@ impl Elaborator<'_> {
         if let Ok(Value::Tensor(term)) = value
             && first < self.joins.len()
         {
-            let mend = self.mend(*term);
-            self.joins[first..].iter_mut().filter(|join| join.place == place).for_each(|join| join.mend = mend);
+            let remedy = self.remedy(*term);
+            self.joins[first..].iter_mut().filter(|join| join.place == place).for_each(|join| join.remedy = remedy);
         }
     }
 
@@ -149,12 +149,12 @@ impl Elaborator<'_> {
             for (span, name) in join.calls.iter().rev() {
                 error = error.label(*span, format!("in this use of `{name}`"));
             }
-            wrong.push(error.help(match join.mend {
-                Mend::Fit => format!("take its value on the training rows: `fitted({shown})`"),
-                Mend::NameFirst => {
+            wrong.push(error.help(match join.remedy {
+                Remedy::Fit => format!("take its value on the training rows: `fitted({shown})`"),
+                Remedy::NameFirst => {
                     "name it, `let m[j] = …`, and take its value on the training rows: `fitted(m)`".to_string()
                 }
-                Mend::WithinRows => {
+                Remedy::WithinRows => {
                     "reduce over a row's own values, the last axis of `[n, k]`, or take what joins rows by `fitted(…)`"
                         .to_string()
                 }

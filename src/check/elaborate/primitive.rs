@@ -145,13 +145,12 @@ impl Elaborator<'_> {
         let Some(rule) = rule(name) else {
             return Err(self.error("E0216", "only the standard library has functions without a body", span, "here"));
         };
-        let value = |at: usize| params.get(at).and_then(|param| scope.get(&param.name.text)).map(|b| b.value.clone());
+        let bound = |at: usize| params.get(at).and_then(|param| scope.get(&param.name.text)).cloned();
+        let value = |at: usize| bound(at).map(|bound| bound.value);
         if params.iter().enumerate().any(|(at, _)| matches!(value(at), Some(Value::Wrong))) {
             return Err(Reported);
         }
-        let at = |at: usize| {
-            params.get(at).and_then(|param| scope.get(&param.name.text)).map_or(span, |bound| bound.origin.span)
-        };
+        let at = |at: usize| bound(at).map_or(span, |bound| bound.origin.span);
         let tensor = |at: usize| match value(at) {
             Some(Value::Tensor(term)) => Ok(term),
             _ => Err(Reported),
@@ -195,64 +194,34 @@ impl Elaborator<'_> {
                 let ty = self.ty(a).clone();
                 Ok(Value::Tensor(self.term(Kind::Cholesky(a), ty, span)))
             }
-            Rule::TriangularSolve => match value(2) {
-                Some(Value::Truth(transposed)) => {
-                    self.triangular_solve(tensor(0)?, tensor(1)?, transposed, span).map(Value::Tensor)
-                }
-                Some(open) if self.may_be_constant(&open) => Err(Reported),
-                other => {
-                    let noun = other.map_or("nothing", |other| other.noun());
-                    let message = format!("expected true or false for `transposed`, found {noun}");
-                    Err(self.error("E0211", message, at(2), noun))
-                }
-            },
+            Rule::TriangularSolve => self.solve_triangular([tensor(0)?, tensor(1)?], value(2), at(2), span),
             Rule::Pick => self.pick(tensor(0)?, tensor(1)?, span),
             Rule::Count => self.count_of(tensor(0)?, span),
-            Rule::Total => {
-                let message = "`total` sums over the tensors of a model, or in an optimizer over all parameters";
-                let error = Diagnostic::error("E0211", message, span, "this is one tensor");
-                Err(self.report(error.help("the sum of a tensor's elements is `sum(…)`")))
-            }
+            Rule::Total => Err(self.no_total(span)),
             Rule::Constant | Rule::Once => {
                 let a = tensor(0)?;
                 let ty = self.ty(a).clone();
                 Ok(Value::Tensor(self.term(Kind::Constant(a), ty, span)))
             }
             Rule::Fitted => self.fitted(tensor(0)?, span),
-            Rule::Missing => match value(0) {
-                Some(column) => Ok(Value::Tensor(self.gappy(column, span)?.1)),
-                None => Err(Reported),
-            },
-            Rule::Fill => match value(0) {
-                Some(column) => {
-                    let (numbers, missing) = self.gappy(column, span)?;
-                    let ty = self.ty(numbers).clone();
-                    let kind = Kind::Scalar(ScalarOp::Select, vec![missing, tensor(1)?, numbers]);
-                    Ok(Value::Tensor(self.term(kind, ty, span)))
-                }
-                None => Err(Reported),
-            },
-            Rule::Repeat => {
-                let bound = |at: usize| params.get(at).and_then(|param| scope.get(&param.name.text)).cloned();
-                match (bound(0), bound(1)) {
-                    (Some(times), Some(of)) => self.repeat(&times, of.value, of.origin.span),
-                    _ => Err(Reported),
-                }
-            }
-            Rule::Emitted => match (value(0), value(1)) {
-                (Some(of), Some(Value::Text(name))) => self.emitted((&of, at(0)), (&name, at(1))),
+            Rule::Missing => Ok(Value::Tensor(self.gappy(value(0).ok_or(Reported)?, span)?.1)),
+            Rule::Fill => self.fill_gaps(value(0).ok_or(Reported)?, tensor(1)?, span),
+            Rule::Repeat => match (bound(0), bound(1)) {
+                (Some(times), Some(of)) => self.repeat(&times, of.value, of.origin.span),
                 _ => Err(Reported),
             },
+            Rule::Emitted => {
+                let (Some(of), Some(Value::Text(name))) = (value(0), value(1)) else { return Err(Reported) };
+                self.emitted((&of, at(0)), (&name, at(1)))
+            }
             // Shortcuts.
             Rule::Joined(_) | Rule::Category | Rule::Characters | Rule::NextToken => Err(Reported),
             Rule::Distribution(family) => {
-                let bound = |param: &Param| scope.get(&param.name.text).cloned().ok_or(Reported);
-                self.law(family, params.iter().map(bound).collect::<Out<_>>()?, span)
+                let all = (0..params.len()).map(|at| bound(at).ok_or(Reported));
+                self.law(family, all.collect::<Out<_>>()?, span)
             }
             Rule::Logp | Rule::Grad => {
-                let bound =
-                    |at: usize| params.get(at).and_then(|param| scope.get(&param.name.text)).cloned().ok_or(Reported);
-                let (one, two) = (bound(0)?, bound(1)?);
+                let (one, two) = (bound(0).ok_or(Reported)?, bound(1).ok_or(Reported)?);
                 let two = (two.value, two.origin.span);
                 if rule == Rule::Logp {
                     return self.logp(&one.value, two, span);
@@ -260,6 +229,31 @@ impl Elaborator<'_> {
                 self.grad((one.value, one.origin.span), two, span)
             }
         }
+    }
+
+    fn solve_triangular(&mut self, [l, b]: [TermId; 2], transposed: Option<Value>, at: Span, span: Span) -> Out<Value> {
+        match transposed {
+            Some(Value::Truth(transposed)) => self.triangular_solve(l, b, transposed, span).map(Value::Tensor),
+            Some(open) if self.may_be_constant(&open) => Err(Reported),
+            other => {
+                let noun = other.map_or("nothing", |other| other.noun());
+                let message = format!("expected true or false for `transposed`, found {noun}");
+                Err(self.error("E0211", message, at, noun))
+            }
+        }
+    }
+
+    /// A column of the source with a number where it lacks one.
+    fn fill_gaps(&mut self, column: Value, by: TermId, span: Span) -> Out<Value> {
+        let (numbers, missing) = self.gappy(column, span)?;
+        let ty = self.ty(numbers).clone();
+        Ok(Value::Tensor(self.term(Kind::Scalar(ScalarOp::Select, vec![missing, by, numbers]), ty, span)))
+    }
+
+    fn no_total(&mut self, span: Span) -> Reported {
+        let message = "`total` sums over the tensors of a model, or in an optimizer over all parameters";
+        let error = Diagnostic::error("E0211", message, span, "this is one tensor");
+        self.report(error.help("the sum of a tensor's elements is `sum(…)`"))
     }
 
     /// How many elements: a number, a size, or of a masked tensor a term.

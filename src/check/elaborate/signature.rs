@@ -13,7 +13,7 @@ use crate::syntax::tree::{Axis, Elem, Expr, ExprKind, Param, Type, TypeKind, Wor
 
 /// A tensor that meets a written type, and how messages speak of it.
 #[derive(Clone, Copy)]
-struct Meeting<'a> {
+struct Expectation<'a> {
     term: TermId,
     /// Where the tensor is written.
     at: Span,
@@ -161,17 +161,17 @@ impl Elaborator<'_> {
         let TypeKind::Tensor(elem, axes) = &written.kind else {
             return Err(self.error("E0211", "expected a shape, such as `[n, d]`", written.span, "this is none"));
         };
-        let meeting = Meeting { term, at, written, code, what };
-        self.meet_axes(&meeting, axes, scope)?;
-        self.meet_elem(&meeting, elem, scope)
+        let expected = Expectation { term, at, written, code, what };
+        self.meet_axes(&expected, axes, scope)?;
+        self.meet_elem(&expected, elem, scope)
     }
 
-    fn meet_axes(&mut self, meeting: &Meeting, axes: &[Axis], scope: &mut Scope) -> Out<()> {
-        let actual = self.ty(meeting.term).axes.clone();
+    fn meet_axes(&mut self, expected: &Expectation, axes: &[Axis], scope: &mut Scope) -> Out<()> {
+        let actual = self.ty(expected.term).axes.clone();
         let rest = axes.iter().position(|axis| matches!(axis, Axis::Rest(..)));
         let fixed = axes.len() - usize::from(rest.is_some());
         if actual.len() < fixed || (rest.is_none() && actual.len() > fixed) {
-            return Err(self.wrong_rank(meeting, None));
+            return Err(self.wrong_rank(expected, None));
         }
         let (before, after) = match rest {
             Some(at) => (at, fixed - at),
@@ -179,38 +179,44 @@ impl Elaborator<'_> {
         };
         let (head, tail) = (&axes[..before], &axes[axes.len() - after..]);
         for (written, axis) in head.iter().zip(&actual) {
-            self.meet_axis(meeting, written, axis, scope)?;
+            self.meet_axis(expected, written, axis, scope)?;
         }
         let middle = &actual[before..actual.len() - after];
         if let Some(Axis::Rest(Some(name), _)) = rest.map(|at| &axes[at]) {
             match scope.rest(&name.text).map(<[_]>::to_vec) {
                 None => scope.bind_rest(&name.text, middle.to_vec()),
                 Some(known) if known.len() != middle.len() => {
-                    return Err(self.wrong_rank(meeting, Some((&name.text, known))));
+                    return Err(self.wrong_rank(expected, Some((&name.text, known))));
                 }
                 Some(known) => {
                     for (one, two) in known.iter().zip(middle) {
                         if !one.size.agrees(&two.size) {
-                            return Err(self.sizes_differ(meeting, one, two));
+                            return Err(self.sizes_differ(expected, one, two));
                         }
                     }
                 }
             }
         }
         for (written, axis) in tail.iter().zip(&actual[actual.len() - after..]) {
-            self.meet_axis(meeting, written, axis, scope)?;
+            self.meet_axis(expected, written, axis, scope)?;
         }
         Ok(())
     }
 
-    fn meet_axis(&mut self, meeting: &Meeting, written: &Axis, actual: &types::Axis, scope: &mut Scope) -> Out<()> {
+    fn meet_axis(
+        &mut self,
+        expected: &Expectation,
+        written: &Axis,
+        actual: &types::Axis,
+        scope: &mut Scope,
+    ) -> Out<()> {
         match written {
             Axis::Rest(..) => Ok(()),
-            Axis::Size(size) => self.meet_size(meeting, size, actual, scope),
+            Axis::Size(size) => self.meet_size(expected, size, actual, scope),
         }
     }
 
-    fn meet_size(&mut self, meeting: &Meeting, size: &Expr, actual: &types::Axis, scope: &mut Scope) -> Out<()> {
+    fn meet_size(&mut self, expected: &Expectation, size: &Expr, actual: &types::Axis, scope: &mut Scope) -> Out<()> {
         if let ExprKind::Name(name) = &size.kind
             && scope.get(&name.text).is_none()
         {
@@ -218,7 +224,7 @@ impl Elaborator<'_> {
                 Some(number) => Value::Number(crate::check::number::Number::whole(number)),
                 None => Value::Size(actual.clone()),
             };
-            let here = Origin { span: meeting.at, text: "comes from here".into() };
+            let here = Origin { span: expected.at, text: "comes from here".into() };
             scope.insert(&name.text, Bound { value, origin: actual.origin.clone().unwrap_or(here) });
             return Ok(());
         }
@@ -226,20 +232,20 @@ impl Elaborator<'_> {
         if wanted.size.agrees(&actual.size) {
             return Ok(());
         }
-        Err(self.sizes_differ(meeting, &wanted, actual))
+        Err(self.sizes_differ(expected, &wanted, actual))
     }
 
-    fn sizes_differ(&mut self, meeting: &Meeting, wanted: &types::Axis, actual: &types::Axis) -> Reported {
-        let ty = self.ty(meeting.term);
-        let shown = self.sources.text(meeting.written.span).to_string();
+    fn sizes_differ(&mut self, expected: &Expectation, wanted: &types::Axis, actual: &types::Axis) -> Reported {
+        let ty = self.ty(expected.term);
+        let shown = self.sources.text(expected.written.span).to_string();
         let message = format!(
             "expected {shown} for {}, found {ty}: {} and {} do not agree",
-            meeting.what, wanted.size, actual.size
+            expected.what, wanted.size, actual.size
         );
-        let error = Diagnostic::error(meeting.code, message, meeting.at, format!("this is {ty}"))
-            .label(meeting.written.span, "expected by this type");
+        let error = Diagnostic::error(expected.code, message, expected.at, format!("this is {ty}"))
+            .label(expected.written.span, "expected by this type");
         let error = with_origin(with_origin(error, wanted), actual);
-        let is_list = matches!(self.terms.get(meeting.term).kind, Kind::Stack(_, 0));
+        let is_list = matches!(self.terms.get(expected.term).kind, Kind::Stack(_, 0));
         self.report(if is_list && has_rows(&wanted.size) {
             error.help("a list stands along a new first axis; `stack(a, b)` puts columns along the last one")
         } else {
@@ -248,20 +254,20 @@ impl Elaborator<'_> {
     }
 
     /// `rest` is what a rest of the type stands for already.
-    fn wrong_rank(&mut self, meeting: &Meeting, rest: Option<(&str, Vec<types::Axis>)>) -> Reported {
-        let ty = self.ty(meeting.term);
-        let shown = self.sources.text(meeting.written.span).to_string();
-        let scores = rest.as_ref().and_then(|(_, axes)| scores_of(meeting, ty, axes.len()));
+    fn wrong_rank(&mut self, expected: &Expectation, rest: Option<(&str, Vec<types::Axis>)>) -> Reported {
+        let ty = self.ty(expected.term);
+        let shown = self.sources.text(expected.written.span).to_string();
+        let scores = rest.as_ref().and_then(|(_, axes)| scores_of(expected, ty, axes.len()));
         let known = match rest {
             Some((name, axes)) => format!(", where ..{name} is {},", types::Type::float(axes)),
             None => ",".to_string(),
         };
-        let message = format!("expected {shown} for {}{known} found {ty}", meeting.what);
-        let code = if meeting.code == "E0203" { "E0205" } else { meeting.code };
+        let message = format!("expected {shown} for {}{known} found {ty}", expected.what);
+        let code = if expected.code == "E0203" { "E0205" } else { expected.code };
         let classes = matches!(ty.elem, types::Elem::Class(_));
-        let floats = matches!(&meeting.written.kind, TypeKind::Tensor(Elem::Float, _));
-        let error = Diagnostic::error(code, message, meeting.at, format!("this is {ty}"))
-            .label(meeting.written.span, "expected by this type");
+        let floats = matches!(&expected.written.kind, TypeKind::Tensor(Elem::Float, _));
+        let error = Diagnostic::error(code, message, expected.at, format!("this is {ty}"))
+            .label(expected.written.span, "expected by this type");
         let lone = ty.axes.last().is_some_and(|axis| axis.size == Size::from(1));
         self.report(if classes && floats {
             error.help("these are classes: `cross_entropy` takes them, and `one_hot` makes numbers of them")
@@ -274,25 +280,26 @@ impl Elaborator<'_> {
         })
     }
 
-    fn meet_elem(&mut self, meeting: &Meeting, elem: &Elem, scope: &mut Scope) -> Out<TermId> {
-        let ty = self.ty(meeting.term).clone();
-        let cast =
-            |this: &mut Self, elem| this.term(Kind::Cast(meeting.term), types::Type { elem, ..ty.clone() }, meeting.at);
+    fn meet_elem(&mut self, expected: &Expectation, elem: &Elem, scope: &mut Scope) -> Out<TermId> {
+        let ty = self.ty(expected.term).clone();
+        let cast = |this: &mut Self, elem| {
+            this.term(Kind::Cast(expected.term), types::Type { elem, ..ty.clone() }, expected.at)
+        };
         match (elem, &ty.elem) {
             (Elem::Float, types::Elem::Float) | (Elem::Int, types::Elem::Int) | (Elem::Bool, types::Elem::Bool) => {
-                Ok(meeting.term)
+                Ok(expected.term)
             }
             (Elem::Float, types::Elem::Int) => Ok(cast(self, types::Elem::Float)),
             (Elem::Int, types::Elem::Class(_)) => Ok(cast(self, types::Elem::Int)),
             (Elem::Class(size), types::Elem::Class(count)) => {
-                self.meet_size(meeting, size, count, scope)?;
-                Ok(meeting.term)
+                self.meet_size(expected, size, count, scope)?;
+                Ok(expected.term)
             }
             (Elem::Float | Elem::Int | Elem::Bool | Elem::Class(_), _) => {
-                let shown = self.sources.text(meeting.written.span).to_string();
-                let message = format!("expected {shown} for {}, found {ty}", meeting.what);
-                let error = Diagnostic::error("E0211", message, meeting.at, format!("this is {ty}"))
-                    .label(meeting.written.span, "expected by this type");
+                let shown = self.sources.text(expected.written.span).to_string();
+                let message = format!("expected {shown} for {}, found {ty}", expected.what);
+                let error = Diagnostic::error("E0211", message, expected.at, format!("this is {ty}"))
+                    .label(expected.written.span, "expected by this type");
                 let help = match (elem, &ty.elem) {
                     (Elem::Class(_), _) => Some("classes come from `category(column)` in a `data` block"),
                     (Elem::Float, types::Elem::Class(_)) => Some("the number of a class is no measurement"),
@@ -331,9 +338,9 @@ fn noun(ty: &Type) -> String {
 }
 
 /// What to do where classes meet scores of one axis less or more than theirs, with what a loss or metric of classes takes.
-fn scores_of(meeting: &Meeting, ty: &types::Type, axes: usize) -> Option<String> {
+fn scores_of(expected: &Expectation, ty: &types::Type, axes: usize) -> Option<String> {
     let types::Elem::Class(count) = &ty.elem else { return None };
-    let TypeKind::Tensor(Elem::Class(wanted), _) = &meeting.written.kind else { return None };
+    let TypeKind::Tensor(Elem::Class(wanted), _) = &expected.written.kind else { return None };
     let own = ty.axes.len();
     let of_two = matches!(&wanted.kind, ExprKind::Number { .. });
     match count.size.settled() {
