@@ -1,7 +1,7 @@
 //! Bodies of functions and layers.
 
 use super::call::Arg;
-use super::lazy::names_of;
+use super::lazy::{candidates, names_of};
 use super::{Elaborator, Out, Reported};
 use crate::check::value::{Bound, Namespace, Scope, Value};
 use crate::diagnostic::Diagnostic;
@@ -78,9 +78,13 @@ impl Elaborator<'_> {
     pub(super) fn body(&mut self, body: &[Statement], scope: &mut Scope, owner: Span) -> Out<(Value, Span)> {
         let (mut result, mut emitted) = (None, Vec::new());
         let first = self.terms.count();
+        let lazy = candidates(body);
         for (at, statement) in body.iter().enumerate() {
             match &statement.kind {
-                StatementKind::Let(target, ..) if self.is_left_out(target, &body[at + 1..], scope) => {
+                StatementKind::Let(target, ..)
+                    if names_of(target).iter().any(|name| lazy.contains(&name.text))
+                        && self.is_left_out(target, &body[at + 1..], scope) =>
+                {
                     names_of(target).into_iter().for_each(|name| scope.bind(name, Value::Wrong));
                 }
                 StatementKind::Let(target, ty, init) => self.local(target, ty.as_ref(), init, statement.span, scope),

@@ -12,13 +12,7 @@ impl Elaborator<'_> {
         let names = names_of(target);
         let reads = |read: &HashSet<String>| names.iter().any(|name| read.contains(&name.text));
         let mut all = HashSet::new();
-        behind.iter().for_each(|statement| {
-            walk::expressions(statement, &mut |part| {
-                if let ExprKind::Name(name) = &part.kind {
-                    all.insert(name.text.clone());
-                }
-            });
-        });
+        behind.iter().for_each(|statement| every_name(statement, &mut all));
         if !reads(&all) {
             return false;
         }
@@ -43,11 +37,7 @@ impl Elaborator<'_> {
             StatementKind::Let(Target::One(_) | Target::Several(_), None, Init::Value(value) | Init::Draw(value))
             | StatementKind::Out(value)
             | StatementKind::Emit(_, value) => self.names_read(value, scope, live),
-            _ => walk::expressions(statement, &mut |part| {
-                if let ExprKind::Name(name) = &part.kind {
-                    live.insert(name.text.clone());
-                }
-            }),
+            _ => every_name(statement, live),
         }
     }
 
@@ -62,13 +52,7 @@ impl Elaborator<'_> {
             },
             ExprKind::Scan(scan) => {
                 scan.over.iter().for_each(|over| self.names_read(over, scope, live));
-                scan.body.iter().for_each(|statement| {
-                    walk::expressions(statement, &mut |part| {
-                        if let ExprKind::Name(name) = &part.kind {
-                            live.insert(name.text.clone());
-                        }
-                    });
-                });
+                scan.body.iter().for_each(|statement| every_name(statement, live));
             }
             _ => walk::parts(expr).into_iter().for_each(|part| self.names_read(part, scope, live)),
         }
@@ -93,6 +77,46 @@ impl Elaborator<'_> {
             _ => None,
         }
     }
+}
+
+/// The names of `let`s that may be left out: what is certainly read needs none of them.
+pub(super) fn candidates(body: &[Statement]) -> HashSet<String> {
+    let (mut live, mut found) = (HashSet::new(), HashSet::new());
+    for statement in body.iter().rev() {
+        match &statement.kind {
+            StatementKind::Let(target, ..) if !names_of(target).iter().any(|name| live.contains(&name.text)) => {
+                found.extend(names_of(target).into_iter().map(|name| name.text.clone()));
+            }
+            StatementKind::Let(Target::One(_) | Target::Several(_), None, Init::Value(value) | Init::Draw(value))
+            | StatementKind::Out(value)
+            | StatementKind::Emit(_, value) => certain(value, &mut live),
+            _ => every_name(statement, &mut live),
+        }
+    }
+    found
+}
+
+/// The names that an expression reads whichever branches are taken.
+fn certain(expr: &Expr, live: &mut HashSet<String>) {
+    match &expr.kind {
+        ExprKind::Name(name) => {
+            live.insert(name.text.clone());
+        }
+        ExprKind::If(condition, ..) => certain(condition, live),
+        ExprKind::Scan(scan) => {
+            scan.over.iter().for_each(|over| certain(over, live));
+            scan.body.iter().for_each(|statement| every_name(statement, live));
+        }
+        _ => walk::parts(expr).into_iter().for_each(|part| certain(part, live)),
+    }
+}
+
+fn every_name(statement: &Statement, live: &mut HashSet<String>) {
+    walk::expressions(statement, &mut |part| {
+        if let ExprKind::Name(name) = &part.kind {
+            live.insert(name.text.clone());
+        }
+    });
 }
 
 /// The names that a target binds.
