@@ -2,7 +2,7 @@
 
 use crate::backend::{Device, PlanId, Tensor};
 use crate::check::terms::Host;
-use crate::ir::{Graph, NodeId, Op, count};
+use crate::ir::{Graph, NodeId, Op, Size, count};
 use crate::lower::program::{Input, Phase, Program};
 use crate::plan::{Limits, Plan, Precision, Request, Residents, plan};
 use crate::run::error::RunError;
@@ -189,11 +189,19 @@ pub fn values_of(program: &Program, graph: &Graph, roots: Vec<NodeId>) -> Result
 
 /// A plan in which every parameter and state has its place.
 pub fn holder_of(program: &Program, graph: &Graph) -> Result<Plan, RunError> {
+    let mut graph = graph.clone();
     let held = program.graph.nodes().filter_map(|(id, node)| {
         let Op::Input { number, .. } = node.op else { return None };
         matches!(program.inputs.get(number as usize), Some(Input::Param(_) | Input::State(_))).then_some(id)
     });
-    values_of(program, graph, held.collect())
+    // One element of each, so that none is copied whole.
+    let mut first = Vec::new();
+    for id in held.collect::<Vec<NodeId>>() {
+        let line = graph.reshape(vec![Size::from(count(&graph, id) as i64)], id);
+        let (start, count) = (Size::from(0), Size::from(1));
+        first.push(graph.add(Op::Slice { axis: 0, start, count, step: 1 }, vec![line]));
+    }
+    values_of(program, &graph, first)
 }
 
 /// Where a step is: finished steps and epochs, which `minimize` it is at, and which repetition of that.
