@@ -528,6 +528,9 @@ fn written_by_the_names_of(case: &Case) {
     if case.unclear {
         assert!(told(&output).contains("those of `amount` or `colour`"), "{}", told(&output));
     } else {
-        assert!(!told(&output).contains("Error"), "{}", told(&output));
+        // Of the predictions nothing is said; that the file could be better is.
+        let told = told(&output);
+        let mut first = told.lines().filter(|line| line.starts_with('['));
+        assert!(first.all(|line| line.starts_with("[W0404]") || line.starts_with("[W0410]")), "{told}");
     }
 }

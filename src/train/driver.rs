@@ -271,7 +271,8 @@ fn every_split(run: &mut Run, sink: &mut EventSink, choice: &mut Choice) -> Resu
     }
     events.iter().for_each(|event| sink.emit(event));
     choice.sees(run, &events);
-    let (last, at) = (run.weights(), run.step);
+    // Copied only where others take their place.
+    let last = choice.kept.is_some().then(|| (run.weights(), run.step));
     if let Some(kept) = &choice.kept {
         run.write_weights(&kept.weights);
         run.step = kept.step;
@@ -282,7 +283,7 @@ fn every_split(run: &mut Run, sink: &mut EventSink, choice: &mut Choice) -> Resu
         sink.emit(&test);
         events.push(test);
     }
-    if choice.kept.is_some() {
+    if let Some((last, at)) = last {
         run.write_weights(&last);
         run.step = at;
     }

@@ -34,6 +34,9 @@ enum Source {
     Range { first: Value, at: Span },
 }
 
+/// The names and places of several results.
+type PartNames = Vec<(Option<String>, Span)>;
+
 impl Elaborator<'_> {
     pub(super) fn scan(&mut self, scan: &tree::Scan, last: bool, span: Span, scope: &mut Scope) -> Out<Value> {
         self.as_many_sources(scan, span)?;
@@ -273,8 +276,7 @@ impl Elaborator<'_> {
     }
 
     /// What a step gives: tensors, and the names of several.
-    #[allow(clippy::type_complexity)]
-    fn given(&mut self, value: Value, at: Span) -> Out<(Vec<TermId>, Option<Vec<(Option<String>, Span)>>)> {
+    fn given(&mut self, value: Value, at: Span) -> Out<(Vec<TermId>, Option<PartNames>)> {
         let parts = match value {
             Value::Tuple(parts) => parts,
             one => {

@@ -9,7 +9,7 @@ use crate::diagnostic::{Diagnostic, nearest};
 use crate::source::Span;
 use crate::syntax::tree::{Block, Expr, ExprKind, File, Init, Item, ItemKind, Name, Statement, StatementKind, Target};
 
-/// The most values of one range, and the most trainings of one sweep.
+/// The most trainings of one sweep.
 const MOST: usize = 10_000;
 
 /// Settings of a sweep that are no `let` of the file.
@@ -140,28 +140,9 @@ impl Elaborator<'_> {
 
     /// The constants of a list or a range, with their places; one constant alone is a list of one.
     fn listed(&mut self, expr: &Expr) -> Out<Vec<(Setting, Span)>> {
-        let parts = match &expr.kind {
-            ExprKind::Range(low, high) => {
-                let mut ends = [0; 2];
-                for (end, expr) in ends.iter_mut().zip([low, high]) {
-                    let value = self.value(expr, &mut Scope::default())?;
-                    *end = self.whole(&value, "the end of a range", expr.span)?;
-                }
-                if ends[1].saturating_sub(ends[0]) > MOST as i64 {
-                    return Err(self.error(
-                        "E0281",
-                        format!("a sweep has at most {MOST} trainings"),
-                        expr.span,
-                        "here",
-                    ));
-                }
-                let number = |whole| Value::Number(crate::check::number::Number::whole(whole));
-                (ends[0]..ends[1]).map(|whole| (number(whole), expr.span)).collect()
-            }
-            _ => match self.value(expr, &mut Scope::default())? {
-                Value::List(parts) => parts,
-                one => vec![(one, expr.span)],
-            },
+        let parts = match self.value(expr, &mut Scope::default())? {
+            Value::List(parts) => parts,
+            one => vec![(one, expr.span)],
         };
         if parts.is_empty() {
             let error = Diagnostic::error("E0281", "there are no values", expr.span, "nothing is in it");
@@ -212,7 +193,7 @@ impl Elaborator<'_> {
         }
         if split.text == "test" {
             let message = "the best is chosen by test rows, whose figures then promise too much";
-            let warning = Diagnostic::error("W0281", message, split.span, "these rows").warning();
+            let warning = Diagnostic::error("W0241", message, split.span, "these rows").warning();
             self.report(warning.help("choose by `valid`, and look at `test` at the end"));
         }
         let metrics: Vec<&str> =
