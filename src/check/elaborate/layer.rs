@@ -1,7 +1,7 @@
 //! Bodies of functions and layers.
 
 use super::call::Arg;
-use super::lazy::{candidates, names_of};
+use super::lazy::names_of;
 use super::{Elaborator, Out, Reported};
 use crate::check::value::{Bound, Namespace, Scope, Value};
 use crate::diagnostic::Diagnostic;
@@ -78,7 +78,7 @@ impl Elaborator<'_> {
     pub(super) fn body(&mut self, body: &[Statement], scope: &mut Scope, owner: Span) -> Out<(Value, Span)> {
         let (mut result, mut emitted) = (None, Vec::new());
         let first = self.terms.count();
-        let lazy = candidates(body);
+        let lazy = self.candidates(body);
         for (at, statement) in body.iter().enumerate() {
             match &statement.kind {
                 StatementKind::Let(target, ..)

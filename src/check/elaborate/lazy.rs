@@ -5,8 +5,15 @@ use crate::check::value::{Scope, Value};
 use crate::syntax::tree::{Expr, ExprKind, Init, Name, Statement, StatementKind, Target};
 use crate::syntax::walk;
 use std::collections::HashSet;
+use std::rc::Rc;
 
 impl Elaborator<'_> {
+    /// The names of `let`s of a body that may be left out, which is looked through once.
+    pub(super) fn candidates(&mut self, body: &[Statement]) -> Rc<HashSet<String>> {
+        let Some(first) = body.first() else { return Rc::default() };
+        Rc::clone(self.candidates.entry(first.span).or_insert_with(|| Rc::new(candidates(body))))
+    }
+
     /// Whether what stands behind a `let` reads it, but in no branch that is taken.
     pub(super) fn is_left_out(&mut self, target: &Target, behind: &[Statement], scope: &mut Scope) -> bool {
         let names = names_of(target);
@@ -80,7 +87,7 @@ impl Elaborator<'_> {
 }
 
 /// The names of `let`s that may be left out: what is certainly read needs none of them.
-pub(super) fn candidates(body: &[Statement]) -> HashSet<String> {
+fn candidates(body: &[Statement]) -> HashSet<String> {
     let (mut live, mut found) = (HashSet::new(), HashSet::new());
     for statement in body.iter().rev() {
         match &statement.kind {

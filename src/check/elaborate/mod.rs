@@ -88,6 +88,7 @@ use crate::ir::{QuickMap, Symbol};
 use crate::source::{Sources, Span};
 use crate::syntax::tree::Name;
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::rc::Rc;
 
 /// Something is wrong, and a diagnostic says so already.
 #[derive(Clone, Copy, Debug)]
@@ -128,6 +129,8 @@ pub struct Elaborator<'a> {
     /// What a layer that is used at a place is called there, `dense_2`; and the layers whose bodies were looked through.
     segments: QuickMap<Span, String>,
     named: HashSet<Span>,
+    /// The names of `let`s that may be left out, of each body by its first statement.
+    candidates: QuickMap<Span, Rc<HashSet<String>>>,
     data: Option<program::Data>,
     /// What is known of the source while a `data` block is checked.
     open: Option<data::Open>,
@@ -209,6 +212,7 @@ impl<'a> Elaborator<'a> {
             broken: HashSet::new(),
             segments: QuickMap::default(),
             named: HashSet::new(),
+            candidates: QuickMap::default(),
             data: None,
             open: None,
             wrong_columns: Vec::new(),
