@@ -1,0 +1,51 @@
+//! W0449: a loss that holds something against itself: it has its least value from the start.
+
+use super::view::View;
+use crate::check::terms::{Kind, Leaf, TermId};
+use crate::diagnostic::Diagnostic;
+
+pub fn find(view: &View) -> Vec<Diagnostic> {
+    let mut found: Vec<Diagnostic> = Vec::new();
+    for applied in view.losses().into_iter().rev() {
+        let (Some(prediction), Some(target)) = (view.prediction(applied), applied.input("target")) else { continue };
+        if !alike(view, prediction, target) || found.iter().any(|found| found.labels[0].span == applied.place) {
+            continue;
+        }
+        let message = format!("`{}` holds the same against itself", applied.name);
+        let warning = Diagnostic::error("W0449", message, applied.place, "what is predicted and the target are one");
+        found.push(warning.help("give it the target of the data in second place"));
+    }
+    found
+}
+
+/// Whether two terms compute the same of some parameter, and draw nothing.
+fn alike(view: &View, a: TermId, b: TermId) -> bool {
+    let (mut open, mut reads_param) = (vec![(a, b)], false);
+    let mut seen = std::collections::HashSet::new();
+    while let Some((a, b)) = open.pop() {
+        if !seen.insert((a, b)) {
+            continue;
+        }
+        let (one, other) = (&view.term(a).kind, &view.term(b).kind);
+        let (left, right) = (one.operands(), other.operands());
+        reads_param |= matches!(one, Kind::Leaf(Leaf::Param(_)));
+        // Indices of two calls have numbers of their own, and so have their steps.
+        let is_plain =
+            !matches!(one, Kind::Draw(..) | Kind::Scan(..) | Kind::Read(..) | Kind::Spread(..) | Kind::Index(_));
+        let same = a == b || (is_plain && left.len() == right.len() && said(one, &left) == said(other, &right));
+        if !same {
+            return false;
+        }
+        open.extend(left.into_iter().zip(right));
+    }
+    reads_param
+}
+
+/// A kind without what it reads.
+fn said(kind: &Kind, operands: &[TermId]) -> String {
+    let mut text = format!("{kind:?}");
+    for operand in operands {
+        text = text.replacen(&format!("{operand:?}"), "_", 1);
+    }
+    text
+}
