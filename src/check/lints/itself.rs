@@ -3,6 +3,7 @@
 use super::view::View;
 use crate::check::terms::{Kind, Leaf, TermId};
 use crate::diagnostic::Diagnostic;
+use std::collections::{HashMap, HashSet};
 
 pub fn find(view: &View) -> Vec<Diagnostic> {
     let mut found: Vec<Diagnostic> = Vec::new();
@@ -21,7 +22,8 @@ pub fn find(view: &View) -> Vec<Diagnostic> {
 /// Whether two terms compute the same of some parameter, and draw nothing.
 fn alike(view: &View, a: TermId, b: TermId) -> bool {
     let (mut open, mut reads_param) = (vec![(a, b)], false);
-    let mut seen = std::collections::HashSet::new();
+    let mut seen = HashSet::new();
+    let mut indices: HashMap<usize, usize> = HashMap::new();
     while let Some((a, b)) = open.pop() {
         if !seen.insert((a, b)) {
             continue;
@@ -29,10 +31,14 @@ fn alike(view: &View, a: TermId, b: TermId) -> bool {
         let (one, other) = (&view.term(a).kind, &view.term(b).kind);
         let (left, right) = (one.operands(), other.operands());
         reads_param |= matches!(one, Kind::Leaf(Leaf::Param(_)));
-        // Indices of two calls have numbers of their own, and so have their steps.
-        let is_plain =
-            !matches!(one, Kind::Draw(..) | Kind::Scan(..) | Kind::Read(..) | Kind::Spread(..) | Kind::Index(_));
-        let same = a == b || (is_plain && left.len() == right.len() && said(one, &left) == said(other, &right));
+        // The steps of two loops have numbers of their own.
+        let is_plain = !matches!(one, Kind::Draw(..) | Kind::Scan(..)) && left.len() == right.len();
+        let ((one, of_one), (other, of_other)) = (said(one, &left), said(other, &right));
+        let mut renamed = || {
+            let mut pairs = of_one.iter().zip(&of_other);
+            of_one.len() == of_other.len() && pairs.all(|(a, b)| indices.entry(*a).or_insert(*b) == b)
+        };
+        let same = a == b || (is_plain && one == other && renamed());
         if !same {
             return false;
         }
@@ -41,11 +47,19 @@ fn alike(view: &View, a: TermId, b: TermId) -> bool {
     reads_param
 }
 
-/// A kind without what it reads.
-fn said(kind: &Kind, operands: &[TermId]) -> String {
+/// A kind without the numbers of what it reads and of its indices, and the latter.
+fn said(kind: &Kind, operands: &[TermId]) -> (String, Vec<usize>) {
     let mut text = format!("{kind:?}");
     for operand in operands {
         text = text.replacen(&format!("{operand:?}"), "_", 1);
     }
-    text
+    let mut parts = text.split("IndexId(");
+    let mut bare = parts.next().unwrap_or_default().to_string();
+    let mut indices = Vec::new();
+    for part in parts {
+        let (number, rest) = part.split_once(')').unwrap_or((part, ""));
+        indices.extend(number.parse::<usize>());
+        bare.push_str(rest);
+    }
+    (bare, indices)
 }

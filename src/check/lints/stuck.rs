@@ -4,6 +4,7 @@
 
 use super::flat;
 use super::view::View;
+use super::zeros;
 use crate::check::terms::{Kind, Leaf, ParamId, TermId};
 use crate::check::types::Elem;
 use crate::diagnostic::Diagnostic;
@@ -12,7 +13,8 @@ use std::collections::HashSet;
 
 pub fn find(view: &View) -> Vec<Diagnostic> {
     let program = view.program;
-    if !program.begun.is_empty() {
+    // Of units that are all the same, that is said.
+    if !program.begun.is_empty() || !zeros::find(view).is_empty() {
         return Vec::new();
     }
     let losses = program.losses();
@@ -85,7 +87,6 @@ fn values(view: &View, still: &HashSet<ParamId>) -> Vec<Option<f64>> {
             Kind::Size(_)
             | Kind::Index(_)
             | Kind::Leaf(_)
-            | Kind::Fold(..)
             | Kind::ArgMax(_)
             | Kind::Order(_)
             | Kind::Cholesky(_)
@@ -94,7 +95,8 @@ fn values(view: &View, still: &HashSet<ParamId>) -> Vec<Option<f64>> {
             | Kind::Draw(..)
             | Kind::Scan(..) => None,
         };
-        values.push(known);
+        // What a mask leaves out is 0, whatever the others are.
+        values.push(known.filter(|number| *number == 0.0 || view.term(id).ty.mask.is_none()));
     }
     values
 }

@@ -65,7 +65,11 @@ fn leak(good: &Good) -> Vec<Mutant> {
                 .iter()
                 .all(|input| input.ty.as_ref().is_none_or(|ty| !good.of(ty.span).chars().any(|c| c.is_ascii_digit())))
         });
-        if let (Some(target), Some(first), true) = (target, inputs, open) {
+        let is_there = |target: &str| {
+            let lists = columns(data).filter(|(name, _)| *name == "x").filter_map(|(_, value)| list(value));
+            lists.flatten().any(|part| named(part) == Some(target))
+        };
+        if let (Some(target), Some(first), true) = (target.filter(|target| !is_there(target)), inputs, open) {
             mutants.push(vec![put(first.span, format!("{target}, {}", good.of(first.span)))]);
         }
     }

@@ -20,7 +20,12 @@ pub const ALL: &[Operator] = &[
         "",
     ),
     operator("`cross_entropy` in place of `mse`", Run, |good| renamed(good, "mse", "cross_entropy"), ""),
-    operator("`nll` in place of `cross_entropy`", Never, |good| renamed(good, "cross_entropy", "nll"), ""),
+    operator(
+        "`nll` in place of `cross_entropy`",
+        Never,
+        |good| renamed(good, "cross_entropy", "nll"),
+        "what it is given may be logarithms",
+    ),
     operator("a softmax before the loss", Never, |good| before_loss(good, OF_CLASSES, "softmax"), ""),
     operator("a sigmoid before the loss", Never, |good| before_loss(good, OF_TWO, "sigmoid"), ""),
     operator("a softmax at the end of the model", Never, |good| at_end(good, OF_CLASSES, "softmax"), ""),

@@ -82,9 +82,9 @@ fn foreign(good: &Good) -> Vec<Mutant> {
     all.filter_map(|one| match &one.using.kind {
         ExprKind::Call(_, arguments) => {
             let last = arguments.last()?.value.span;
-            Some(vec![put(last, format!("{}, nesterov = true", good.of(last)))])
+            Some(vec![put(last, format!("{}, momentums = 0.9", good.of(last)))])
         }
-        ExprKind::Name(_) => Some(vec![put(one.using.span, format!("{}(nesterov = true)", good.of(one.using.span)))]),
+        ExprKind::Name(_) => Some(vec![put(one.using.span, format!("{}(momentums = 0.9)", good.of(one.using.span)))]),
         _ => None,
     })
     .collect()

@@ -128,8 +128,6 @@ const SHAPING: &[&str] = &[
     "sequence_last",
     "sequence_mean",
     "sequence_max",
-    "conv",
-    "conv_transpose",
     "argmax",
 ];
 

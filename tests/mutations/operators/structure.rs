@@ -11,7 +11,7 @@ use mlx::syntax::tree::{Binary, Expr, ExprKind, Init, ItemKind, Layer, Statement
 pub const ALL: &[Operator] = &[
     operator("no nonlinearity between two linear maps", Never, linear, ""),
     operator("dropout behind the last layer", Never, |good| behind_all(good, "dropout(0.5)"), ""),
-    operator("the hidden weights start at 0", Never, zeros, "it is no weight of hidden units"),
+    operator("all weights that are drawn start at 0", Never, zeros, "they do not stand behind each other"),
     operator("a state has no next value", Never, states, ""),
     operator("a stale variable is read", Never, stale, ""),
     operator("a bias is not added", Never, unbiased, ""),
@@ -23,8 +23,18 @@ pub const ALL: &[Operator] = &[
     ),
     operator("the input token is the label", Never, unshifted, ""),
     operator("a second net in place of the model", Never, second_net, ""),
-    operator("the model is given the target", Never, of_target, ""),
-    operator("the inputs of the model change places", Run, inputs, ""),
+    operator(
+        "the model is given the target",
+        Never,
+        of_target,
+        "what comes out has the shape of what goes in, as an autoencoder's",
+    ),
+    operator(
+        "the inputs of the model change places",
+        Never,
+        inputs,
+        "both have one type, and no name says which is which",
+    ),
     operator("a `let` is left out", Run, |good| left_out(good, |kind| matches!(kind, StatementKind::Let(..))), ""),
     operator("a `param` is left out", Run, |good| left_out(good, |kind| matches!(kind, StatementKind::Param(..))), ""),
     operator("an `out` is left out", Run, |good| left_out(good, |kind| matches!(kind, StatementKind::Out(..))), ""),
@@ -63,15 +73,15 @@ fn behind_all(good: &Good, stage: &str) -> Vec<Mutant> {
 
 fn zeros(good: &Good) -> Vec<Mutant> {
     let statements = good.layers().flat_map(|layer| &layer.body);
-    statements
+    let edits: Mutant = statements
         .filter_map(|statement| match &statement.kind {
-            StatementKind::Param(_, Some(ty), Init::Draw(draw)) if good.of(ty.span).contains(',') => {
-                let from = Span { start: ty.span.end, end: draw.span.end, ..ty.span };
-                Some(vec![put(from, " = 0")])
+            StatementKind::Param(_, Some(ty), Init::Draw(draw)) => {
+                Some(put(Span { start: ty.span.end, end: draw.span.end, ..ty.span }, " = 0"))
             }
             _ => None,
         })
-        .collect()
+        .collect();
+    if edits.len() > 1 { vec![edits] } else { Vec::new() }
 }
 
 fn states(good: &Good) -> Vec<Mutant> {
