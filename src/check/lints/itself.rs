@@ -7,7 +7,9 @@ use std::collections::{HashMap, HashSet};
 
 pub fn find(view: &View) -> Vec<Diagnostic> {
     let mut found: Vec<Diagnostic> = Vec::new();
-    for applied in view.losses().into_iter().rev() {
+    // In evaluation two draws of a net with dropout are one.
+    let trained = view.below(&view.program.losses(), |_, kind| kind.operands());
+    for applied in view.losses().into_iter().rev().filter(|applied| trained.contains(&applied.result)) {
         let (Some(prediction), Some(target)) = (view.prediction(applied), applied.input("target")) else { continue };
         if !alike(view, prediction, target) || found.iter().any(|found| found.labels[0].span == applied.place) {
             continue;

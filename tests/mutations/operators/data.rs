@@ -7,7 +7,7 @@ use crate::mutations::rewrite::{Good, Mutant, argument, named, positional, put, 
 use mlx::syntax::tree::{Data, Expr, ExprKind, Init, Statement, StatementKind, Target};
 
 pub const ALL: &[Operator] = &[
-    operator("the target among the inputs", Never, leak, ""),
+    operator("the target among the inputs", Never, leak, "no loss of the library has it as its target"),
     operator("a mean of all rows is taken from a column", Never, unfitted, ""),
     operator("shares of more than all rows", Run, shares, ""),
     operator("a column of classes is read as numbers", Run, |good| without(good, &["category"]), "numbers are numbers"),

@@ -37,7 +37,7 @@ pub const ALL: &[Operator] = &[
         "scores above 0 have a right softmax",
     ),
     operator("what is reported is minimized", Run, reported, ""),
-    operator("a loss is made great", Never, negated, ""),
+    operator("a loss is made great", Never, negated, "the loss is of one's own, and may be a gain"),
     operator(
         "what is predicted and the target change places",
         Never,
@@ -45,7 +45,12 @@ pub const ALL: &[Operator] = &[
         "the function cannot know which is which",
     ),
     operator("the target in place of the prediction", Run, |good| doubled(good, true), ""),
-    operator("the prediction in place of the target", Never, |good| doubled(good, false), ""),
+    operator(
+        "the prediction in place of the target",
+        Never,
+        |good| doubled(good, false),
+        "two draws of a net with dropout may well be held against each other",
+    ),
     operator("the prediction is held constant", Run, held, ""),
     operator("a metric of two classes for many", Run, |good| renamed(good, "accuracy", "binary_accuracy"), ""),
     operator("a metric of many classes for two", Run, |good| renamed(good, "binary_accuracy", "accuracy"), ""),
@@ -56,7 +61,12 @@ pub const ALL: &[Operator] = &[
         "rates of this size are in use",
     ),
     operator("a negative learning rate", Run, |good| rate(good, |rate| -rate), ""),
-    operator("the greatest loss is kept", Never, kept, ""),
+    operator(
+        "the greatest loss is kept",
+        Never,
+        kept,
+        "which values of a figure of one's own are better, nobody knows",
+    ),
     operator("a schedule that ends after half of the run", Never, half, ""),
 ];
 

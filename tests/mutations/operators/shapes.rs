@@ -34,7 +34,12 @@ pub const ALL: &[Operator] = &[
         "the index is the row's, whose mean is a loss as well",
     ),
     operator("one class too few", Run, |good| classes(good, false), ""),
-    operator("one class too many", Never, |good| classes(good, true), ""),
+    operator(
+        "one class too many",
+        Never,
+        |good| classes(good, true),
+        "the scores are sliced to the classes that there are",
+    ),
     operator("a window larger than what it slides over", Run, windows, ""),
 ];
 

@@ -10,7 +10,12 @@ use mlx::syntax::tree::{Binary, Expr, ExprKind, Init, ItemKind, Layer, Statement
 
 pub const ALL: &[Operator] = &[
     operator("no nonlinearity between two linear maps", Never, linear, ""),
-    operator("dropout behind the last layer", Never, |good| behind_all(good, "dropout(0.5)"), ""),
+    operator(
+        "dropout behind the last layer",
+        Never,
+        |good| behind_all(good, "dropout(0.5)"),
+        "what the model gives is not held against a target as it is",
+    ),
     operator("all weights that are drawn start at 0", Never, zeros, "they do not stand behind each other"),
     operator("a state has no next value", Never, states, ""),
     operator("a stale variable is read", Never, stale, ""),
@@ -21,7 +26,7 @@ pub const ALL: &[Operator] = &[
         causal,
         "the sequence is no text whose next token is wanted",
     ),
-    operator("the input token is the label", Never, unshifted, ""),
+    operator("the input token is the label", Never, unshifted, "what the model reads is drawn"),
     operator("a second net in place of the model", Never, second_net, ""),
     operator(
         "the model is given the target",
@@ -42,7 +47,7 @@ pub const ALL: &[Operator] = &[
         "nothing is minimized",
         Never,
         |good| left_out(good, |kind| matches!(kind, StatementKind::Minimize(..))),
-        "",
+        "no model has a part in what is left",
     ),
     operator("the data are not named", Run, |good| unset(good, "data"), ""),
     operator("the model is not named", Run, |good| unset(good, "model"), ""),
