@@ -1,5 +1,6 @@
 //! Code generation for a group: its members in order, each operand loaded at its first use, and stores at the end.
 
+use super::contract::contract;
 use super::kernel::{Binding, BufferId, Code, Instruction, Level, Loop, Matrices, Operand, Register, Special, Storage};
 use super::select::{Folded, Group, GroupKind, Location, Selection, Value};
 use super::view::View;
@@ -107,7 +108,7 @@ impl Emitter<'_> {
             member.regions.iter().for_each(|region| self.store(self.members[at], region));
         }
         let (instructions, storage) = (std::mem::take(&mut self.instructions), std::mem::take(&mut self.storage));
-        Loop { shape: group.shape.clone(), split: self.split, instructions, storage }
+        contract(Loop { shape: group.shape.clone(), split: self.split, instructions, storage })
     }
 
     fn store(&mut self, register: Register, view: &View) {

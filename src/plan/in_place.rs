@@ -153,6 +153,7 @@ fn unify(kernel: &mut Emitted) {
             Instruction::Iota(..)
             | Instruction::Scalar(_)
             | Instruction::Apply(..)
+            | Instruction::MultiplyAdd(..)
             | Instruction::Convert(_)
             | Instruction::ReduceColumns(..)
             | Instruction::Expand(_) => {}

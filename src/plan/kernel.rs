@@ -171,6 +171,8 @@ pub enum Instruction {
     /// A scalar of the host, everywhere.
     Scalar(usize),
     Apply(ScalarOp, Vec<Register>),
+    /// A product and a sum with one rounding, of 32-bit floats.
+    MultiplyAdd(Fused, [Register; 3]),
     /// To another storage type.
     Convert(Register),
     /// Over the columns of each row: one value per row.
@@ -181,6 +183,17 @@ pub enum Instruction {
     Store(Register, Operand, isize, Layout),
     /// Over rows, accumulated chunk by chunk.
     ReduceRows(Reduce, Register, Target, Operand),
+}
+
+/// What a product of the first two registers and the third make.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Fused {
+    /// `a b + c`
+    Sum,
+    /// `a b - c`
+    Less,
+    /// `c - a b`
+    From,
 }
 
 /// The shape of a reduction over rows.
@@ -235,6 +248,7 @@ impl Loop {
             Instruction::ReduceRows(_, _, Target::Columns, _) => false,
             Instruction::Scalar(_)
             | Instruction::Apply(..)
+            | Instruction::MultiplyAdd(..)
             | Instruction::Convert(_)
             | Instruction::ReduceRows(_, _, Target::All, _) => true,
         })
@@ -257,7 +271,8 @@ impl Loop {
                 Instruction::ReduceColumns(..) => Level::Row,
                 Instruction::Scalar(_) | Instruction::Expand(_) => Level::Full,
                 Instruction::Convert(a) | Instruction::Store(a, ..) | Instruction::ReduceRows(_, a, _, _) => levels[*a],
-                Instruction::Apply(_, operands) => {
+                Instruction::MultiplyAdd(..) | Instruction::Apply(..) => {
+                    let operands = instruction.registers();
                     let scalar = |register: &&Register| matches!(self.instructions[**register], Instruction::Scalar(_));
                     operands.iter().find(|register| !scalar(register)).map_or(Level::Full, |register| levels[*register])
                 }
@@ -279,6 +294,20 @@ impl Instruction {
             | Instruction::Store(a, ..)
             | Instruction::ReduceRows(_, a, _, _) => std::slice::from_ref(a),
             Instruction::Apply(_, operands) => operands,
+            Instruction::MultiplyAdd(_, operands) => operands,
+        }
+    }
+
+    pub fn registers_mut(&mut self) -> &mut [Register] {
+        match self {
+            Instruction::Load(..) | Instruction::Iota(..) | Instruction::Scalar(_) => &mut [],
+            Instruction::ReduceColumns(_, a)
+            | Instruction::Convert(a)
+            | Instruction::Expand(a)
+            | Instruction::Store(a, ..)
+            | Instruction::ReduceRows(_, a, _, _) => std::slice::from_mut(a),
+            Instruction::Apply(_, operands) => operands,
+            Instruction::MultiplyAdd(_, operands) => operands,
         }
     }
 }

@@ -13,6 +13,7 @@
 //! | `product`, `reduce` | the same for contractions and reductions |
 //! | `body` | the same for calls and loops, which run plans of their own |
 //! | `emit` | the code of a kernel |
+//! | `contract` | products and sums with one rounding |
 //! | `in_place` | next values of parameters and states, written over the present ones |
 //! | `arena` | lifetimes and offsets of buffers |
 //! | `verify` | the invariants of a plan |
@@ -21,6 +22,7 @@
 mod arena;
 mod body;
 mod container;
+mod contract;
 mod emit;
 mod host;
 mod in_place;
@@ -41,7 +43,7 @@ use std::sync::Arc;
 pub use body::{Planned, Role, Run, Times};
 pub use host::{Scalar, values};
 pub use kernel::{
-    Binding, Buffer, BufferId, Code, Instruction, Kernel, Level, Loop, Matrices, Operand, Output, Plan, Region,
+    Binding, Buffer, BufferId, Code, Fused, Instruction, Kernel, Level, Loop, Matrices, Operand, Output, Plan, Region,
     Register, Special, Storage, Target,
 };
 pub use request::{Limits, Precision, Request, Residents};

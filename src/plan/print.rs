@@ -1,7 +1,7 @@
 //! A plan as text: a line for each kernel and each of its instructions.
 
 use super::body::Times;
-use super::kernel::{BufferId, Code, Instruction, Kernel, Plan};
+use super::kernel::{BufferId, Code, Fused, Instruction, Kernel, Plan};
 use super::view::Layout;
 use std::fmt;
 
@@ -33,6 +33,9 @@ impl fmt::Display for Instruction {
             }
             Instruction::ReduceColumns(reduce, register) => write!(f, "{reduce:?} of r{register} over columns"),
             Instruction::Expand(register) => write!(f, "broadcast r{register} to columns"),
+            Instruction::MultiplyAdd(Fused::Sum, [a, b, c]) => write!(f, "r{a} * r{b} + r{c}"),
+            Instruction::MultiplyAdd(Fused::Less, [a, b, c]) => write!(f, "r{a} * r{b} - r{c}"),
+            Instruction::MultiplyAdd(Fused::From, [a, b, c]) => write!(f, "r{c} - r{a} * r{b}"),
             Instruction::Apply(op, operands) => {
                 write!(f, "{op:?}")?;
                 operands.iter().try_for_each(|operand| write!(f, " r{operand}"))

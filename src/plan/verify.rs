@@ -172,6 +172,11 @@ fn verify_loop(plan: &Plan, kernel: &Kernel, body: &Loop) -> Result<(), String> 
                     return wrong("its operands differ in storage");
                 }
             }
+            Instruction::MultiplyAdd(_, operands) => {
+                if own != Storage::F32 || operands.iter().any(|operand| storage(operand) != Storage::F32) {
+                    return wrong("it is of 32-bit floats");
+                }
+            }
             Instruction::Store(from, operand, first, layout) => {
                 let (to, start) = buffer(*operand)?;
                 if to.storage != storage(from) || start != 0 {

@@ -253,6 +253,7 @@ impl Prepared {
             let taken = match instruction {
                 Instruction::Apply(ScalarOp::Select, operands) => &operands[..1],
                 Instruction::Apply(op, _) if op.arity() == 2 => &[],
+                Instruction::MultiplyAdd(..) => &[],
                 other => other.registers(),
             };
             taken.iter().for_each(|register| spread[*register] = true);

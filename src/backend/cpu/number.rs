@@ -38,6 +38,19 @@ pub fn both<T: Copy, U: Copy>(a: Operand<T>, b: Operand<T>, out: &mut [U], f: im
     }
 }
 
+#[inline(always)]
+pub fn three<T: Copy>(a: Operand<T>, b: Operand<T>, c: Operand<T>, out: &mut [T], f: impl Fn(T, T, T) -> T) {
+    match (a, b, c) {
+        (Operand::Values(a), Operand::Values(b), Operand::Values(c)) => {
+            let all = a.iter().zip(b).zip(c);
+            out.iter_mut().zip(all).for_each(|(o, ((x, y), z))| *o = f(*x, *y, *z));
+        }
+        (Operand::Number(x), b, c) => both(b, c, out, |y, z| f(x, y, z)),
+        (a, Operand::Number(y), c) => both(a, c, out, |x, z| f(x, y, z)),
+        (a, b, Operand::Number(z)) => both(a, b, out, |x, y| f(x, y, z)),
+    }
+}
+
 /// Elementwise selection.
 #[inline(always)]
 pub fn select<T: Copy>(c: &[u32], a: Operand<T>, b: Operand<T>, out: &mut [T]) {
