@@ -21,6 +21,7 @@ pub fn trials() -> Vec<Trial> {
         trial("ops::cpu::random_graphs_agree_with_the_reference", random_graphs_agree),
         trial("ops::cpu::products_and_the_loops_that_end_them_agree", products_and_their_loops_agree),
         trial("ops::cpu::long_loops_over_large_products_agree", large_loops_agree),
+        trial("ops::cpu::orders_and_running_sums_of_many_lines_agree", many_lines_agree),
         trial("ops::cpu::steps_draw_what_they_count", steps_draw_what_they_count),
         trial("ops::cpu::a_loop_is_one_run_for_all_stages", a_loop_is_one_run_for_all_stages),
         trial("ops::cpu::what_bodies_hold_is_counted_once", what_bodies_hold_is_counted_once),
@@ -225,6 +226,26 @@ fn large_loops_agree() {
     for threads in 2..=4 {
         let found = run(&graph, &roots, &inputs, threads).expect("numbers");
         assert_eq!(bits(&one), bits(&found), "{threads} threads change a bit");
+    }
+}
+
+/// Lines along each axis of what threads share, in both directions.
+fn many_lines_agree() {
+    let mut graph = Graph::default();
+    let x = graph.input(0, DType::Float, vec![Size::from(30), Size::from(40), Size::from(50)]);
+    let mut roots = Vec::new();
+    for axis in 0..3 {
+        roots.push(graph.add(Op::ArgSort(axis), vec![x]));
+        roots.push(graph.add(Op::ArgMax(axis), vec![x]));
+        roots.extend([false, true].map(|reverse| graph.add(Op::CumSum { axis, reverse }, vec![x])));
+    }
+    let inputs = [rounded(&[30, 40, 50], 1.0, 4)];
+    let expected = reference::run(&graph, &roots, &inputs).expect("numbers");
+    for threads in 1..=3 {
+        let found = run(&graph, &roots, &inputs, threads).expect("numbers");
+        for (at, (found, expected)) in found.iter().zip(&expected).enumerate() {
+            assert!(near(found, expected, 1e-5), "root {at}, {threads} threads");
+        }
     }
 }
 

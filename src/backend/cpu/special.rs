@@ -24,14 +24,18 @@ pub fn run(special: &Special, operands: &[&[u8]], out: &mut [u8], pool: &Pool) -
         },
         Op::ArgSort(axis) => {
             match special.storage[0] {
-                Storage::F32 => argsort(special, *axis, cast_slice(operands[0]), cast_slice_mut(out), ascending::<f32>),
-                Storage::F64 => argsort(special, *axis, cast_slice(operands[0]), cast_slice_mut(out), ascending::<f64>),
-                Storage::I32 => argsort(special, *axis, cast_slice(operands[0]), cast_slice_mut(out), i32::cmp),
-                Storage::Bool => argsort(special, *axis, operands[0], cast_slice_mut(out), u8::cmp),
+                Storage::F32 => {
+                    argsort(special, *axis, cast_slice(operands[0]), cast_slice_mut(out), pool, ascending::<f32>)
+                }
+                Storage::F64 => {
+                    argsort(special, *axis, cast_slice(operands[0]), cast_slice_mut(out), pool, ascending::<f64>)
+                }
+                Storage::I32 => argsort(special, *axis, cast_slice(operands[0]), cast_slice_mut(out), pool, i32::cmp),
+                Storage::Bool => argsort(special, *axis, operands[0], cast_slice_mut(out), pool, u8::cmp),
             }
             Ok(())
         }
-        Op::CumSum { axis, reverse } => running_sums(special, *axis, *reverse, operands[0], out),
+        Op::CumSum { axis, reverse } => running_sums(special, *axis, *reverse, operands[0], out, pool),
         Op::Fold { axis, stride, dilation, .. } => {
             fold_windows(special, *axis, [*stride, *dilation], operands[0], out, pool);
             Ok(())
@@ -148,22 +152,52 @@ fn argmax<T: Pod + PartialOrd + Sync>(
     Ok(())
 }
 
-fn argsort<T: Pod>(special: &Special, axis: usize, from: &[T], out: &mut [i32], order: impl Fn(&T, &T) -> Ordering) {
-    let shape = &special.shapes[0];
-    for number in 0..lines(shape, axis) {
-        let line = Line::of(shape, axis, number);
-        let mut places: Vec<usize> = (0..line.length).collect();
-        places.sort_by(|x, y| order(&from[line.at(*x)], &from[line.at(*y)]));
-        places.iter().enumerate().for_each(|(at, from)| out[line.at(at)] = *from as i32);
-    }
+fn argsort<T: Pod + Sync>(
+    special: &Special,
+    axis: usize,
+    from: &[T],
+    out: &mut [i32],
+    pool: &Pool,
+    order: impl Fn(&T, &T) -> Ordering + Sync,
+) {
+    along(&special.shapes[0], axis, out, pool, |cells, own, all| {
+        let mut places: Vec<usize> = (0..all.length).collect();
+        places.sort_by(|x, y| order(&from[all.at(*x)], &from[all.at(*y)]));
+        places.iter().enumerate().for_each(|(at, from)| cells[own.at(at)] = *from as i32);
+    });
 }
 
-fn running_sums(special: &Special, axis: usize, reverse: bool, from: &[u8], out: &mut [u8]) -> Result<(), String> {
+/// Works on every line along an axis. The axes before it are divided among the threads: the work gets a part of the result, the line
+/// in that, and the line in the whole.
+fn along<T: Send>(
+    shape: &[usize],
+    axis: usize,
+    out: &mut [T],
+    pool: &Pool,
+    work: impl Fn(&mut [T], &Line, &Line) + Sync,
+) {
+    let group: usize = shape[axis..].iter().product();
+    let each = lines(&shape[axis..], 0);
+    deal(out, group, pool, |part, first| {
+        for number in 0..part.len() / group.max(1) * each {
+            work(part, &Line::of(shape, axis, number), &Line::of(shape, axis, first * each + number));
+        }
+    });
+}
+
+fn running_sums(
+    special: &Special,
+    axis: usize,
+    reverse: bool,
+    from: &[u8],
+    out: &mut [u8],
+    pool: &Pool,
+) -> Result<(), String> {
     match special.storage[0] {
-        Storage::F32 => cumsum(special, axis, reverse, cast_slice(from), cast_slice_mut(out), |x| x as f32),
-        Storage::F64 => cumsum(special, axis, reverse, cast_slice(from), cast_slice_mut(out), |x| x),
+        Storage::F32 => cumsum(special, axis, reverse, cast_slice(from), cast_slice_mut(out), pool, |x| x as f32),
+        Storage::F64 => cumsum(special, axis, reverse, cast_slice(from), cast_slice_mut(out), pool, |x| x),
         Storage::I32 | Storage::Bool => {
-            cumsum(special, axis, reverse, cast_slice(from), cast_slice_mut(out), |x| x as i32);
+            cumsum(special, axis, reverse, cast_slice(from), cast_slice_mut(out), pool, |x| x as i32);
             return sums_fit(&special.shapes[0], axis, reverse, cast_slice(from));
         }
     }
@@ -176,23 +210,23 @@ fn ascending<T: PartialOrd>(x: &T, y: &T) -> Ordering {
     x.partial_cmp(y).unwrap_or_else(|| no_number(x).cmp(&no_number(y)))
 }
 
-fn cumsum<T: Pod + Into<f64>>(
+fn cumsum<T: Pod + Into<f64> + Send + Sync>(
     special: &Special,
     axis: usize,
     reverse: bool,
     from: &[T],
     out: &mut [T],
-    narrow: impl Fn(f64) -> T,
+    pool: &Pool,
+    narrow: impl Fn(f64) -> T + Sync,
 ) {
-    for number in 0..lines(&special.shapes[0], axis) {
-        let line = Line::of(&special.shapes[0], axis, number);
+    along(&special.shapes[0], axis, out, pool, |cells, own, all| {
         let mut sum = 0.0f64;
-        for k in 0..line.length {
-            let place = line.at(if reverse { line.length - 1 - k } else { k });
-            sum += from[place].into();
-            out[place] = narrow(sum);
+        for k in 0..all.length {
+            let place = if reverse { all.length - 1 - k } else { k };
+            sum += from[all.at(place)].into();
+            cells[own.at(place)] = narrow(sum);
         }
-    }
+    });
 }
 
 /// An error if a running sum of ints overflows 32 bits.
