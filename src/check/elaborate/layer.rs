@@ -6,7 +6,9 @@ use super::{Elaborator, Out, Reported};
 use crate::check::value::{Bound, Namespace, Scope, Value};
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
-use crate::syntax::tree::{self, Expr, FnBody, Function, Init, Item, ItemKind, Name, Statement, StatementKind, Target};
+use crate::syntax::tree::{
+    self, Expr, ExprKind, FnBody, Function, Init, Item, ItemKind, Name, Statement, StatementKind, Target,
+};
 use std::rc::Rc;
 
 impl Elaborator<'_> {
@@ -135,6 +137,9 @@ impl Elaborator<'_> {
                 for (at, name) in names.iter().enumerate() {
                     let part = parts.as_ref().map_or(Value::Wrong, |parts| parts[at].clone());
                     scope.bind(name, part);
+                    if matches!(expr.kind, ExprKind::Scan(_)) {
+                        scope.is_of_scan(&name.text);
+                    }
                 }
                 return;
             }
@@ -151,6 +156,9 @@ impl Elaborator<'_> {
             }
         };
         scope.bind(name, value.unwrap_or(Value::Wrong));
+        if let (Target::One(_), Init::Value(Expr { kind: ExprKind::Scan(_), .. })) = (target, init) {
+            scope.is_of_scan(&name.text);
+        }
     }
 
     /// The parts of several values, one for each name.

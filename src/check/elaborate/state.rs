@@ -119,6 +119,8 @@ impl Elaborator<'_> {
             }
         };
         let place = format!("{}/{}", self.place, name.text);
+        let free = self.loops.last().map_or(Vec::new(), |around| around.free.clone());
+        let ty = Type { free, ..ty };
         let first = self.first_value(init, &ty, philox::path(&place), scope)?;
         let Some(around) = self.loops.last() else { return Err(Reported) };
         let (id, at, loop_at) = (around.id, around.carries.len(), around.span);
@@ -154,7 +156,7 @@ impl Elaborator<'_> {
         let term = self.filled(term, 0.0, span);
         let found = self.ty(term).clone();
         let shape = found.agrees(ty) || (literal && found.axes.is_empty());
-        if !shape || !found.free.is_empty() {
+        if !shape || found.free.iter().any(|id| !ty.free.contains(id)) {
             let message = format!("expected {ty}, the type of the state, found {found}");
             return Err(self.error("E0210", message, span, &format!("this is {found}")));
         }
