@@ -10,7 +10,9 @@ use crate::check::value::{Scope, Value};
 use crate::diagnostic::Diagnostic;
 use crate::ir::{Size, Symbol, philox};
 use crate::source::Span;
-use crate::syntax::tree::{self, Expr, ExprKind, FnBody, Function, Init, Item, ItemKind, Name, StatementKind, TypeKind};
+use crate::syntax::tree::{
+    self, Expr, ExprKind, FnBody, Function, Init, Item, ItemKind, Name, StatementKind, TypeKind,
+};
 use crate::syntax::walk;
 use std::rc::Rc;
 
@@ -119,7 +121,9 @@ fn is_rest(function: &Function, name: &Name) -> bool {
 /// The sizes and rests of a function's result that its body reads and nothing else binds.
 fn unbound(function: &Function, scope: &Scope) -> Vec<Name> {
     let named = |axis: &tree::Axis| match axis {
-        tree::Axis::Size(Expr { kind: ExprKind::Name(name), .. }) if scope.get(&name.text).is_none() => Some(name.clone()),
+        tree::Axis::Size(Expr { kind: ExprKind::Name(name), .. }) if scope.get(&name.text).is_none() => {
+            Some(name.clone())
+        }
         tree::Axis::Rest(Some(name), _) if scope.rest(&name.text).is_none() => Some(name.clone()),
         tree::Axis::Size(_) | tree::Axis::Rest(..) => None,
     };

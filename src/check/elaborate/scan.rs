@@ -130,7 +130,9 @@ impl Elaborator<'_> {
     fn last_step(&mut self, value: Value, span: Span) -> Out<Value> {
         match value {
             Value::Tensor(term) => {
-                let Kind::Scan(_, ScanPart::Given { axis, .. }) = self.terms.get(term).kind else { return Err(Reported) };
+                let Kind::Scan(_, ScanPart::Given { axis, .. }) = self.terms.get(term).kind else {
+                    return Err(Reported);
+                };
                 let axes = &self.ty(term).axes;
                 let mut cuts = vec![Cut::All; axes.len()];
                 cuts[axis] = Cut::One(axes[axis].size.minus(&Size::from(1)));
