@@ -218,7 +218,7 @@ fn what_no_result_needs_is_not_computed() {
     let input = [Tensor::filled(vec![2], 1.0)];
     assert_eq!(run(&graph, &scanned.last[..1], &input)[0].values, [5.0]);
     let told = reference::run(&graph, &scanned.each, &input).expect_err("place 3 of 2");
-    assert_eq!(told, "step 3 of a scan: place 3 is outside of an axis of 2");
+    assert_eq!(told, "step 3 of a scan: Gather { batch: 0 }: place 3 is outside of an axis of 2");
 }
 
 /// A loop of draws, each step counted by its place: `x` times the draw, summed in a carry.
