@@ -133,6 +133,8 @@ pub struct Watched {
     /// `loss`, the name of what is minimized, or of a report.
     pub name: String,
     pub lowest: bool,
+    /// Where the program asks for it.
+    pub span: Span,
 }
 
 /// Steps end after so many evaluations without a better figure.
@@ -265,6 +267,7 @@ pub struct Update {
     pub states: Vec<State>,
 }
 
+#[derive(Clone)]
 pub struct State {
     pub name: String,
     /// Its number among all states of the parameter: each `minimize` has its own.
