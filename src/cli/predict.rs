@@ -53,7 +53,7 @@ fn predictions(arguments: &Predict) -> Result<(), u8> {
     }
     let Trained { mut loaded, program, lowered, weights, identity } =
         trained(&arguments.file, arguments.name.as_deref(), &arguments.weights, &arguments.set, Rows::New)?;
-    if let Some(wrong) = written_over(arguments, &loaded.files.paths(&program.data.source)) {
+    if let Some(wrong) = written_over(arguments, &loaded.files.paths_of(&program.data)) {
         show(&wrong, &loaded.sources);
         return Err(MISUSED);
     }

@@ -83,6 +83,11 @@ impl Elaborator<'_> {
         {
             return self.scan(scan, true, span, scope);
         }
+        if let ExprKind::Field(base, part) = &callee.kind
+            && part.text == "inverse"
+        {
+            return self.inverse_call(base, part, arguments, span, scope);
+        }
         let given = self.arguments(arguments, scope)?;
         let head = self.callee(callee, scope)?;
         self.call(head, Site { at: callee.span, name }, given, span, scope)
@@ -214,7 +219,7 @@ impl Elaborator<'_> {
         let unnamed = |arg: &&Arg| arg.name.is_none();
         let tensor = |arg: &Arg| {
             arg.name.is_none()
-                && matches!(arg.value, Value::Tensor(_) | Value::RawColumn(_))
+                && matches!(arg.value, Value::Tensor(_) | Value::RawColumn(_) | Value::Table(_) | Value::OfTable(..))
                 && !self.may_be_constant(&arg.value)
         };
         // Either its input or a hyperparameter.

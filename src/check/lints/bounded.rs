@@ -68,6 +68,11 @@ fn range(view: &View, target: TermId) -> Option<(f64, f64)> {
             Draw::Uniform => Some((drawn.first, drawn.second)),
             Draw::Normal => Some((f64::NEG_INFINITY, f64::INFINITY)),
         },
-        RawKind::Gappy | RawKind::Classes | RawKind::Window { .. } => None,
+        RawKind::Gappy
+        | RawKind::Classes
+        | RawKind::Whole(_)
+        | RawKind::Padded { .. }
+        | RawKind::Length { .. }
+        | RawKind::Window { .. } => None,
     }
 }
