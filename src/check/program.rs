@@ -184,6 +184,8 @@ pub enum RawKind {
     Padded {
         items: Items,
         length: usize,
+        /// Whether a row has fewer.
+        filled: bool,
     },
     /// How many of them each row has itself.
     Length {

@@ -165,11 +165,11 @@ pub struct Look {
     pub counts: Vec<usize>,
 }
 
-/// Rows that are longer than they may be.
+/// How long rows are, beside a length.
 #[derive(Clone, Copy, Debug)]
-pub struct Longer {
-    pub rows: usize,
-    /// Of how many.
+pub struct Lengths {
+    pub longer: usize,
+    pub shorter: usize,
     pub all: usize,
     /// The elements of the longest.
     pub longest: usize,
@@ -218,8 +218,8 @@ pub trait Schemas {
         call: Span,
     ) -> Result<(), Diagnostic>;
 
-    /// The rows of a column of unequal length that have more than so many elements, if that can be told.
-    fn longer(&mut self, source: &Source, column: &str, most: usize) -> Option<Longer>;
+    /// The rows of a column of unequal length beside so many elements, if that can be told.
+    fn lengths(&mut self, source: &Source, column: &str, length: usize) -> Option<Lengths>;
 
     /// How many windows of so many rows, and one behind them, train, valid and test have, of the split that was asked for last.
     fn windows(&mut self, source: &Source, length: usize, call: Span) -> Result<[usize; 3], Diagnostic>;

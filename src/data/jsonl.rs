@@ -358,7 +358,11 @@ fn mistakes(
     let this = |row: usize| format!("this is {}", word(&cells[row]));
     let error = Diagnostic::error("E0354", message, place(shown[0]), this(shown[0]));
     let error = shown.iter().take(SHOWN).skip(1).fold(error, |error, row| error.label(place(*row), this(*row)));
-    vec![error.label(file.call, "read here").help("a column has values of one kind; `null` stands for a missing one")]
+    let error = error.label(file.call, "read here");
+    vec![error.help(match most {
+        Some(Kind::Other) => format!("`category({name})` makes classes of whatever is written there"),
+        _ => "a column has values of one kind; `null` stands for a missing one".to_string(),
+    })]
 }
 
 fn word(value: &Value) -> &'static str {

@@ -243,6 +243,12 @@ fn shared_inputs(this: &mut Lowering, data: Option<&checked::Data>) -> SharedInp
     this.counters = this.graph.input(draws as u32, DType::Int, vec![Size::from(5)]);
     let raw = data.iter().flat_map(|data| &data.raw).enumerate();
     let raw = raw.map(|(at, raw)| this.input(Leaf::Raw(at), &raw.ty)).collect();
+    // Columns may read what the host tells.
+    let host = Type::scalar(Elem::Int);
+    let hosts = [Host::Step, Host::Steps, Host::Epoch, Host::Epochs, Host::Updates, Host::Training]
+        .into_iter()
+        .map(|host_number| (host_number, this.input(Leaf::Host(host_number), &host)))
+        .collect();
     let fits = data.iter().flat_map(|data| &data.fits).enumerate();
     let fits = fits.map(|(at, fit)| match fit.whole {
         None => this.slot(&fit.name, fit.value, Leaf::Fit(at)),
@@ -251,11 +257,6 @@ fn shared_inputs(this: &mut Lowering, data: Option<&checked::Data>) -> SharedInp
     let fits = fits.collect();
     let columns = data.iter().flat_map(|data| &data.columns).enumerate();
     let columns = columns.map(|(at, column)| this.slot(&column.name, column.value, Leaf::Column(at))).collect();
-    let host = Type::scalar(Elem::Int);
-    let hosts = [Host::Step, Host::Steps, Host::Epoch, Host::Epochs, Host::Updates, Host::Training]
-        .into_iter()
-        .map(|host_number| (host_number, this.input(Leaf::Host(host_number), &host)))
-        .collect();
     SharedInputs { draws, raw, fits, columns, hosts }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::backend::Tensor;
 use crate::check::program::{Data, Items, Raw, RawKind, Whole};
-use crate::check::schema::{Asked, Column, From, Holds, Lacking, Longer, Look, Schemas, Source, Split as Wanted};
+use crate::check::schema::{Asked, Column, From, Holds, Lacking, Lengths, Look, Schemas, Source, Split as Wanted};
 use crate::check::value::Distribution;
 use crate::data;
 use crate::data::fit::{self, Vocabulary};
@@ -564,11 +564,12 @@ impl Schemas for Files {
         found.map_or(Ok(()), |(table, at)| fit::whole(sources, table, at, below, call))
     }
 
-    fn longer(&mut self, source: &Source, column: &str, most: usize) -> Option<Longer> {
+    fn lengths(&mut self, source: &Source, column: &str, length: usize) -> Option<Lengths> {
         let starts = lists::starts(&self.table(source)?.column(column)?.values)?;
-        let lengths = starts.windows(2).map(|ends| ends[1] - ends[0]);
-        let rows = lengths.clone().filter(|length| *length > most).count();
-        Some(Longer { rows, all: starts.len() - 1, longest: lengths.max().unwrap_or(0) })
+        let lengths: Vec<usize> = starts.windows(2).map(|ends| ends[1] - ends[0]).collect();
+        let count = |is: &dyn Fn(usize) -> bool| lengths.iter().filter(|own| is(**own)).count();
+        let (longer, shorter) = (count(&|own| own > length), count(&|own| own < length));
+        Some(Lengths { longer, shorter, all: lengths.len(), longest: lengths.iter().copied().max().unwrap_or(0) })
     }
 
     fn windows(&mut self, source: &Source, length: usize, call: Span) -> Result<[usize; 3], Diagnostic> {

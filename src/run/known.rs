@@ -1,6 +1,6 @@
 //! What a weight file knows of the data that it was trained on: enough to check a program and to predict without it.
 
-use crate::check::schema::{Asked, Column, Holds, Lacking, Longer, Look, Schemas, Source, Split};
+use crate::check::schema::{Asked, Column, Holds, Lacking, Lengths, Look, Schemas, Source, Split};
 use crate::diagnostic::Diagnostic;
 use crate::io;
 use crate::source::{SourceId, Sources, Span};
@@ -170,7 +170,7 @@ impl Schemas for Remembered<'_> {
         Ok(())
     }
 
-    fn longer(&mut self, _: &Source, _: &str, _: usize) -> Option<Longer> {
+    fn lengths(&mut self, _: &Source, _: &str, _: usize) -> Option<Lengths> {
         None
     }
 

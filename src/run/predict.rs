@@ -269,7 +269,7 @@ fn raw(
             fit::whole(sources, table, column, *below, raw.span)?;
             numbers(table, &raw.name, false, raw.span)?
         }
-        (NewRows::Table(table), RawKind::Padded { items, length }, _) => {
+        (NewRows::Table(table), RawKind::Padded { items, length, .. }, _) => {
             padded(table, raw, (*items, *length), (trained.classes, has_unknown), sources)?
         }
         (NewRows::Table(table), RawKind::Length { most }, _) => {

@@ -106,9 +106,8 @@ impl<'p> Run<'p> {
         feed[program.draws] = Tensor { shape: vec![5], values: counters(schedule.seed, 0)?.to_vec() };
         let mut preparation = Preparation { program, data, device: &mut *device };
         let mut known = known.clone();
-        for (name, whole) in &data.wholes {
-            known.entry(name.clone()).or_insert_with(|| whole.clone());
-        }
+        // What is read whole is what the files hold.
+        known.extend(data.wholes.clone());
         let fits = preparation.fit(&known, &mut feed)?;
         let rows = data.splits[0].len();
         let batch = schedule.batch.clamp(1, rows.max(1));

@@ -4,7 +4,7 @@ use super::call::Arg;
 use super::{Elaborator, Out, Reported};
 use crate::check::number::Number;
 use crate::check::program::{Items, RawKind};
-use crate::check::schema::{Column, Holds, Longer};
+use crate::check::schema::{Column, Holds, Lengths};
 use crate::check::terms::{Kind, TermId};
 use crate::check::types::{Axis, Elem, Type};
 use crate::check::value::{Part, Value};
@@ -41,7 +41,7 @@ impl Elaborator<'_> {
         let column = self.raw_column(at)?;
         self.is_unequal(&column, items, of.span)?;
         let (length, at) = length;
-        self.warn_of_cuts(&column, length, span);
+        let filled = self.warn_of_cuts(&column, length, span);
         let elem = match items {
             Items::Numbers => Elem::Float,
             Items::Whole(below) => Elem::Class(Axis::new(Size::from(below as i64), span, "is given to `as_class`")),
@@ -50,7 +50,7 @@ impl Elaborator<'_> {
         let rows = Axis { size: Size::symbol(Self::rows()), origin: None };
         let width = Axis::new(Size::from(length as i64), at, "is the length of `pad`");
         let padded = Type { axes: vec![rows.clone(), width], ..Type::scalar(elem) };
-        let padded = self.raw_of(column.name.clone(), RawKind::Padded { items, length }, padded, span);
+        let padded = self.raw_of(column.name.clone(), RawKind::Padded { items, length, filled }, padded, span);
         let lengths = Type { axes: vec![rows], ..Type::scalar(Elem::Int) };
         let lengths = self.raw_of(column.name, RawKind::Length { most: length }, lengths, span);
         let part = |term| Part { name: None, value: Value::Tensor(term), span };
@@ -81,18 +81,21 @@ impl Elaborator<'_> {
         Err(self.report(Diagnostic::error("E0352", message, span, told).help(help)))
     }
 
-    fn warn_of_cuts(&mut self, column: &Column, length: usize, span: Span) {
-        let Some(source) = self.data.as_ref().map(|data| data.source.clone()) else { return };
-        let Some(Longer { rows, all, longest }) = self.schemas.longer(&source, &column.name, length) else { return };
-        if rows == 0 {
-            return;
+    /// Warns of rows that are cut; whether others are filled up.
+    fn warn_of_cuts(&mut self, column: &Column, length: usize, span: Span) -> bool {
+        let source = self.data.as_ref().map(|data| data.source.clone());
+        let lengths = source.and_then(|source| self.schemas.lengths(&source, &column.name, length));
+        let Some(Lengths { longer, shorter, all, longest }) = lengths else { return false };
+        if longer == 0 {
+            return shorter > 0;
         }
-        let message = match rows {
+        let message = match longer {
             1 => format!("`pad` cuts 1 of {all} rows of `{}`, which has {longest} elements", column.name),
-            _ => format!("`pad` cuts {rows} of {all} rows of `{}`; the longest has {longest} elements", column.name),
+            _ => format!("`pad` cuts {longer} of {all} rows of `{}`; the longest has {longest} elements", column.name),
         };
         let warning = Diagnostic::error("W0331", message, span, format!("{length} elements of each row are kept"));
         self.report(warning.warning().help(format!("`pad({}, {longest})` keeps all", column.name)));
+        shorter > 0
     }
 
     /// `as_class(e, v)`: whole numbers below v as classes.

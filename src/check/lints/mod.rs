@@ -16,6 +16,7 @@ mod flat;
 mod last_batch;
 mod leak;
 mod linear;
+mod padding;
 mod raw_scores;
 mod scale;
 mod schedule;
@@ -34,6 +35,7 @@ type Lint = fn(&View) -> Vec<Diagnostic>;
 
 /// Every lint over a training, with its code.
 const LINTS: &[(&str, Lint)] = &[
+    ("W0332", padding::find),
     ("W0401", squashed::find),
     ("W0402", double::find),
     ("W0403", raw_scores::find),
