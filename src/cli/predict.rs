@@ -6,9 +6,9 @@ use crate::check::program::TypedProgram;
 use crate::check::schema::From;
 use crate::data::write;
 use crate::diagnostic::{Diagnostic, Severity};
+use crate::io;
 use crate::ir::Size;
 use crate::lower::program::Slot;
-use crate::io;
 use crate::run::dataset::Files;
 use crate::run::predict::{self, NewRows, PredictError, Prediction, predict};
 use std::path::{Path, PathBuf};
@@ -73,7 +73,7 @@ fn predictions(arguments: &Predict) -> Result<(), u8> {
     let known = |fit: &&Slot| identity.fits.get(&fit.name).is_some_and(|known| known.shape == shape(fit));
     if let Some(missing) = lowered.fits.iter().find(|fit| !known(fit)) {
         let weights = arguments.weights.display();
-        complain(&format!("`{weights}` has no value `{}` of this shape: its `data` was another one", missing.name));
+        complain(&format!("`{weights}` has no fitted value `{}`: its `data` was another one", missing.name));
         return Err(WRONG);
     }
     if arguments.rows.is_some() && !matches!(program.data.source.from, From::Rows { .. }) {
