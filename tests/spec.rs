@@ -25,7 +25,7 @@ use mlx::run::dataset::Files;
 use mlx::run::evaluate::{Evaluator, Present};
 use mlx::run::events::Event;
 use mlx::run::schedule::{KEPT, Schedule};
-use mlx::run::steps::{Run, counters_of_split, residents, steps_of};
+use mlx::run::steps::{Run, counters_of_split, holder_of, residents, steps_of};
 use mlx::run::stream::Rows;
 use mlx::source::{SourceId, Sources, Span};
 use std::fmt::Write;
@@ -204,8 +204,9 @@ fn in_batches_of_two(program: &Program, graph: &Graph, feed: &[Tensor]) -> Vec<V
     for param in &program.params {
         device.write_numbers(step, param.input as u32, &feed[param.input].values);
     }
+    let holder = device.load(holder_of(program, graph).expect("a plan"));
     for fit in program.lying.iter().map(|at| &program.fits[*at]) {
-        device.write_numbers(step, fit.input as u32, &feed[fit.input].values);
+        device.write_numbers(holder, fit.input as u32, &feed[fit.input].values);
     }
     let fed = program.columns.iter().zip(&columns).map(|(own, values)| -> (u32, Rows) {
         (own.input as u32, Box::new(move |some, to| values.feed(rows, some, to)))

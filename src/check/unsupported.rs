@@ -9,6 +9,7 @@ use crate::syntax::tree::{File, FnBody, Function, ItemKind, Statement, Statement
 pub enum Unsupported {
     Calibrate,
     OpenCheck,
+    SeveralData,
     Source,
 }
 
@@ -16,6 +17,7 @@ pub enum Unsupported {
 pub const TABLE: &[(Unsupported, &str)] = &[
     (Unsupported::Calibrate, "`calibrate`"),
     (Unsupported::OpenCheck, "a check of a value that is not constant"),
+    (Unsupported::SeveralData, "a training on several data sets"),
     (Unsupported::Source, "the source"),
 ];
 

@@ -102,12 +102,13 @@ impl JsonFile<'_> {
         let error = Diagnostic::error("E0353", message, place, "up to here it can be read");
         let error = error.label(self.call, "read here");
         let starts = text.trim_start();
+        let rest = text.get(at.saturating_sub(1)..).unwrap_or_default().trim_start_matches([' ', ':']);
         error.help(match () {
             () if starts == "[" || starts.starts_with("[{") => {
                 "this looks like one array of objects: write each object on a line of its own, without commas between"
             }
             () if starts == "{" => "an object stands on one line",
-            () if ["NaN", "Infinity"].iter().any(|word| text[at.saturating_sub(1)..].starts_with(word)) => {
+            () if ["NaN", "Infinity", "-Infinity"].iter().any(|word| rest.starts_with(word)) => {
                 "JSON has no such number: write `null` where a value is missing"
             }
             () if told.contains("out of range") => "64 bits do not hold this number",
@@ -333,15 +334,14 @@ fn mistakes(
         Some(Kind::Texts) => "arrays of texts",
         Some(Kind::Other) => "",
     };
-    let depth = |cell: &Value| flat(parts(cell)).map_or(0, |(shape, _)| shape.len());
-    let deep = most == Some(Kind::Numbers) && cells.iter().filter(|cell| cell.is_array()).any(|cell| depth(cell) > 1);
-    let shapes: Vec<Option<Vec<usize>>> = cells.iter().map(|cell| Some(flat(parts(cell))?.0)).collect();
-    let uneven = (0..cells.len()).find(|row| deep && cells[*row].is_array() && shapes[*row] != shapes[0]);
-    if let (Some(row), true) = (uneven, others.is_empty()) {
-        let shape = |row: usize| format!("{:?}", shapes[row].clone().unwrap_or_default());
+    let shape = |row: usize| flat(parts(&cells[row])).map(|(shape, _)| shape).unwrap_or_default();
+    let arrays: Vec<usize> = (0..cells.len()).filter(|row| cells[*row].is_array()).collect();
+    let deep = most == Some(Kind::Numbers) && others.is_empty() && arrays.iter().any(|row| shape(*row).len() > 1);
+    if let Some(row) = arrays.iter().copied().find(|row| deep && shape(*row) != shape(arrays[0])) {
         let message = format!("column `{name}` holds arrays of arrays of several shapes");
-        let error = Diagnostic::error("E0354", message, place(row), format!("this is {}", shape(row)));
-        let error = error.label(place(0), format!("this is {}", shape(0))).label(file.call, "read here");
+        let error = Diagnostic::error("E0354", message, place(row), format!("this is {:?}", shape(row)));
+        let error =
+            error.label(place(arrays[0]), format!("this is {:?}", shape(arrays[0]))).label(file.call, "read here");
         return vec![error.help("only arrays of numbers or texts may be of unequal length; `pad` reads those")];
     }
     let (message, shown): (String, Vec<usize>) = match (most, others) {

@@ -153,8 +153,7 @@ impl Files {
             From::Idx { .. } => {
                 From::Idx { train: text.name.clone(), train_labels: None, test: None, test_labels: None }
             }
-            From::Csv { path: _, separator } => From::Csv { path: text.name.clone(), separator: *separator },
-            From::Text { .. } | From::Jsonl { .. } => source.from.clone(),
+            From::Csv { .. } | From::Text { .. } | From::Jsonl { .. } => source.from.clone(),
         };
         table_of(sources, vec![text], &Source { from, span: source.span }, || false)
     }
@@ -210,6 +209,44 @@ impl Files {
         Files::whole_sources(data).into_iter().filter_map(known).collect()
     }
 
+    /// A column of the source, where its values lie.
+    fn raw_column<'f>(&'f self, table: Option<&'f Table>, dealt: &'f Dealt, raw: &'f Raw) -> Option<RawColumn<'f>> {
+        let shape: Option<Vec<usize>> =
+            raw.ty.sizes()[1..].iter().map(|size| usize::try_from(size.settled()?).ok()).collect();
+        let codes = || dealt.vocabularies.get(&raw.name).map(|(_, _, codes)| &codes[..]);
+        let values = match &raw.kind {
+            RawKind::Padded { items, .. } => {
+                let values = &table?.column(&raw.name)?.values;
+                let items = match items {
+                    Items::Classes => Elements::Codes(codes()?),
+                    Items::Numbers | Items::Whole(_) => Elements::Numbers(lists::numbers(values)?),
+                };
+                Held::Padded { items, starts: lists::starts(values)? }
+            }
+            RawKind::Length { most } => {
+                let starts = lists::starts(&table?.column(&raw.name)?.values)?;
+                let lengths = (0..starts.len() - 1).map(lists::lengths(&starts, *most));
+                Held::own(lengths.collect())
+            }
+            RawKind::Numbers | RawKind::Gappy | RawKind::Whole(_) => {
+                let (table, column) = (table?, table?.column(&raw.name)?);
+                match &column.values {
+                    Values::Numbers(numbers) | Values::Cells(Cells { numbers: Lying::Floats(numbers), .. }) => {
+                        Held::Floats(numbers)
+                    }
+                    Values::Cells(Cells { numbers: Lying::Bytes(bytes), .. }) => Held::Bytes(bytes),
+                    Values::Integers(whole) => Held::own(whole.iter().map(|number| *number as f64).collect()),
+                    Values::Text(_) if table.is_without_values(column) => Held::own(vec![f64::NAN; table.rows]),
+                    Values::Text(_) | Values::Lists(_) | Values::Characters(_) => return None,
+                }
+            }
+            RawKind::Classes => Held::Codes { codes: codes()?, offset: 0 },
+            RawKind::Window { offset } => Held::Codes { codes: codes()?, offset: *offset },
+            RawKind::Drawn(_) => Held::Own(OnceLock::new()),
+        };
+        Some(RawColumn { raw, shape: shape?, values })
+    }
+
     /// What a run of the data reads: rows of each split, numbers, classes.
     pub fn open<'f>(&'f self, data: &'f Data) -> Option<Opened<'f>> {
         let from = &data.source.from;
@@ -220,50 +257,7 @@ impl Files {
         };
         let vocabulary = |name: &str| dealt.vocabularies.get(name);
         let columns: Option<Vec<RawColumn>> =
-            data.raw
-                .iter()
-                .map(|raw| {
-                    let shape: Option<Vec<usize>> =
-                        raw.ty.sizes()[1..].iter().map(|size| usize::try_from(size.settled()?).ok()).collect();
-                    let shape = shape?;
-                    let values = match &raw.kind {
-                        RawKind::Padded { items, .. } => {
-                            let values = &self.table(&data.source)?.column(&raw.name)?.values;
-                            let items = match items {
-                                Items::Classes => Elements::Codes(&vocabulary(&raw.name)?.2),
-                                Items::Numbers | Items::Whole(_) => Elements::Numbers(lists::numbers(values)?),
-                            };
-                            Held::Padded { items, starts: lists::starts(values)? }
-                        }
-                        RawKind::Length { most } => {
-                            let values = &self.table(&data.source)?.column(&raw.name)?.values;
-                            let starts = lists::starts(values)?;
-                            let lengths = (0..starts.len() - 1).map(lists::lengths(&starts, *most));
-                            Held::Own(OnceLock::from(lengths.collect::<Vec<_>>()))
-                        }
-                        RawKind::Numbers | RawKind::Gappy | RawKind::Whole(_) => {
-                            let table = self.table(&data.source)?;
-                            let column = table.column(&raw.name)?;
-                            match &column.values {
-                                Values::Numbers(numbers)
-                                | Values::Cells(Cells { numbers: Lying::Floats(numbers), .. }) => Held::Floats(numbers),
-                                Values::Cells(Cells { numbers: Lying::Bytes(bytes), .. }) => Held::Bytes(bytes),
-                                Values::Integers(whole) => Held::Own(OnceLock::from(
-                                    whole.iter().map(|number| *number as f64).collect::<Vec<_>>(),
-                                )),
-                                Values::Text(_) if table.is_without_values(column) => {
-                                    Held::Own(OnceLock::from(vec![f64::NAN; table.rows]))
-                                }
-                                Values::Text(_) | Values::Lists(_) | Values::Characters(_) => return None,
-                            }
-                        }
-                        RawKind::Classes => Held::Codes { codes: &vocabulary(&raw.name)?.2, offset: 0 },
-                        RawKind::Window { offset } => Held::Codes { codes: &vocabulary(&raw.name)?.2, offset: *offset },
-                        RawKind::Drawn(_) => Held::Own(OnceLock::new()),
-                    };
-                    Some(RawColumn { raw, shape, values })
-                })
-                .collect();
+            data.raw.iter().map(|raw| self.raw_column(self.table(&data.source), dealt, raw)).collect();
         let classes = data.raw.iter().filter(|raw| raw.kind.is_class());
         let classes = classes.filter_map(|raw| Some((raw.name.clone(), vocabulary(&raw.name)?.1.classes.clone())));
         let held = |raw: &Raw| {
@@ -312,6 +306,12 @@ enum Held<'f> {
     },
     /// Its own, once they are there.
     Own(OnceLock<Vec<f64>>),
+}
+
+impl Held<'_> {
+    fn own(values: Vec<f64>) -> Self {
+        Held::Own(OnceLock::from(values))
+    }
 }
 
 /// The elements of all rows of a column of unequal length.

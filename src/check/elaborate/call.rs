@@ -150,6 +150,11 @@ impl Elaborator<'_> {
         if self.takes_total(stage, scope) {
             return self.total(from, span);
         }
+        if let ExprKind::Field(base, part) = &stage.kind
+            && part.text == "inverse"
+        {
+            return self.inverse_call(base, part, &[Argument { name: None, value: from.clone() }], span, scope);
+        }
         let input = self.value(from, scope);
         if let Ok(first) = &input
             && let Some(chain) = self.layers_of_pipe(first, from.span, stage, scope)?

@@ -255,6 +255,9 @@ impl Elaborator<'_> {
                 None => return self.name(name, expr.span, &Scope::default()).map(|_| ()).and(Err(Reported)),
             }
         }
+        if let ExprKind::List(_) = &expr.kind {
+            return Err(self.unsupported(Unsupported::SeveralData, expr.span));
+        }
         let error = Diagnostic::error("E0211", "`data` names a `data` item", expr.span, "this is none");
         Err(self.report(error))
     }

@@ -212,23 +212,50 @@ impl Elaborator<'_> {
             let ty = this.ty(given).clone();
             this.term(Kind::Scalar(op, vec![given]), ty, of.span)
         };
-        let mut with = |op, a: TermId, b: TermId| {
-            self.arithmetic(op, (Value::Tensor(a), of.span), (Value::Tensor(b), of.span), of.span, of.span)
+        let with = |this: &mut Self, op, a: TermId, b: TermId| {
+            this.arithmetic(op, (Value::Tensor(a), of.span), (Value::Tensor(b), of.span), of.span, of.span)
         };
         let before = match (op, other) {
-            (ScalarOp::Neg, None) => alone(self, ScalarOp::Neg),
-            (ScalarOp::Exp, None) => alone(self, ScalarOp::Log),
-            (ScalarOp::Log, None) => alone(self, ScalarOp::Exp),
-            (ScalarOp::Expm1, None) => alone(self, ScalarOp::Log1p),
-            (ScalarOp::Log1p, None) => alone(self, ScalarOp::Expm1),
-            (ScalarOp::Sqrt, None) => with(ScalarOp::Mul, given, given)?,
-            (ScalarOp::Add, Some(other)) => with(ScalarOp::Sub, given, other)?,
-            (ScalarOp::Sub, Some(other)) if first => with(ScalarOp::Add, given, other)?,
-            (ScalarOp::Sub, Some(other)) => with(ScalarOp::Sub, other, given)?,
-            (ScalarOp::Mul, Some(other)) => with(ScalarOp::Div, given, other)?,
-            (ScalarOp::Div, Some(other)) if first => with(ScalarOp::Mul, given, other)?,
-            (ScalarOp::Div, Some(other)) => with(ScalarOp::Div, other, given)?,
-            _ => return Err(self.not_undone(value, of)),
+            (ScalarOp::Neg, _) => alone(self, ScalarOp::Neg),
+            (ScalarOp::Exp, _) => alone(self, ScalarOp::Log),
+            (ScalarOp::Log, _) => alone(self, ScalarOp::Exp),
+            (ScalarOp::Expm1, _) => alone(self, ScalarOp::Log1p),
+            (ScalarOp::Log1p, _) => alone(self, ScalarOp::Expm1),
+            (ScalarOp::Sqrt, _) => with(self, ScalarOp::Mul, given, given)?,
+            (ScalarOp::Add, Some(other)) => with(self, ScalarOp::Sub, given, other)?,
+            (ScalarOp::Sub, Some(other)) if first => with(self, ScalarOp::Add, given, other)?,
+            (ScalarOp::Sub, Some(other)) => with(self, ScalarOp::Sub, other, given)?,
+            (ScalarOp::Mul, Some(other)) => with(self, ScalarOp::Div, given, other)?,
+            (ScalarOp::Div, Some(other)) if first => with(self, ScalarOp::Mul, given, other)?,
+            (ScalarOp::Div, Some(other)) => with(self, ScalarOp::Div, other, given)?,
+            (
+                ScalarOp::Add
+                | ScalarOp::Sub
+                | ScalarOp::Mul
+                | ScalarOp::Div
+                | ScalarOp::Abs
+                | ScalarOp::Sin
+                | ScalarOp::Cos
+                | ScalarOp::Tanh
+                | ScalarOp::Erf
+                | ScalarOp::Floor
+                | ScalarOp::Pow
+                | ScalarOp::Min
+                | ScalarOp::Max
+                | ScalarOp::Mod
+                | ScalarOp::Quotient
+                | ScalarOp::Atan2
+                | ScalarOp::Less
+                | ScalarOp::LessEqual
+                | ScalarOp::Equal
+                | ScalarOp::NotEqual
+                | ScalarOp::And
+                | ScalarOp::Or
+                | ScalarOp::Not
+                | ScalarOp::Select
+                | ScalarOp::Cast(_),
+                _,
+            ) => return Err(self.not_undone(value, of)),
         };
         self.undone(own, before, of)
     }
