@@ -7,7 +7,7 @@ use crate::check::terms::{Cut, Kind, Leaf, TermId};
 use crate::check::types::{Axis, Elem, Type};
 use crate::check::value::{Scope, Value};
 use crate::diagnostic::Diagnostic;
-use crate::ir::{ScalarOp, Size};
+use crate::ir::{Inverse, ScalarOp, Size};
 use crate::source::Span;
 use crate::syntax::tree::{Argument, Expr, Name};
 
@@ -208,54 +208,18 @@ impl Elaborator<'_> {
         let [own] = own[..] else { return Err(self.not_undone(value, of)) };
         let first = operands[0] == own;
         let other = operands.iter().copied().find(|operand| *operand != own);
-        let alone = |this: &mut Self, op| {
-            let ty = this.ty(given).clone();
-            this.term(Kind::Scalar(op, vec![given]), ty, of.span)
-        };
-        let with = |this: &mut Self, op, a: TermId, b: TermId| {
+        let pair = |this: &mut Self, op, a: TermId, b: TermId| {
             this.arithmetic(op, (Value::Tensor(a), of.span), (Value::Tensor(b), of.span), of.span, of.span)
         };
-        let before = match (op, other) {
-            (ScalarOp::Neg, _) => alone(self, ScalarOp::Neg),
-            (ScalarOp::Exp, _) => alone(self, ScalarOp::Log),
-            (ScalarOp::Log, _) => alone(self, ScalarOp::Exp),
-            (ScalarOp::Expm1, _) => alone(self, ScalarOp::Log1p),
-            (ScalarOp::Log1p, _) => alone(self, ScalarOp::Expm1),
-            (ScalarOp::Sqrt, _) => with(self, ScalarOp::Mul, given, given)?,
-            (ScalarOp::Add, Some(other)) => with(self, ScalarOp::Sub, given, other)?,
-            (ScalarOp::Sub, Some(other)) if first => with(self, ScalarOp::Add, given, other)?,
-            (ScalarOp::Sub, Some(other)) => with(self, ScalarOp::Sub, other, given)?,
-            (ScalarOp::Mul, Some(other)) => with(self, ScalarOp::Div, given, other)?,
-            (ScalarOp::Div, Some(other)) if first => with(self, ScalarOp::Mul, given, other)?,
-            (ScalarOp::Div, Some(other)) => with(self, ScalarOp::Div, other, given)?,
-            (
-                ScalarOp::Add
-                | ScalarOp::Sub
-                | ScalarOp::Mul
-                | ScalarOp::Div
-                | ScalarOp::Abs
-                | ScalarOp::Sin
-                | ScalarOp::Cos
-                | ScalarOp::Tanh
-                | ScalarOp::Erf
-                | ScalarOp::Floor
-                | ScalarOp::Pow
-                | ScalarOp::Min
-                | ScalarOp::Max
-                | ScalarOp::Mod
-                | ScalarOp::Quotient
-                | ScalarOp::Atan2
-                | ScalarOp::Less
-                | ScalarOp::LessEqual
-                | ScalarOp::Equal
-                | ScalarOp::NotEqual
-                | ScalarOp::And
-                | ScalarOp::Or
-                | ScalarOp::Not
-                | ScalarOp::Select
-                | ScalarOp::Cast(_),
-                _,
-            ) => return Err(self.not_undone(value, of)),
+        let before = match (op.inverse(first), other) {
+            (Some(Inverse::Of(op)), _) => {
+                let ty = self.ty(given).clone();
+                self.term(Kind::Scalar(op, vec![given]), ty, of.span)
+            }
+            (Some(Inverse::Square), _) => pair(self, ScalarOp::Mul, given, given)?,
+            (Some(Inverse::With(op)), Some(other)) => pair(self, op, given, other)?,
+            (Some(Inverse::Against(op)), Some(other)) => pair(self, op, other, given)?,
+            (Some(Inverse::With(_) | Inverse::Against(_)) | None, _) => return Err(self.not_undone(value, of)),
         };
         self.undone(own, before, of)
     }

@@ -148,7 +148,7 @@ impl Elaborator<'_> {
         self.whole_numbers(table, at, span)?;
         let (source, name) = (self.tables[table].source.clone(), self.tables[table].columns[at].name.clone());
         let whole = self.schemas.whole(self.sources, &source, &name, below, span);
-        whole.map_err(|wrong| self.report(wrong))?;
+        whole.map_err(|wrong| self.report(wrong.help(format!("number them from 0 to {}", below - 1))))?;
         let shown = format!("{name}.class");
         Ok(self.whole_value(table, vec![name], &shown, Elem::Class(classes), span))
     }
