@@ -94,7 +94,7 @@ impl Elaborator<'_> {
             _ => format!("`pad` cuts {longer} of {all} rows of `{}`; the longest has {longest} elements", column.name),
         };
         let warning = Diagnostic::error("W0331", message, span, format!("{length} elements of each row are kept"));
-        self.report(warning.warning().help(format!("`pad({}, {longest})` keeps all", column.name)));
+        self.report(warning.warning().help(format!("a length of {longest} keeps all")));
         shorter > 0
     }
 
