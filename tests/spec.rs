@@ -81,7 +81,7 @@ pub fn files() -> Vec<PathBuf> {
 }
 
 pub struct Section {
-    name: String,
+    pub name: String,
     pub program: String,
     pub expected: String,
 }
