@@ -11,6 +11,7 @@ use crate::ir::Size;
 use crate::lower::program::Slot;
 use crate::run::dataset::Files;
 use crate::run::predict::{self, NewRows, PredictError, Prediction, predict};
+use crate::train::driver;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -98,10 +99,7 @@ fn predictions(arguments: &Predict) -> Result<(), u8> {
             wrong.iter().for_each(|wrong| show(wrong, &loaded.sources));
             WRONG
         }
-        PredictError::Run(message) => {
-            complain(&message);
-            FAILED
-        }
+        PredictError::Run(wrong) => super::train::failed(&driver::told(wrong, &program, &lowered), &loaded.sources),
     })?;
     found
         .iter()

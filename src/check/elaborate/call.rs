@@ -77,11 +77,10 @@ impl Elaborator<'_> {
         if let (true, [argument]) = (self.takes_total(callee, scope), arguments) {
             return self.total(&argument.value, span);
         }
-        if let (ExprKind::Name(last), [Argument { name: None, value }]) = (&callee.kind, arguments)
-            && let ("last", ExprKind::Scan(scan)) = (last.text.as_str(), &value.kind)
-            && scope.get("last").is_none()
+        if let [Argument { name: None, value }] = arguments
+            && let Some(last) = self.last_of_scan(callee, value, span, scope)?
         {
-            return self.scan(scan, true, span, scope);
+            return Ok(last);
         }
         if let ExprKind::Field(base, part) = &callee.kind
             && part.text == "inverse"
@@ -154,6 +153,9 @@ impl Elaborator<'_> {
             && part.text == "inverse"
         {
             return self.inverse_call(base, part, &[Argument { name: None, value: from.clone() }], span, scope);
+        }
+        if let Some(last) = self.last_of_scan(stage, from, span, scope)? {
+            return Ok(last);
         }
         let input = self.value(from, scope);
         if let Ok(first) = &input
