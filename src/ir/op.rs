@@ -211,6 +211,38 @@ impl Op {
         matches!(self, Op::CumSum { .. })
     }
 
+    /// What has no result for some numbers, as it is said of its place; `None` if there is always one.
+    pub fn fault(&self, dtype: DType) -> Option<&'static str> {
+        match self {
+            Op::Gather { .. } | Op::ScatterAdd { .. } => Some("what is read here is outside of its axis"),
+            Op::Cholesky => Some("of this matrix"),
+            Op::ArgMax(_) => Some("of this there is no element"),
+            Op::Reduce(Reduce::Sum, _) | Op::CumSum { .. } | Op::Dot { .. } => {
+                (dtype == DType::Int).then_some("this sum")
+            }
+            Op::Scan(..) => Some("in this scan"),
+            Op::Call(..) => Some("in this"),
+            Op::Input { .. }
+            | Op::Constant(_)
+            | Op::SizeOf(_)
+            | Op::Iota { .. }
+            | Op::Random { .. }
+            | Op::Scalar(_)
+            | Op::Reduce(Reduce::Max | Reduce::Min, _)
+            | Op::ArgSort(_)
+            | Op::Reshape(_)
+            | Op::Permute(_)
+            | Op::Broadcast { .. }
+            | Op::Slice { .. }
+            | Op::Window { .. }
+            | Op::Fold { .. }
+            | Op::Pad { .. }
+            | Op::Concat(_)
+            | Op::TriangularSolve { .. }
+            | Op::StopGradient => None,
+        }
+    }
+
     pub fn class(&self) -> Class {
         match self {
             Op::Input { .. } | Op::Constant(_) | Op::SizeOf(_) | Op::Iota { .. } => Class::Leaf,

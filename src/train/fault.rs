@@ -2,7 +2,7 @@
 
 use super::driver::Failure;
 use crate::diagnostic::Diagnostic;
-use crate::ir::{DType, NodeId, Op, Reduce};
+use crate::ir::NodeId;
 use crate::lower::program::Program;
 use crate::source::{SourceId, Span};
 use std::collections::{HashMap, HashSet};
@@ -31,33 +31,7 @@ pub(super) fn told(message: String, nodes: &[NodeId], program: &Program) -> Fail
 
 /// What is said of the place of a node, if it is one that some numbers have no result of.
 fn label(program: &Program, node: NodeId) -> Option<&'static str> {
-    let whole = program.graph.dtype(node) == DType::Int;
-    match &program.graph.node(node).op {
-        Op::Gather { .. } | Op::ScatterAdd { .. } => Some("what is read here is outside of its axis"),
-        Op::Cholesky => Some("of this matrix"),
-        Op::ArgMax(_) => Some("of this there is no element"),
-        Op::Reduce(Reduce::Sum, _) | Op::CumSum { .. } | Op::Dot { .. } => whole.then_some("this sum"),
-        Op::Scan(..) => Some("in this scan"),
-        Op::Call(..) => Some("in this"),
-        Op::Input { .. }
-        | Op::Constant(_)
-        | Op::SizeOf(_)
-        | Op::Iota { .. }
-        | Op::Random { .. }
-        | Op::Scalar(_)
-        | Op::Reduce(Reduce::Max | Reduce::Min, _)
-        | Op::ArgSort(_)
-        | Op::Reshape(_)
-        | Op::Permute(_)
-        | Op::Broadcast { .. }
-        | Op::Slice { .. }
-        | Op::Window { .. }
-        | Op::Fold { .. }
-        | Op::Pad { .. }
-        | Op::Concat(_)
-        | Op::TriangularSolve { .. }
-        | Op::StopGradient => None,
-    }
+    program.graph.node(node).op.fault(program.graph.dtype(node))
 }
 
 fn readers(program: &Program) -> HashMap<NodeId, Vec<NodeId>> {

@@ -61,7 +61,7 @@ pub fn log(x: f32) -> f32 {
     let tiny = x < f32::MIN_POSITIVE;
     let scaled = if tiny { x * 8_388_608.0 } else { x };
     // A mantissa between √½ and √2.
-    let shifted = scaled.to_bits() as i32 - 0x3f35_04f3;
+    let shifted = (scaled.to_bits() as i32).wrapping_sub(0x3f35_04f3);
     let n = (shifted >> 23) as f32 - if tiny { 23.0 } else { 0.0 };
     let m = f32::from_bits(((shifted & 0x007f_ffff) + 0x3f35_04f3) as u32) - 1.0;
     let value = logarithm(n, m);
