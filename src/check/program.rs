@@ -29,6 +29,10 @@ pub struct TypedProgram {
     pub reports: Vec<Report>,
     /// What `mlx predict` writes: a value for each row.
     pub predictions: Vec<Report>,
+    /// In order: a later one may read an earlier one.
+    pub calibrated: Vec<Calibrated>,
+    /// Conditions that a run looks at: in its first step, and in evaluations.
+    pub demands: [Vec<Demand>; 2],
     pub run: RunSettings,
     /// The `let` items of the file that were read, with the values that they had.
     pub settings: BTreeMap<String, Setting>,
@@ -251,11 +255,50 @@ pub struct Minimized {
     pub times: u64,
 }
 
+/// A value of the rows of a split that is computed when training is over, and kept with the weights.
+#[derive(Clone)]
+pub struct Calibrated {
+    pub param: ParamId,
+    pub value: TermId,
+    pub split: String,
+}
+
+/// A `check` whose condition is known only in a run.
+#[derive(Clone)]
+pub struct Demand {
+    pub name: String,
+    pub condition: TermId,
+    /// The text of the condition.
+    pub span: Span,
+    /// What it compares, with the text of each.
+    pub sides: Vec<(TermId, Span)>,
+    /// The calls that lead to it, outermost first.
+    pub calls: Vec<(Span, String)>,
+}
+
+impl Demand {
+    /// The condition, and what it compares.
+    pub fn terms(&self) -> impl Iterator<Item = TermId> {
+        std::iter::once(self.condition).chain(self.sides.iter().map(|(term, _)| *term))
+    }
+
+    /// One of these becomes another term.
+    pub fn replace(&mut self, part: usize, by: TermId) {
+        match part.checked_sub(1).and_then(|side| self.sides.get_mut(side)) {
+            Some((term, _)) => *term = by,
+            None => self.condition = by,
+        }
+    }
+}
+
+#[derive(Clone)]
 pub struct Report {
     pub name: String,
     pub value: TermId,
     /// The column of the source whose classes the axes of a report stand for.
     pub classes: Option<String>,
+    /// Whether it reads what is calibrated, and so is known when training is over.
+    pub late: bool,
 }
 
 /// The rule of one parameter: its next value, and the states that the optimizer keeps for it.

@@ -7,18 +7,14 @@ use crate::syntax::tree::{File, FnBody, Function, ItemKind, Statement, Statement
 /// A construct without a meaning so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unsupported {
-    Calibrate,
     LetInData,
-    OpenCheck,
     Source,
     Function,
 }
 
 /// Every row, with how a message names it.
 pub const TABLE: &[(Unsupported, &str)] = &[
-    (Unsupported::Calibrate, "`calibrate`"),
     (Unsupported::LetInData, "`let` in a `data` block"),
-    (Unsupported::OpenCheck, "a check of a value that is not constant"),
     (Unsupported::Source, "the source"),
     (Unsupported::Function, "the function"),
 ];
@@ -68,7 +64,6 @@ fn statements(body: &[Statement], of_data: bool, found: &mut Vec<Diagnostic>) {
     for statement in body {
         let what = match &statement.kind {
             StatementKind::Let(..) if of_data => Unsupported::LetInData,
-            StatementKind::Calibrate(..) => Unsupported::Calibrate,
             StatementKind::Minimize(_)
             | StatementKind::Let(..)
             | StatementKind::State(..)
@@ -78,6 +73,7 @@ fn statements(body: &[Statement], of_data: bool, found: &mut Vec<Diagnostic>) {
             | StatementKind::Emit(..)
             | StatementKind::Report(..)
             | StatementKind::Predict(..)
+            | StatementKind::Calibrate(..)
             | StatementKind::Check(..) => continue,
         };
         found.push(what.diagnostic(statement.span));

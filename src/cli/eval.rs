@@ -6,6 +6,7 @@ use crate::progress::table;
 use crate::run::error::RunError;
 use crate::run::schedule::Schedule;
 use crate::run::steps::{Run, SPLITS};
+use crate::train::driver::{Failure, told};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -38,10 +39,6 @@ pub fn run(arguments: &Eval) -> ExitCode {
 }
 
 fn eval(arguments: &Eval) -> Result<(), u8> {
-    let failed = |error: RunError| {
-        complain(error.message());
-        FAILED
-    };
     if let Some(split) = arguments.split.as_deref().filter(|split| !SPLITS.contains(split)) {
         complain(&format!("there is no split `{split}`; there are {}", SPLITS.join(", ")));
         return Err(MISUSED);
@@ -59,9 +56,17 @@ fn eval(arguments: &Eval) -> Result<(), u8> {
         let weights = arguments.weights.display().to_string();
         show(&changed(&file.path, &weights, "rows of any split may be among those trained on"), &loaded.sources);
     }
+    let failed = |error: RunError| {
+        match told(error, &program, &lowered) {
+            Failure::Diagnostic(wrong) | Failure::Refused(wrong) => show(&wrong, &loaded.sources),
+            Failure::Message(message) => complain(&message),
+        }
+        FAILED
+    };
     let mut run =
         Run::with_fits(&lowered, Schedule::of(&program, program.run.length), &data, &identity.fits).map_err(failed)?;
     run.write_weights(&weights.tensors);
+    run.is_calibrated();
     run.step = identity.steps;
     let mut events = Vec::new();
     for split in SPLITS.iter().filter(|split| arguments.split.as_deref().is_none_or(|wanted| wanted == **split)) {

@@ -35,7 +35,17 @@ pub fn lower(program: &checked::TypedProgram, rows: Symbol) -> Program {
     let mut told = |reports: &[checked::Report]| -> Vec<(String, NodeId)> {
         reports.iter().map(|report| (report.name.clone(), this.float(report.value))).collect()
     };
-    let (mut reports, predictions) = (told(&program.reports), told(&program.predictions));
+    let predictions = told(&program.predictions);
+    let [mut reports, late] = [false, true].map(|late| {
+        let own: Vec<checked::Report> = program.reports.iter().filter(|report| report.late == late).cloned().collect();
+        told(&own)
+    });
+    let calibrated = program.calibrated.iter().map(|own| {
+        let value = this.float(own.value);
+        program::Calibration { param: place[&own.param], value, split: own.split.clone() }
+    });
+    let calibrated = calibrated.collect();
+    let demands = [demands(&mut this, &program.demands[0]), demands(&mut this, &program.demands[1])];
     let places = this.places();
     let loss = evaluated.iter().copied().reduce(|sum, one| this.graph.binary(ScalarOp::Add, sum, one));
     let loss = loss.unwrap_or_else(|| this.graph.constant(0.0));
@@ -84,9 +94,29 @@ pub fn lower(program: &checked::TypedProgram, rows: Symbol) -> Program {
         reports,
         classes: classes.filter_map(|(name, column)| Some((name, column?))).collect(),
         predictions,
+        calibrated,
+        late,
+        demands,
         places,
     };
     lowered.inputs = lowered.table();
+    lowered
+}
+
+/// Conditions, whether each holds for all elements; those of one text that are one node, once.
+fn demands(this: &mut Lowering, all: &[checked::Demand]) -> Vec<program::Demand> {
+    let mut lowered: Vec<program::Demand> = Vec::new();
+    for (of, demand) in all.iter().enumerate() {
+        let ty = this.terms.get(demand.condition).ty.clone();
+        let elements = this.operand(demand.condition, &ty, DType::Float);
+        if lowered.iter().any(|own| own.elements == elements && all[own.of].span == demand.span) {
+            continue;
+        }
+        let axes = (0..this.graph.shape(elements).len()).collect();
+        let holds = this.graph.reduce(Reduce::Min, axes, elements);
+        let sides = demand.sides.iter().map(|(term, _)| this.operand(*term, &ty, DType::Float)).collect();
+        lowered.push(program::Demand { of, holds, elements, sides });
+    }
     lowered
 }
 
@@ -105,7 +135,10 @@ fn next_inputs(
     let told = program.reports.iter().chain(&program.predictions).map(|report| report.value);
     let losses = program.minimized.iter().flat_map(|minimized| [minimized.loss, minimized.evaluated]);
     let next = program.nexts.iter().map(|(_, next)| *next);
-    let roots: Vec<TermId> = told.chain(losses).chain(next).chain(program.once.iter().copied()).collect();
+    let late = program.calibrated.iter().map(|own| own.value);
+    let demanded = program.demands.iter().flatten().flat_map(checked::Demand::terms);
+    let roots = told.chain(losses).chain(next).chain(late).chain(demanded).chain(program.once.iter().copied());
+    let roots: Vec<TermId> = roots.collect();
     let mut leaves = program.terms.leaves(&roots);
     leaves.retain(|leaf| matches!(leaf, Leaf::Next(_)));
     leaves.sort_by_key(|leaf| if let Leaf::Next(id) = leaf { *id } else { ParamId(0) });

@@ -51,21 +51,24 @@ pub fn wide_columns(program: &Program, roots: &[NodeId]) -> Vec<u32> {
     inputs.filter(|number| matches!(program.inputs.get(*number as usize), Some(Input::Column(_)))).collect()
 }
 
-/// The loss, then the reports.
-pub fn evaluated(program: &Program) -> Vec<NodeId> {
-    std::iter::once(program.loss).chain(program.reports.iter().map(|(_, node)| *node)).collect()
+/// The loss, then the reports, with those that are known when training is over where it is; then whether demands hold.
+pub fn evaluated(program: &Program, over: bool) -> Vec<NodeId> {
+    let late = program.late.iter().filter(|_| over);
+    let reports = program.reports.iter().chain(late).map(|(_, node)| *node);
+    let demands = program.demands[1].iter().map(|demand| demand.holds);
+    std::iter::once(program.loss).chain(reports).chain(demands).collect()
 }
 
 impl<'p> Evaluator<'p> {
     /// Of splits of at most so many rows, for a program whose steps see `batch` rows in `step` bytes of scratch.
     pub fn new(
         program: &'p Program,
+        roots: Vec<NodeId>,
         residents: Residents,
         most: usize,
         batch: usize,
         step: usize,
     ) -> Result<Evaluator<'p>, RunError> {
-        let roots = evaluated(program);
         let digits = Digits::Evaluation { wide: wide_columns(program, &roots) };
         let hosts = program.host_inputs();
         let rows = ROWS.min(most);

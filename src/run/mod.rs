@@ -26,6 +26,7 @@ pub mod accumulate;
 pub mod batch;
 pub mod column;
 pub mod dataset;
+pub mod demands;
 pub mod error;
 pub mod evaluate;
 pub mod events;

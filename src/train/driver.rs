@@ -7,7 +7,7 @@ use crate::io;
 use crate::ir::{NodeId, Op, Reduce, ScalarOp};
 use crate::lower::program::Program as Lowered;
 use crate::run::dataset::Opened;
-use crate::run::error::RunError;
+use crate::run::error::{NotHeld, RunError};
 use crate::run::events::{Event, Figure, Reason};
 use crate::run::schedule::Schedule;
 use crate::run::steps::{Run, SPLITS};
@@ -266,6 +266,7 @@ fn looked(run: &mut Run, sink: &mut EventSink, choice: &mut Choice) -> Result<bo
 /// what comes back is of those altogether.
 fn every_split(run: &mut Run, sink: &mut EventSink, choice: &mut Choice) -> Result<Vec<Event>, RunError> {
     let mut events = Vec::new();
+    run.calibrate()?;
     for split in SPLITS.into_iter().filter(|split| *split != "test" || choice.needs(split)) {
         events.extend(run.evaluate(split)?);
     }
@@ -273,9 +274,16 @@ fn every_split(run: &mut Run, sink: &mut EventSink, choice: &mut Choice) -> Resu
     choice.sees(run, &events);
     // Copied only where others take their place.
     let last = choice.kept.is_some().then(|| (run.weights(), run.step));
-    if let Some(kept) = &choice.kept {
+    if let Some(kept) = &mut choice.kept {
         run.write_weights(&kept.weights);
         run.step = kept.step;
+        if run.calibrates() {
+            run.calibrate()?;
+            (kept.weights, kept.events) = (run.weights(), Vec::new());
+            for split in SPLITS.into_iter().filter(|split| *split != "test") {
+                kept.events.extend(run.evaluate(split)?);
+            }
+        }
         events.clone_from(&kept.events);
     }
     events.retain(|event| !matches!(event, Event::Eval { split, .. } if split == "test"));
@@ -291,10 +299,11 @@ fn every_split(run: &mut Run, sink: &mut EventSink, choice: &mut Choice) -> Resu
 }
 
 /// An error of the run as it is shown: a number that is not finite is shown where it was made.
-fn told(error: RunError, program: &TypedProgram, lowered: &Lowered) -> Failure {
+pub fn told(error: RunError, program: &TypedProgram, lowered: &Lowered) -> Failure {
     let (message, origin, phase) = match error {
         RunError::Broken(message) => return Failure::Message(message),
         RunError::Interrupted => return Failure::Message(error.message().to_string()),
+        RunError::NotHeld(wrong) => return Failure::Diagnostic(not_held(&wrong, program)),
         RunError::NotFinite { message, origin, phase } => (message, origin, phase),
     };
     let Some(minimized) = program.minimized.get(phase) else { return Failure::Message(message) };
@@ -304,6 +313,19 @@ fn told(error: RunError, program: &TypedProgram, lowered: &Lowered) -> Failure {
         wrong = wrong.label(place, made);
     }
     Failure::Diagnostic(wrong.help("is the learning rate too large, or an argument out of the function's range?"))
+}
+
+/// A `check` that does not hold: its text, what is compared there, and the calls that lead to it.
+fn not_held(wrong: &NotHeld, program: &TypedProgram) -> Diagnostic {
+    let demand = &program.demands[wrong.list][wrong.of];
+    let sides = demand.sides.iter().zip(&wrong.sides);
+    let sides: Vec<(Span, f64)> = sides.map(|((_, span), value)| (*span, *value)).collect();
+    let message = format!("the check `{}` does not hold {}", demand.name, wrong.place);
+    let error = Diagnostic::error("E0374", message, demand.span, "this is false there");
+    let error = sides.into_iter().fold(error, |error, (at, value)| error.label(at, format!("this is {value}")));
+    let calls = demand.calls.iter().rev();
+    let error = calls.fold(error, |error, (at, name)| error.label(*at, format!("in this use of `{name}`")));
+    error.help("a check holds for all elements in the first step and in evaluations; places and rows count from 0")
 }
 
 /// Where a node comes from, and what it made. What the gradient adds has no place of its own: it is the slope of

@@ -19,6 +19,7 @@
 //! | `joins` | what joins rows: leaks in columns, predictions that depend on other rows |
 //! | `mask` | the mask of a `where`, and what a reduction does with it |
 //! | `holds` | what a `check` demands |
+//! | `calibrate` | what is computed when training is over |
 //! | `primitive` | the functions whose rule is here |
 //! | `order`, `matrix` | those of them that sort, and that work on matrices |
 //! | `rounding` | whole numbers, quotients and what they leave |
@@ -36,6 +37,7 @@
 
 mod alone;
 mod applied;
+mod calibrate;
 mod call;
 mod classes;
 mod data;
@@ -182,6 +184,10 @@ pub struct Elaborator<'a> {
     kept_now: Vec<HashMap<ParamId, TermId>>,
     /// What bodies have emitted so far.
     emissions: Vec<emit::Emission>,
+    /// Conditions that a run looks at.
+    demands: Vec<program::Demand>,
+    /// What is known only when training is over, with its place.
+    calibrated: HashMap<ParamId, Span>,
     /// While a definition is checked alone.
     alone: Option<open::Alone>,
 }
@@ -239,6 +245,8 @@ impl<'a> Elaborator<'a> {
             bases: Vec::new(),
             in_place: false,
             emissions: Vec::new(),
+            demands: Vec::new(),
+            calibrated: HashMap::new(),
             alone: None,
         }
     }

@@ -8,7 +8,7 @@ use crate::check::terms::TermId;
 use crate::check::value::{Scope, Value};
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::source::Span;
-use crate::syntax::tree::{Block, Expr, ExprKind, Init, StatementKind, Target};
+use crate::syntax::tree::{Block, Expr, ExprKind, Init, Name, StatementKind, Target};
 
 /// The settings of a `train` block.
 const SETTINGS: [&str; 12] =
@@ -201,6 +201,12 @@ impl Elaborator<'_> {
                 let message = format!("`{name}` watches one number, and the report `{}` is {ty}", figure.text);
                 let error = Diagnostic::error("E0245", message, figure.span, "this has several");
                 all = Err(self.report(error.help("report its mean too, under a name of its own, and watch that")));
+            }
+            let late = |figure: &&Name| shown.reports.iter().any(|report| report.late && report.name == figure.text);
+            for figure in figures.iter().filter(late) {
+                let message = format!("`{name}` watches `{}`, which is known when training is over", figure.text);
+                let error = Diagnostic::error("E0372", message, figure.span, "this reads what is calibrated");
+                all = Err(self.report(error.help("watch a figure that evaluations give, such as `valid.loss`")));
             }
             for figure in figures.into_iter().filter(|figure| !known.contains(&figure.text)) {
                 let message = format!("no figure is called `{}`", figure.text);
