@@ -6,6 +6,7 @@ use super::terms::{Leaf, ParamId, Start, TermId, Terms};
 use super::types::Type;
 use super::value::{Distribution, Value};
 use crate::source::Span;
+use crate::syntax::tree::Names;
 use std::collections::BTreeMap;
 
 pub struct TypedProgram {
@@ -82,14 +83,8 @@ pub struct Sweep {
     pub axes: Vec<(String, Vec<Setting>)>,
     /// None: the block's own seed.
     pub seeds: Vec<u64>,
-    pub keep: Option<Keep>,
-}
-
-/// What tells the best of several: a figure of a split, the least or the greatest.
-pub struct Keep {
-    pub least: bool,
-    pub split: String,
-    pub metric: String,
+    /// What tells the best of them.
+    pub keep: Option<Watched>,
 }
 
 /// What a session's statement says, where it stands.
@@ -228,8 +223,8 @@ pub struct From {
     pub block: Option<String>,
     /// A weights file.
     pub file: Option<String>,
-    /// A table of the names that its tensors have there.
-    pub names: Option<String>,
+    /// The names that its tensors have there.
+    pub names: Option<Names>,
     /// Patterns of what starts fresh, with their places.
     pub except: Vec<(String, Span)>,
     pub span: Span,
@@ -274,6 +269,8 @@ pub struct Demand {
     pub sides: Vec<(TermId, Span)>,
     /// The calls that lead to it, outermost first.
     pub calls: Vec<(Span, String)>,
+    /// Where its text is the standard library's, the call that stands in the program: there it is mended.
+    pub own: Option<usize>,
 }
 
 impl Demand {

@@ -15,6 +15,7 @@ use crate::check::program as checked;
 use crate::check::terms::{Host, Leaf, ParamId, Start, TermId};
 use crate::check::types::{Elem, Type};
 use crate::ir::{DType, Graph, NodeId, Op, Reduce, ScalarOp, Size, Symbol, philox};
+use crate::source::Span;
 use program::{Input, Param, ParamInput, Phase, Program, Slot, State, Value};
 use std::collections::{HashMap, HashSet};
 use term::Lowering;
@@ -27,8 +28,7 @@ pub fn lower(program: &checked::TypedProgram, rows: Symbol) -> Program {
         program.used.iter().map(|id| (*id, this.input(Leaf::Param(*id), &program.params[id.0 as usize].ty))).collect();
     let place: HashMap<ParamId, usize> = used.iter().enumerate().map(|(at, (id, _))| (*id, at)).collect();
     let nexts = next_inputs(&mut this, program, &place);
-    let once = program.once.iter().enumerate();
-    let once = once.map(|(at, value)| this.slot("", *value, Leaf::Once(at))).collect();
+    let (once, places_of_once) = once(&mut this, program);
 
     let losses: Vec<NodeId> = program.minimized.iter().map(|minimized| this.float(minimized.loss)).collect();
     let evaluated: Vec<NodeId> = program.minimized.iter().map(|minimized| this.float(minimized.evaluated)).collect();
@@ -46,7 +46,8 @@ pub fn lower(program: &checked::TypedProgram, rows: Symbol) -> Program {
     });
     let calibrated = calibrated.collect();
     let demands = [demands(&mut this, &program.demands[0]), demands(&mut this, &program.demands[1])];
-    let places = this.places();
+    let mut places = this.places();
+    places.extend(places_of_once);
     let loss = evaluated.iter().copied().reduce(|sum, one| this.graph.binary(ScalarOp::Add, sum, one));
     let loss = loss.unwrap_or_else(|| this.graph.constant(0.0));
     let named = program.minimized.iter().zip(evaluated);
@@ -101,6 +102,23 @@ pub fn lower(program: &checked::TypedProgram, rows: Symbol) -> Program {
     };
     lowered.inputs = lowered.table();
     lowered
+}
+
+/// Values that are computed once a step: a later one reads an earlier one where it is made, all else reads what was computed.
+fn once(this: &mut Lowering, program: &checked::TypedProgram) -> (Vec<Slot>, HashMap<NodeId, Span>) {
+    let mut nodes = Vec::new();
+    for (at, value) in program.once.iter().enumerate() {
+        let node = this.node(*value);
+        this.leaves.insert(Leaf::Once(at), node);
+        nodes.push(node);
+    }
+    let places = this.places();
+    this.forget();
+    let slot = |(at, value): (usize, NodeId)| {
+        let ty = this.terms.get(program.once[at]).ty.clone();
+        Slot { name: String::new(), value, input: this.input(Leaf::Once(at), &ty) }
+    };
+    (nodes.into_iter().enumerate().map(slot).collect(), places)
 }
 
 /// Conditions, whether each holds for all elements; those of one text that are one node, once.

@@ -2,7 +2,7 @@
 //! batch; a reduction over rows is joined from those of the batches; the rest reads what was joined. A reduction that reads
 //! another one, as a variance reads a mean, takes a further pass over the rows.
 
-use crate::ir::{Graph, Node, NodeId, Op, Reduce, Size, Symbol};
+use crate::ir::{Graph, Node, NodeId, Op, Part, Reduce, ScalarOp, Size, Symbol};
 use std::collections::HashMap;
 
 pub struct Streamed {
@@ -60,7 +60,17 @@ pub fn streamed(graph: &Graph, rows: &Symbol, roots: &[NodeId], inputs: usize) -
             let number = next.next()?;
             this.sizes.push((number, size.clone()));
             (this.graph.input(number, dtype, shape), None, pass)
-        } else if node.op.body().is_none() && axis.is_none() && axes.iter().any(Option::is_some) {
+        } else if let Some(result) = result_of_body(&node.op) {
+            let sums = sums_of_body(graph, node, &row)?;
+            let of_batch = this.graph.add(node.op.clone(), operand_nodes);
+            if sums.get(result) == Some(&true) {
+                let number = next.next()?;
+                this.joins.push(Join { of_batch, input: number, how: Reduce::Sum, pass });
+                (this.graph.input(number, dtype, shape), None, pass + 1)
+            } else {
+                (of_batch, axis, pass)
+            }
+        } else if axis.is_none() && axes.iter().any(Option::is_some) {
             let (how, number) = (joined(&node.op, &axes)?, next.next()?);
             let of_batch = this.graph.add(node.op.clone(), operand_nodes);
             this.joins.push(Join { of_batch, input: number, how, pass });
@@ -100,35 +110,125 @@ fn joined(op: &Op, axes: &[Option<usize>]) -> Option<Reduce> {
     contracted.contains(&(*a, *b)).then_some(Reduce::Sum)
 }
 
-/// Whether rows never meet in a body that an operation runs, so that each row of a result is of that row of the operands
-/// alone, and a result without rows is of none. How often it runs must not depend on the rows either.
-fn body_is_row_wise(op: &Op, row: &Size) -> bool {
-    let steps = if let Op::Scan(scan, _) = op { scan.steps.settled() } else { Some(1) };
-    let Some(body) = op.body().filter(|_| steps.is_some()) else { return false };
-    let graph = body.graph();
-    let mut known: HashMap<NodeId, Option<usize>> = HashMap::new();
-    for (id, node) in graph.nodes() {
-        let Some(axis) = axis_of_rows(&node.shaped.shape, row) else { return false };
-        let axes: Vec<Option<usize>> = node.inputs.iter().map(|input| known[input]).collect();
-        let sound = if let Op::SizeOf(size) = &node.op {
-            size.settled().is_some()
-        } else {
-            // Rows may be any axis of what comes in.
-            matches!(node.op, Op::Input { .. }) || is_row_wise(graph, node, axis, &axes, row)
-        };
-        if !sound {
-            return false;
+/// What a node of a body is of.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Of {
+    /// Each row is of that row of what comes in; without an axis of rows it is of none.
+    Row(Option<usize>),
+    /// Linear in sums over rows: that of all rows is the sum of those of batches.
+    Sum,
+}
+
+/// Of each result of a body that an operation runs, whether it is a sum over rows; those that are not have each row of that row of
+/// the operands alone, and without rows are of none. `None` where rows meet otherwise, or the number of steps depends on them.
+/// The carries of a loop that are such sums start at 0: the gradients by what all its steps read.
+fn sums_of_body(graph: &Graph, node: &Node, row: &Size) -> Option<Vec<bool>> {
+    let (steps, carries) =
+        if let Op::Scan(scan, _) = &node.op { (scan.steps.settled(), scan.carries) } else { (Some(1), 0) };
+    let body = node.op.body().filter(|_| steps.is_some())?;
+    let mut summed = vec![false; carries];
+    loop {
+        let known = of_body(body.graph(), &summed, row)?;
+        let is_sum = |result: &NodeId| known.get(result) == Some(&Of::Sum);
+        let sums: Vec<bool> = body.results().iter().map(is_sum).collect();
+        let more: Vec<usize> = (0..carries).filter(|carry| sums[*carry] && !summed[*carry]).collect();
+        if more.is_empty() {
+            let sound = summed.iter().zip(&sums).all(|(now, next)| now == next);
+            return sound.then_some(sums);
         }
-        known.insert(id, axis);
+        for carry in more {
+            if !is_zero(graph, node.inputs[carry]) {
+                return None;
+            }
+            summed[carry] = true;
+        }
     }
-    true
+}
+
+/// What each node of a body is of, where these carries are sums.
+fn of_body(graph: &Graph, summed: &[bool], row: &Size) -> Option<HashMap<NodeId, Of>> {
+    let mut known: HashMap<NodeId, Of> = HashMap::new();
+    for (id, node) in graph.nodes() {
+        let axis = axis_of_rows(&node.shaped.shape, row)?;
+        let operands: Vec<Of> = node.inputs.iter().map(|input| known[input]).collect();
+        let of = match &node.op {
+            Op::SizeOf(size) if size.settled().is_none() => return None,
+            // Rows may be any axis of what comes in; the carries come behind the place of the step.
+            Op::Input { number, .. } => match (*number as usize).checked_sub(1).and_then(|carry| summed.get(carry)) {
+                Some(true) => Of::Sum,
+                Some(false) | None => Of::Row(axis),
+            },
+            _ if operands.contains(&Of::Sum) => linear(&node.op, axis, &operands)?,
+            _ => {
+                let axes: Vec<Option<usize>> =
+                    operands.iter().map(|of| if let Of::Row(axis) = of { *axis } else { None }).collect();
+                of_rows(graph, node, axis, &axes, row)?
+            }
+        };
+        known.insert(id, of);
+    }
+    Some(known)
+}
+
+/// What a node is of whose operands are no sums.
+fn of_rows(graph: &Graph, node: &Node, axis: Option<usize>, axes: &[Option<usize>], row: &Size) -> Option<Of> {
+    if let Some(result) = result_of_body(&node.op) {
+        let sums = sums_of_body(graph, node, row)?;
+        return Some(if sums.get(result) == Some(&true) { Of::Sum } else { Of::Row(axis) });
+    }
+    if axis.is_none() && axes.iter().any(Option::is_some) {
+        return (joined(&node.op, axes)? == Reduce::Sum).then_some(Of::Sum);
+    }
+    is_row_wise(graph, node, axis, axes, row).then_some(Of::Row(axis))
+}
+
+/// Whether an operation is linear in those of its operands that are sums over rows.
+fn linear(op: &Op, axis: Option<usize>, operands: &[Of]) -> Option<Of> {
+    let plain = |of: &Of| *of == Of::Row(None);
+    let sound = axis.is_none()
+        && match (op, operands) {
+            (Op::Scalar(ScalarOp::Add | ScalarOp::Sub), all) => all.iter().all(|of| *of == Of::Sum),
+            (Op::Scalar(ScalarOp::Mul) | Op::Dot { .. }, [a, b]) => {
+                plain(a) != plain(b) && [a, b].iter().all(|of| plain(of) || **of == Of::Sum)
+            }
+            (Op::Scalar(ScalarOp::Div), [_, by]) => plain(by),
+            (
+                Op::Scalar(ScalarOp::Neg)
+                | Op::Reduce(Reduce::Sum, _)
+                | Op::Reshape(_)
+                | Op::Permute(_)
+                | Op::Broadcast { .. }
+                | Op::Slice { .. }
+                | Op::Pad { .. },
+                [Of::Sum],
+            ) => true,
+            _ => false,
+        };
+    sound.then_some(Of::Sum)
+}
+
+/// Which result of a body an operation is.
+fn result_of_body(op: &Op) -> Option<usize> {
+    match op {
+        Op::Call(_, result) => Some(*result),
+        Op::Scan(_, Part::Last(carry) | Part::Before(carry)) => Some(*carry),
+        Op::Scan(scan, Part::Each(each)) => Some(scan.carries + each),
+        _ => None,
+    }
+}
+
+/// Whether every element is 0.
+fn is_zero(graph: &Graph, id: NodeId) -> bool {
+    let node = graph.node(id);
+    match &node.op {
+        Op::Constant(number) => number.get() == 0.0,
+        Op::Broadcast { .. } | Op::Reshape(_) => is_zero(graph, node.inputs[0]),
+        _ => false,
+    }
 }
 
 /// Whether each row of the result is of that row of the operands alone; without rows, whether it is of none.
 fn is_row_wise(graph: &Graph, node: &Node, axis: Option<usize>, axes: &[Option<usize>], row: &Size) -> bool {
-    if node.op.body().is_some() {
-        return body_is_row_wise(&node.op, row);
-    }
     let Some(axis) = axis else { return axes.iter().all(Option::is_none) };
     let first = axes.first().copied().flatten();
     match &node.op {
@@ -160,7 +260,7 @@ fn is_row_wise(graph: &Graph, node: &Node, axis: Option<usize>, axes: &[Option<u
         }
         Op::Gather { batch } => first.is_none_or(|first| first < *batch),
         Op::ScatterAdd { batch, .. } => axes.iter().flatten().all(|axis| axis < batch),
-        // Looked into before: `body_is_row_wise`.
+        // Looked into before: `sums_of_body`.
         Op::Call(..) | Op::Scan(..) => false,
     }
 }

@@ -134,7 +134,10 @@ impl<'p> Run<'p> {
         };
         let holder = device.load(holder_of(program, &graph)?);
         let most = splits.iter().map(|split| split.rows.len()).max().unwrap_or(0);
-        let of = |over| Evaluator::new(program, evaluated(program, over), residents(program), most, batch, scratch);
+        let of = |over| {
+            let roots = evaluated(program, over);
+            Evaluator::new(program, roots, residents(program), most, (batch, batch < rows), scratch)
+        };
         let evaluator = of(false)?;
         let late = if program.late.is_empty() { None } else { Some(of(true)?) };
         let mut run = Run {
@@ -519,7 +522,9 @@ impl<'p> Run<'p> {
         let present = Present { columns, rows: split.rows.len(), hosts: hosts.clone(), counters };
         let late = self.late.as_mut().filter(|_| self.calibrated);
         let over = late.is_some();
-        let values = late.unwrap_or(&mut self.evaluator).evaluate(&mut *self.device, present)?;
+        let evaluator = late.unwrap_or(&mut self.evaluator);
+        let values = evaluator.evaluate(&mut *self.device, present)?;
+        let of_batches = evaluator.per_batch().to_vec();
         self.computed.borrow_mut().failure()?;
         let Some((loss, values)) = values.split_first() else { return Ok(None) };
         let program = self.program;
@@ -542,11 +547,13 @@ impl<'p> Run<'p> {
                 classes: classes.cloned().unwrap_or_default(),
             }
         });
-        let reports = reports.collect();
+        let reports: Vec<Reported> = reports.collect();
+        let name = |at: &usize| if *at == 0 { Some("loss") } else { Some(&*reports.get(at - 1)?.name) };
+        let per_batch = of_batches.iter().filter_map(name).map(str::to_string).collect();
         // Where nothing is minimized there is no loss.
         let own = loss.first().copied().unwrap_or(f64::NAN);
         let loss = if self.program.phases.is_empty() { f64::NAN } else { own };
-        Ok(Some(Event::Eval { step: self.step, split: split.name.to_string(), loss, reports }))
+        Ok(Some(Event::Eval { step: self.step, split: split.name.to_string(), loss, reports, per_batch }))
     }
 
     /// Computes what is known when training is over, by the present weights.

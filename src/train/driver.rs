@@ -2,7 +2,7 @@
 
 use crate::backend::Tensor;
 use crate::check::program::TypedProgram;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Label, Severity};
 use crate::io;
 use crate::ir::{NodeId, Op, Reduce, ScalarOp};
 use crate::lower::program::Program as Lowered;
@@ -86,6 +86,9 @@ pub fn train(training: &Training, stop: impl Fn() -> bool, tell: &mut dyn FnMut(
         Ok(run)
     });
     let mut run = begun.map_err(|error| told(error, program, lowered))?;
+    if let Some(wrong) = training.begin.overlap(&run.fits()) {
+        return Err(Failure::Diagnostic(wrong));
+    }
     let folder = match (taken, training.out) {
         (Some(folder), _) => folder,
         (None, Some(out)) => take(out, training.overwrite)?,
@@ -150,6 +153,7 @@ pub fn train(training: &Training, stop: impl Fn() -> bool, tell: &mut dyn FnMut(
         wall_seconds: seconds,
         steps: run.step,
         metrics: finals.iter().filter_map(named).collect(),
+        per_batch: per_batch(&finals),
         reason: reason.name().to_string(),
     };
     if let Err(wrong) = record::write(&folder.path, &record) {
@@ -321,10 +325,15 @@ fn not_held(wrong: &NotHeld, program: &TypedProgram) -> Diagnostic {
     let sides = demand.sides.iter().zip(&wrong.sides);
     let sides: Vec<(Span, f64)> = sides.map(|((_, span), value)| (*span, *value)).collect();
     let message = format!("the check `{}` does not hold {}", demand.name, wrong.place);
-    let error = Diagnostic::error("E0374", message, demand.span, "this is false there");
-    let error = sides.into_iter().fold(error, |error, (at, value)| error.label(at, format!("this is {value}")));
-    let calls = demand.calls.iter().rev();
-    let error = calls.fold(error, |error, (at, name)| error.label(*at, format!("in this use of `{name}`")));
+    let mut labels = vec![(demand.span, "this is false there".to_string())];
+    labels.extend(sides.into_iter().map(|(at, value)| (at, format!("this is {value}"))));
+    labels.extend(demand.calls.iter().rev().map(|(at, name)| (*at, format!("in this use of `{name}`"))));
+    if let Some(own) = demand.own {
+        let first = labels.remove(labels.len() - 1 - own);
+        labels.insert(0, first);
+    }
+    let labels = labels.into_iter().map(|(span, text)| Label { span, text }).collect();
+    let error = Diagnostic { code: "E0374", severity: Severity::Error, message, labels, help: None };
     error.help("a check holds for all elements in the first step and in evaluations; places and rows count from 0")
 }
 
@@ -398,6 +407,15 @@ impl EventSink<'_> {
     fn reason(&self, ended: Reason) -> Reason {
         if self.failure.is_some() { Reason::Failed } else { ended }
     }
+}
+
+/// The figures that are means over batches.
+fn per_batch(finals: &[Event]) -> Vec<String> {
+    let all = finals.iter().flat_map(|event| match event {
+        Event::Eval { per_batch, .. } => per_batch.clone(),
+        Event::Start { .. } | Event::Step { .. } | Event::End { .. } => Vec::new(),
+    });
+    all.collect::<std::collections::BTreeSet<String>>().into_iter().collect()
 }
 
 /// Numbers of an evaluation by name, for `run.yaml`.

@@ -1,6 +1,7 @@
 //! `calibrate margin = e on valid`: computed of the rows of a split once training is over, and kept with the weights. What reads
 //! it is known only then.
 
+use super::watched::SPLITS;
 use super::{Elaborator, Out, Reported};
 use crate::check::program::{Calibrated, TypedProgram};
 use crate::check::terms::{Kind, Leaf, Start, TermId};
@@ -9,9 +10,6 @@ use crate::check::value::{Scope, Value};
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::source::Span;
 use crate::syntax::tree::{Expr, Name};
-
-/// The splits by name.
-const SPLITS: [&str; 3] = ["train", "valid", "test"];
 
 impl Elaborator<'_> {
     pub(super) fn calibrate(&mut self, name: &Name, expr: &Expr, split: &Name, scope: &mut Scope) -> Out<Calibrated> {

@@ -58,7 +58,9 @@ impl Elaborator<'_> {
                 self.sides(expr, condition, &mut sides);
                 let condition = self.where_it_counts(condition, expr.span);
                 let (name, calls) = (name.text.clone(), self.calls.clone());
-                self.demands.push(Demand { name, condition, span: expr.span, sides, calls });
+                let library = |at: Span| self.library.is_stdlib(at.source);
+                let own = calls.iter().rposition(|(at, _)| !library(*at)).filter(|_| library(expr.span));
+                self.demands.push(Demand { name, condition, span: expr.span, sides, calls, own });
                 return Ok(());
             }
         };

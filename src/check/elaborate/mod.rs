@@ -27,8 +27,10 @@
 //! | `source` | where rows come from, and how they are split |
 //! | `train` | the statements of a `train` block: what is minimized, reported, predicted |
 //! | `run_settings` | for how long, on how many rows; when to look, to stop, what to keep |
+//! | `watched` | what is watched |
 //! | `minimize` | which parameters a loss moves, by which optimizers; what is frozen |
-//! | `states` | states of a block; models as points in the space of parameters |
+//! | `states` | states of a block; what models begin from |
+//! | `points` | models as points in the space of parameters |
 //! | `sweep` | which trainings a sweep is made of |
 //! | `optimizer` | the recurrence of an optimizer, for all parameters that it moves |
 //! | `explore` | a statement of a session |
@@ -62,6 +64,7 @@ mod operators;
 mod optimizer;
 mod order;
 mod param;
+mod points;
 pub mod primitive;
 mod rounding;
 mod run_settings;
@@ -74,6 +77,7 @@ mod state;
 mod states;
 mod sweep;
 mod train;
+mod watched;
 
 pub use data::setting;
 pub use explore::{Context, one_let};
@@ -161,7 +165,9 @@ pub struct Elaborator<'a> {
     /// Models that are frozen whole.
     frozen_models: HashSet<String>,
     /// Points that are made of others.
-    points: Vec<states::Point>,
+    points: Vec<points::Point>,
+    /// Their tensors, by the number of the point and the path.
+    point_tensors: HashMap<(usize, String), TermId>,
     /// Whether all tensors of a model were asked for.
     totalled: bool,
     /// Values that are computed once a step.
@@ -237,6 +243,7 @@ impl<'a> Elaborator<'a> {
             begun: BTreeMap::new(),
             frozen_models: HashSet::new(),
             points: Vec::new(),
+            point_tensors: HashMap::new(),
             totalled: false,
             once: Vec::new(),
             totals: None,

@@ -32,6 +32,7 @@ enum Rule {
     Constant,
     Once,
     Total,
+    Each,
     Fitted,
     Category,
     Characters,
@@ -66,6 +67,7 @@ const RULES: &[(&str, Rule)] = &[
     ("constant", Rule::Constant),
     ("once", Rule::Once),
     ("total", Rule::Total),
+    ("each", Rule::Each),
     ("fitted", Rule::Fitted),
     ("category", Rule::Category),
     ("characters", Rule::Characters),
@@ -110,6 +112,12 @@ impl Elaborator<'_> {
             (Rule::Category, given) => Some(self.category(given, span)),
             (Rule::Characters, given) => Some(self.characters(given, span)),
             (Rule::NextToken, given) => Some(self.next_token(given, span)),
+            (Rule::Each, given) => Some(self.each_tensor(given, span)),
+            (Rule::Elementwise(op), [Arg { value: value @ Value::Instance(..), span: at, .. }])
+                if op != ScalarOp::Floor =>
+            {
+                self.elementwise_points(op, &[(value.clone(), *at)], span)
+            }
             (Rule::Elementwise(op), [Arg { value: Value::Number(number), .. }]) => {
                 let exact = if op == ScalarOp::Floor {
                     Some(number.floor())
@@ -126,6 +134,9 @@ impl Elaborator<'_> {
                     return Some(Ok(Value::Number(if first { *x } else { *y })));
                 }
                 let (a, b) = ((a.value.clone(), a.span), (b.value.clone(), b.span));
+                if let Some(point) = self.elementwise_points(binary, &[a.clone(), b.clone()], span) {
+                    return Some(point);
+                }
                 Some(self.arithmetic(binary, a, b, span, span).map(Value::Tensor))
             }
             (Rule::Emitted, [of, Arg { value: Value::Text(name), span: at, name: None, .. }]) if of.name.is_none() => {
@@ -215,7 +226,7 @@ impl Elaborator<'_> {
                 self.emitted((&of, at(0)), (&name, at(1)))
             }
             // Shortcuts.
-            Rule::Joined(_) | Rule::Category | Rule::Characters | Rule::NextToken => Err(Reported),
+            Rule::Joined(_) | Rule::Each | Rule::Category | Rule::Characters | Rule::NextToken => Err(Reported),
             Rule::Distribution(family) => {
                 let all = (0..params.len()).map(|at| bound(at).ok_or(Reported));
                 self.law(family, all.collect::<Out<_>>()?, span)

@@ -78,6 +78,7 @@ impl Elaborator<'_> {
             self.report(error.help("add `minimize mse(model(x), y) using sgd(lr = 0.1)`"));
         }
         let evaluated: Vec<TermId> = shown.minimized.iter().map(|term| term.loss).collect();
+        self.clip_is_positive(block, clip);
         let minimized = self.minimized(block, &trained, &evaluated, clip);
         // Those of an optimizer are there once for each parameter.
         let mut of_optimizers = std::mem::take(&mut self.demands);
@@ -368,7 +369,8 @@ impl Elaborator<'_> {
             Some(first) => error.label(first, "and this one"),
             None => error,
         };
-        self.report(error.help("give it a name: `report name = …`"));
+        let word = if what == "this report" { "report" } else { "minimize" };
+        self.report(error.help(format!("give it another name: `{word} name = …`")));
     }
 
     /// A value for each row: `[n]`, or `[n, k]`, which becomes several columns.
