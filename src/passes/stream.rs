@@ -75,7 +75,7 @@ pub fn streamed(graph: &Graph, rows: &Symbol, roots: &[NodeId], inputs: usize) -
             let of_batch = this.graph.add(node.op.clone(), operand_nodes);
             this.joins.push(Join { of_batch, input: number, how, pass });
             (this.graph.input(number, dtype, shape), None, pass + 1)
-        } else if is_row_wise(graph, node, axis, &axes, &row) {
+        } else if is_row_wise(graph, node, axis, &axes) {
             (this.graph.add(node.op.clone(), operand_nodes), axis, pass)
         } else {
             return None;
@@ -179,7 +179,7 @@ fn of_rows(graph: &Graph, node: &Node, axis: Option<usize>, axes: &[Option<usize
     if axis.is_none() && axes.iter().any(Option::is_some) {
         return (joined(&node.op, axes)? == Reduce::Sum).then_some(Of::Sum);
     }
-    is_row_wise(graph, node, axis, axes, row).then_some(Of::Row(axis))
+    is_row_wise(graph, node, axis, axes).then_some(Of::Row(axis))
 }
 
 /// Whether an operation is linear in those of its operands that are sums over rows.
@@ -228,7 +228,7 @@ fn is_zero(graph: &Graph, id: NodeId) -> bool {
 }
 
 /// Whether each row of the result is of that row of the operands alone; without rows, whether it is of none.
-fn is_row_wise(graph: &Graph, node: &Node, axis: Option<usize>, axes: &[Option<usize>], row: &Size) -> bool {
+fn is_row_wise(graph: &Graph, node: &Node, axis: Option<usize>, axes: &[Option<usize>]) -> bool {
     let Some(axis) = axis else { return axes.iter().all(Option::is_none) };
     let first = axes.first().copied().flatten();
     match &node.op {
