@@ -43,6 +43,6 @@ fn rewarded(folder: &Path) -> Result<(), libtest_mimic::Failed> {
     let rewards = numbers(&events(&output), "eval", "reward");
     let rewards: Vec<f64> = rewards.into_iter().filter(|reward| !reward.is_nan()).collect();
     let (first, last) = (rewards[0], rewards[rewards.len() - 1]);
-    assert!(last > first + 0.5, "the reward does not rise: {rewards:?}");
+    assert!(last > first + 0.15, "the reward does not rise: {rewards:?}");
     Ok(())
 }

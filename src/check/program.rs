@@ -6,7 +6,6 @@ use super::terms::{Leaf, ParamId, Start, TermId, Terms};
 use super::types::Type;
 use super::value::{Distribution, Value};
 use crate::source::Span;
-use crate::syntax::tree::Names;
 use std::collections::BTreeMap;
 
 pub struct TypedProgram {
@@ -228,6 +227,23 @@ pub struct From {
     /// Patterns of what starts fresh, with their places.
     pub except: Vec<(String, Span)>,
     pub span: Span,
+}
+
+/// The names that tensors have in another file.
+#[derive(Clone, Debug)]
+pub enum Names {
+    /// A file with a line for each, by its path.
+    File(String, Span),
+    Table(Vec<Renamed>),
+}
+
+/// What a tensor is called there and here, with the places of both; `*` is any one segment.
+#[derive(Clone, Debug)]
+pub struct Renamed {
+    pub theirs: (String, Span),
+    pub ours: (String, Span),
+    /// Whether its rows and columns change places.
+    pub transposed: bool,
 }
 
 /// One `minimize`.

@@ -121,28 +121,25 @@ enum Of {
 
 /// Of each result of a body that an operation runs, whether it is a sum over rows; those that are not have each row of that row of
 /// the operands alone, and without rows are of none. `None` where rows meet otherwise, or the number of steps depends on them.
-/// The carries of a loop that are such sums start at 0: the gradients by what all its steps read.
 fn sums_of_body(graph: &Graph, node: &Node, row: &Size) -> Option<Vec<bool>> {
     let (steps, carries) =
         if let Op::Scan(scan, _) = &node.op { (scan.steps.settled(), scan.carries) } else { (Some(1), 0) };
     let body = node.op.body().filter(|_| steps.is_some())?;
-    let mut summed = vec![false; carries];
-    loop {
+    // The gradient by what all steps of a loop read begins at 0, and each step adds to it.
+    let gathers = |carry: usize| {
+        let next = body.result(carry).map(|_| body.graph().node(body.results()[carry]));
+        let adds = next.is_some_and(|next| {
+            let now = NodeId(1 + carry as u32);
+            matches!(next.op, Op::Scalar(ScalarOp::Add)) && next.inputs.contains(&now)
+        });
+        adds && is_zero(graph, node.inputs[carry])
+    };
+    let summed = [(0..carries).map(gathers).collect(), vec![false; carries]];
+    summed.into_iter().find_map(|summed: Vec<bool>| {
         let known = of_body(body.graph(), &summed, row)?;
-        let is_sum = |result: &NodeId| known.get(result) == Some(&Of::Sum);
-        let sums: Vec<bool> = body.results().iter().map(is_sum).collect();
-        let more: Vec<usize> = (0..carries).filter(|carry| sums[*carry] && !summed[*carry]).collect();
-        if more.is_empty() {
-            let sound = summed.iter().zip(&sums).all(|(now, next)| now == next);
-            return sound.then_some(sums);
-        }
-        for carry in more {
-            if !is_zero(graph, node.inputs[carry]) {
-                return None;
-            }
-            summed[carry] = true;
-        }
-    }
+        let sums: Vec<bool> = body.results().iter().map(|result| known.get(result) == Some(&Of::Sum)).collect();
+        (sums[..carries] == summed[..]).then_some(sums)
+    })
 }
 
 /// What each node of a body is of, where these carries are sums.
@@ -151,19 +148,19 @@ fn of_body(graph: &Graph, summed: &[bool], row: &Size) -> Option<HashMap<NodeId,
     for (id, node) in graph.nodes() {
         let axis = axis_of_rows(&node.shaped.shape, row)?;
         let operands: Vec<Of> = node.inputs.iter().map(|input| known[input]).collect();
-        let of = match &node.op {
-            Op::SizeOf(size) if size.settled().is_none() => return None,
+        if matches!(&node.op, Op::SizeOf(size) if size.settled().is_none()) {
+            return None;
+        }
+        let of = if let Op::Input { number, .. } = &node.op {
             // Rows may be any axis of what comes in; the carries come behind the place of the step.
-            Op::Input { number, .. } => match (*number as usize).checked_sub(1).and_then(|carry| summed.get(carry)) {
-                Some(true) => Of::Sum,
-                Some(false) | None => Of::Row(axis),
-            },
-            _ if operands.contains(&Of::Sum) => linear(&node.op, axis, &operands)?,
-            _ => {
-                let axes: Vec<Option<usize>> =
-                    operands.iter().map(|of| if let Of::Row(axis) = of { *axis } else { None }).collect();
-                of_rows(graph, node, axis, &axes, row)?
-            }
+            let carry = (*number as usize).checked_sub(1);
+            if carry.and_then(|carry| summed.get(carry)) == Some(&true) { Of::Sum } else { Of::Row(axis) }
+        } else if operands.contains(&Of::Sum) {
+            linear(&node.op, axis, &operands)?
+        } else {
+            let axes: Vec<Option<usize>> =
+                operands.iter().map(|of| if let Of::Row(axis) = of { *axis } else { None }).collect();
+            of_rows(graph, node, axis, &axes, row)?
         };
         known.insert(id, of);
     }
@@ -184,47 +181,43 @@ fn of_rows(graph: &Graph, node: &Node, axis: Option<usize>, axes: &[Option<usize
 
 /// Whether an operation is linear in those of its operands that are sums over rows.
 fn linear(op: &Op, axis: Option<usize>, operands: &[Of]) -> Option<Of> {
-    let plain = |of: &Of| *of == Of::Row(None);
-    let sound = axis.is_none()
-        && match (op, operands) {
-            (Op::Scalar(ScalarOp::Add | ScalarOp::Sub), all) => all.iter().all(|of| *of == Of::Sum),
-            (Op::Scalar(ScalarOp::Mul) | Op::Dot { .. }, [a, b]) => {
-                plain(a) != plain(b) && [a, b].iter().all(|of| plain(of) || **of == Of::Sum)
-            }
-            (Op::Scalar(ScalarOp::Div), [_, by]) => plain(by),
-            (
-                Op::Scalar(ScalarOp::Neg)
-                | Op::Reduce(Reduce::Sum, _)
-                | Op::Reshape(_)
-                | Op::Permute(_)
-                | Op::Broadcast { .. }
-                | Op::Slice { .. }
-                | Op::Pad { .. },
-                [Of::Sum],
-            ) => true,
-            _ => false,
-        };
-    sound.then_some(Of::Sum)
+    let sums = operands.iter().filter(|of| **of == Of::Sum).count();
+    let plain = operands.iter().filter(|of| **of == Of::Row(None)).count();
+    let keeps = matches!(
+        op,
+        Op::Scalar(ScalarOp::Add | ScalarOp::Sub | ScalarOp::Neg)
+            | Op::Reduce(Reduce::Sum, _)
+            | Op::Reshape(_)
+            | Op::Permute(_)
+            | Op::Broadcast { .. }
+            | Op::Slice { .. }
+            | Op::Pad { .. }
+    );
+    let scales = matches!(op, Op::Scalar(ScalarOp::Mul) | Op::Dot { .. });
+    let divides = matches!(op, Op::Scalar(ScalarOp::Div)) && operands.first() == Some(&Of::Sum);
+    let sound = (keeps && sums == operands.len()) || ((scales || divides) && (sums, plain) == (1, 1));
+    (sound && axis.is_none()).then_some(Of::Sum)
 }
 
 /// Which result of a body an operation is.
 fn result_of_body(op: &Op) -> Option<usize> {
-    match op {
-        Op::Call(_, result) => Some(*result),
-        Op::Scan(_, Part::Last(carry) | Part::Before(carry)) => Some(*carry),
-        Op::Scan(scan, Part::Each(each)) => Some(scan.carries + each),
-        _ => None,
+    if let Op::Call(_, result) = op {
+        return Some(*result);
     }
+    let Op::Scan(scan, part) = op else { return None };
+    Some(match part {
+        Part::Last(carry) | Part::Before(carry) => *carry,
+        Part::Each(each) => scan.carries + each,
+    })
 }
 
 /// Whether every element is 0.
 fn is_zero(graph: &Graph, id: NodeId) -> bool {
     let node = graph.node(id);
-    match &node.op {
-        Op::Constant(number) => number.get() == 0.0,
-        Op::Broadcast { .. } | Op::Reshape(_) => is_zero(graph, node.inputs[0]),
-        _ => false,
+    if let Op::Constant(number) = &node.op {
+        return number.get() == 0.0;
     }
+    matches!(node.op, Op::Broadcast { .. } | Op::Reshape(_)) && is_zero(graph, node.inputs[0])
 }
 
 /// Whether each row of the result is of that row of the operands alone; without rows, whether it is of none.

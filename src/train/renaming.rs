@@ -1,11 +1,11 @@
 //! Tensors of another program under the names that they have here: `from "file" names { "theirs" = "ours" }`.
 
 use crate::check::paths::near;
+use crate::check::program::Names;
 use crate::diagnostic::{Diagnostic, Label, Severity, nearest};
 use crate::io;
 use crate::run::params::{Params, Tensor};
 use crate::source::Span;
-use crate::syntax::tree::Names;
 use std::path::Path;
 
 /// One line of a table, with its place: in the program, or in a file.
@@ -33,13 +33,13 @@ pub fn renamed(
         Names::Table(table) => table
             .iter()
             .map(|one| Line {
-                theirs: one.theirs.value.clone(),
-                ours: one.ours.value.clone(),
+                theirs: one.theirs.0.clone(),
+                ours: one.ours.0.clone(),
                 transposed: one.transposed,
-                at: Place::Text { theirs: one.theirs.span, ours: one.ours.span },
+                at: Place::Text { theirs: one.theirs.1, ours: one.ours.1 },
             })
             .collect(),
-        Names::File(path) => lines(&file.parent().unwrap_or(Path::new("")).join(&path.value), path.span, call)?,
+        Names::File(path, at) => lines(&file.parent().unwrap_or(Path::new("")).join(path), *at, call)?,
     };
     let mut all = Params::new();
     let mut taken: Vec<(String, usize)> = Vec::new();

@@ -2,7 +2,7 @@
 
 use super::points::Point;
 use super::{Elaborator, Out, Reported};
-use crate::check::program::From;
+use crate::check::program::{From, Names, Renamed};
 use crate::check::terms::{Leaf, ParamId, TermId};
 use crate::check::value::{Scope, Value};
 use crate::diagnostic::Diagnostic;
@@ -185,10 +185,21 @@ impl Elaborator<'_> {
         let from = From {
             block,
             file,
-            names: names.clone(),
+            names: names.as_ref().map(names_of),
             except: except.iter().map(|pattern| (pattern.value.clone(), pattern.span)).collect(),
             span: from.span,
         };
         Ok((model, Some(from)))
+    }
+}
+
+/// The names of a `from` as it is written.
+fn names_of(names: &tree::Names) -> Names {
+    let own = |text: &tree::Text| (text.value.clone(), text.span);
+    let renamed =
+        |one: &tree::Renamed| Renamed { theirs: own(&one.theirs), ours: own(&one.ours), transposed: one.transposed };
+    match names {
+        tree::Names::File(path) => Names::File(path.value.clone(), path.span),
+        tree::Names::Table(table) => Names::Table(table.iter().map(renamed).collect()),
     }
 }
