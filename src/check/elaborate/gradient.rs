@@ -73,6 +73,20 @@ impl Elaborator<'_> {
         ))
     }
 
+    /// Whether a term is made of one of others.
+    pub(super) fn reads_one_of(&self, of: TermId, others: &[TermId]) -> bool {
+        let (mut seen, mut open) = (HashSet::new(), vec![of]);
+        while let Some(term) = open.pop() {
+            if others.contains(&term) {
+                return true;
+            }
+            if seen.insert(term) {
+                open.extend(self.terms.get(term).kind.operands());
+            }
+        }
+        false
+    }
+
     /// Whether a term is made of another one.
     fn reads(&self, of: TermId, by: TermId) -> bool {
         let leaf = |term: TermId| match &self.terms.get(term).kind {

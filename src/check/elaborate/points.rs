@@ -4,7 +4,7 @@ use super::call::Arg;
 use super::draw::Drawn;
 use super::{Elaborator, Out, Reported};
 use crate::check::program::TypedProgram;
-use crate::check::terms::{Kind, Leaf, ParamId, TermId};
+use crate::check::terms::{Kind, Leaf, ParamId, Start, TermId};
 use crate::check::types::{Elem, Type};
 use crate::check::value::{Law, Recipe, Scope, Value};
 use crate::diagnostic::Diagnostic;
@@ -28,6 +28,8 @@ pub(super) enum Point {
     Made(ScalarOp, Vec<Point>),
     /// The derivative of a number by a point.
     Slope(TermId, Box<Point>),
+    /// The same numbers, through which no gradient flows.
+    Still(Box<Point>),
     /// Draws for each tensor of a model, counted by the place that draws and the tensor's path.
     Drawn(Box<Point>, Rc<Law>, String),
     /// What a function gives for each tensor; the draws in it are of this place.
@@ -82,6 +84,12 @@ impl Elaborator<'_> {
         let Value::Instance(recipe, _) = &of.iter().find(is_model)?.0 else { return None };
         let recipe = Rc::clone(recipe);
         Some(self.points(of, span).map(|points| self.made_point(recipe, Point::Made(op, points))))
+    }
+
+    /// `constant(model)`
+    pub(super) fn still(&mut self, recipe: &Rc<Recipe>, path: &str) -> Value {
+        let point = self.point(path);
+        self.made_point(Rc::clone(recipe), Point::Still(Box::new(point)))
     }
 
     /// Values as points of one structure.
@@ -245,6 +253,11 @@ impl Elaborator<'_> {
                 let ty = if whole { ty.clone() } else { zero };
                 Ok(self.term(Kind::Scalar(*op, tensors), ty, span))
             }
+            Point::Still(of) => {
+                let of = self.tensor_of_point(of, rest, ty, span, param)?;
+                let ty = self.ty(of).clone();
+                Ok(self.term(Kind::Constant(of), ty, span))
+            }
             Point::Slope(of, by) => {
                 let base = self.base_of(by);
                 let by = self.tensor_of_point(by, rest, ty, span, param)?;
@@ -302,7 +315,15 @@ impl Elaborator<'_> {
         let point = self.point(path);
         let base = self.base_of(&point);
         let own: Vec<ParamId> = self.tensors_of(&base).into_iter().map(|(_, id)| id).collect();
-        if !TypedProgram::used(&self.terms, &[of.0]).iter().any(|id| own.contains(id)) {
+        let is_read = match &point {
+            Point::Known(number) => {
+                let made = self.point_tensors.iter().filter(|((point, _), _)| point == number).map(|(_, term)| *term);
+                let made: Vec<TermId> = made.collect();
+                self.reads_one_of(of.0, &made)
+            }
+            _ => TypedProgram::used(&self.terms, &[of.0]).iter().any(|id| own.contains(id)),
+        };
+        if !is_read {
             let text = self.sources.text(at).to_string();
             let warning =
                 Diagnostic::error("W0271", "this derivative is 0 everywhere", at, "no tensor of this model is read")
@@ -310,6 +331,23 @@ impl Elaborator<'_> {
             self.report(warning.help(format!("apply the model in what is differentiated: `{text}(x)`")).warning());
         }
         self.made_point(recipe, Point::Slope(of.0, Box::new(point)))
+    }
+
+    /// A copy has every tensor of what it is a copy of, whether it is applied or not.
+    pub(super) fn declare_copy(&mut self, root: &str, span: Span) -> Out<()> {
+        let Some(of) = self.copies.get(root).cloned() else { return Ok(()) };
+        let point = self.point(&of);
+        let base = self.base_of(&point);
+        self.declare_copy(&base, span)?;
+        for (rest, id) in self.tensors_of(&base) {
+            let path = format!("{root}.{rest}");
+            if !self.param_of.contains_key(&path) {
+                let ty = self.params[id.0 as usize].ty.clone();
+                let start = self.known_tensor(&point, &rest, &ty, span)?;
+                self.new_param(path, ty, Start::Value(start), span, true);
+            }
+        }
+        Ok(())
     }
 
     /// The parameters of a model of the block: their paths within it, in the order in which they were declared.
@@ -328,6 +366,7 @@ impl Elaborator<'_> {
         let point = self.point(path);
         let base = self.base_of(&point);
         self.totalled = true;
+        self.declare_copy(&base, span)?;
         let mut sum: Option<TermId> = None;
         for (rest, id) in self.tensors_of(&base) {
             if self.is_of_layer_state(&base, &rest) {
@@ -360,7 +399,7 @@ impl Elaborator<'_> {
             Point::Number(_) => None,
             Point::Known(number) => self.base(&self.points[*number]),
             Point::Made(_, of) | Point::Each(_, of, ..) => of.iter().find_map(|point| self.base(point)),
-            Point::Slope(_, by) => self.base(by),
+            Point::Slope(_, point) | Point::Still(point) => self.base(point),
             Point::Drawn(like, ..) => self.base(like),
         }
     }

@@ -112,6 +112,7 @@ impl Elaborator<'_> {
             (Rule::Category, given) => Some(self.category(given, span)),
             (Rule::Characters, given) => Some(self.characters(given, span)),
             (Rule::NextToken, given) => Some(self.next_token(given, span)),
+            (Rule::Constant, [Arg { value: Value::Instance(recipe, path), .. }]) => Some(Ok(self.still(recipe, path))),
             (Rule::Each, given) => Some(self.each_tensor(given, span)),
             (Rule::Elementwise(op), [Arg { value: value @ Value::Instance(..), span: at, .. }])
                 if op != ScalarOp::Floor =>

@@ -119,6 +119,7 @@ impl Elaborator<'_> {
                 Value::Tensor(term) => nexts.push((*self.param_of.get(&state).ok_or(Reported)?, term)),
                 Value::Instance(_, path) => {
                     let point = self.point(&path);
+                    self.declare_copy(&state, at)?;
                     for (rest, id) in self.tensors_of(&state) {
                         let ty = self.params[id.0 as usize].ty.clone();
                         nexts.push((id, self.known_tensor(&point, &rest, &ty, at)?));
