@@ -1,6 +1,7 @@
 //! The items that names mean: those of the file, then those of the standard library, which is read as it is needed.
 
 use crate::diagnostic::Diagnostic;
+use crate::ir::QuickMap;
 use crate::source::{SourceId, Sources};
 use crate::syntax::parse;
 use crate::syntax::tree::{File, Item, ItemKind, Name};
@@ -39,11 +40,11 @@ pub fn declares_function(name: &str) -> bool {
 pub struct Library {
     /// The names of all `train` blocks of the file, those too that are not checked.
     pub trains: Vec<String>,
-    own: HashMap<String, Rc<Item>>,
+    own: QuickMap<String, Rc<Item>>,
     /// Whether a file that is used could not be read, so that any name may be one of its.
     pub lacks: bool,
-    shelf: HashMap<&'static str, usize>,
-    read: HashMap<String, Rc<Item>>,
+    shelf: QuickMap<&'static str, usize>,
+    read: QuickMap<String, Rc<Item>>,
     /// The sources of the library's files that were read, by number of the file.
     files: HashMap<usize, SourceId>,
 }
@@ -52,10 +53,10 @@ impl Library {
     pub fn new(file: &File) -> Library {
         let mut library = Library {
             trains: Vec::new(),
-            own: HashMap::new(),
+            own: QuickMap::default(),
             lacks: false,
             shelf: stdlib_names().into_iter().collect(),
-            read: HashMap::new(),
+            read: QuickMap::default(),
             files: HashMap::new(),
         };
         library.open(file);

@@ -19,8 +19,10 @@
 //! | `lints` | what a good reviewer would say, a lint a file |
 //! | `paths` | patterns of parameter paths |
 //! | `terms`, `steps`, `program` | the result; its loops |
+//! | `again` | the same terms over other leaves |
 
 pub mod affine;
+pub mod again;
 pub mod chains;
 pub mod comments;
 pub mod elaborate;

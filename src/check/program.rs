@@ -321,6 +321,7 @@ pub struct Update {
     pub states: Vec<State>,
 }
 
+#[derive(Clone)]
 pub struct State {
     pub name: String,
     /// Its number among all states of the parameter: each `minimize` has its own.

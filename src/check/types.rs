@@ -3,13 +3,14 @@
 use super::terms::TermId;
 use crate::ir::Size;
 use crate::source::Span;
+use std::borrow::Cow;
 use std::fmt;
 
 /// Where a size was decided, and what is there: both ends of a conflict are drawn from these.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Origin {
     pub span: Span,
-    pub text: String,
+    pub text: Cow<'static, str>,
 }
 
 /// One axis of a tensor. Tensors carry positions; names live only in signatures and indexed `let`s.
@@ -20,7 +21,7 @@ pub struct Axis {
 }
 
 impl Axis {
-    pub fn new(size: Size, span: Span, text: impl Into<String>) -> Axis {
+    pub fn new(size: Size, span: Span, text: impl Into<Cow<'static, str>>) -> Axis {
         Axis { size, origin: Some(Origin { span, text: text.into() }) }
     }
 }

@@ -3,10 +3,9 @@
 use super::number::Number;
 use super::terms::{ParamId, TermId};
 use super::types::{Axis, IndexId, Origin, Type};
-use crate::ir::Draw;
+use crate::ir::{Draw, QuickMap};
 use crate::source::Span;
 use crate::syntax::tree::{Item, ItemKind, Name};
-use std::collections::HashMap;
 use std::rc::Rc;
 
 #[derive(Clone, Debug)]
@@ -130,11 +129,11 @@ pub struct Bound {
 /// The names of one body. A later one stands for an earlier one that is called the same.
 #[derive(Clone, Debug, Default)]
 pub struct Scope {
-    names: HashMap<String, Bound>,
+    names: QuickMap<String, Bound>,
     /// In the order in which they were bound.
     order: Vec<String>,
     /// The columns of a source, behind all other names. A table may have very many.
-    columns: HashMap<String, Bound>,
+    columns: QuickMap<String, Bound>,
     /// Names of rests of a signature, `..s`, with the axes that they stand for.
     rests: Vec<(String, Vec<Axis>)>,
     /// Indices that are open here, by name; a rest has one for each of its axes.
@@ -180,7 +179,7 @@ pub enum Namespace {
 
 impl Scope {
     pub fn bind(&mut self, name: &Name, value: Value) {
-        let origin = Origin { span: name.span, text: "is decided here".to_string() };
+        let origin = Origin { span: name.span, text: "is decided here".into() };
         self.insert(&name.text, Bound { value, origin });
     }
 
@@ -190,7 +189,7 @@ impl Scope {
     }
 
     /// The names of a source's columns.
-    pub fn of_columns(columns: HashMap<String, Bound>) -> Scope {
+    pub fn of_columns(columns: QuickMap<String, Bound>) -> Scope {
         Scope { columns, ..Scope::default() }
     }
 

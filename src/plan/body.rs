@@ -4,7 +4,7 @@
 
 use super::kernel::{BufferId, Operand, Output, Plan, Region, Storage};
 use super::request::{Precision, Request, Residents, number, settled};
-use super::select::{Place, Selection};
+use super::select::{Location, Selection};
 use super::view::View;
 use crate::ir::{Body, NodeId, Op, Part};
 use std::collections::HashMap;
@@ -126,7 +126,7 @@ impl Run {
 
 impl Selection<'_> {
     /// The results of one run of a body, and where they are. Carries are copied first, for they are written over.
-    pub(super) fn run(&mut self, family: &[NodeId]) -> Result<Vec<Place>, String> {
+    pub(super) fn run(&mut self, family: &[NodeId]) -> Result<Vec<Location>, String> {
         let graph = self.request.graph;
         let node = graph.node(family[0]);
         let Some(body) = node.op.body() else { return Err(format!("{} has no body", node.op)) };
@@ -178,7 +178,7 @@ impl Selection<'_> {
             let shape = settled(graph.shape(*id))?;
             let role = match part {
                 Part::Last(carry) => {
-                    places.push(Place::Stored(View::whole(own[of_result(*carry)], shape)));
+                    places.push(Location::Stored(View::whole(own[of_result(*carry)], shape)));
                     continue;
                 }
                 Part::Before(carry) => Role::Before { carry: of_result(*carry) },
@@ -186,7 +186,7 @@ impl Selection<'_> {
             };
             let buffer = self.buffer(&shape, self.storage(*id), group + 1);
             operands.push((buffer, role));
-            places.push(Place::Stored(View::whole(buffer, shape)));
+            places.push(Location::Stored(View::whole(buffer, shape)));
         }
         // Bytes.
         let scratch = self.buffer(&[planned.plan.scratch], Storage::Bool, group + 1);
@@ -236,7 +236,7 @@ impl Selection<'_> {
     /// A buffer with the value of a node that nothing else reads.
     fn fresh(&mut self, node: NodeId) -> BufferId {
         let storage = Storage::of(self.request.graph.dtype(node));
-        let is_host = matches!(self.place(node), Place::Host(_));
+        let is_host = matches!(self.place(node), Location::Host(_));
         let view = self.view(node);
         // A scalar of the host is stored anew for whoever wants it.
         match view.buffer {

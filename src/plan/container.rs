@@ -5,7 +5,7 @@
 use super::host::Scalar;
 use super::kernel::{Level, Storage};
 use super::request::{Precision, settled};
-use super::select::{Group, Place, Selection, Value};
+use super::select::{Group, Location, Selection, Value};
 use super::view::{Layout, View, rows_ascend};
 use crate::ir::{NodeId, Op};
 
@@ -22,7 +22,7 @@ impl Group {
 }
 
 impl Selection<'_> {
-    pub(super) fn concat(&mut self, id: NodeId, axis: usize, inputs: &[NodeId]) -> Result<Place, String> {
+    pub(super) fn concat(&mut self, id: NodeId, axis: usize, inputs: &[NodeId]) -> Result<Location, String> {
         let container = self.container(id)?;
         let mut start = 0;
         for input in inputs {
@@ -30,7 +30,7 @@ impl Selection<'_> {
             self.write_into(id, *input, container.slice(axis, start, size, 1));
             start += size as i64;
         }
-        Ok(Place::Stored(container))
+        Ok(Location::Stored(container))
     }
 
     pub(super) fn pad(
@@ -40,7 +40,7 @@ impl Selection<'_> {
         low: i64,
         between: i64,
         input: NodeId,
-    ) -> Result<Place, String> {
+    ) -> Result<Location, String> {
         let container = self.container(id)?;
         let count = settled(self.request.graph.shape(input))?[axis];
         let gaps = count.saturating_sub(1);
@@ -54,15 +54,15 @@ impl Selection<'_> {
         ];
         zeros.into_iter().for_each(|gap| self.fill(id, gap));
         self.write_into(id, input, container.slice(axis, low, count, between + 1));
-        Ok(Place::Stored(container))
+        Ok(Location::Stored(container))
     }
 
     /// A reshape whose only reader writes to a container: its operand is stored there.
-    pub(super) fn reshaped_in_place(&mut self, id: NodeId, input: NodeId) -> Option<Place> {
+    pub(super) fn reshaped_in_place(&mut self, id: NodeId, input: NodeId) -> Option<Location> {
         let region = self.region(id)?;
         let shape = settled(self.request.graph.shape(input)).ok()?;
         self.write_into(id, input, region.reshape(&shape)?);
-        Some(Place::Stored(region))
+        Some(Location::Stored(region))
     }
 
     fn container(&mut self, id: NodeId) -> Result<View, String> {
@@ -136,20 +136,20 @@ impl Selection<'_> {
     /// there, else by a copy on behalf of `reader`.
     fn write_into(&mut self, reader: NodeId, node: NodeId, region: View) {
         let Some(buffer) = region.buffer.filter(|_| region.layout.count() > 0) else { return };
-        if let Place::Inline(_) = self.place(node) {
+        if let Location::Inline(_) = self.place(node) {
             self.materialize(node);
         }
         match self.place(node).clone() {
-            Place::Stored(view) if view == region => {}
-            Place::Member(group, member, stored) if self.can_store(group, &region) => {
+            Location::Stored(view) if view == region => {}
+            Location::Member(group, member, stored) if self.can_store(group, &region) => {
                 let alike = self.is_stored_as(buffer, self.groups[group].members[member].storage);
                 self.store_into(group, member, region.clone());
                 if stored.is_none() && alike {
-                    self.places[node.0 as usize] = Some(Place::Member(group, member, Some(region)));
+                    self.places[node.0 as usize] = Some(Location::Member(group, member, Some(region)));
                 }
             }
-            Place::Host(scalar) => self.fill_with(reader, scalar, region),
-            Place::Member(..) | Place::Stored(_) | Place::Inline(_) => {
+            Location::Host(scalar) => self.fill_with(reader, scalar, region),
+            Location::Member(..) | Location::Stored(_) | Location::Inline(_) => {
                 let mut view = self.view(node);
                 let storage = view.buffer.map_or(Storage::I32, |from| self.buffers[from.0 as usize].storage);
                 if view.buffer == region.buffer {

@@ -1,7 +1,7 @@
 //! Code generation for a group: its members in order, each operand loaded at its first use, and stores at the end.
 
 use super::kernel::{Binding, BufferId, Code, Instruction, Level, Loop, Matrices, Operand, Register, Special, Storage};
-use super::select::{Folded, Group, GroupKind, Place, Selection, Value};
+use super::select::{Folded, Group, GroupKind, Location, Selection, Value};
 use super::view::View;
 use crate::ir::{NodeId, Op, ScalarOp};
 use std::collections::HashMap;
@@ -184,10 +184,10 @@ impl Emitter<'_> {
     /// The register of a node. A host scalar has the type of its node.
     fn register(&mut self, node: NodeId, level: Level) -> Register {
         match self.selection.place(node) {
-            Place::Member(home, member, _) if *home == self.at => self.members[*member],
-            Place::Member(_, _, Some(view)) | Place::Stored(view) => self.load(view, level),
-            Place::Host(scalar) => self.scalar(*scalar, Storage::of(self.selection.request.graph.dtype(node))),
-            Place::Inline(_) | Place::Member(_, _, None) => self.compute(node, level),
+            Location::Member(home, member, _) if *home == self.at => self.members[*member],
+            Location::Member(_, _, Some(view)) | Location::Stored(view) => self.load(view, level),
+            Location::Host(scalar) => self.scalar(*scalar, Storage::of(self.selection.request.graph.dtype(node))),
+            Location::Inline(_) | Location::Member(_, _, None) => self.compute(node, level),
         }
     }
 
@@ -198,7 +198,7 @@ impl Emitter<'_> {
         let mut open = vec![(root, false)];
         while let Some((node, operands_made)) = open.pop() {
             let inputs = &graph.node(node).inputs;
-            let inline = |input: &NodeId| matches!(self.selection.place(*input), Place::Inline(_));
+            let inline = |input: &NodeId| matches!(self.selection.place(*input), Location::Inline(_));
             if !operands_made {
                 open.push((node, true));
                 open.extend(inputs.iter().filter(|input| inline(input)).map(|input| (*input, false)));
@@ -215,7 +215,7 @@ impl Emitter<'_> {
         let graph = self.selection.request.graph;
         let inputs = graph.node(node).inputs.clone();
         let Op::Scalar(op) = graph.node(node).op else { return self.register(inputs[0], level) };
-        let is_host = |input: &NodeId| matches!(self.selection.place(*input), Place::Host(_));
+        let is_host = |input: &NodeId| matches!(self.selection.place(*input), Location::Host(_));
         let mut registers: Vec<Option<Register>> = Vec::new();
         for (input, made) in inputs.iter().zip(made) {
             let own = match made {
@@ -240,7 +240,7 @@ impl Emitter<'_> {
                 match (register, self.selection.place(*input)) {
                     (Some(register), _) if storage.is_float() => self.converted(register, storage),
                     (Some(register), _) => register,
-                    (None, Place::Host(scalar)) => self.scalar(*scalar, storage),
+                    (None, Location::Host(scalar)) => self.scalar(*scalar, storage),
                     (None, _) => 0,
                 }
             })

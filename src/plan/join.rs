@@ -3,14 +3,14 @@
 
 use super::kernel::{Level, Storage};
 use super::request::settled;
-use super::select::{Group, GroupKind, Member, Place, Selection, Value};
+use super::select::{Group, GroupKind, Location, Member, Selection, Value};
 use crate::ir::NodeId;
 
 /// How many of the latest readers of a buffer are tried as the group of one more reader.
 const ASKED: usize = 8;
 
 impl Selection<'_> {
-    pub(super) fn elementwise(&mut self, id: NodeId, shape: &[usize], inputs: &[NodeId]) -> Place {
+    pub(super) fn elementwise(&mut self, id: NodeId, shape: &[usize], inputs: &[NodeId]) -> Location {
         let (group, level) = match self.joinable(shape, inputs) {
             Some(found) => found,
             None => (self.open(shape.to_vec(), None), Level::Full),
@@ -20,7 +20,7 @@ impl Selection<'_> {
         self.groups[group].nodes.push(id);
         let weight = 1 + inputs.iter().map(|input| self.weight(*input)).sum::<usize>();
         let member = self.member(group, Value::Node(id), level, storage, weight);
-        Place::Member(group, member, None)
+        Location::Member(group, member, None)
     }
 
     /// Makes an inline node a member of a group.
@@ -61,8 +61,8 @@ impl Selection<'_> {
 
     pub(super) fn weight(&self, node: NodeId) -> usize {
         match self.place(node) {
-            Place::Inline(weight) => *weight,
-            Place::Host(_) | Place::Member(..) | Place::Stored(_) => 0,
+            Location::Inline(weight) => *weight,
+            Location::Host(_) | Location::Member(..) | Location::Stored(_) => 0,
         }
     }
 
@@ -72,9 +72,9 @@ impl Selection<'_> {
         let mut leaves = Vec::new();
         while let Some(node) = open.pop() {
             match self.place(node) {
-                Place::Inline(_) => open.extend(&self.request.graph.node(node).inputs),
-                Place::Host(_) => {}
-                Place::Member(..) | Place::Stored(_) => leaves.push(node),
+                Location::Inline(_) => open.extend(&self.request.graph.node(node).inputs),
+                Location::Host(_) => {}
+                Location::Member(..) | Location::Stored(_) => leaves.push(node),
             }
         }
         leaves
@@ -83,7 +83,7 @@ impl Selection<'_> {
     /// Records that a group reads nodes, and stores those that are not members of it.
     pub(super) fn reads_of(&mut self, group: usize, inputs: &[NodeId]) {
         for leaf in self.leaves(inputs) {
-            if !matches!(self.place(leaf), Place::Member(home, ..) if *home == group)
+            if !matches!(self.place(leaf), Location::Member(home, ..) if *home == group)
                 && let Some(buffer) = self.view(leaf).buffer
             {
                 self.read_in(buffer, group);
@@ -112,14 +112,14 @@ impl Selection<'_> {
                 return None;
             };
             let here = |leaf: &NodeId| match self.place(*leaf) {
-                Place::Member(home, member, _) if *home == at => group.members[*member].level == level,
-                Place::Member(home, ..) => *home < at,
-                Place::Stored(view) => self.ready_at(view) <= at,
-                Place::Host(_) | Place::Inline(_) => true,
+                Location::Member(home, member, _) if *home == at => group.members[*member].level == level,
+                Location::Member(home, ..) => *home < at,
+                Location::Stored(view) => self.ready_at(view) <= at,
+                Location::Host(_) | Location::Inline(_) => true,
             };
             // A kernel cannot read a container that it writes.
             let writes = |leaf: &NodeId| match self.place(*leaf) {
-                Place::Member(home, ..) if *home == at => false,
+                Location::Member(home, ..) if *home == at => false,
                 _ => self.buffer_of(*leaf).is_some_and(|buffer| group.containers.contains(&buffer)),
             };
             let apart = group.containers.is_empty() || !leaves.iter().any(writes);
@@ -132,11 +132,11 @@ impl Selection<'_> {
             groups.into_iter().find_map(fits)
         };
         let holds = inputs.iter().filter_map(|input| match self.place(*input) {
-            Place::Member(home, ..) => Some(*home),
+            Location::Member(home, ..) => Some(*home),
             _ => None,
         });
         let shares = leaves.iter().filter_map(|leaf| match self.place(*leaf) {
-            Place::Stored(view) | Place::Member(_, _, Some(view)) => Some(&self.read_by[view.buffer?.0 as usize]),
+            Location::Stored(view) | Location::Member(_, _, Some(view)) => Some(&self.read_by[view.buffer?.0 as usize]),
             _ => None,
         });
         let shares = shares.flat_map(|groups| groups.iter().rev().take(ASKED));

@@ -35,7 +35,7 @@ mod store;
 mod verify;
 mod view;
 
-use std::collections::HashMap;
+use crate::ir::QuickMap;
 use std::sync::Arc;
 
 pub use body::{Planned, Role, Run, Times};
@@ -75,7 +75,7 @@ pub fn plan(request: &Request) -> Result<Plan, String> {
 
 /// Kernels of equal code share it.
 fn shared(emitted: Vec<emit::Emitted>) -> Vec<Kernel> {
-    let mut known: HashMap<Code, Arc<Code>> = HashMap::new();
+    let mut known: QuickMap<Code, Arc<Code>> = QuickMap::default();
     let mut kernels = Vec::with_capacity(emitted.len());
     for emit::Emitted { nodes, code, bindings, scalars } in emitted {
         let code = match known.get(&code) {

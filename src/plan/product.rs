@@ -1,7 +1,7 @@
 //! Contractions as batched matrix products. Permutations are strides; operands that strides cannot express are copied.
 
 use super::kernel::{Level, Matrices, Storage};
-use super::select::{Group, GroupKind, Member, Place, Selection, Value};
+use super::select::{Group, GroupKind, Location, Member, Selection, Value};
 use super::view::{Layout, View};
 use crate::ir::NodeId;
 
@@ -16,7 +16,7 @@ impl Selection<'_> {
         contracted: &[(usize, usize)],
         [a, b]: [NodeId; 2],
         shape: Vec<usize>,
-    ) -> Place {
+    ) -> Location {
         let storage = self.storage(id);
         let (view_a, view_b) = (self.view(a), self.view(b));
         let first: Vec<usize> = batch.iter().chain(contracted).map(|(i, _)| *i).collect();
@@ -45,7 +45,7 @@ impl Selection<'_> {
             weight: 1,
             nodes: vec![id],
         });
-        Place::Member(at, 0, Some(View::whole(out, shape)))
+        Location::Member(at, 0, Some(View::whole(out, shape)))
     }
 
     /// An operand with its axes in three groups, each with one stride.

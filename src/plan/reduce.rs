@@ -3,14 +3,20 @@
 use super::host::Scalar;
 use super::kernel::{Level, Target};
 use super::request::settled;
-use super::select::{Folded, Place, Selection, Value};
+use super::select::{Folded, Location, Selection, Value};
 use super::view::View;
 use crate::ir::{NodeId, Reduce, ScalarOp};
 
 impl Selection<'_> {
-    pub(super) fn reduce(&mut self, id: NodeId, reduce: Reduce, axes: &[usize], from: NodeId) -> Result<Place, String> {
+    pub(super) fn reduce(
+        &mut self,
+        id: NodeId,
+        reduce: Reduce,
+        axes: &[usize],
+        from: NodeId,
+    ) -> Result<Location, String> {
         let shape = settled(self.request.graph.shape(from))?;
-        if let Place::Host(scalar) = *self.place(from) {
+        if let Location::Host(scalar) = *self.place(from) {
             return Ok(self.of_scalar(reduce, scalar, axes.iter().map(|axis| shape[*axis]).product()));
         }
         let (rank, count) = (shape.len(), axes.len());
@@ -36,8 +42,8 @@ impl Selection<'_> {
     }
 
     /// Of a host scalar, the same for every element: the sum is a multiple, the maximum the scalar itself.
-    fn of_scalar(&mut self, reduce: Reduce, scalar: usize, count: usize) -> Place {
-        Place::Host(match reduce {
+    fn of_scalar(&mut self, reduce: Reduce, scalar: usize, count: usize) -> Location {
+        Location::Host(match reduce {
             Reduce::Sum => {
                 let count = self.scalars.number(Scalar::Constant(count as f64));
                 self.scalars.number(Scalar::Apply(ScalarOp::Mul, vec![scalar, count]))
@@ -57,7 +63,7 @@ impl Selection<'_> {
             self.reads_of(at, &[from]);
             return (at, level);
         }
-        if let Place::Member(..) = self.place(from) {
+        if let Location::Member(..) = self.place(from) {
             self.view(from);
         }
         let group = self.open(shape.to_vec(), split);
@@ -65,11 +71,11 @@ impl Selection<'_> {
         (group, Level::Full)
     }
 
-    fn folded(&mut self, id: NodeId, group: usize, reduce: Reduce, from: Folded) -> Place {
+    fn folded(&mut self, id: NodeId, group: usize, reduce: Reduce, from: Folded) -> Location {
         self.groups[group].nodes.push(id);
         let weight = 1 + if let Folded::Node(node) = from { self.weight(node) } else { 0 };
         let member = self.member(group, Value::ReduceColumns(reduce, from), Level::Row, self.storage(id), weight);
-        Place::Member(group, member, None)
+        Location::Member(group, member, None)
     }
 
     fn collected(
@@ -80,12 +86,12 @@ impl Selection<'_> {
         reduce: Reduce,
         from: NodeId,
         target: Target,
-    ) -> Place {
+    ) -> Location {
         self.groups[group].nodes.push(id);
         let shape = settled(self.request.graph.shape(id)).unwrap_or_default();
         let buffer = self.buffer(&shape, self.storage(id), group + 1);
         let weight = 1 + self.weight(from);
         self.member(group, Value::ReduceRows(reduce, from, target, buffer), level, self.storage(id), weight);
-        Place::Stored(View::whole(buffer, shape))
+        Location::Stored(View::whole(buffer, shape))
     }
 }

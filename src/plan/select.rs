@@ -7,7 +7,7 @@ use super::host::{Scalar, Scalars};
 use super::kernel::{Buffer, BufferId, Level, Matrices, Output, Region, Storage, Target};
 use super::request::{Request, number, settled};
 use super::view::View;
-use crate::ir::{DType, NodeId, Op, Reduce, ScalarOp};
+use crate::ir::{DType, NodeId, Op, QuickMap, Reduce, ScalarOp};
 use std::collections::HashMap;
 
 /// The largest expression that stays inline, in operations.
@@ -68,7 +68,7 @@ pub(super) enum Folded {
 
 /// Where the value of a node is found.
 #[derive(Clone, Debug)]
-pub(super) enum Place {
+pub(super) enum Location {
     /// A scalar of the host, the same for every element.
     Host(usize),
     /// A member of a group, by their indices; with its view once it is stored.
@@ -87,7 +87,7 @@ pub(super) struct Selection<'g> {
     pub inputs: Vec<(u32, BufferId)>,
     pub outputs: Vec<Output>,
     pub bodies: Bodies,
-    pub places: Vec<Option<Place>>,
+    pub places: Vec<Option<Location>>,
     storage: Vec<Storage>,
     /// The first group that may read each buffer.
     pub ready: Vec<usize>,
@@ -144,8 +144,9 @@ pub(super) fn select<'g>(request: &'g Request<'g>) -> Result<Selection<'g>, Stri
                 this.places[node.0 as usize] = Some(place);
             }
         }
+        let nexts = this.nexts();
         for root in roots {
-            let output = this.output(*root);
+            let output = this.output(*root, &nexts);
             this.outputs.push(output);
         }
         this.stages.push(this.groups.len());
@@ -189,8 +190,8 @@ impl Selection<'_> {
     }
 
     /// The place of a node that has been visited.
-    pub fn place(&self, node: NodeId) -> &Place {
-        const NOWHERE: &Place = &Place::Inline(0);
+    pub fn place(&self, node: NodeId) -> &Location {
+        const NOWHERE: &Location = &Location::Inline(0);
         self.places[node.0 as usize].as_ref().unwrap_or(NOWHERE)
     }
 
@@ -203,18 +204,18 @@ impl Selection<'_> {
     fn assign_storage(&mut self, id: NodeId) {
         let graph = self.request.graph;
         // A scalar of the host is f64 already, and takes the precision of its reader.
-        let operands = graph.node(id).inputs.iter().filter(|input| !matches!(self.place(**input), Place::Host(_)));
+        let operands = graph.node(id).inputs.iter().filter(|input| !matches!(self.place(**input), Location::Host(_)));
         let operands = operands.map(|input| self.storage(*input));
         self.storage[id.0 as usize] = self.request.precision.storage(graph, id, operands);
     }
 
-    fn node(&mut self, id: NodeId) -> Result<Place, String> {
+    fn node(&mut self, id: NodeId) -> Result<Location, String> {
         let graph = self.request.graph;
         let node = graph.node(id);
         let shape = settled(&node.shaped.shape)?;
         let inputs = &node.inputs;
         if let Some(scalar) = self.scalar(&node.op, inputs) {
-            return Ok(Place::Host(scalar));
+            return Ok(Location::Host(scalar));
         }
         Ok(match &node.op {
             Op::Input { number, .. } => {
@@ -225,18 +226,18 @@ impl Selection<'_> {
                     (own.region, own.offset) = (Region::Resident, *offset);
                 }
                 self.inputs.push((*number, buffer));
-                Place::Stored(View::whole(buffer, shape))
+                Location::Stored(View::whole(buffer, shape))
             }
             Op::Constant(_) | Op::SizeOf(_) => return Err("a scalar has no place".to_string()),
-            Op::Iota { axis, .. } => Place::Stored(View::iota(shape, *axis)),
+            Op::Iota { axis, .. } => Location::Stored(View::iota(shape, *axis)),
             Op::StopGradient => self.same(inputs[0]),
             // A cast to its own type.
             Op::Scalar(ScalarOp::Cast(dtype)) if graph.dtype(inputs[0]) == *dtype => self.same(inputs[0]),
             Op::Scalar(_) => {
                 let weight = 1 + inputs.iter().map(|input| self.weight(*input)).sum::<usize>();
-                let member = |input: &NodeId| matches!(self.place(*input), Place::Member(..));
+                let member = |input: &NodeId| matches!(self.place(*input), Location::Member(..));
                 if self.readers[id.0 as usize] == 1 && weight <= INLINE && !inputs.iter().any(member) {
-                    return Ok(Place::Inline(weight));
+                    return Ok(Location::Inline(weight));
                 }
                 self.elementwise(id, &shape, inputs)
             }
@@ -246,21 +247,21 @@ impl Selection<'_> {
                 }
                 let view = self.view(inputs[0]);
                 match view.reshape(&shape) {
-                    Some(view) => Place::Stored(view),
+                    Some(view) => Location::Stored(view),
                     None => {
                         let copy = self.copied(id, &view, self.storage(id));
-                        Place::Stored(View::whole(copy, shape))
+                        Location::Stored(View::whole(copy, shape))
                     }
                 }
             }
-            Op::Permute(order) => Place::Stored(self.view(inputs[0]).permute(order)),
+            Op::Permute(order) => Location::Stored(self.view(inputs[0]).permute(order)),
             Op::Broadcast { kept, .. } => self.broadcast(inputs[0], shape, kept),
             Op::Slice { axis, start, count, step } => {
-                Place::Stored(self.view(inputs[0]).slice(*axis, number(start)?, number(count)? as usize, *step))
+                Location::Stored(self.view(inputs[0]).slice(*axis, number(start)?, number(count)? as usize, *step))
             }
             Op::Window { axis, stride, dilation, .. } => {
                 let (count, size) = (shape[*axis], shape[axis + 1]);
-                Place::Stored(self.view(inputs[0]).window(*axis, count, size, *stride, *dilation))
+                Location::Stored(self.view(inputs[0]).window(*axis, count, size, *stride, *dilation))
             }
             Op::Reduce(reduce, axes) => self.reduce(id, *reduce, axes, inputs[0])?,
             Op::Dot { batch, contracted } => self.dot(id, batch, contracted, [inputs[0], inputs[1]], shape),
@@ -282,8 +283,8 @@ impl Selection<'_> {
     /// The host scalar of a node that depends on nothing but host scalars; views of one are the scalar itself.
     fn scalar(&mut self, op: &Op, inputs: &[NodeId]) -> Option<usize> {
         let host = |input: &NodeId| match self.place(*input) {
-            Place::Host(scalar) => Some(*scalar),
-            Place::Member(..) | Place::Stored(_) | Place::Inline(_) => None,
+            Location::Host(scalar) => Some(*scalar),
+            Location::Member(..) | Location::Stored(_) | Location::Inline(_) => None,
         };
         let operands = inputs.iter().map(host).collect::<Option<Vec<usize>>>()?;
         let scalar = match op {
@@ -319,19 +320,19 @@ impl Selection<'_> {
     }
 
     /// The place of an operand, for a node that is a no-op. An inline operand is materialized first.
-    fn same(&mut self, input: NodeId) -> Place {
-        if let Place::Inline(_) = self.place(input) {
+    fn same(&mut self, input: NodeId) -> Location {
+        if let Location::Inline(_) = self.place(input) {
             self.materialize(input);
         }
         self.place(input).clone()
     }
 
     /// A row that its own group wants at every column stays in that group.
-    fn broadcast(&mut self, input: NodeId, shape: Vec<usize>, kept: &[usize]) -> Place {
-        if let Place::Inline(_) = self.place(input) {
+    fn broadcast(&mut self, input: NodeId, shape: Vec<usize>, kept: &[usize]) -> Location {
+        if let Location::Inline(_) = self.place(input) {
             self.materialize(input);
         }
-        if let Place::Member(at, row, _) = *self.place(input)
+        if let Location::Member(at, row, _) = *self.place(input)
             && at >= self.stage
             && self.groups[at].members[row].level == Level::Row
             && self.groups[at].shape == shape
@@ -341,13 +342,13 @@ impl Selection<'_> {
             let whole = settled(self.request.graph.shape(input)).is_ok_and(|own| own == shape[..kept.len()]);
             if whole {
                 let storage = self.groups[at].members[row].storage;
-                return Place::Member(at, self.member(at, Value::Expand(row), Level::Full, storage, 1), None);
+                return Location::Member(at, self.member(at, Value::Expand(row), Level::Full, storage, 1), None);
             }
         }
-        Place::Stored(self.view(input).broadcast(shape, kept))
+        Location::Stored(self.view(input).broadcast(shape, kept))
     }
 
-    fn special(&mut self, id: NodeId, op: &Op, inputs: &[NodeId], shape: Vec<usize>) -> Place {
+    fn special(&mut self, id: NodeId, op: &Op, inputs: &[NodeId], shape: Vec<usize>) -> Location {
         let mut operands = Vec::new();
         for input in inputs {
             let view = self.view(*input);
@@ -362,7 +363,7 @@ impl Selection<'_> {
         let out = self.buffer(&shape, self.storage(id), group + 1);
         self.groups[group].kind = GroupKind::Special(op.clone(), operands, out);
         self.groups[group].nodes.push(id);
-        Place::Stored(View::whole(out, shape))
+        Location::Stored(View::whole(out, shape))
     }
 
     /// The group of a call or loop. Its carries are ready once it has run.
@@ -382,23 +383,24 @@ impl Selection<'_> {
         self.storage(if updates { id } else { input })
     }
 
-    fn output(&mut self, root: NodeId) -> Output {
-        if let Place::Host(scalar) = self.place(root) {
+    fn output(&mut self, root: NodeId, nexts: &QuickMap<BufferId, NodeId>) -> Output {
+        if let Location::Host(scalar) = self.place(root) {
             return Output::Scalar(*scalar);
         }
         let view = self.view(root);
         let buffer = self.whole(root, &view, self.storage(root));
-        if self.is_lost(root, buffer) {
+        // Another node's value is written there: the root would be overwritten.
+        if nexts.get(&buffer).is_some_and(|next| *next != root) {
             return Output::Buffer(self.own_copy(root));
         }
         self.keep(buffer);
         Output::Buffer(buffer)
     }
 
-    /// Whether the next value that is written to a root's buffer is another node than the root: the root would be overwritten.
-    fn is_lost(&self, root: NodeId, buffer: BufferId) -> bool {
-        let input = self.inputs.iter().find(|(_, input)| *input == buffer);
-        let mut updates = self.request.updates.iter();
-        input.is_some_and(|(number, _)| updates.any(|(next, into)| into == number && *next != root))
+    /// The next value of each input that has one, by its buffer.
+    fn nexts(&self) -> QuickMap<BufferId, NodeId> {
+        let fed: QuickMap<u32, BufferId> = self.inputs.iter().copied().collect();
+        let next = |(next, number): &(NodeId, u32)| fed.get(number).map(|buffer| (*buffer, *next));
+        self.request.updates.iter().filter_map(next).collect()
     }
 }

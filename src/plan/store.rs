@@ -2,33 +2,33 @@
 
 use super::kernel::{Buffer, BufferId, Level, Region, Storage};
 use super::request::settled;
-use super::select::{Place, Selection, Value};
+use super::select::{Location, Selection, Value};
 use super::view::View;
 use crate::ir::{NodeId, Op};
 
 impl Selection<'_> {
     /// A node as a view of a buffer; it is stored if it is not yet.
     pub(super) fn view(&mut self, node: NodeId) -> View {
-        if let Place::Inline(_) = self.place(node) {
+        if let Location::Inline(_) = self.place(node) {
             self.materialize(node);
         }
         let shape = settled(self.request.graph.shape(node)).unwrap_or_default();
         let (group, member) = match self.place(node).clone() {
-            Place::Stored(view) | Place::Member(_, _, Some(view)) => return view,
-            Place::Member(group, member, None) => (group, member),
-            Place::Host(scalar) => {
+            Location::Stored(view) | Location::Member(_, _, Some(view)) => return view,
+            Location::Member(group, member, None) => (group, member),
+            Location::Host(scalar) => {
                 let group = self.open(shape.clone(), None);
                 let storage = Storage::of(self.request.graph.dtype(node));
                 let member = self.member(group, Value::Scalar(scalar), Level::Full, storage, 1);
                 return View::whole(self.store(group, member, &shape), shape);
             }
-            Place::Inline(_) => return View::iota(shape, 0),
+            Location::Inline(_) => return View::iota(shape, 0),
         };
         let view = match self.repeated(node) {
             Some(view) => view,
             None => View::whole(self.store(group, member, &shape), shape),
         };
-        if let Some(Place::Member(_, _, stored)) = &mut self.places[node.0 as usize] {
+        if let Some(Location::Member(_, _, stored)) = &mut self.places[node.0 as usize] {
             *stored = Some(view.clone());
         }
         view
@@ -63,7 +63,7 @@ impl Selection<'_> {
             }
             _ => match *self.place(node) {
                 // The value is in a part of a container: the kernel stores it a second time.
-                Place::Member(group, member, _) if self.groups[group].members[member].storage == storage => {
+                Location::Member(group, member, _) if self.groups[group].members[member].storage == storage => {
                     self.store(group, member, &view.layout.shape)
                 }
                 _ => self.copied(node, view, storage),
@@ -115,12 +115,12 @@ impl Selection<'_> {
     /// The buffer that a node is read from; `None` if it has none (yet).
     pub(super) fn buffer_of(&self, node: NodeId) -> Option<BufferId> {
         match self.place(node) {
-            Place::Stored(view) | Place::Member(_, _, Some(view)) => view.buffer,
+            Location::Stored(view) | Location::Member(_, _, Some(view)) => view.buffer,
             // A broadcast reads the buffer of its operand.
-            Place::Member(_, _, None) if matches!(self.request.graph.node(node).op, Op::Broadcast { .. }) => {
+            Location::Member(_, _, None) if matches!(self.request.graph.node(node).op, Op::Broadcast { .. }) => {
                 self.buffer_of(self.request.graph.node(node).inputs[0])
             }
-            Place::Member(_, _, None) | Place::Host(_) | Place::Inline(_) => None,
+            Location::Member(_, _, None) | Location::Host(_) | Location::Inline(_) => None,
         }
     }
 

@@ -94,13 +94,15 @@ fn data(checked: &TypedProgram, program: &Program, rows: [usize; 3]) -> Vec<Part
 
 /// Each with its gradient, its next value's place and the states of its optimizer.
 fn parameters(program: &Program) -> Vec<Part> {
+    let mut kept = vec![0u64; program.params.len()];
+    for state in &program.states {
+        let count = elements(program.graph.shape(state.initial)).settled().unwrap_or(0).max(0) as u64;
+        kept[state.param] = kept[state.param].saturating_add(count);
+    }
     let part = |(at, param): (usize, &crate::lower::program::Param)| {
-        let states = program.states.iter().filter(|state| state.param == at);
-        let states =
-            states.map(|state| elements(program.graph.shape(state.initial)).settled().unwrap_or(0).max(0) as u64);
         let count = param.shape.iter().fold(1u64, |product, size| product.saturating_mul(*size as u64));
         let name = format!("the parameter `{}` {:?} and what its optimizer keeps", param.path, param.shape);
-        let all = states.fold(count.saturating_mul(2), u64::saturating_add);
+        let all = count.saturating_mul(2).saturating_add(kept[at]);
         Part { name, bytes: all.saturating_mul(4) }
     };
     program.params.iter().enumerate().map(part).collect()

@@ -90,7 +90,7 @@ use super::types::Type;
 use super::unsupported::Unsupported;
 use super::value::{Bound, Value};
 use crate::diagnostic::{Diagnostic, Label, Severity};
-use crate::ir::Symbol;
+use crate::ir::{QuickMap, Symbol};
 use crate::source::{Sources, Span};
 use crate::syntax::tree::Name;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -126,13 +126,13 @@ pub struct Elaborator<'a> {
     applied: Vec<program::Applied>,
     params: Vec<program::Param>,
     /// Parameters by path.
-    param_of: HashMap<String, ParamId>,
+    param_of: QuickMap<String, ParamId>,
     /// Where each layer with parameters was made, by path.
-    made: HashMap<String, Span>,
+    made: QuickMap<String, Span>,
     /// The paths of layers in which something is wrong.
     broken: HashSet<String>,
     /// What a layer that is used at a place is called there, `dense_2`; and the layers whose bodies were looked through.
-    segments: HashMap<Span, String>,
+    segments: QuickMap<Span, String>,
     named: HashSet<Span>,
     data: Option<program::Data>,
     /// What is known of the source while a `data` block is checked.
@@ -183,7 +183,7 @@ pub struct Elaborator<'a> {
     in_place: bool,
     /// The calls that lead to where draws are made, and how often each place was entered so far.
     place: String,
-    places: HashMap<String, usize>,
+    places: QuickMap<String, usize>,
     /// The loops around, innermost last.
     loops: Vec<scan::Loop>,
     /// What the states of layers are by now: outside of all loops, then in each of those around.
@@ -216,10 +216,10 @@ impl<'a> Elaborator<'a> {
             joins: Vec::new(),
             applied: Vec::new(),
             params: Vec::new(),
-            param_of: HashMap::new(),
-            made: HashMap::new(),
+            param_of: QuickMap::default(),
+            made: QuickMap::default(),
             broken: HashSet::new(),
-            segments: HashMap::new(),
+            segments: QuickMap::default(),
             named: HashSet::new(),
             data: None,
             open: None,
@@ -234,7 +234,7 @@ impl<'a> Elaborator<'a> {
             training: false,
             reads_training: false,
             place: String::new(),
-            places: HashMap::new(),
+            places: QuickMap::default(),
             loops: Vec::new(),
             kept_now: vec![HashMap::new()],
             reached: HashSet::new(),

@@ -3,8 +3,9 @@
 use super::call::Arg;
 use super::holds::is_advice;
 use super::{Elaborator, Out, Reported};
+use crate::check::again::Pattern;
 use crate::check::program::{self, Update};
-use crate::check::terms::{Host, Kind, Leaf, ParamId, TermId};
+use crate::check::terms::{Host, Kind, Leaf, ParamId, TermId, Terms};
 use crate::check::types::{Elem, Type};
 use crate::check::value::{Bound, Scope, Value};
 use crate::diagnostic::Diagnostic;
@@ -34,6 +35,31 @@ struct Course {
     scope: Scope,
     states: Vec<program::State>,
     next: Option<TermId>,
+}
+
+impl Course {
+    /// The same recurrence for another parameter.
+    fn again(&self, pattern: &Pattern, terms: &mut Terms, param: ParamId, ty: Type) -> Course {
+        let leaf = |leaf: &Leaf| of_param(leaf, self.param, param).unwrap_or_else(|| leaf.clone());
+        let place = pattern.copy(terms, leaf);
+        let state = |state: &program::State| program::State {
+            start: place(state.start),
+            next: place(state.next),
+            ..state.clone()
+        };
+        let states = self.states.iter().map(state).collect();
+        Course { param, ty, scope: Scope::default(), states, next: self.next.map(place) }
+    }
+}
+
+/// What an optimizer reads of one parameter, for another one.
+fn of_param(leaf: &Leaf, one: ParamId, other: ParamId) -> Option<Leaf> {
+    match leaf {
+        Leaf::Param(param) if *param == one => Some(Leaf::Param(other)),
+        Leaf::Gradient(param) if *param == one => Some(Leaf::Gradient(other)),
+        Leaf::State(param, number) if *param == one => Some(Leaf::State(other, *number)),
+        _ => None,
+    }
 }
 
 /// The scopes of all parameters that an optimizer moves, before the statement that is being read; and the totals that were taken.
@@ -150,21 +176,11 @@ impl Elaborator<'_> {
         states: &mut HashMap<ParamId, usize>,
     ) -> Out<Vec<Update>> {
         self.reached.insert(optimizer.name.span);
-        let mut courses = Vec::new();
-        for param in params {
-            courses.push(self.course(optimizer, settings, *param)?);
-        }
-        for statement in &optimizer.body {
-            let totals = reads_total(statement).then(|| Totals {
-                scopes: courses.iter().map(|course| course.scope.clone()).collect(),
-                taken: HashMap::new(),
-            });
-            let around = std::mem::replace(&mut self.totals, totals);
-            let done: Out<()> =
-                courses.iter_mut().try_for_each(|course| self.advance(optimizer, statement, course, states));
-            self.totals = around;
-            done?;
-        }
+        let courses = if optimizer.body.iter().any(reads_total) {
+            self.side_by_side(optimizer, settings, params, states)?
+        } else {
+            self.one_by_one(optimizer, settings, params, states)?
+        };
         let mut updates = Vec::new();
         for course in courses {
             *states.entry(course.param).or_default() += course.states.len();
@@ -176,6 +192,62 @@ impl Elaborator<'_> {
             updates.push(Update { param: course.param, next, states: course.states });
         }
         Ok(updates)
+    }
+
+    /// The recurrences of parameters, all of them statement by statement, for a total reads all of them.
+    fn side_by_side(
+        &mut self,
+        optimizer: &Optimizer,
+        settings: &[(String, Bound)],
+        params: &[ParamId],
+        before: &HashMap<ParamId, usize>,
+    ) -> Out<Vec<Course>> {
+        let mut courses = Vec::new();
+        for param in params {
+            courses.push(self.course(optimizer, settings, *param)?);
+        }
+        for statement in &optimizer.body {
+            let totals = reads_total(statement).then(|| Totals {
+                scopes: courses.iter().map(|course| course.scope.clone()).collect(),
+                taken: HashMap::new(),
+            });
+            let around = std::mem::replace(&mut self.totals, totals);
+            let done: Out<()> =
+                courses.iter_mut().try_for_each(|course| self.advance(optimizer, statement, course, before));
+            self.totals = around;
+            done?;
+        }
+        Ok(courses)
+    }
+
+    /// The recurrences of parameters, each whole. The text is read once for all parameters of a type, for a net may have very many.
+    fn one_by_one(
+        &mut self,
+        optimizer: &Optimizer,
+        settings: &[(String, Bound)],
+        params: &[ParamId],
+        before: &HashMap<ParamId, usize>,
+    ) -> Out<Vec<Course>> {
+        let number = |param: ParamId| before.get(&param).copied().unwrap_or(0);
+        let mut courses: Vec<Course> = Vec::new();
+        let mut known: Vec<(usize, Pattern)> = Vec::new();
+        for param in params.iter().copied() {
+            let ty = &self.params[param.0 as usize].ty;
+            let like = |of: &Course| number(of.param) == number(param) && of.ty.agrees(ty);
+            if let Some((of, pattern)) = known.iter().find(|(at, _)| like(&courses[*at])) {
+                courses.push(courses[*of].again(pattern, &mut self.terms, param, ty.clone()));
+                continue;
+            }
+            let first = self.terms.count();
+            let mut course = self.course(optimizer, settings, param)?;
+            for statement in &optimizer.body {
+                self.advance(optimizer, statement, &mut course, before)?;
+            }
+            let pattern = Pattern::new(&self.terms, first, |leaf| of_param(leaf, param, param).is_some());
+            known.extend(pattern.map(|pattern| (courses.len(), pattern)));
+            courses.push(course);
+        }
+        Ok(courses)
     }
 
     /// The names that an optimizer reads, for one parameter.

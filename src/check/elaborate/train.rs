@@ -49,14 +49,14 @@ impl Elaborator<'_> {
         let mut trained = self.statements(block, scope.clone());
         if std::mem::take(&mut self.totalled) {
             // What asks for all tensors of a model may stand before what applies it.
-            (self.made, self.entered) = (HashMap::new(), 0);
+            (self.made, self.entered) = (Default::default(), 0);
             trained = self.statements(block, scope.clone());
         }
         self.training = false;
         // What a layer is while it is trained it need not be when it is evaluated: the same text once more, over the same
         // parameters.
         let again = self.reads_training.then(|| {
-            (self.made, self.entered) = (HashMap::new(), 0);
+            (self.made, self.entered) = (Default::default(), 0);
             self.forget_passes();
             self.statements(block, scope)
         });

@@ -4,9 +4,8 @@ use super::facts::{self, Found};
 use crate::check::program::{Applied, RawKind, TypedProgram};
 use crate::check::schema::Look;
 use crate::check::terms::{Kind, Leaf, ParamId, Start, Term, TermId};
-use crate::ir::ScalarOp;
+use crate::ir::{QuickMap, ScalarOp};
 use crate::source::{Sources, Span};
-use std::collections::HashMap;
 
 pub struct View<'p> {
     pub program: &'p TypedProgram,
@@ -14,7 +13,7 @@ pub struct View<'p> {
     /// What stands in each of the source's columns that are read.
     pub looks: &'p [Option<Look>],
     /// What of the library gave a term; of several the outermost.
-    gave: HashMap<TermId, &'p Applied>,
+    gave: QuickMap<TermId, &'p Applied>,
     facts: Vec<Option<Found>>,
     /// How many terms read a term, of those that are computed.
     readers: Vec<u32>,
