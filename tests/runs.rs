@@ -17,6 +17,8 @@ pub fn trials() -> Vec<Trial> {
         trial("runs::a_check_that_does_not_hold_is_shown", does_not_hold),
         trial("runs::a_check_in_a_scan_and_under_an_if", in_a_scan),
         trial("runs::a_check_of_an_evaluation", of_an_evaluation),
+        trial("runs::a_bound_and_a_rate_that_only_the_run_knows", only_the_run_knows),
+        trial("runs::weights_of_a_run_that_failed_lack_what_is_calibrated", lacks_what_is_calibrated),
         trial("runs::what_makes_pairs_of_rows_is_a_mean_over_batches", per_batch),
         trial("runs::the_loss_of_an_epoch_so_far_is_a_running_mean", running_mean),
         trial("runs::tensors_of_another_program_by_a_table_of_names", renamed),
@@ -415,4 +417,47 @@ sweep rates {
     program(folder.path(), &text.replace("valid.off", "valid.of"));
     let output = mlx(folder.path(), &["sweep", "net.mlx"]);
     assert!(String::from_utf8_lossy(&output.stderr).contains("no figure is called `of`"));
+}
+
+fn only_the_run_knows() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = "train {
+    data = d
+    model = Net
+    minimize mse(model(x), y) using sgd(lr = RATE)
+    clip = BOUND
+    steps = 3
+}";
+    let said = complaint(folder.path(), &text.replace("RATE", "0.1").replace("BOUND", "step - 10"));
+    assert!(said.contains("the check `clip > 0` does not hold in step 1") && said.contains("this is -10"), "{said}");
+    // A check of the library is shown where the program calls it.
+    let said = complaint(folder.path(), &text.replace("RATE", "0.1 * (step - 1)").replace("BOUND", "1"));
+    let place = said.lines().find(|line| line.contains("╭─[")).unwrap_or_default();
+    assert!(place.contains("net.mlx:12:") && said.contains("this is -0.1"), "{said}");
+    assert!(said.contains("lr >= 0"), "{said}");
+}
+
+fn lacks_what_is_calibrated() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = "train {
+    data = d
+    model = Net
+    minimize mse(model(x), y) + mean(log(1.5 - step)) using sgd
+    calibrate shift = mean(y - model(x)) on valid
+    predict z = model(x) + shift
+    steps = 9
+}";
+    let said = complaint(folder.path(), text);
+    assert!(said.contains("E0401"), "{said}");
+    for command in [&["eval"][..], &["predict", "--rows", "2"]] {
+        let weights = ["net.mlx", "--weights", "run/last.safetensors"];
+        let output = mlx(folder.path(), &[&command[..1], &weights, &command[1..]].concat());
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains("E0375") && said.contains("`shift`"), "{said}");
+    }
+    // A run may begin from them.
+    fs::copy(folder.path().join("run/last.safetensors"), folder.path().join("w.safetensors")).expect("copied");
+    let file = program(folder.path(), &text.replace(" + mean(log(1.5 - step))", ""));
+    train(folder.path(), &file, &["--init", "w.safetensors"]);
 }

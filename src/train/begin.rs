@@ -79,7 +79,7 @@ impl Begin {
         let error = Diagnostic::error("E0377", message, other.span, "the weights of this");
         let name = mine.rsplit('.').next().unwrap_or(&mine);
         Some(error.help(format!(
-            "take what was fitted there, `… as = {theirs}`, or call the column here otherwise than `{name}` if it is meant to be another"
+            "train both on one data set, whose fitted values come along; a column that means something else is called otherwise than `{name}`"
         )))
     }
 }
