@@ -19,6 +19,7 @@ pub fn trials() -> Vec<Trial> {
         trial("runs::a_check_of_an_evaluation", of_an_evaluation),
         trial("runs::a_bound_and_a_rate_that_only_the_run_knows", only_the_run_knows),
         trial("runs::weights_of_a_run_that_failed_lack_what_is_calibrated", lacks_what_is_calibrated),
+        trial("runs::a_check_of_what_is_calibrated", late_check),
         trial("runs::what_makes_pairs_of_rows_is_a_mean_over_batches", per_batch),
         trial("runs::the_loss_of_an_epoch_so_far_is_a_running_mean", running_mean),
         trial("runs::tensors_of_another_program_by_a_table_of_names", renamed),
@@ -83,6 +84,7 @@ fn comes_with_the_weights() {
     minimize mse(model(x), y) using adam
     calibrate shift = mean(y - model(x)) on valid
     calibrate spread = mean((y - model(x) - shift)^2) on valid
+    check positive = spread > 0
     report left = mean(y - model(x)) - shift
     report spread = spread
     predict z = model(x) + shift
@@ -460,4 +462,20 @@ fn lacks_what_is_calibrated() {
     fs::copy(folder.path().join("run/last.safetensors"), folder.path().join("w.safetensors")).expect("copied");
     let file = program(folder.path(), &text.replace(" + mean(log(1.5 - step))", ""));
     train(folder.path(), &file, &["--init", "w.safetensors"]);
+}
+
+/// A check of what is calibrated is looked at when training is over.
+fn late_check() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = "train {
+    data = d
+    model = Net
+    minimize mse(model(x), y) using adam
+    calibrate shift = mean(y - model(x)) on valid
+    check small = abs(shift) < BOUND
+    steps = 3
+}";
+    let said = complaint(folder.path(), &text.replace("BOUND", "0.0001"));
+    assert!(said.contains("the check `small` does not hold on `train`"), "{said}");
+    train(folder.path(), &program(folder.path(), &text.replace("BOUND", "1e6")), &[]);
 }

@@ -287,6 +287,8 @@ pub struct Demand {
     pub calls: Vec<(Span, String)>,
     /// Where its text is the standard library's, the call that stands in the program: there it is mended.
     pub own: Option<usize>,
+    /// Whether it reads what is calibrated, and so is looked at when training is over.
+    pub late: bool,
 }
 
 impl Demand {

@@ -45,7 +45,9 @@ pub fn lower(program: &checked::TypedProgram, rows: Symbol) -> Program {
         program::Calibration { param: place[&own.param], value, split: own.split.clone() }
     });
     let calibrated = calibrated.collect();
-    let demands = [demands(&mut this, &program.demands[0]), demands(&mut this, &program.demands[1])];
+    let mut demands = [demands(&mut this, &program.demands[0]), demands(&mut this, &program.demands[1])];
+    demands[0].retain(|demand| !demand.late);
+    demands[1].sort_by_key(|demand| demand.late);
     let mut places = this.places();
     places.extend(places_of_once);
     let loss = evaluated.iter().copied().reduce(|sum, one| this.graph.binary(ScalarOp::Add, sum, one));
@@ -133,7 +135,7 @@ fn demands(this: &mut Lowering, all: &[checked::Demand]) -> Vec<program::Demand>
         let axes = (0..this.graph.shape(elements).len()).collect();
         let holds = this.graph.reduce(Reduce::Min, axes, elements);
         let sides = demand.sides.iter().map(|(term, _)| this.operand(*term, &ty, DType::Float)).collect();
-        lowered.push(program::Demand { of, holds, elements, sides });
+        lowered.push(program::Demand { of, holds, elements, sides, late: demand.late });
     }
     lowered
 }

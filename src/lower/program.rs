@@ -64,7 +64,7 @@ pub struct Program {
     /// What is computed when training is over, in order, and the reports that read it.
     pub calibrated: Vec<Calibration>,
     pub late: Vec<(String, NodeId)>,
-    /// What is looked at in the first step, and in evaluations.
+    /// What is looked at in the first step, and in evaluations: those that are known only when training is over at the end.
     pub demands: [Vec<Demand>; 2],
     /// The text that asked for a node; what gradients and updates add has none.
     pub places: HashMap<NodeId, Span>,
@@ -86,6 +86,7 @@ pub struct Demand {
     /// Each element, and what is compared there.
     pub elements: NodeId,
     pub sides: Vec<NodeId>,
+    pub late: bool,
 }
 
 /// One `minimize`: a loss, its gradients, and what moves after it.

@@ -65,7 +65,7 @@ pub fn wide_columns(program: &Program, roots: &[NodeId]) -> Vec<u32> {
 pub fn evaluated(program: &Program, over: bool) -> Vec<NodeId> {
     let late = program.late.iter().filter(|_| over);
     let reports = program.reports.iter().chain(late).map(|(_, node)| *node);
-    let demands = program.demands[1].iter().map(|demand| demand.holds);
+    let demands = program.demands[1].iter().filter(|demand| over || !demand.late).map(|demand| demand.holds);
     std::iter::once(program.loss).chain(reports).chain(demands).collect()
 }
 

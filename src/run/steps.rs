@@ -139,7 +139,8 @@ impl<'p> Run<'p> {
             Evaluator::new(program, roots, residents(program), most, (batch, batch < rows), scratch)
         };
         let evaluator = of(false)?;
-        let late = if program.late.is_empty() { None } else { Some(of(true)?) };
+        let is_late = !program.late.is_empty() || program.demands[1].iter().any(|demand| demand.late);
+        let late = if is_late { Some(of(true)?) } else { None };
         let mut run = Run {
             program,
             schedule,
@@ -528,7 +529,8 @@ impl<'p> Run<'p> {
         self.computed.borrow_mut().failure()?;
         let Some((loss, values)) = values.split_first() else { return Ok(None) };
         let program = self.program;
-        let (values, holds) = values.split_at(values.len() - program.demands[1].len());
+        let demands = program.demands[1].iter().filter(|demand| over || !demand.late).count();
+        let (values, holds) = values.split_at(values.len() - demands);
         if let Some(broken) = holds.iter().position(|holds| holds.first() == Some(&0.0)) {
             let columns = split.feeds(&self.computed, None, counters);
             let (whole, counters) = (Vec::new(), (program.draws as u32, counters));

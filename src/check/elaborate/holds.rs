@@ -53,14 +53,14 @@ impl Elaborator<'_> {
                 ("an optimizer", "check a setting, or a `let` of the `train` block")
             }
             () => {
-                self.is_known_while_training(condition, expr.span, "this check")?;
+                let late = self.reads_calibrated(condition).is_some();
                 let mut sides = Vec::new();
                 self.sides(expr, condition, &mut sides);
                 let condition = self.where_it_counts(condition, expr.span);
                 let (name, calls) = (name.text.clone(), self.calls.clone());
                 let library = |at: Span| self.library.is_stdlib(at.source);
                 let own = calls.iter().rposition(|(at, _)| !library(*at)).filter(|_| library(expr.span));
-                self.demands.push(Demand { name, condition, span: expr.span, sides, calls, own });
+                self.demands.push(Demand { name, condition, span: expr.span, sides, calls, own, late });
                 return Ok(());
             }
         };

@@ -181,7 +181,8 @@ impl Elaborator<'_> {
         let zero = self.term(Kind::Number(0.0), Type::scalar(Elem::Float), at);
         let condition = self.term(Kind::Scalar(ScalarOp::Less, vec![zero, bound]), truth, at);
         let name = "clip > 0".to_string();
-        let demand = Demand { name, condition, span: at, sides: vec![(bound, at)], calls: Vec::new(), own: None };
+        let demand =
+            Demand { name, condition, span: at, sides: vec![(bound, at)], calls: Vec::new(), own: None, late: false };
         self.demands.push(demand);
     }
 }
