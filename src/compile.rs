@@ -108,7 +108,7 @@ pub fn check(
     let mut checked = check_file(sources, &file, found, schemas, &mut Library::new(&file), &overrides);
     checked.found.extend(comments::find(sources, &file));
     if !checked.found.iter().any(|found| found.severity == Severity::Error) {
-        checked.found.extend(lints::unused::find(&file));
+        checked.found.extend(lints::of_text(&file));
     }
     lints::allow::silence(&mut checked.found, sources, &texts(&file, &used), true);
     uses::labelled(&mut checked.found, &used);

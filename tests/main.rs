@@ -20,6 +20,7 @@ mod io;
 mod learning;
 mod library;
 mod models;
+mod mutations;
 mod number;
 mod ops;
 mod papers;
@@ -63,6 +64,7 @@ fn main() {
     trials.extend(library::trials());
     trials.extend(training::trials());
     trials.extend(models::trials());
+    trials.extend(mutations::trials());
     trials.extend(number::trials());
     trials.extend(ops::trials());
     trials.extend(papers::trials());

@@ -131,6 +131,8 @@ pub struct Watched {
     /// `loss`, the name of what is minimized, or of a report.
     pub name: String,
     pub lowest: bool,
+    /// Where the program asks for it.
+    pub span: Span,
 }
 
 /// Steps end after so many evaluations without a better figure.

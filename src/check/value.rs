@@ -6,6 +6,7 @@ use super::types::{Axis, IndexId, Origin, Type};
 use crate::ir::{Draw, QuickMap};
 use crate::source::Span;
 use crate::syntax::tree::{Item, ItemKind, Name};
+use std::collections::HashSet;
 use std::rc::Rc;
 
 #[derive(Clone, Debug)]
@@ -143,6 +144,8 @@ pub struct Scope {
     pub states: Vec<State>,
     /// Whether it is the body of a loop, whose states are its carries.
     pub steps: bool,
+    /// Names of what a loop gives, which has its steps along an axis.
+    scans: HashSet<String>,
 }
 
 /// A `state` of a body.
@@ -184,8 +187,19 @@ impl Scope {
     }
 
     pub fn insert(&mut self, name: &str, bound: Bound) {
+        self.scans.remove(name);
         self.names.insert(name.to_string(), bound);
         self.order.push(name.to_string());
+    }
+
+    /// What has this name is given by a loop.
+    pub fn is_of_scan(&mut self, name: &str) {
+        self.scans.insert(name.to_string());
+    }
+
+    /// Whether what has this name is given by a loop.
+    pub fn names_scan(&self, name: &str) -> bool {
+        self.scans.contains(name)
     }
 
     /// The names of a source's columns.

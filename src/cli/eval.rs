@@ -1,12 +1,12 @@
 //! `mlx eval FILE [NAME] --weights W`
 
 use super::load::{Rows, Trained, changed, complain, print, show, trained};
-use super::{FAILED, MISUSED, WRONG};
+use super::{MISUSED, WRONG};
 use crate::progress::table;
 use crate::run::error::RunError;
 use crate::run::schedule::Schedule;
 use crate::run::steps::{Run, SPLITS};
-use crate::train::driver::{Failure, told};
+use crate::train::driver;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -56,13 +56,7 @@ fn eval(arguments: &Eval) -> Result<(), u8> {
         let weights = arguments.weights.display().to_string();
         show(&changed(&file.path, &weights, "rows of any split may be among those trained on"), &loaded.sources);
     }
-    let failed = |error: RunError| {
-        match told(error, &program, &lowered) {
-            Failure::Diagnostic(wrong) | Failure::Refused(wrong) => show(&wrong, &loaded.sources),
-            Failure::Message(message) => complain(&message),
-        }
-        FAILED
-    };
+    let failed = |error: RunError| super::train::failed(&driver::told(error, &program, &lowered), &loaded.sources);
     let mut run =
         Run::with_fits(&lowered, Schedule::of(&program, program.run.length), &data, &identity.fits).map_err(failed)?;
     run.write_weights(&weights.tensors);

@@ -9,6 +9,7 @@ use crate::diagnostic::{Diagnostic, Severity};
 use crate::io;
 use crate::run::dataset::Files;
 use crate::run::predict::{self, NewRows, PredictError, Prediction, predict};
+use crate::train::driver;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -93,10 +94,7 @@ fn predictions(arguments: &Predict) -> Result<(), u8> {
             wrong.iter().for_each(|wrong| show(wrong, &loaded.sources));
             WRONG
         }
-        PredictError::Run(message) => {
-            complain(&message);
-            FAILED
-        }
+        PredictError::Run(wrong) => super::train::failed(&driver::told(wrong, &program, &lowered), &loaded.sources),
     })?;
     found
         .iter()

@@ -1,5 +1,6 @@
 //! How a run fails.
 
+use crate::backend::Fault;
 use crate::ir::NodeId;
 
 /// A failure of a run.
@@ -9,6 +10,8 @@ pub enum RunError {
     NotFinite { message: String, origin: Option<NodeId>, phase: usize },
     /// A `check` does not hold.
     NotHeld(Box<NotHeld>),
+    /// What cannot be computed of these numbers: in words, and the nodes of the program's graph that were to be.
+    Fault { message: String, nodes: Vec<NodeId> },
     /// What cannot be computed at all.
     Broken(String),
     /// It was to end before the first step.
@@ -30,10 +33,18 @@ pub struct NotHeld {
 impl RunError {
     pub fn message(&self) -> &str {
         match self {
-            RunError::NotFinite { message, .. } | RunError::Broken(message) => message,
+            RunError::NotFinite { message, .. } | RunError::Fault { message, .. } | RunError::Broken(message) => {
+                message
+            }
             RunError::NotHeld(wrong) => &wrong.place,
             RunError::Interrupted => "interrupted",
         }
+    }
+}
+
+impl From<Fault> for RunError {
+    fn from(fault: Fault) -> RunError {
+        RunError::Fault { message: fault.message, nodes: fault.nodes }
     }
 }
 

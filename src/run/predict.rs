@@ -34,7 +34,7 @@ use std::ops::Range;
 /// Why nothing was predicted: the new rows are wrong, or the run failed.
 pub enum PredictError {
     Data(Vec<Diagnostic>),
-    Run(String),
+    Run(RunError),
 }
 
 /// The rows that something is predicted for.
@@ -75,28 +75,27 @@ pub fn predict(
         NewRows::Drawn(rows) => *rows,
     };
     let read = read_columns(checked);
-    let counters =
-        counters_of_split(checked.run.seed, "new").map_err(|wrong| PredictError::Run(wrong.message().to_string()))?;
+    let counters = counters_of_split(checked.run.seed, "new").map_err(PredictError::Run)?;
     let kept = batch::kept(program, rows, KEPT);
     let (kept, computed): (Vec<usize>, Vec<usize>) = read.iter().partition(|at| kept[**at]);
     let values: Vec<NodeId> = kept.iter().map(|at| program.columns[*at].value).collect();
     let nodes: Vec<NodeId> = program.predictions.iter().map(|(_, node)| *node).collect();
     let graph = program.graph.settle(&[(program.rows.clone(), rows as i64)]);
-    memory::refuse_tables(&graph, &[&values[..], &nodes].concat()).map_err(PredictError::Run)?;
+    memory::refuse_tables(&graph, &[&values[..], &nodes].concat())
+        .map_err(|message| PredictError::Run(RunError::Broken(message)))?;
     let mut device = Cpu::new(threads);
     let mut raws = BTreeMap::new();
     for at in raw_columns(checked, &read) {
         let values = raw(checked, at, trained, new, sources).map_err(|wrong| PredictError::Data(vec![wrong]))?;
         raws.insert(at, values);
     }
-    let failed = |wrong: RunError| PredictError::Run(wrong.message().to_string());
     let mut feed = vec![Tensor::scalar(0.0); program.inputs.len()];
     feed[program.draws] = Tensor::filled(vec![5], 0.0);
     for fit in &program.fits {
         feed[fit.input] = trained.fits.get(&fit.name).cloned().unwrap_or(Tensor::scalar(0.0));
     }
     let wide = wide_columns(program, &nodes);
-    let kept = columns(program, &mut device, &feed, &wide, &kept, rows, &raws).map_err(failed)?;
+    let kept = columns(program, &mut device, &feed, &wide, &kept, rows, &raws).map_err(PredictError::Run)?;
     let gather = Box::new(|at: usize, some: &[usize]| {
         let values = &raws[&at].values;
         let width = values.len() / rows.max(1);
@@ -105,7 +104,7 @@ pub fn predict(
     let computed = RefCell::new(Batch::new(program, computed, &wide, gather, feed, threads, ROWS));
     let all: Vec<usize> = (0..rows).collect();
     let split = Split { name: "new", rows: Cow::Borrowed(&all), kept };
-    let found = values_of(program, &mut device, trained, (&split, counters), &computed).map_err(failed)?;
+    let found = values_of(program, &mut device, trained, (&split, counters), &computed).map_err(PredictError::Run)?;
     let predictions = checked.predictions.iter().zip(found).map(|(report, tensor)| {
         let name = report.name.clone();
         match naming::classes(checked, report.value) {

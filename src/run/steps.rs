@@ -410,7 +410,7 @@ impl<'p> Run<'p> {
             }
             None => self.run_parts(moment, rows, held)?,
         };
-        self.device.run_stage(id, 0)?;
+        self.run_stage_of(moment, id, 0)?;
         let loss = self.device.read(id, 0).first();
         let number = self.step + 1;
         if !loss.is_finite() {
@@ -426,8 +426,14 @@ impl<'p> Run<'p> {
             }
         }
         let lr = phase.lr.map_or(f64::NAN, |_| self.device.read(id, 1 + phase.gradients.len()).first());
-        self.device.run_stage(id, 1)?;
+        self.run_stage_of(moment, id, 1)?;
         Ok((loss, lr))
+    }
+
+    fn run_stage_of(&mut self, moment: Moment, id: PlanId, stage: usize) -> Result<(), RunError> {
+        let parts = self.parts.get(&moment.phase).filter(|parts| parts.rest == id);
+        let done = self.device.run_stage(id, stage);
+        Ok(done.map_err(|fault| parts.map_or(fault.clone(), |parts| parts.fault(fault)))?)
     }
 
     /// A phase in parts, up to the plan that reads what they gave.

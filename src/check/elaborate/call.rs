@@ -77,11 +77,10 @@ impl Elaborator<'_> {
         if let (true, [argument]) = (self.takes_total(callee, scope), arguments) {
             return self.total(&argument.value, span);
         }
-        if let (ExprKind::Name(last), [Argument { name: None, value }]) = (&callee.kind, arguments)
-            && let ("last", ExprKind::Scan(scan)) = (last.text.as_str(), &value.kind)
-            && scope.get("last").is_none()
+        if let [Argument { name: None, value }] = arguments
+            && let Some(last) = self.last_of_scan(callee, value, span, scope)?
         {
-            return self.scan(scan, true, span, scope);
+            return Ok(last);
         }
         let given = self.arguments(arguments, scope)?;
         let head = self.callee(callee, scope)?;
@@ -144,6 +143,9 @@ impl Elaborator<'_> {
     pub(super) fn pipe(&mut self, from: &Expr, stage: &Expr, span: Span, scope: &mut Scope) -> Out<Value> {
         if self.takes_total(stage, scope) {
             return self.total(from, span);
+        }
+        if let Some(last) = self.last_of_scan(stage, from, span, scope)? {
+            return Ok(last);
         }
         let input = self.value(from, scope);
         if let Ok(first) = &input

@@ -13,7 +13,7 @@
 //! | `list` | lists: ranges, comprehensions, tables of columns, lists of layers |
 //! | `joined` | lists as tensors; `stack`, `concat`, `split` |
 //! | `scan`, `state` | loops; what is kept between their steps, and in a layer between those of a training |
-//! | `draw` | distributions, and draws of them |
+//! | `draw`, `drawn` | distributions, and draws of them; functions that draw |
 //! | `emit` | what layers emit, and what lists it |
 //! | `gradient` | derivatives inside of a program |
 //! | `joins` | what joins rows: leaks in columns, predictions that depend on other rows |
@@ -44,6 +44,7 @@ mod call;
 mod classes;
 mod data;
 mod draw;
+mod drawn;
 mod emit;
 mod explore;
 mod expr;

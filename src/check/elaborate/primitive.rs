@@ -44,6 +44,7 @@ enum Rule {
     Grad,
     Repeat,
     Emitted,
+    IsList,
     Joined(Joined),
 }
 
@@ -88,6 +89,7 @@ const RULES: &[(&str, Rule)] = &[
     ("split", Rule::Joined(Joined::Split)),
     ("first", Rule::Joined(Joined::First)),
     ("last", Rule::Joined(Joined::Last)),
+    ("is_list", Rule::IsList),
     ("flatten", Rule::Joined(Joined::Flatten)),
 ];
 
@@ -216,6 +218,7 @@ impl Elaborator<'_> {
                 Ok(Value::Tensor(self.term(Kind::Constant(a), ty, span)))
             }
             Rule::Fitted => self.fitted(tensor(0)?, span),
+            Rule::IsList => Ok(Value::Truth(matches!(value(0), Some(Value::List(_))))),
             Rule::Missing => Ok(Value::Tensor(self.gappy(value(0).ok_or(Reported)?, span)?.1)),
             Rule::Fill => self.fill_gaps(value(0).ok_or(Reported)?, tensor(1)?, span),
             Rule::Repeat => match (bound(0), bound(1)) {

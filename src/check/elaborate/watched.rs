@@ -72,7 +72,7 @@ impl Elaborator<'_> {
             let warning = Diagnostic::error("W0241", message, split.span, "these rows").warning();
             self.report(warning.help("choose by `valid`, with rows of its own in the split"));
         }
-        Ok(Watched { split: split.text.clone(), name: figure.text.clone(), lowest })
+        Ok(Watched { split: split.text.clone(), name: figure.text.clone(), lowest, span: expr.span })
     }
 
     pub(super) fn shape_of(&mut self, expr: &Expr, name: &str, example: &str) -> Reported {

@@ -2,7 +2,7 @@
 
 use super::view::View;
 use crate::check::program::RawKind;
-use crate::check::terms::{Kind, Leaf, TermId};
+use crate::check::terms::TermId;
 use crate::diagnostic::Diagnostic;
 use crate::ir::Draw;
 
@@ -22,8 +22,9 @@ pub fn find(view: &View) -> Vec<Diagnostic> {
             continue;
         }
         let (Some(prediction), Some(target)) = (applied.input("prediction"), applied.input("target")) else { continue };
-        let Some(last) = view.gave(activated(view, prediction)) else { continue };
-        let Some((by, low, high)) = BOUNDS.iter().find(|(name, ..)| *name == last.name) else { continue };
+        let bound = |id| view.gave(id).and_then(|one| BOUNDS.iter().find(|(name, ..)| *name == one.name));
+        let Some(last) = view.shows(prediction, |id| bound(id).is_some()) else { continue };
+        let (Some((by, low, high)), Some(last)) = (bound(last), view.gave(last)) else { continue };
         let Some((least, greatest)) = range(view, target) else { continue };
         if least >= *low && greatest <= *high {
             continue;
@@ -41,17 +42,6 @@ pub fn find(view: &View) -> Vec<Diagnostic> {
     found
 }
 
-/// What a prediction shows the elements of, but not further than an activation.
-fn activated(view: &View, mut id: TermId) -> TermId {
-    let bounds = |id: TermId| view.gave(id).is_some_and(|one| BOUNDS.iter().any(|(name, ..)| *name == one.name));
-    while !bounds(id)
-        && let Some(of) = view.shown(id)
-    {
-        id = of;
-    }
-    id
-}
-
 /// Between what the training rows of a target lie, where that is known.
 fn range(view: &View, target: TermId) -> Option<(f64, f64)> {
     let column = view.column(target)?;
@@ -61,7 +51,12 @@ fn range(view: &View, target: TermId) -> Option<(f64, f64)> {
         // A mean of 0 and a deviation of 1: there are both signs, and some are further away.
         return Some((-1.5, 1.5));
     }
-    let Kind::Leaf(Leaf::Raw(raw)) = view.term(view.bare(value)).kind else { return None };
+    let known = view.beside(value).into_iter().filter_map(|raw| of_raw(view, raw));
+    known.reduce(|(least, greatest), (low, high)| (least.min(low), greatest.max(high)))
+}
+
+/// The same of a column of the source.
+fn of_raw(view: &View, raw: usize) -> Option<(f64, f64)> {
     match &view.program.data.raw.get(raw)?.kind {
         RawKind::Numbers => view.looks.get(raw)?.as_ref().map(|look| (look.least, look.greatest)),
         RawKind::Drawn(drawn) => match drawn.draw {

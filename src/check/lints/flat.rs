@@ -34,7 +34,7 @@ pub fn find(view: &View) -> Vec<Diagnostic> {
 }
 
 /// The operands by which a term has a slope.
-fn slopes(view: &View, id: TermId, kind: &Kind) -> Vec<TermId> {
+pub fn slopes(view: &View, id: TermId, kind: &Kind) -> Vec<TermId> {
     if !matches!(view.term(id).ty.elem, Elem::Float) {
         return Vec::new();
     }

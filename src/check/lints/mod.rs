@@ -2,33 +2,48 @@
 //! file of its own, over the terms of a training, what of the library was applied, and what stands in the columns. It says only
 //! what is certain: of a program that may be meant so, nothing.
 //!
-//! `allow` silences them in place; `unused` looks at the text alone.
+//! `allow` silences them in place; `unused`, `still` and `crossed` look at the text alone.
 
 pub mod allow;
 mod balance;
 mod bias;
 mod bounded;
 mod columns;
+mod crossed;
+mod dead;
 mod double;
 mod dropped;
 mod facts;
 mod flat;
+mod itself;
 mod last_batch;
 mod leak;
 mod linear;
+mod next_token;
+mod noisy;
 mod raw_scores;
 mod scale;
 mod schedule;
+mod sense;
 mod squashed;
+mod still;
+mod stuck;
+mod swapped;
 mod target;
-pub mod unused;
+mod unmasked;
+mod unshifted;
+mod untrained;
+mod unused;
+mod upward;
 mod view;
+mod watched;
 mod worse;
 mod zeros;
 
 pub use view::View;
 
 use crate::diagnostic::Diagnostic;
+use crate::syntax::tree::File;
 
 type Lint = fn(&View) -> Vec<Diagnostic>;
 
@@ -52,9 +67,27 @@ const LINTS: &[(&str, Lint)] = &[
     ("W0417", dropped::find),
     ("W0418", last_batch::find),
     ("W0419", schedule::find),
+    ("W0440", dead::find),
+    ("W0441", upward::find),
+    ("W0442", noisy::find),
+    ("W0443", watched::find),
+    ("W0444", unshifted::find),
+    ("W0445", unmasked::find),
+    ("W0447", untrained::find),
+    ("W0448", swapped::find),
+    ("W0449", itself::find),
+    ("W0450", stuck::find),
 ];
 
 /// What all lints say of a training.
 pub fn find(view: &View) -> Vec<Diagnostic> {
     LINTS.iter().flat_map(|(_, lint)| lint(view)).map(Diagnostic::warning).collect()
+}
+
+/// What is said of a file by its text alone.
+pub fn of_text(file: &File) -> Vec<Diagnostic> {
+    let mut found = unused::find(file);
+    found.extend(still::find(file));
+    found.extend(crossed::find(file));
+    found
 }

@@ -3,7 +3,6 @@
 
 use super::view::View;
 use crate::check::program::{Raw, RawKind};
-use crate::check::terms::{Kind, Leaf, TermId};
 use crate::diagnostic::Diagnostic;
 
 const FAR: f64 = 1000.0;
@@ -19,7 +18,8 @@ pub fn find(view: &View) -> Vec<Diagnostic> {
             continue;
         }
         // What stands in the file as it is: scaled ones read what was fitted.
-        let raws: Vec<(&Raw, f64)> = beside(view, column.value)
+        let raws: Vec<(&Raw, f64)> = view
+            .beside(column.value)
             .into_iter()
             .filter_map(|raw| {
                 let look = view.looks.get(raw)?.as_ref()?;
@@ -41,18 +41,4 @@ pub fn find(view: &View) -> Vec<Diagnostic> {
         found.push(warning.help("scale them: `[…] |> standardize`"));
     }
     found
-}
-
-/// The source columns that stand side by side in a column, as they are.
-fn beside(view: &View, value: TermId) -> Vec<usize> {
-    let lists = |id: TermId, kind: &Kind| match kind {
-        Kind::Stack(parts, _) | Kind::Concat(parts, _) => parts.clone(),
-        _ => view.shown(id).into_iter().collect(),
-    };
-    let all = view.below(&[value], lists);
-    let raw = |id: &TermId| match view.term(*id).kind {
-        Kind::Leaf(Leaf::Raw(at)) => Some(at),
-        _ => None,
-    };
-    all.iter().filter_map(raw).collect()
 }

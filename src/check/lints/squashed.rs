@@ -10,6 +10,11 @@ const TAKES: &[(&str, &str, bool)] = &[
     ("perplexity", "logits", true),
     ("cross_entropy", "logits", true),
     ("binary_cross_entropy", "logits", true),
+    ("focal", "logits", true),
+    ("binary_focal", "logits", true),
+    ("dice", "logits", true),
+    ("hinge", "scores", true),
+    ("multi_hinge", "scores", true),
     ("binary_accuracy", "logits", true),
     ("precision", "logits", true),
     ("recall", "logits", true),
@@ -35,7 +40,7 @@ pub fn find(view: &View) -> Vec<Diagnostic> {
             }
             let by = known.by;
             let message = format!("`{name}` takes raw scores, and is given what `{by}` made probabilities of");
-            let mut warning = Diagnostic::error("W0401", message, applied.place, "this makes probabilities itself");
+            let mut warning = Diagnostic::error("W0401", message, applied.place, takes(name));
             if let Some(place) = known.place.filter(|place| *place != applied.place) {
                 warning = warning.label(place, format!("`{by}` stands here"));
             }
@@ -43,6 +48,13 @@ pub fn find(view: &View) -> Vec<Diagnostic> {
         }
     }
     found
+}
+
+fn takes(name: &str) -> &'static str {
+    match name {
+        "hinge" | "multi_hinge" => "this wants scores that differ by its margin",
+        _ => "this makes probabilities itself",
+    }
 }
 
 fn help(name: &str, by: &str) -> String {

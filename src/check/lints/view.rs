@@ -113,6 +113,20 @@ impl<'p> View<'p> {
         id
     }
 
+    /// The first of what a term shows the elements of, itself included, that is as wanted.
+    pub fn shows(&self, mut id: TermId, wanted: impl Fn(TermId) -> bool) -> Option<TermId> {
+        while !wanted(id) {
+            id = self.shown(id)?;
+        }
+        Some(id)
+    }
+
+    /// What a function of the library holds against a target: its first input.
+    pub fn prediction(&self, applied: &Applied) -> Option<TermId> {
+        let (name, _) = applied.inputs.first()?;
+        applied.input(name)
+    }
+
     /// The parameter whose elements a term shows.
     pub fn param(&self, id: TermId) -> Option<ParamId> {
         match self.term(self.bare(id)).kind {
@@ -189,6 +203,20 @@ impl<'p> View<'p> {
         raws.sort_unstable();
         raws.dedup();
         raws
+    }
+
+    /// The source columns that stand side by side in a column, as they are.
+    pub fn beside(&self, value: TermId) -> Vec<usize> {
+        let lists = |id: TermId, kind: &Kind| match kind {
+            Kind::Stack(parts, _) | Kind::Concat(parts, _) => parts.clone(),
+            _ => self.shown(id).into_iter().collect(),
+        };
+        let all = self.below(&[value], lists);
+        let raw = |id: &TermId| match self.term(*id).kind {
+            Kind::Leaf(Leaf::Raw(at)) => Some(at),
+            _ => None,
+        };
+        all.iter().filter_map(raw).collect()
     }
 
     fn is_window(&self, raw: usize) -> bool {
