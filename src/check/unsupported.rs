@@ -2,28 +2,20 @@
 
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
-use crate::syntax::tree::{File, FnBody, Function, ItemKind, Statement, StatementKind};
 
 /// A construct without a meaning so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unsupported {
-    LetInData,
+    SeveralData,
     Source,
-    Function,
 }
 
 /// Every row, with how a message names it.
-pub const TABLE: &[(Unsupported, &str)] = &[
-    (Unsupported::LetInData, "`let` in a `data` block"),
-    (Unsupported::Source, "the source"),
-    (Unsupported::Function, "the function"),
-];
+pub const TABLE: &[(Unsupported, &str)] =
+    &[(Unsupported::SeveralData, "a training on several data sets"), (Unsupported::Source, "the source")];
 
 /// Sources of a `data` block.
-pub const SOURCES: &[&str] = &["parquet", "jsonl", "npy", "npz", "safetensors", "cifar10", "cifar100", "images"];
-
-/// Functions and layers that the language names and the standard library does not have yet.
-pub const FUNCTIONS: &[&str] = &["pad", "classes", "random_crop"];
+pub const SOURCES: &[&str] = &["parquet", "npy", "npz", "safetensors", "cifar10", "cifar100", "images"];
 
 impl Unsupported {
     pub fn what(self) -> &'static str {
@@ -37,45 +29,5 @@ impl Unsupported {
     /// Of a source, split or function, by its name.
     pub fn named(self, name: &str, span: Span) -> Diagnostic {
         Diagnostic::error("E0199", format!("{} `{name}` is not supported yet", self.what()), span, "this")
-    }
-}
-
-/// Everything unsupported in a file that can be seen without types.
-pub fn find(file: &File) -> Vec<Diagnostic> {
-    let mut found = Vec::new();
-    for item in &file.items {
-        match &item.kind {
-            ItemKind::Fn(Function { body: FnBody::Block(body), .. }) => statements(body, false, &mut found),
-            ItemKind::Layer(layer) => statements(&layer.body, false, &mut found),
-            ItemKind::Optimizer(optimizer) => statements(&optimizer.body, false, &mut found),
-            ItemKind::Data(data) => statements(&data.body, true, &mut found),
-            ItemKind::Train(block) => statements(&block.body, false, &mut found),
-            ItemKind::Use(_)
-            | ItemKind::Sweep(_)
-            | ItemKind::Let(_)
-            | ItemKind::Fn(Function { body: FnBody::Primitive | FnBody::Expr(_), .. }) => {}
-        }
-    }
-    found
-}
-
-/// Of a body, which may be that of a `data` block.
-fn statements(body: &[Statement], of_data: bool, found: &mut Vec<Diagnostic>) {
-    for statement in body {
-        let what = match &statement.kind {
-            StatementKind::Let(..) if of_data => Unsupported::LetInData,
-            StatementKind::Minimize(_)
-            | StatementKind::Let(..)
-            | StatementKind::State(..)
-            | StatementKind::Param(..)
-            | StatementKind::Assign(..)
-            | StatementKind::Out(_)
-            | StatementKind::Emit(..)
-            | StatementKind::Report(..)
-            | StatementKind::Predict(..)
-            | StatementKind::Calibrate(..)
-            | StatementKind::Check(..) => continue,
-        };
-        found.push(what.diagnostic(statement.span));
     }
 }

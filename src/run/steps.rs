@@ -9,15 +9,15 @@ use crate::ir::{Graph, NodeId, Op, count};
 use crate::lower::program::{Input, Program};
 use crate::plan::{Plan, Storage};
 use crate::run::accumulate::Parts;
-use crate::run::batch::{self, Batch, Split};
+use crate::run::batch::{self, Batch, Occasion, Split};
 use crate::run::dataset::Opened;
 use crate::run::demands;
 use crate::run::error::RunError;
 use crate::run::evaluate::{Evaluator, Present, ROWS, evaluated, wide_columns};
 use crate::run::events::{Event, Figure, Named, Reported};
 use crate::run::params::{Params, Tensor as Param};
-use crate::run::plans::{Moment, advance_of, feed_host, holder_of, remembered, settle, start, start_states, values_of};
-pub use crate::run::plans::{SPLITS, counters, counters_of_split, host_value, residents, steps_of};
+use crate::run::plans::{Moment, advance_of, feed_host, remembered, settle, start, start_states, values_of};
+pub use crate::run::plans::{SPLITS, counters, counters_of_split, holder_of, host_value, residents, steps_of};
 use crate::run::prepare::{Preparation, rows_at_once};
 use crate::run::schedule::Schedule;
 use crate::run::stream::{Digits, Feed, Rows, Stream};
@@ -73,13 +73,25 @@ fn columns_of<'a>(
     program: &Program,
     split: &'a Split,
     computed: &'a RefCell<Batch<'_>>,
-    (rows, counters): (&'a [usize], [f64; 5]),
-    (held, at_first): (&'a [usize], [f64; 5]),
+    (rows, occasion): (&'a [usize], Occasion),
+    (held, at_first): (&'a [usize], Occasion),
 ) -> Vec<(u32, Rows<'a>)> {
     let keeps = |input: u32| program.held.iter().any(|at| program.columns[*at].input as u32 == input);
-    let own = split.feeds(computed, Some(rows), counters).into_iter().filter(|(input, _)| !keeps(*input));
+    let own = split.feeds(computed, Some(rows), occasion).into_iter().filter(|(input, _)| !keeps(*input));
     let held = if program.held.is_empty() { Vec::new() } else { split.feeds(computed, Some(held), at_first) };
     own.chain(held.into_iter().filter(|(input, _)| keeps(*input))).collect()
+}
+
+/// The fitted values that steps and evaluations read themselves, to where they lie.
+fn write_fits(program: &Program, fits: &[Tensor], device: &mut dyn Device, holder: PlanId) {
+    for at in &program.lying {
+        device.write_numbers(holder, program.fits[*at].input as u32, &fits[*at].values);
+    }
+}
+
+/// What the columns of a step are computed for.
+fn of_step(counters: [f64; 5]) -> Occasion {
+    Occasion { counters, training: true }
 }
 
 impl<'p> Run<'p> {
@@ -99,7 +111,10 @@ impl<'p> Run<'p> {
         let mut feed = vec![Tensor::scalar(0.0); program.inputs.len()];
         feed[program.draws] = Tensor { shape: vec![5], values: counters(schedule.seed, 0)?.to_vec() };
         let mut preparation = Preparation { program, data, device: &mut *device };
-        let fits = preparation.fit(known, &mut feed)?;
+        let mut known = known.clone();
+        // What is read whole is what the files hold.
+        known.extend(data.wholes.clone());
+        let fits = preparation.fit(&known, &mut feed)?;
         let rows = data.splits[0].len();
         let batch = schedule.batch.clamp(1, rows.max(1));
         let schedule = Schedule { batch, ..schedule };
@@ -124,15 +139,16 @@ impl<'p> Run<'p> {
         let stop = data.stops();
         let goes_on = || if stop() { Err(RunError::Interrupted) } else { Ok(()) };
         goes_on()?;
+        let graph = settle(program, batch);
+        let holder = device.load(holder_of(program, &graph)?);
+        write_fits(program, &fits, &mut *device, holder);
         start(program, &settle(program, rows), &feed, &mut *device)?;
         goes_on()?;
         start_states(program, &settle(program, rows), &feed, |_| true, &mut *device)?;
-        let graph = settle(program, batch);
         let scratch = match program.phases.first() {
             Some(phase) if program.accumulate == 1 => steps_of(program, phase, &graph)?.scratch,
             _ => 0,
         };
-        let holder = device.load(holder_of(program, &graph)?);
         let most = splits.iter().map(|split| split.rows.len()).max().unwrap_or(0);
         let of = |over| {
             let roots = evaluated(program, over);
@@ -340,7 +356,7 @@ impl<'p> Run<'p> {
         let hosts: Vec<_> =
             hosts.map(|(host, input)| (*input as u32, moment.host(*host, self.schedule) as f64)).collect();
         let feed = || {
-            let own = (held, counters);
+            let own = (held, of_step(counters));
             let mut columns = columns_of(program, &self.splits[0], &self.computed, own, own);
             columns.extend(program.once.iter().zip(&self.once).map(|(slot, values)| -> (u32, Rows) {
                 let some = move |rows: Range<usize>, (bytes, storage): (&mut [u8], Storage)| {
@@ -380,8 +396,8 @@ impl<'p> Run<'p> {
 
     /// Columns of some rows, and what was computed once; columns that this read keep the rows that it had.
     fn feed_columns(&mut self, id: PlanId, moment: Moment, rows: &[usize], held: &[usize]) -> Result<(), RunError> {
-        let own = (rows, moment.counters(self.schedule.seed)?);
-        let held = (held, counters(self.schedule.seed, self.step)?);
+        let own = (rows, of_step(moment.counters(self.schedule.seed)?));
+        let held = (held, of_step(counters(self.schedule.seed, self.step)?));
         // Where a step sees all rows, their columns lie where they were written, as long as they stay the same.
         let lie = self.schedule.batch >= self.rows_of_training() && !self.computed.borrow().draws;
         if !(self.fed == Some(id) && lie) {
@@ -442,8 +458,8 @@ impl<'p> Run<'p> {
             return Err(RunError::Broken("a phase has no plan".to_string()));
         };
         let program = self.program;
-        let own = (rows, moment.counters(self.schedule.seed)?);
-        let held = (held, counters(self.schedule.seed, self.step)?);
+        let own = (rows, of_step(moment.counters(self.schedule.seed)?));
+        let held = (held, of_step(counters(self.schedule.seed, self.step)?));
         let columns = columns_of(program, &self.splits[0], &self.computed, own, held);
         let once = &self.once;
         let graph = settle(program, rows.len());
@@ -492,7 +508,7 @@ impl<'p> Run<'p> {
         for (_, node) in graph.nodes() {
             let Op::Input { number, shape, .. } = &node.op else { continue };
             let values = match self.program.inputs.get(*number as usize) {
-                Some(Input::Column(at)) => self.splits[0].values(&self.computed, *at, rows, counters)?,
+                Some(Input::Column(at)) => self.splits[0].values(&self.computed, *at, rows, of_step(counters))?,
                 Some(Input::Once(at)) => self.once.get(*at).cloned().unwrap_or_default(),
                 Some(Input::Next(param)) => {
                     let input = self.program.params[*param].input as u32;
@@ -525,7 +541,7 @@ impl<'p> Run<'p> {
         let hosts: Vec<(u32, f64)> = self.program.hosts.iter().map(host).collect();
         self.fed = None;
         let counters = counters_of_split(self.schedule.seed, split.name)?;
-        let columns = split.feeds(&self.computed, None, counters);
+        let columns = split.feeds(&self.computed, None, Occasion { counters, training: false });
         let present = Present { columns, rows: split.rows.len(), hosts: hosts.clone(), counters };
         let late = self.late.as_mut().filter(|_| self.calibrated);
         let over = late.is_some();
@@ -538,7 +554,7 @@ impl<'p> Run<'p> {
         let demands = program.demands[1].iter().filter(|demand| over || !demand.late).count();
         let (values, holds) = values.split_at(values.len() - demands);
         if let Some(broken) = holds.iter().position(|holds| holds.first() == Some(&0.0)) {
-            let columns = split.feeds(&self.computed, None, counters);
+            let columns = split.feeds(&self.computed, None, Occasion { counters, training: false });
             let (whole, counters) = (Vec::new(), (program.draws as u32, counters));
             let feed = Feed { rows: split.rows.len(), columns, whole, hosts, counters };
             let place = (&*format!("on `{}`", split.name), &*split.rows);
@@ -577,7 +593,7 @@ impl<'p> Run<'p> {
             let counters = counters_of_split(self.schedule.seed, split.name)?;
             let feed = Feed {
                 rows: split.rows.len(),
-                columns: split.feeds(&self.computed, None, counters),
+                columns: split.feeds(&self.computed, None, Occasion { counters, training: false }),
                 whole: Vec::new(),
                 hosts: program.hosts.iter().map(host).collect(),
                 counters: (program.draws as u32, counters),

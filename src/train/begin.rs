@@ -46,7 +46,7 @@ impl Begin {
         name: String,
         value: Tensor,
     ) -> Result<(), Diagnostic> {
-        let own = |known: &str| program.data.fits.iter().any(|fit| fit.name == known);
+        let own = |known: &str| program.data.fits.iter().any(|fit| fit.whole.is_none() && fit.name == known);
         if own(&name) {
             if self.fits.get(&name).is_some_and(|known| *known != value) {
                 let message = format!("`{name}` is fitted in two ways by the weights that models begin from");
