@@ -20,6 +20,16 @@ const DEFAULT_EPOCHS: u64 = 100;
 /// The splits by name.
 const SPLITS: [&str; 3] = ["train", "valid", "test"];
 
+/// Whether a block has a setting that is reported, and was meant to be this one.
+pub(super) fn is_misspelled(block: &Block, wanted: &str) -> bool {
+    block.body.iter().any(|statement| match &statement.kind {
+        StatementKind::Assign(Target::One(name), ..) => {
+            !SETTINGS.contains(&name.text.as_str()) && nearest(&name.text, SETTINGS.into_iter()) == Some(wanted)
+        }
+        _ => false,
+    })
+}
+
 impl Elaborator<'_> {
     pub(super) fn check_settings(&mut self, block: &Block) {
         for statement in &block.body {
