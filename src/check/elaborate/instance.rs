@@ -355,8 +355,8 @@ impl Elaborator<'_> {
         let prefix = joined(&own, "");
         let known: Vec<String> =
             self.params.iter().filter_map(|param| param.path.strip_prefix(&prefix)).map(str::to_string).collect();
-        let is_wrong = |found: &Diagnostic| found.severity == crate::diagnostic::Severity::Error;
-        if known.is_empty() && self.found.iter().any(is_wrong) {
+        // Nor could it be applied to data that are wrong.
+        if known.is_empty() && self.blind {
             return Err(Reported);
         }
         let error = Diagnostic::error("E0201", format!("cannot find parameter `{segments}`"), part.span, "not found")
