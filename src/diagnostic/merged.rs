@@ -10,23 +10,23 @@ const SHOWN: usize = 4;
 /// What a label says that only leads to a use.
 const USE: &str = "in this use of ";
 
-/// Of diagnostics with one message and one cause the first, with the places of the others. They are in the order of the text.
+/// What a label says of the type of an input.
+const TYPE: &str = "expected by this type";
+
+/// What several diagnostics have in common if they are of one mistake: the code, what is said, and the places that lead to it.
+type Cause = (&'static str, String, Vec<Label>);
+
+/// Of diagnostics with one cause the first, with the places of the others. They are in the order of the text.
 pub fn merged(found: Vec<Diagnostic>) -> Vec<Diagnostic> {
-    let mut first: HashMap<(&'static str, String, Vec<Label>), usize> = HashMap::new();
-    let mut kept: Vec<Diagnostic> = Vec::new();
-    let mut further: Vec<Vec<Span>> = Vec::new();
+    let mut first: HashMap<Cause, usize> = HashMap::new();
+    let mut kept: Vec<(Diagnostic, Vec<Span>)> = Vec::new();
     for diagnostic in found {
-        let Some(cause) = cause(&diagnostic) else {
-            kept.push(diagnostic);
-            further.push(Vec::new());
-            continue;
-        };
-        match first.get(&(diagnostic.code, diagnostic.message.clone(), cause.clone())) {
-            Some(at) => further[*at].extend(diagnostic.labels.first().map(|label| label.span)),
+        let cause = cause(&diagnostic);
+        match cause.as_ref().and_then(|cause| first.get(cause)) {
+            Some(at) => kept[*at].1.extend(diagnostic.labels.first().map(|label| label.span)),
             None => {
-                first.insert((diagnostic.code, diagnostic.message.clone(), cause), kept.len());
-                kept.push(diagnostic);
-                further.push(Vec::new());
+                first.extend(cause.map(|cause| (cause, kept.len())));
+                kept.push((diagnostic, Vec::new()));
             }
         }
     }
@@ -39,17 +39,23 @@ pub fn merged(found: Vec<Diagnostic>) -> Vec<Diagnostic> {
                 .label(span, if last { format!("and here, and at {rest} more places") } else { "and here".to_string() })
         })
     };
-    kept.into_iter().zip(further).map(with).collect()
+    kept.into_iter().map(with).collect()
 }
 
-/// What makes a mistake of names or types: of a name that is not found it is the name alone, which the message says.
-fn cause(diagnostic: &Diagnostic) -> Option<Vec<Label>> {
+/// Of a name that is not found it is the name, which the message says; of types that differ, where they come from: the function
+/// that meets them is another at each use.
+fn cause(diagnostic: &Diagnostic) -> Option<Cause> {
+    let message = &diagnostic.message;
     match diagnostic.code {
-        "E0201" => Some(Vec::new()),
+        "E0201" => Some((diagnostic.code, message.clone(), Vec::new())),
         "E0203" | "E0205" | "E0211" => {
-            let causes = diagnostic.labels.iter().skip(1).filter(|label| !label.text.starts_with(USE));
-            let causes: Vec<Label> = causes.cloned().collect();
-            (!causes.is_empty()).then_some(causes)
+            let labels = diagnostic.labels.iter().skip(1).filter(|label| !label.text.starts_with(USE));
+            let (types, origins): (Vec<Label>, Vec<Label>) = labels.cloned().partition(|label| label.text == TYPE);
+            match message.split_once(", found ") {
+                Some((_, found)) if !origins.is_empty() => Some((diagnostic.code, found.to_string(), origins)),
+                _ if types.is_empty() && origins.is_empty() => None,
+                _ => Some((diagnostic.code, message.clone(), [types, origins].concat())),
+            }
         }
         _ => None,
     }

@@ -30,6 +30,11 @@ pub(super) fn is_misspelled(block: &Block, wanted: &str) -> bool {
     })
 }
 
+/// How many figures a block reports.
+fn reports_of(block: &Block) -> usize {
+    block.body.iter().filter(|statement| matches!(statement.kind, StatementKind::Report(..))).count()
+}
+
 impl Elaborator<'_> {
     pub(super) fn check_settings(&mut self, block: &Block) {
         for statement in &block.body {
@@ -213,6 +218,11 @@ impl Elaborator<'_> {
                 all = Err(self.report(error.help("report its mean too, under a name of its own, and watch that")));
             }
             for figure in figures.into_iter().filter(|figure| !known.contains(&figure.text)) {
+                // A report that is wrong may have that name.
+                if shown.reports.len() < reports_of(block) {
+                    all = Err(Reported);
+                    continue;
+                }
                 let message = format!("no figure is called `{}`", figure.text);
                 let help = match nearest(&figure.text, known.iter().map(String::as_str)) {
                     Some(near) => format!("did you mean `{near}`?"),
