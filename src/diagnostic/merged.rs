@@ -31,12 +31,11 @@ pub fn merged(found: Vec<Diagnostic>) -> Vec<Diagnostic> {
         }
     }
     let with = |(diagnostic, places): (Diagnostic, Vec<Span>)| {
-        let rest = places.len().saturating_sub(SHOWN);
+        let all = places.len() + 1;
         let shown = places.into_iter().take(SHOWN).enumerate();
         shown.fold(diagnostic, |diagnostic, (at, span)| {
-            let last = at + 1 == SHOWN && rest > 0;
-            diagnostic
-                .label(span, if last { format!("and here, and at {rest} more places") } else { "and here".to_string() })
+            let is_last = at + 1 == SHOWN && all > SHOWN + 1;
+            diagnostic.label(span, if is_last { format!("and here, of {all} in all") } else { "and here".to_string() })
         })
     };
     kept.into_iter().map(with).collect()
