@@ -13,7 +13,7 @@ use crate::check::uses::{self, Gathered, Used};
 use crate::check::value::Value;
 use crate::check::{chains, comments, names, settings, unread};
 use crate::diagnostic::order::{in_order, primary};
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::diagnostic::{Diagnostic, Severity, merged};
 use crate::ir::{Graph, NodeId};
 use crate::lower::{self, program as lowered, program::Program as Lowered, program::Value as LoweredValue};
 use crate::passes::{named, streamed};
@@ -108,7 +108,8 @@ pub fn check(
     let mut checked = check_file(sources, &file, found, schemas, &mut Library::new(&file), &overrides);
     checked.found.extend(comments::find(sources, &file));
     if !checked.found.iter().any(|found| found.severity == Severity::Error) {
-        checked.found.extend(lints::of_text(&file));
+        let of_text = lints::of_text(&file, &checked.found);
+        checked.found.extend(of_text);
     }
     lints::allow::silence(&mut checked.found, sources, &texts(&file, &used), true);
     uses::labelled(&mut checked.found, &used);
@@ -211,6 +212,7 @@ pub fn check_file(
     found.extend(elaborator.found);
     let mut found = in_order(found, textual);
     unread::remove(&mut found, &unread_spans, file, sources);
+    let found = merged(found);
     Checked { programs, trains: trains(file), sweeps, found, used: Vec::new() }
 }
 

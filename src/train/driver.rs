@@ -140,29 +140,34 @@ pub fn train(training: &Training, stop: impl Fn() -> bool, tell: &mut dyn FnMut(
     let reason = sink.reason(ended);
     sink.emit(&Event::End { step: run.step, reason, seconds, peak_rss_bytes: io::peak_memory() });
     let reason = sink.reason(ended);
-    let record = Record {
-        file: training.file.display().to_string(),
-        train: program.name.clone(),
-        source: training.source.to_string(),
-        hyperparameters: identity::settings(program),
-        seed: schedule.seed,
-        device: run.device().to_string(),
-        versions: BTreeMap::from([("mlx".to_string(), env!("CARGO_PKG_VERSION").to_string())]),
-        data: data.files.to_vec(),
-        parameters,
-        peak_memory: io::peak_memory(),
-        wall_seconds: seconds,
-        steps: run.step,
-        metrics: finals.iter().filter_map(named).collect(),
-        per_batch: per_batch(&finals),
-        reason: reason.name().to_string(),
-    };
+    let record = record_of(training, &run, &finals, (seconds, reason));
     if let Err(wrong) = record::write(&folder.path, &record) {
         sink.fail(Failure::Diagnostic(wrong));
     }
     let place = saved.path().unwrap_or(&folder.path).display().to_string();
     let not_finite = weights::not_finite(&place, &weights);
     Ok(Outcome { weights: saved, not_finite, reason: sink.reason(ended), finals, failure: sink.failure })
+}
+
+/// What was run, and what came of it.
+fn record_of(training: &Training, run: &Run, finals: &[Event], (seconds, reason): (f64, Reason)) -> Record {
+    Record {
+        file: training.file.display().to_string(),
+        train: training.program.name.clone(),
+        source: training.source.to_string(),
+        hyperparameters: identity::settings(training.program),
+        seed: training.schedule.seed,
+        device: run.device().to_string(),
+        versions: BTreeMap::from([("mlx".to_string(), env!("CARGO_PKG_VERSION").to_string())]),
+        data: training.data.files.to_vec(),
+        parameters: training.lowered.parameters(),
+        peak_memory: io::peak_memory(),
+        wall_seconds: seconds,
+        steps: run.step,
+        metrics: finals.iter().filter_map(named).collect(),
+        per_batch: per_batch(finals),
+        reason: reason.name().to_string(),
+    }
 }
 
 /// A folder for a run.

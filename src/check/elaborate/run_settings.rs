@@ -20,6 +20,21 @@ const SETTINGS: [&str; 12] =
 /// Without `epochs` and `steps`.
 const DEFAULT_EPOCHS: u64 = 100;
 
+/// Whether a block has a setting that is reported, and was meant to be this one.
+pub(super) fn is_misspelled(block: &Block, wanted: &str) -> bool {
+    block.body.iter().any(|statement| match &statement.kind {
+        StatementKind::Assign(Target::One(name), ..) => {
+            !SETTINGS.contains(&name.text.as_str()) && nearest(&name.text, SETTINGS.into_iter()) == Some(wanted)
+        }
+        _ => false,
+    })
+}
+
+/// How many figures a block reports.
+fn reports_of(block: &Block) -> usize {
+    block.body.iter().filter(|statement| matches!(statement.kind, StatementKind::Report(..))).count()
+}
+
 impl Elaborator<'_> {
     pub(super) fn check_settings(&mut self, block: &Block) {
         for statement in &block.body {
@@ -147,7 +162,9 @@ impl Elaborator<'_> {
         let mut all = Ok(());
         for name in ["stop", "keep"] {
             if let Some(expr) = setting_of(block, name) {
-                all = self.is_figure(expr, name, &known).and(all);
+                // A report that is wrong may have the name that is watched.
+                let complete = shown.reports.len() == reports_of(block);
+                all = self.is_figure(expr, name, &known, complete).and(all);
             }
         }
         all

@@ -177,7 +177,7 @@ impl Elaborator<'_> {
             let ty = program.terms.get(report.value).ty.clone();
             Figure { name: &report.name, ty: Some(ty), late: false }
         }));
-        self.is_figure(expr, "keep", &known)?;
+        self.is_figure(expr, "keep", &known, true)?;
         Ok(watched)
     }
 }

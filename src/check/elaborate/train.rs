@@ -3,6 +3,7 @@
 use super::data::setting;
 use super::minimize::Term;
 use super::optimizer::hosts;
+use super::run_settings::is_misspelled;
 use super::{Elaborator, Out, Reported};
 use crate::check::program::{Calibrated, Data, Demand, RawKind, Report, TypedProgram};
 use crate::check::schema::Source;
@@ -234,6 +235,7 @@ impl Elaborator<'_> {
                 }
                 Err(Reported) => (self.data, self.blind) = (None, true),
             },
+            None if is_misspelled(block, "data") => (self.data, self.blind) = (None, true),
             None => self.without_data(block),
         }
         let rows = Axis::new(Size::symbol(Self::rows()), block.word, "is the rows of a batch");
@@ -251,6 +253,8 @@ impl Elaborator<'_> {
             let model = self.model(expr, &mut scope).unwrap_or(Value::Wrong);
             let bound = self.bound(model, expr.span);
             scope.insert("model", bound);
+        } else if is_misspelled(block, "model") {
+            scope.insert("model", self.bound(Value::Wrong, block.word));
         }
         scope
     }

@@ -80,8 +80,8 @@ impl Elaborator<'_> {
         self.error("E0245", message, expr.span, "this is not")
     }
 
-    /// What a setting watches is one of these, and one number; `loss` always is.
-    pub(super) fn is_figure(&mut self, expr: &Expr, name: &str, known: &[Figure]) -> Out<()> {
+    /// What a setting watches is one of these, and one number; `loss` always is. Where they are not all, nothing is said of others.
+    pub(super) fn is_figure(&mut self, expr: &Expr, name: &str, known: &[Figure], complete: bool) -> Out<()> {
         let mut watched: Vec<Name> = Vec::new();
         crate::syntax::walk::expression(expr, &mut |part| {
             if let ExprKind::Field(_, figure) = &part.kind {
@@ -90,17 +90,20 @@ impl Elaborator<'_> {
         });
         let mut all = Ok(());
         for figure in watched {
-            all = self.is_one_figure(&figure, name, known).and(all);
+            all = self.is_one_figure(&figure, name, known, complete).and(all);
         }
         all
     }
 
-    fn is_one_figure(&mut self, figure: &Name, name: &str, known: &[Figure]) -> Out<()> {
+    fn is_one_figure(&mut self, figure: &Name, name: &str, known: &[Figure], complete: bool) -> Out<()> {
         let names = std::iter::once("loss").chain(known.iter().map(|figure| figure.name));
         if figure.text == "loss" {
             return Ok(());
         }
         let Some(own) = known.iter().find(|known| known.name == figure.text) else {
+            if !complete {
+                return Err(Reported);
+            }
             let message = format!("no figure is called `{}`", figure.text);
             let help = match nearest(&figure.text, names.clone()) {
                 Some(near) => format!("did you mean `{near}`?"),
