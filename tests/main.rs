@@ -23,6 +23,7 @@ mod library;
 mod models;
 mod mutations;
 mod number;
+mod onnx;
 mod ops;
 mod papers;
 mod record;
@@ -67,6 +68,7 @@ fn main() {
     trials.extend(models::trials());
     trials.extend(mutations::trials());
     trials.extend(number::trials());
+    trials.extend(onnx::trials());
     trials.extend(ops::trials());
     trials.extend(papers::trials());
     trials.extend(record::trials());
