@@ -235,6 +235,24 @@ fn broken() -> Vec<Broken> {
             "mean(sqrt(model(x)))",
             &["E0401", "the gradient of `w` in step 1", "the slope of this is not finite"],
         ),
+        run(
+            "a_place_outside_of_its_axis",
+            loss,
+            "mean(model(x)) + mean(r: x[r, floor(5 * y[r]) + 2])",
+            &["E0276", "is outside of an axis of 2", "net.mlx:16:39", "what is read here"],
+        ),
+        run(
+            "ints_that_overflow",
+            loss,
+            "mean(model(x)) + sum(floor(0 * y + 2e9))",
+            &["E0276", "a sum of ints does not fit 32 bits", "net.mlx:16:31", "this sum", "sum floats"],
+        ),
+        run(
+            "a_matrix_that_is_not_definite",
+            loss,
+            "mean(model(x)) + log_det([[1, 2], [2, 1]] + 0 * mean(y))",
+            &["E0276", "positive definite", "net.mlx:16:14", "in this", "positive_definite.mlx", "of this matrix"],
+        ),
         command("a_folder_that_is_a_file", "train net.mlx --out d.csv", 3, &["E0332", "is no folder"]),
         command("a_folder_below_a_file", "train net.mlx --out d.csv/run", 3, &["E0332", "is no folder"]),
         command("a_folder_of_the_system", "train net.mlx --out /proc/run", 3, &["E0332", "cannot create"]),
@@ -292,7 +310,7 @@ fn one_clear_diagnostic(broken: &Broken) {
         assert!(told.contains(part), "{part:?} is not told:\n{told}");
     }
     assert!(!told.contains("panicked") && told.len() < 4_000, "{told}");
-    if heads[0].contains("E0401") {
+    if heads[0].contains("E0401") || heads[0].contains("E0276") {
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(said.starts_with("weights: ") && said.lines().count() == 1, "{said}");
         let run = folder.path().join("runs/net-train-1");

@@ -9,6 +9,7 @@ mod structure;
 use crate::ir::{DType, Graph, NodeId, ScalarOp};
 
 pub use rules::contributions;
+pub use scalar::may_be_infinite;
 
 /// The rule of a node: what each of its operands gets of the gradient by its value. The graph; the node with that
 /// gradient, and if its operation has several results, all of those that have one; which operands something is wanted

@@ -171,7 +171,7 @@ const LOOKS: usize = 64;
 
 /// Whether a node is made with something that can leave the finite numbers. What goes through a product of matrices is looked
 /// at no further: there one row spoils others anyway.
-fn may_be_infinite(graph: &Graph, node: NodeId) -> bool {
+pub fn may_be_infinite(graph: &Graph, node: NodeId) -> bool {
     let mut open = vec![node];
     let mut seen = HashSet::new();
     while let Some(id) = open.pop() {

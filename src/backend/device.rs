@@ -1,8 +1,10 @@
 //! What a backend is to a run: plans are loaded, inputs written, stages run, roots read. Parameters and states lie in a
 //! resident region that all plans share; whatever else a plan holds is its own until another one runs.
 
+use crate::ir::NodeId;
 use crate::plan::{Plan, Storage};
 use bytemuck::cast_slice_mut;
+use std::fmt;
 
 pub trait Device {
     /// As a run calls it: `cpu`.
@@ -23,10 +25,10 @@ pub trait Device {
     fn written(&self, id: PlanId, input: u32) -> Option<Values<'_>>;
 
     /// Runs a stage; after the last, next values are in place.
-    fn run_stage(&mut self, id: PlanId, stage: usize) -> Result<(), String>;
+    fn run_stage(&mut self, id: PlanId, stage: usize) -> Result<(), Fault>;
 
     /// Runs one kernel, by its number: to measure it.
-    fn run_kernel(&mut self, id: PlanId, kernel: usize) -> Result<(), String>;
+    fn run_kernel(&mut self, id: PlanId, kernel: usize) -> Result<(), Fault>;
 
     /// The elements of a root; a scalar of the host stands for any number of them.
     fn read(&self, id: PlanId, root: usize) -> Values<'_>;
@@ -38,13 +40,26 @@ pub trait Device {
     fn keep(&mut self, id: PlanId, root: usize, offset: usize, len: usize);
 
     /// Runs every stage.
-    fn run(&mut self, id: PlanId) -> Result<(), String> {
+    fn run(&mut self, id: PlanId) -> Result<(), Fault> {
         (0..self.plan(id).stages.len()).try_for_each(|stage| self.run_stage(id, stage))
     }
 
     /// Numbers into the buffer of an input, if something reads it.
     fn write_numbers(&mut self, id: PlanId, input: u32, values: &[f64]) {
         self.write(id, input, &mut |bytes, storage| fill(bytes, storage, values.iter().copied()));
+    }
+}
+
+/// Something that cannot be computed, such as an element beside its axis: in words, and the nodes of the kernel that was to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    pub message: String,
+    pub nodes: Vec<NodeId>,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
     }
 }
 

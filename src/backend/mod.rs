@@ -14,5 +14,5 @@ mod matrix;
 pub mod reference;
 pub mod tensor;
 
-pub use device::{Device, PlanId, Values};
+pub use device::{Device, Fault, PlanId, Values};
 pub use tensor::Tensor;

@@ -1,11 +1,13 @@
 //! What an expression stands for while a program is checked: most of it is gone before the first step.
 
 use super::number::Number;
+use super::program::Items;
 use super::terms::{ParamId, TermId};
 use super::types::{Axis, IndexId, Origin, Type};
 use crate::ir::{Draw, QuickMap};
 use crate::source::Span;
 use crate::syntax::tree::{Item, ItemKind, Name};
+use std::collections::HashSet;
 use std::rc::Rc;
 
 #[derive(Clone, Debug)]
@@ -19,6 +21,11 @@ pub enum Value {
     Tensor(TermId),
     /// A column of the source, before it is known whether its numbers or its classes are wanted.
     RawColumn(usize),
+    /// A column of the source whose rows are of unequal length: `pad` reads it.
+    Unequal(usize, Items),
+    /// A table that is read whole, and a column of one.
+    Table(usize),
+    OfTable(usize, usize),
     /// A `fn`, `layer`, `model` or `optimizer` by its name.
     Item(Rc<Item>),
     /// An unapplied call of a layer: hyperparameters, but no parameters yet.
@@ -143,6 +150,8 @@ pub struct Scope {
     pub states: Vec<State>,
     /// Whether it is the body of a loop, whose states are its carries.
     pub steps: bool,
+    /// Names of what a loop gives, which has its steps along an axis.
+    scans: HashSet<String>,
 }
 
 /// A `state` of a body.
@@ -182,8 +191,19 @@ impl Scope {
     }
 
     pub fn insert(&mut self, name: &str, bound: Bound) {
+        self.scans.remove(name);
         self.names.insert(name.to_string(), bound);
         self.order.push(name.to_string());
+    }
+
+    /// What has this name is given by a loop.
+    pub fn is_of_scan(&mut self, name: &str) {
+        self.scans.insert(name.to_string());
+    }
+
+    /// Whether what has this name is given by a loop.
+    pub fn names_scan(&self, name: &str) -> bool {
+        self.scans.contains(name)
     }
 
     /// The names of a source's columns.
@@ -281,6 +301,9 @@ impl Value {
             Value::Size(_) => "a size",
             Value::Tensor(_) => "a tensor",
             Value::RawColumn(_) => "a column",
+            Value::Unequal(..) => "rows of unequal length",
+            Value::Table(_) => "a table",
+            Value::OfTable(..) => "a column of a table",
             Value::Item(item) => match &item.kind {
                 ItemKind::Fn(_) => "a function",
                 ItemKind::Layer(_) => "a layer",

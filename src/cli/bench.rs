@@ -1,11 +1,12 @@
 //! `mlx bench FILE [NAME]`: the time of a step, whole and by kernel.
 
+use super::WRONG;
 use super::load::{complain, load, lowered, print, program};
-use super::{FAILED, WRONG};
 use crate::io;
 use crate::run::error::RunError;
 use crate::run::schedule::Schedule;
 use crate::run::steps::Run;
+use crate::train::driver;
 use serde_json::json;
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -44,10 +45,6 @@ pub fn run(arguments: &Bench, started: Instant) -> ExitCode {
 }
 
 fn bench(arguments: &Bench, started: Instant) -> Result<(), u8> {
-    let failed = |error: RunError| {
-        complain(error.message());
-        FAILED
-    };
     let mut loaded = load(&arguments.file, &arguments.set)?;
     let program = program(&mut loaded, arguments.name.as_deref())?;
     let lowered = lowered(&program)?;
@@ -57,6 +54,7 @@ fn bench(arguments: &Bench, started: Instant) -> Result<(), u8> {
     };
     let mut schedule = Schedule::of(&program, program.run.length);
     schedule.threads = arguments.threads.map_or(schedule.threads, |threads| threads as usize);
+    let failed = |error: RunError| super::train::failed(&driver::told(error, &program, &lowered), &loaded.sources);
     let mut run = Run::new(&lowered, schedule, &data).map_err(failed)?;
     run.take_step().map_err(failed)?;
     let first_step = started.elapsed().as_secs_f64();

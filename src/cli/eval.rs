@@ -1,11 +1,12 @@
 //! `mlx eval FILE [NAME] --weights W`
 
 use super::load::{Rows, Trained, changed, complain, print, show, trained};
-use super::{FAILED, MISUSED, WRONG};
+use super::{MISUSED, WRONG};
 use crate::progress::table;
 use crate::run::error::RunError;
 use crate::run::schedule::Schedule;
 use crate::run::steps::{Run, SPLITS};
+use crate::train::driver;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -38,10 +39,6 @@ pub fn run(arguments: &Eval) -> ExitCode {
 }
 
 fn eval(arguments: &Eval) -> Result<(), u8> {
-    let failed = |error: RunError| {
-        complain(error.message());
-        FAILED
-    };
     if let Some(split) = arguments.split.as_deref().filter(|split| !SPLITS.contains(split)) {
         complain(&format!("there is no split `{split}`; there are {}", SPLITS.join(", ")));
         return Err(MISUSED);
@@ -59,6 +56,7 @@ fn eval(arguments: &Eval) -> Result<(), u8> {
         let weights = arguments.weights.display().to_string();
         show(&changed(&file.path, &weights, "rows of any split may be among those trained on"), &loaded.sources);
     }
+    let failed = |error: RunError| super::train::failed(&driver::told(error, &program, &lowered), &loaded.sources);
     let mut run =
         Run::with_fits(&lowered, Schedule::of(&program, program.run.length), &data, &identity.fits).map_err(failed)?;
     run.write_weights(&weights.tensors);

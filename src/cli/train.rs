@@ -182,9 +182,9 @@ pub struct Ended {
     pub status: Option<u8>,
 }
 
-/// Trains; what goes wrong is shown. The error is the status of a run that did not begin.
-pub fn to_its_end(training: &Training, sources: &Sources, tell: &mut dyn FnMut(&Event)) -> Result<Ended, u8> {
-    let failed = |failure: &Failure| match failure {
+/// Shows how a run failed; the status that says so.
+pub fn failed(failure: &Failure, sources: &Sources) -> u8 {
+    match failure {
         Failure::Diagnostic(wrong) => {
             show(wrong, sources);
             FAILED
@@ -197,7 +197,12 @@ pub fn to_its_end(training: &Training, sources: &Sources, tell: &mut dyn FnMut(&
             complain(message);
             FAILED
         }
-    };
+    }
+}
+
+/// Trains; what goes wrong is shown. The error is the status of a run that did not begin.
+pub fn to_its_end(training: &Training, sources: &Sources, tell: &mut dyn FnMut(&Event)) -> Result<Ended, u8> {
+    let failed = |failure: &Failure| failed(failure, sources);
     let outcome = driver::train(training, interrupt::asked, tell).map_err(|failure| failed(&failure))?;
     let status = outcome.failure.as_ref().map(failed);
     match &outcome.weights {

@@ -1,10 +1,11 @@
 //! Products with a sum: `a @ b`, and sums over an index of a product, both as one contraction.
 
 use super::term::Lowering;
+use crate::autodiff::may_be_infinite;
 use crate::check::elaborate::Elaborator;
 use crate::check::terms::{Kind, TermId, Terms};
 use crate::check::types::{Elem, IndexId, Type};
-use crate::ir::{DType, NodeId, Reduce, ScalarOp};
+use crate::ir::{DType, NodeId, Op, Reduce, ScalarOp};
 
 /// What an axis of an operand or of the result is.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -96,21 +97,60 @@ pub(super) fn under_condition(
     if !scalars || !smaller || summed.iter().any(|id| !ty.free.contains(id)) {
         return None;
     }
-    let mut factors = Vec::new();
+    let to = Type { free: free(masked).clone(), ..Type::scalar(Elem::Bool) };
+    let holds = lowering.operand(condition, &to, DType::Bool);
+    let (mut factors, mut finite, mut poles) = (Vec::new(), Vec::new(), Vec::new());
     for id in &all {
         let (mut node, ids) = factor(lowering, *id);
+        let zero = lowering.graph.fill(0.0, lowering.graph.shape(node).to_vec());
+        let mut bounded = node;
         if id == masked {
-            let to = Type { free: ids.clone(), ..Type::scalar(Elem::Bool) };
-            let holds = lowering.operand(condition, &to, DType::Bool);
-            let zero = lowering.graph.fill(0.0, lowering.shape(&to));
             node = lowering.graph.select(holds, node, zero);
+            bounded = node;
+        } else if may_be_infinite(&lowering.graph, node) {
+            // A finite number taken from itself is 0, any other is NaN.
+            let difference = lowering.graph.binary(ScalarOp::Sub, node, node);
+            let is_finite = lowering.graph.binary(ScalarOp::Equal, difference, zero);
+            bounded = lowering.graph.select(is_finite, node, zero);
+            poles.push((lowering.graph.add(Op::Scalar(ScalarOp::Not), vec![is_finite]), ids.clone()));
         }
-        factors.push((node, ids));
+        factors.push((node, ids.clone()));
+        finite.push((bounded, ids));
     }
     let mut kept: Vec<IndexId> = ty.free.iter().chain(asked).filter(|id| !summed.contains(id)).copied().collect();
     kept.sort_unstable();
     kept.dedup();
-    Some(multiplied(lowering, factors, &kept))
+    let product = multiplied(lowering, finite, &kept);
+    if poles.is_empty() {
+        return Some(product);
+    }
+    // An infinite element that only elements left out meet adds nothing, though 0 times it is no number.
+    let met = met(lowering, (holds, &to.free), poles, &kept);
+    let with_poles = multiplied(lowering, factors, &kept);
+    let with_poles = lowering.graph.add(Op::StopGradient, vec![with_poles]);
+    Some(lowering.graph.select(met, with_poles, product))
+}
+
+/// For each element of a product, whether one of some marks is read where a condition holds.
+fn met(
+    lowering: &mut Lowering,
+    (holds, asked): (NodeId, &[IndexId]),
+    marks: Vec<(NodeId, Vec<IndexId>)>,
+    kept: &[IndexId],
+) -> NodeId {
+    let shape = lowering.shape(&Type { free: kept.to_vec(), ..Type::scalar(Elem::Bool) });
+    let zero = lowering.graph.fill(0.0, shape.clone());
+    let mut any = None;
+    for (mark, ids) in marks {
+        let own: Vec<IndexId> = kept.iter().filter(|id| asked.contains(id) || ids.contains(id)).copied().collect();
+        let [holds, mark] = [holds, mark].map(|truths| lowering.graph.cast(DType::Float, truths));
+        let count = multiplied(lowering, vec![(holds, asked.to_vec()), (mark, ids)], &own);
+        let axes = own.iter().filter_map(|id| kept.iter().position(|other| other == id)).collect();
+        let count = lowering.graph.broadcast(shape.clone(), axes, count);
+        let found = lowering.graph.binary(ScalarOp::NotEqual, count, zero);
+        any = Some(any.map_or(found, |others| lowering.graph.binary(ScalarOp::Or, others, found)));
+    }
+    any.unwrap_or(zero)
 }
 
 fn is_of_indices(terms: &Terms, condition: TermId) -> bool {

@@ -21,6 +21,7 @@ pub(super) fn part(lowering: &mut Lowering, scan: &Scan, part: ScanPart) -> Node
         ScanPart::Given { at, axis } => {
             let each = made.each[at - scan.lasts];
             let rank = lowering.graph.shape(each).len();
+            let axis = lowering.terms.get(scan.given[at]).ty.free.len() + axis;
             // The axis of the steps is the first.
             let order = (1..=axis).chain([0]).chain(axis + 1..rank).collect();
             lowering.graph.permute(order, each)
@@ -44,13 +45,15 @@ fn made(lowering: &mut Lowering, scan: &Scan) -> Scanned {
         let ty = &terms.get(*given).ty;
         let zero = lowering.graph.constant(0.0);
         let zero = lowering.graph.cast(dtype(&ty.elem), zero);
-        let zeros = lowering.graph.broadcast(ty.sizes(), Vec::new(), zero);
+        let shape = lowering.shape(ty);
+        let zeros = lowering.graph.broadcast(shape, Vec::new(), zero);
         given_last.push(builder.carry(&lowering.graph, zeros));
     }
     for (at, (source, axis)) in scan.sources.iter().enumerate() {
         let node = lowering.node(*source);
         let rank = lowering.graph.shape(node).len();
-        let order = std::iter::once(*axis).chain((0..rank).filter(|other| other != axis)).collect();
+        let along = terms.get(*source).ty.free.len() + axis;
+        let order = std::iter::once(along).chain((0..rank).filter(|other| *other != along)).collect();
         let node = lowering.graph.permute(order, node);
         let slice = builder.slice(&lowering.graph, node);
         inner.leaves.insert(Leaf::Slice(scan.id, at), slice);

@@ -13,6 +13,8 @@ pub struct Streamed {
     pub sizes: Vec<(u32, Size)>,
     /// What was asked for, of what joins give.
     pub roots: Vec<NodeId>,
+    /// Of each node, the one in the whole graph that it computes.
+    whole: HashMap<NodeId, NodeId>,
 }
 
 /// A reduction over rows.
@@ -32,6 +34,11 @@ impl Streamed {
         self.joins.iter().map(|join| join.pass + 1).max().unwrap_or(0)
     }
 
+    /// The nodes of the whole graph that some nodes compute.
+    pub fn in_whole(&self, nodes: &[NodeId]) -> Vec<NodeId> {
+        nodes.iter().filter_map(|node| self.whole.get(node).copied()).collect()
+    }
+
     /// What a pass joins.
     pub fn of_pass(&self, pass: usize) -> impl Iterator<Item = &Join> {
         self.joins.iter().filter(move |join| join.pass == pass)
@@ -42,7 +49,8 @@ impl Streamed {
 /// than in a sum or an extreme, as in a sort or a product of rows with rows.
 pub fn streamed(graph: &Graph, rows: &Symbol, roots: &[NodeId], inputs: usize) -> Option<Streamed> {
     let row = Size::symbol(rows.clone());
-    let mut this = Streamed { graph: Graph::default(), joins: Vec::new(), sizes: Vec::new(), roots: Vec::new() };
+    let (graph_of_batch, whole) = (Graph::default(), HashMap::new());
+    let mut this = Streamed { graph: graph_of_batch, joins: Vec::new(), sizes: Vec::new(), roots: Vec::new(), whole };
     let mut next = inputs as u32..;
     // Of each node: what stands for it, its axis of rows, and the first pass in which it is known.
     let mut known: HashMap<NodeId, (NodeId, Option<usize>, usize)> = HashMap::new();
@@ -64,12 +72,14 @@ pub fn streamed(graph: &Graph, rows: &Symbol, roots: &[NodeId], inputs: usize) -
             let (how, number) = (joined(&node.op, &axes)?, next.next()?);
             let of_batch = this.graph.add(node.op.clone(), operand_nodes);
             this.joins.push(Join { of_batch, input: number, how, pass });
+            this.whole.entry(of_batch).or_insert(id);
             (this.graph.input(number, dtype, shape), None, pass + 1)
         } else if is_row_wise(graph, node, axis, &axes, &row) {
             (this.graph.add(node.op.clone(), operand_nodes), axis, pass)
         } else {
             return None;
         };
+        this.whole.entry(made.0).or_insert(id);
         known.insert(id, made);
     }
     this.roots = roots.iter().map(|root| known[root].0).collect();

@@ -2,7 +2,7 @@
 //! row by row is computed of each part, sums over rows are joined from those of the parts, and what reads such a sum (the
 //! slope of a ratio of sums, say) takes one more pass over the parts. So the parts change nothing but the order of additions.
 
-use crate::backend::{Device, PlanId};
+use crate::backend::{Device, Fault, PlanId};
 use crate::ir::{Graph, NodeId, Size, count};
 use crate::lower::program::{Phase, Program};
 use crate::passes::{Streamed, streamed};
@@ -98,7 +98,7 @@ impl Parts {
                 counters[4] = own.start as f64;
                 device.write_numbers(id, program.draws as u32, &counters);
                 feed(device, id, own);
-                device.run(id)?;
+                device.run(id).map_err(|fault| self.fault(fault))?;
                 for (root, join) in self.streamed.of_pass(pass).enumerate() {
                     let elements = count(&self.streamed.graph, join.of_batch) as usize;
                     let part = device.read(id, root).to_f64(elements);
@@ -109,6 +109,11 @@ impl Parts {
             joined.extend(sums);
         }
         self.feed_whole(program, (schedule, moment), rows, device, self.rest, &joined)
+    }
+
+    /// What cannot be computed, by the nodes of the program's graph.
+    pub fn fault(&self, fault: Fault) -> Fault {
+        Fault { nodes: self.streamed.in_whole(&fault.nodes), ..fault }
     }
 
     /// What is the same for all parts.

@@ -1,5 +1,6 @@
 //! How a run fails.
 
+use crate::backend::Fault;
 use crate::ir::NodeId;
 
 /// A failure of a run.
@@ -7,6 +8,8 @@ use crate::ir::NodeId;
 pub enum RunError {
     /// A number of a phase is not finite, and the node that made the first such, if the reference finds one as well.
     NotFinite { message: String, origin: Option<NodeId>, phase: usize },
+    /// What cannot be computed of these numbers: in words, and the nodes of the program's graph that were to be.
+    Fault { message: String, nodes: Vec<NodeId> },
     /// What cannot be computed at all.
     Broken(String),
     /// It was to end before the first step.
@@ -16,9 +19,17 @@ pub enum RunError {
 impl RunError {
     pub fn message(&self) -> &str {
         match self {
-            RunError::NotFinite { message, .. } | RunError::Broken(message) => message,
+            RunError::NotFinite { message, .. } | RunError::Fault { message, .. } | RunError::Broken(message) => {
+                message
+            }
             RunError::Interrupted => "interrupted",
         }
+    }
+}
+
+impl From<Fault> for RunError {
+    fn from(fault: Fault) -> RunError {
+        RunError::Fault { message: fault.message, nodes: fault.nodes }
     }
 }
 

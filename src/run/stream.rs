@@ -2,7 +2,7 @@
 //! is computed of all rows at once. Fitted values, columns, evaluation and prediction are all this: roots of a graph, what its
 //! inputs are fed, and where the values go.
 
-use crate::backend::{Device, PlanId, Tensor, Values};
+use crate::backend::{Device, Fault, PlanId, Tensor, Values};
 use crate::ir::{DType, Graph, NodeId, Size, Symbol, count};
 use crate::passes::{Streamed, streamed};
 use crate::plan::{Limits, Plan, Precision, Request, Residents, Storage, plan};
@@ -206,9 +206,15 @@ impl<'g> Stream<'g> {
             write_whole(device, id, feed, joined);
         }
         write_rows(device, id, feed, rows);
-        device.run(id)?;
+        device.run(id).map_err(|fault| self.fault(fault))?;
         self.ran = Some(id);
         Ok(())
+    }
+
+    /// What cannot be computed, by the nodes of the whole graph.
+    fn fault(&self, fault: Fault) -> Fault {
+        let nodes = self.streamed.as_ref().map(|streamed| streamed.in_whole(&fault.nodes));
+        Fault { nodes: nodes.unwrap_or(fault.nodes), ..fault }
     }
 
     /// What a plan of the roots on so many rows gave; of roots without rows only where `all` are wanted.
@@ -246,13 +252,12 @@ impl<'g> Stream<'g> {
                 sum.iter_mut().zip(part).for_each(|(sum, part)| *sum = join.how.join(*sum, part));
             }
         }
-        let joins =
-            self.streamed.iter().flat_map(|streamed| streamed.of_pass(pass).map(|join| (&streamed.graph, join)));
-        for (graph, join) in joins.filter(|(graph, join)| graph.dtype(join.of_batch) == DType::Int) {
+        let Some(streamed) = &self.streamed else { return Ok(sums) };
+        for join in streamed.of_pass(pass).filter(|join| streamed.graph.dtype(join.of_batch) == DType::Int) {
             let far = |sum: &f64| sum.is_finite() && f64::from(*sum as i32) != *sum;
             if sums.get(&join.input).is_some_and(|sums| sums.iter().any(far)) {
-                let op = &graph.node(join.of_batch).op;
-                return Err(RunError::Broken(format!("{op}: a sum of ints does not fit 32 bits")));
+                let message = "a sum of ints does not fit 32 bits".to_string();
+                return Err(self.fault(Fault { message, nodes: vec![join.of_batch] }).into());
             }
         }
         Ok(sums)

@@ -1,5 +1,6 @@
 //! A training from its first step to its folder. It prints nothing: each event is handed on as it happens.
 
+use super::fault;
 use crate::backend::Tensor;
 use crate::check::program::TypedProgram;
 use crate::diagnostic::Diagnostic;
@@ -290,9 +291,11 @@ fn every_split(run: &mut Run, sink: &mut EventSink, choice: &mut Choice) -> Resu
     Ok(events)
 }
 
-/// An error of the run as it is shown: a number that is not finite is shown where it was made.
-fn told(error: RunError, program: &TypedProgram, lowered: &Lowered) -> Failure {
+/// An error of the run as it is shown: a number that is not finite is shown where it was made, and what cannot be computed where
+/// it is written.
+pub fn told(error: RunError, program: &TypedProgram, lowered: &Lowered) -> Failure {
     let (message, origin, phase) = match error {
+        RunError::Fault { message, nodes } => return fault::told(message, &nodes, lowered),
         RunError::Broken(message) => return Failure::Message(message),
         RunError::Interrupted => return Failure::Message(error.message().to_string()),
         RunError::NotFinite { message, origin, phase } => (message, origin, phase),

@@ -3,6 +3,7 @@
 //! | file | what |
 //! |---|---|
 //! | `driver` | a whole training, from the first step to the folder |
+//! | `fault` | what cannot be computed, shown where it is written |
 //! | `choice` | when steps end, and which weights are kept |
 //! | `begin` | weights that a model begins from |
 //! | `saving` | where the weights of a run are written |
@@ -15,6 +16,7 @@
 pub mod begin;
 pub mod choice;
 pub mod driver;
+mod fault;
 pub mod folder;
 pub mod identity;
 pub mod record;

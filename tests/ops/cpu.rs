@@ -67,7 +67,7 @@ pub fn run_precise(
     for (number, tensor) in inputs.iter().enumerate() {
         device.write_numbers(id, number as u32, &tensor.values);
     }
-    device.run(id)?;
+    device.run(id).map_err(|fault| fault.message)?;
     let tensor = |(at, root): (usize, &NodeId)| {
         let size = |size: &Size| size.settled().expect("settled") as usize;
         let shape: Vec<usize> = graph.shape(*root).iter().map(size).collect();

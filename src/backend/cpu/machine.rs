@@ -99,7 +99,7 @@ impl Machine {
                 let mut slices = Slices::borrow(&mut self.memory, buffers, operands.iter().copied(), [out].into_iter());
                 let made = slices.take(out);
                 let operands: Vec<&[u8]> = operands.into_iter().map(|operand| slices.get(operand)).collect();
-                return special::run(special, &operands, made, &self.pool).map_err(|e| format!("{}: {e}", special.op));
+                return special::run(special, &operands, made, &self.pool);
             }
             (Code::Run(run), Ready::Body(inner)) => return body::run(self, run, kernel, buffers, inner),
             (Code::Product(matrices, _), ready) => match ready {
@@ -121,8 +121,7 @@ impl Machine {
             let scalars: Vec<f64> = kernel.scalars.iter().map(|scalar| scalars[*scalar]).collect();
             let (scratch, pool) = (&self.scratch, &self.pool);
             let pass = Pass { code, kernel, buffers, scalars: &scalars, scratch, pool };
-            pass.run(joined, &mut self.memory, &mut self.partials)
-                .map_err(|wrong| format!("{}: {wrong}", kernel.name()))?;
+            pass.run(joined, &mut self.memory, &mut self.partials)?;
         }
         Ok(())
     }

@@ -30,7 +30,7 @@ mod product;
 mod special;
 mod tile;
 
-use crate::backend::device::{Device, PlanId, Values};
+use crate::backend::device::{Device, Fault, PlanId, Values};
 use crate::plan::{self, Buffer, Output, Plan};
 use bytemuck::{cast_slice, cast_slice_mut};
 use machine::{Loaded, Machine};
@@ -147,7 +147,7 @@ impl Device for Cpu {
         }
     }
 
-    fn run_stage(&mut self, id: PlanId, stage: usize) -> Result<(), String> {
+    fn run_stage(&mut self, id: PlanId, stage: usize) -> Result<(), Fault> {
         let loaded = &mut self.plans[id.0];
         let plan = Arc::clone(&loaded.plan);
         if stage == 0 {
@@ -156,7 +156,8 @@ impl Device for Cpu {
         }
         let first = if stage == 0 { 0 } else { plan.stages[stage - 1] };
         for kernel in first..plan.stages[stage] {
-            self.machine.run_kernel(loaded, kernel)?;
+            let done = self.machine.run_kernel(loaded, kernel);
+            done.map_err(|message| Fault { message, nodes: plan.kernels[kernel].nodes.clone() })?;
         }
         if stage + 1 == plan.stages.len() {
             for (from, to) in &plan.copies {
@@ -166,8 +167,10 @@ impl Device for Cpu {
         Ok(())
     }
 
-    fn run_kernel(&mut self, id: PlanId, at: usize) -> Result<(), String> {
-        self.machine.run_kernel(&mut self.plans[id.0], at)
+    fn run_kernel(&mut self, id: PlanId, at: usize) -> Result<(), Fault> {
+        let loaded = &mut self.plans[id.0];
+        let nodes = loaded.plan.kernels[at].nodes.clone();
+        self.machine.run_kernel(loaded, at).map_err(|message| Fault { message, nodes })
     }
 }
 

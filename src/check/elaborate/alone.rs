@@ -110,6 +110,7 @@ impl Elaborator<'_> {
                 self.error("E0216", "only the standard library has functions without a body", at, "here");
             }
             FnBody::Expr(_) | FnBody::Block(_) => {
+                self.open_sizes_of_result(function, &mut entry.scope);
                 let _ = self.function_result(function, std::mem::take(&mut entry.scope), at);
             }
         }

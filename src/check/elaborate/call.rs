@@ -77,11 +77,15 @@ impl Elaborator<'_> {
         if let (true, [argument]) = (self.takes_total(callee, scope), arguments) {
             return self.total(&argument.value, span);
         }
-        if let (ExprKind::Name(last), [Argument { name: None, value }]) = (&callee.kind, arguments)
-            && let ("last", ExprKind::Scan(scan)) = (last.text.as_str(), &value.kind)
-            && scope.get("last").is_none()
+        if let [Argument { name: None, value }] = arguments
+            && let Some(last) = self.last_of_scan(callee, value, span, scope)?
         {
-            return self.scan(scan, true, span, scope);
+            return Ok(last);
+        }
+        if let ExprKind::Field(base, part) = &callee.kind
+            && part.text == "inverse"
+        {
+            return self.inverse_call(base, part, arguments, span, scope);
         }
         let given = self.arguments(arguments, scope)?;
         let head = self.callee(callee, scope)?;
@@ -144,6 +148,14 @@ impl Elaborator<'_> {
     pub(super) fn pipe(&mut self, from: &Expr, stage: &Expr, span: Span, scope: &mut Scope) -> Out<Value> {
         if self.takes_total(stage, scope) {
             return self.total(from, span);
+        }
+        if let ExprKind::Field(base, part) = &stage.kind
+            && part.text == "inverse"
+        {
+            return self.inverse_call(base, part, &[Argument { name: None, value: from.clone() }], span, scope);
+        }
+        if let Some(last) = self.last_of_scan(stage, from, span, scope)? {
+            return Ok(last);
         }
         let input = self.value(from, scope);
         if let Ok(first) = &input
@@ -214,7 +226,7 @@ impl Elaborator<'_> {
         let unnamed = |arg: &&Arg| arg.name.is_none();
         let tensor = |arg: &Arg| {
             arg.name.is_none()
-                && matches!(arg.value, Value::Tensor(_) | Value::RawColumn(_))
+                && matches!(arg.value, Value::Tensor(_) | Value::RawColumn(_) | Value::Table(_) | Value::OfTable(..))
                 && !self.may_be_constant(&arg.value)
         };
         // Either its input or a hyperparameter.

@@ -10,7 +10,7 @@ use crate::check::terms::{Kind, TermId};
 use crate::check::types::{Axis, Elem, Type};
 use crate::check::value::{Bound, Family, Law, Scope, Value};
 use crate::diagnostic::Diagnostic;
-use crate::ir::{Draw, ScalarOp, philox};
+use crate::ir::{Draw, ScalarOp};
 use crate::source::Span;
 use crate::syntax::tree::{self, Expr, Name, TypeKind};
 use std::rc::Rc;
@@ -59,9 +59,8 @@ impl Elaborator<'_> {
             ));
         };
         let ty = self.written_type(written, "a draw", scope)?;
-        let law = self.distribution(&ty, expr, scope)?;
-        let place = philox::path(&self.place(&name.text));
-        self.sample(&law, &ty, Drawn::At(place), expr.span).map(Value::Tensor)
+        let place = self.place(&name.text);
+        self.drawn_as(&ty, expr, &place, scope).map(Value::Tensor)
     }
 
     /// A written type whose sizes are all known.
@@ -103,7 +102,12 @@ impl Elaborator<'_> {
             known.push(match &bound.value {
                 Value::Number(number) => Some(number.to_f64()),
                 Value::Wrong => return Err(Reported),
-                Value::Tensor(_) | Value::Size(_) | Value::RawColumn(_) | Value::List(_) => None,
+                Value::Tensor(_)
+                | Value::Size(_)
+                | Value::RawColumn(_)
+                | Value::Table(_)
+                | Value::OfTable(..)
+                | Value::List(_) => None,
                 other => {
                     let message =
                         format!("expected a number or a tensor for `{}`, found {}", family.name(), other.noun());

@@ -3,14 +3,28 @@
 use super::call::Arg;
 use super::lazy::{candidates, names_of};
 use super::{Elaborator, Out, Reported};
+use crate::check::types::Type;
 use crate::check::value::{Bound, Namespace, Scope, Value};
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
-use crate::syntax::tree::{self, Expr, FnBody, Function, Init, Item, ItemKind, Name, Statement, StatementKind, Target};
+use crate::syntax::tree::{
+    self, Expr, ExprKind, FnBody, Function, Init, Item, ItemKind, Name, Statement, StatementKind, Target,
+};
 use std::rc::Rc;
 
 impl Elaborator<'_> {
     pub(super) fn apply_function(&mut self, item: &Rc<Item>, given: Vec<Arg>, span: Span) -> Out<Value> {
+        self.apply_for(item, given, span, None)
+    }
+
+    /// The same for a result of a type that is asked for, which says the sizes that only the result names.
+    pub(super) fn apply_for(
+        &mut self,
+        item: &Rc<Item>,
+        given: Vec<Arg>,
+        span: Span,
+        wanted: Option<&Type>,
+    ) -> Out<Value> {
         let ItemKind::Fn(function) = &item.kind else { return Err(Reported) };
         if matches!(function.body, FnBody::Primitive)
             && let Some(two) = self.shortcut(&function.name.text, &given, span)
@@ -28,17 +42,24 @@ impl Elaborator<'_> {
         let joins = self.joins.len();
         let noted = self.noted(&function.name, &function.params, &given);
         let value = self.inside(span, &function.name.text, |this| {
-            this.at_place(&function.name.text, |this| this.function_body(function, given, span))
+            this.at_place(&function.name.text, |this| this.function_body(function, given, span, wanted))
         });
         self.note_result(joins, span, &value);
         self.note_applied(&function.name, noted, span, &value);
         value
     }
 
-    fn function_body(&mut self, function: &Function, given: Vec<Option<Arg>>, span: Span) -> Out<Value> {
+    fn function_body(
+        &mut self,
+        function: &Function,
+        given: Vec<Option<Arg>>,
+        span: Span,
+        wanted: Option<&Type>,
+    ) -> Out<Value> {
         let mut scope = Scope::default();
         self.reached.insert(function.name.span);
         self.bind_inputs(&function.name, &function.params, given, &mut scope)?;
+        self.sizes_of_result(function, wanted, &mut scope, span)?;
         self.function_result(function, scope, span)
     }
 
@@ -135,6 +156,9 @@ impl Elaborator<'_> {
                 for (at, name) in names.iter().enumerate() {
                     let part = parts.as_ref().map_or(Value::Wrong, |parts| parts[at].clone());
                     scope.bind(name, part);
+                    if matches!(expr.kind, ExprKind::Scan(_)) {
+                        scope.is_of_scan(&name.text);
+                    }
                 }
                 return;
             }
@@ -151,6 +175,9 @@ impl Elaborator<'_> {
             }
         };
         scope.bind(name, value.unwrap_or(Value::Wrong));
+        if let (Target::One(_), Init::Value(Expr { kind: ExprKind::Scan(_), .. })) = (target, init) {
+            scope.is_of_scan(&name.text);
+        }
     }
 
     /// The parts of several values, one for each name.

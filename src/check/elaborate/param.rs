@@ -183,6 +183,9 @@ impl Elaborator<'_> {
                 Err(self.error("E0210", message, expr.span, "write a number, or a value of its shape"))
             }
             Init::Draw(expr) => {
+                if let Some(drawn) = self.drawn_by_function(ty, expr, path, scope)? {
+                    return Ok(Start::Value(drawn));
+                }
                 let law = self.distribution(ty, expr, scope)?;
                 if let Some(Distribution { draw, first, second }) = law.settled() {
                     return Ok(Start::Drawn(draw, first, second));
@@ -218,7 +221,7 @@ impl Elaborator<'_> {
         }
     }
 
-    fn with_fans(&mut self, function: &Function, mut given: Vec<Arg>, ty: &Type, span: Span) -> Vec<Arg> {
+    pub(super) fn with_fans(&mut self, function: &Function, mut given: Vec<Arg>, ty: &Type, span: Span) -> Vec<Arg> {
         let [fan_in, fan_out] = &ty.axes[..] else { return given };
         for (word, axis) in [("fan_in", fan_in), ("fan_out", fan_out)] {
             let wanted = function.params.iter().any(|param| param.name.text == word);

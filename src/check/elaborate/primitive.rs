@@ -36,6 +36,9 @@ enum Rule {
     Category,
     Characters,
     NextToken,
+    Pad,
+    AsClass,
+    Classes,
     Missing,
     Fill,
     Distribution(Family),
@@ -43,6 +46,7 @@ enum Rule {
     Grad,
     Repeat,
     Emitted,
+    IsList,
     Joined(Joined),
 }
 
@@ -70,6 +74,9 @@ const RULES: &[(&str, Rule)] = &[
     ("category", Rule::Category),
     ("characters", Rule::Characters),
     ("next_token", Rule::NextToken),
+    ("pad", Rule::Pad),
+    ("as_class", Rule::AsClass),
+    ("classes", Rule::Classes),
     ("missing", Rule::Missing),
     ("fill", Rule::Fill),
     ("uniform", Rule::Distribution(Family::Uniform)),
@@ -86,6 +93,7 @@ const RULES: &[(&str, Rule)] = &[
     ("split", Rule::Joined(Joined::Split)),
     ("first", Rule::Joined(Joined::First)),
     ("last", Rule::Joined(Joined::Last)),
+    ("is_list", Rule::IsList),
     ("flatten", Rule::Joined(Joined::Flatten)),
 ];
 
@@ -110,6 +118,9 @@ impl Elaborator<'_> {
             (Rule::Category, given) => Some(self.category(given, span)),
             (Rule::Characters, given) => Some(self.characters(given, span)),
             (Rule::NextToken, given) => Some(self.next_token(given, span)),
+            (Rule::Pad, given) => Some(self.pad(given, span)),
+            (Rule::AsClass, given) => Some(self.as_class(given, span)),
+            (Rule::Classes, given) => Some(self.class_count(given, span)),
             (Rule::Elementwise(op), [Arg { value: Value::Number(number), .. }]) => {
                 let exact = if op == ScalarOp::Floor {
                     Some(number.floor())
@@ -204,6 +215,7 @@ impl Elaborator<'_> {
                 Ok(Value::Tensor(self.term(Kind::Constant(a), ty, span)))
             }
             Rule::Fitted => self.fitted(tensor(0)?, span),
+            Rule::IsList => Ok(Value::Truth(matches!(value(0), Some(Value::List(_))))),
             Rule::Missing => Ok(Value::Tensor(self.gappy(value(0).ok_or(Reported)?, span)?.1)),
             Rule::Fill => self.fill_gaps(value(0).ok_or(Reported)?, tensor(1)?, span),
             Rule::Repeat => match (bound(0), bound(1)) {
@@ -215,7 +227,13 @@ impl Elaborator<'_> {
                 self.emitted((&of, at(0)), (&name, at(1)))
             }
             // Shortcuts.
-            Rule::Joined(_) | Rule::Category | Rule::Characters | Rule::NextToken => Err(Reported),
+            Rule::Joined(_)
+            | Rule::Category
+            | Rule::Characters
+            | Rule::NextToken
+            | Rule::Pad
+            | Rule::AsClass
+            | Rule::Classes => Err(Reported),
             Rule::Distribution(family) => {
                 let all = (0..params.len()).map(|at| bound(at).ok_or(Reported));
                 self.law(family, all.collect::<Out<_>>()?, span)

@@ -1,17 +1,19 @@
 //! `scan xt in x[n, t, d] over t { … }`: a loop of the graph. Its body is elaborated once.
 
+use super::index::NAMELESS;
 use super::{Elaborator, Out, Reported};
 use crate::check::number::Number;
 use crate::check::shapes::with_origin;
 use crate::check::steps::{Carry, Scan, ScanId, ScanPart};
-use crate::check::terms::{Kind, Leaf, ParamId, TermId};
-use crate::check::types::{Axis, Elem, Type};
+use crate::check::terms::{Cut, Kind, Leaf, ParamId, TermId};
+use crate::check::types::{Axis, Elem, IndexId, Type};
 use crate::check::value::{Part, Scope, Value};
 use crate::diagnostic::Diagnostic;
 use crate::ir::{ScalarOp, Size};
 use crate::source::Span;
-use crate::syntax::tree::{self, Expr, ExprKind, Name, Subscript};
-use std::collections::HashMap;
+use crate::syntax::tree::{self, Expr, ExprKind, FnBody, ItemKind, Name, Subscript};
+use crate::syntax::walk;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// A loop whose body is being elaborated.
@@ -24,6 +26,8 @@ pub(super) struct Loop {
     pub carries: Vec<(Type, TermId, Option<TermId>)>,
     /// States of layers that its steps move, and their carries.
     pub kept: Vec<(ParamId, usize)>,
+    /// The indices that it stands inside of and may read: a carry is one for each of them.
+    pub free: Vec<IndexId>,
 }
 
 /// One thing that is stepped through.
@@ -64,7 +68,8 @@ impl Elaborator<'_> {
         self.terms.scans += 1;
         let first = TermId(self.terms.count() as u32);
         let mut inner = self.scope_of_steps(scan, id, &sources, scope)?;
-        self.loops.push(Loop { id, span, first, carries: Vec::new(), kept: Vec::new() });
+        let free = self.open_in(scan, scope);
+        self.loops.push(Loop { id, span, first, carries: Vec::new(), kept: Vec::new(), free });
         self.kept_now.push(HashMap::new());
         let emitted = self.emissions.len();
         let body = self.at_place("scan", |this| this.body(&scan.body, &mut inner, span));
@@ -97,6 +102,50 @@ impl Elaborator<'_> {
         Ok(named(results, names))
     }
 
+    /// `last(scan …)`, and `last(y)` of what is called so: what the last step gives, wherever its steps stand. `None` of
+    /// anything else.
+    pub(super) fn last_of_scan(
+        &mut self,
+        callee: &Expr,
+        argument: &Expr,
+        span: Span,
+        scope: &mut Scope,
+    ) -> Out<Option<Value>> {
+        let ExprKind::Name(word) = &callee.kind else { return Ok(None) };
+        if word.text != "last" || scope.get("last").is_some() {
+            return Ok(None);
+        }
+        let own = matches!(self.callee(callee, scope)?, Value::Item(item)
+            if matches!(&item.kind, ItemKind::Fn(function) if matches!(function.body, FnBody::Primitive)));
+        match &argument.kind {
+            ExprKind::Scan(scan) if own => self.scan(scan, true, span, scope).map(Some),
+            ExprKind::Name(name) if own && scope.names_scan(&name.text) => {
+                let value = self.value(argument, scope)?;
+                self.last_step(value, span).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn last_step(&mut self, value: Value, span: Span) -> Out<Value> {
+        match value {
+            Value::Tensor(term) => {
+                let Kind::Scan(_, ScanPart::Given { axis, .. }) = self.terms.get(term).kind else {
+                    return Err(Reported);
+                };
+                let axes = &self.ty(term).axes;
+                let mut cuts = vec![Cut::All; axes.len()];
+                cuts[axis] = Cut::One(axes[axis].size.minus(&Size::from(1)));
+                Ok(Value::Tensor(self.cut_out(term, cuts, span)))
+            }
+            Value::Tuple(parts) => {
+                let last = |part: Part| Ok(Part { value: self.last_step(part.value, span)?, ..part });
+                Ok(Value::Tuple(parts.into_iter().map(last).collect::<Out<_>>()?))
+            }
+            _ => Err(Reported),
+        }
+    }
+
     fn as_many_sources(&mut self, scan: &tree::Scan, span: Span) -> Out<()> {
         if scan.names.len() == scan.over.len() {
             return Ok(());
@@ -111,11 +160,9 @@ impl Elaborator<'_> {
         match &over.kind {
             ExprKind::Range(from, to) => self.steps_of_range(from, to, over.span, scope),
             ExprKind::Index(base, labels) => {
-                let value = self.value(base, scope)?;
-                let term = self.tensor(value, base.span)?;
+                let (labels, term) = self.at_open_indices(base, labels, over.span, scope)?;
                 let term = self.filled(term, 0.0, base.span);
-                self.no_free(term, base.span)?;
-                let labelled = self.labels(term, labels, over.span, scope)?;
+                let labelled = self.labels(term, &labels, over.span, scope)?;
                 let Some(along) = along else {
                     let error =
                         Diagnostic::error("E0272", "a scan says which axis it goes along", over.span, "of this tensor");
@@ -155,13 +202,59 @@ impl Elaborator<'_> {
         }
     }
 
-    fn no_free(&mut self, term: TermId, at: Span) -> Out<()> {
-        if self.ty(term).free.is_empty() {
-            return Ok(());
-        }
-        let message = "a scan does not stand inside of index notation";
-        let error = Diagnostic::error("E0272", message, at, "this is one tensor for each index");
-        Err(self.report(error.help("name the tensor before by an indexed `let`, and scan over that")))
+    /// A tensor that is stepped through. Inside of index notation, an axis whose label is an open index is read there; the
+    /// labels of the others are left.
+    fn at_open_indices(
+        &mut self,
+        base: &Expr,
+        labels: &[Subscript],
+        span: Span,
+        scope: &mut Scope,
+    ) -> Out<(Vec<Subscript>, TermId)> {
+        let is_open = |label: &Subscript| match label {
+            Subscript::At(Expr { kind: ExprKind::Name(name), .. }, None) => scope.index(&name.text).is_some(),
+            Subscript::Rest(..) | Subscript::At(..) | Subscript::Slice(..) | Subscript::Group(..) => false,
+        };
+        let (open, left): (Vec<&Subscript>, Vec<&Subscript>) = labels.iter().partition(|label| is_open(label));
+        let value = if open.is_empty() {
+            self.value(base, scope)?
+        } else {
+            let whole = |label: &Subscript| match label {
+                Subscript::At(Expr { span, .. }, _) if !is_open(label) => {
+                    let zero = ExprKind::Number { digits: "0".to_string(), percent: false };
+                    Subscript::Slice(Expr { span: *span, kind: zero }, None, *span)
+                }
+                other => other.clone(),
+            };
+            let read: Vec<Subscript> = labels.iter().map(whole).collect();
+            self.read(base, &read, span, scope)?
+        };
+        let term = self.tensor(value, base.span)?;
+        Ok((left.into_iter().cloned().collect(), term))
+    }
+
+    /// The open indices that a loop may read: those whose names stand in it, and those of what it reads by name.
+    fn open_in(&self, scan: &tree::Scan, scope: &Scope) -> Vec<IndexId> {
+        let mut free = BTreeSet::new();
+        let mut named = |name: &str| match (scope.index(name), scope.get(name).map(|bound| &bound.value)) {
+            (Some(ids), _) => free.extend(ids.iter().copied()),
+            (None, Some(Value::Tensor(term))) => free.extend(self.ty(*term).free.iter().copied()),
+            (None, _) => {}
+        };
+        let mut visit = |expr: &Expr| match &expr.kind {
+            ExprKind::Name(name) => named(&name.text),
+            ExprKind::Index(_, places) => {
+                for place in places {
+                    if let Subscript::Rest(name, _) = place {
+                        named(name.as_ref().map_or(NAMELESS, |name| &name.text));
+                    }
+                }
+            }
+            _ => {}
+        };
+        scan.over.iter().for_each(|over| walk::expression(over, &mut visit));
+        scan.body.iter().for_each(|statement| walk::expressions(statement, &mut visit));
+        free.into_iter().collect()
     }
 
     /// The name of each axis of a source, if it has one.
@@ -291,9 +384,7 @@ impl Elaborator<'_> {
 
     fn given_one(&mut self, value: Value, at: Span) -> Out<TermId> {
         let term = self.tensor(value, at)?;
-        let term = self.filled(term, 0.0, at);
-        self.no_free(term, at)?;
-        Ok(term)
+        Ok(self.filled(term, 0.0, at))
     }
 
     /// What the loop gives; the states of layers that its steps moved are what the last step left.

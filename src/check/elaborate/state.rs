@@ -3,14 +3,12 @@
 //! A layer's state is a parameter that is not trained. Each application reads what the one before it left, in the order of the
 //! text; what the last one leaves is the value after the step.
 
-use super::draw::Drawn;
 use super::{Elaborator, Out, Reported};
 use crate::check::program;
 use crate::check::terms::{Kind, Leaf, ParamId, Start, TermId};
 use crate::check::types::{Elem, Type};
 use crate::check::value::{Kept, Scope, State, Value};
 use crate::diagnostic::{Diagnostic, nearest};
-use crate::ir::philox;
 use crate::source::Span;
 use crate::syntax::tree::{self, Init, Name, Target};
 
@@ -71,7 +69,7 @@ impl Elaborator<'_> {
                 id
             }
             None => {
-                let first = self.first_value(init, &ty, philox::path(&path), scope)?;
+                let first = self.first_value(init, &ty, &path, scope)?;
                 let id = ParamId(self.params.len() as u32);
                 if !self.undecided() {
                     self.param_of.insert(path.clone(), id);
@@ -119,7 +117,9 @@ impl Elaborator<'_> {
             }
         };
         let place = format!("{}/{}", self.place, name.text);
-        let first = self.first_value(init, &ty, philox::path(&place), scope)?;
+        let free = self.loops.last().map_or(Vec::new(), |around| around.free.clone());
+        let ty = Type { free, ..ty };
+        let first = self.first_value(init, &ty, &place, scope)?;
         let Some(around) = self.loops.last() else { return Err(Reported) };
         let (id, at, loop_at) = (around.id, around.carries.len(), around.span);
         if self.reads_leaf_of(first, id) {
@@ -134,16 +134,13 @@ impl Elaborator<'_> {
         Ok((self.leaf(Leaf::Carry(id, at), ty, name.span), Kept::Loop(at)))
     }
 
-    fn first_value(&mut self, init: &Init, ty: &Type, place: u64, scope: &mut Scope) -> Out<TermId> {
+    fn first_value(&mut self, init: &Init, ty: &Type, place: &str, scope: &mut Scope) -> Out<TermId> {
         match init {
             Init::Value(expr) => {
                 let value = self.value(expr, scope)?;
                 self.of_state(value, expr.span, ty)
             }
-            Init::Draw(expr) => {
-                let law = self.distribution(ty, expr, scope)?;
-                self.sample(&law, ty, Drawn::At(place), expr.span)
-            }
+            Init::Draw(expr) => self.drawn_as(ty, expr, place, scope),
         }
     }
 
@@ -154,7 +151,7 @@ impl Elaborator<'_> {
         let term = self.filled(term, 0.0, span);
         let found = self.ty(term).clone();
         let shape = found.agrees(ty) || (literal && found.axes.is_empty());
-        if !shape || !found.free.is_empty() {
+        if !shape || found.free.iter().any(|id| !ty.free.contains(id)) {
             let message = format!("expected {ty}, the type of the state, found {found}");
             return Err(self.error("E0210", message, span, &format!("this is {found}")));
         }
@@ -211,11 +208,11 @@ impl Elaborator<'_> {
                 self.spread(name, places, expr, scope).map(|term| (Value::Tensor(term), expr.span))
             }
             (_, Init::Value(expr)) => self.value(expr, scope).map(|value| (value, expr.span)),
-            (_, Init::Draw(expr)) => self.distribution(&state.ty, expr, scope).and_then(|law| {
-                let place = philox::path(&format!("{}/{}", self.place, name.text));
-                let term = self.sample(&law, &state.ty, Drawn::At(place), expr.span)?;
-                Ok((Value::Tensor(term), expr.span))
-            }),
+            (_, Init::Draw(expr)) => {
+                let place = format!("{}/{}", self.place, name.text);
+                let drawn = self.drawn_as(&state.ty, expr, &place, scope);
+                drawn.map(|term| (Value::Tensor(term), expr.span))
+            }
         };
         if let Some(ty) = ty {
             self.error("E0216", "a next value has the type of its state", ty.span, "leave this out");

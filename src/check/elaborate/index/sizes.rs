@@ -16,6 +16,14 @@ enum Bound {
     Unclear,
 }
 
+/// Which values of the other indices a bound is for: a read stays inside for every one, and what a condition allows for any is gone
+/// through.
+#[derive(Clone, Copy)]
+enum Others {
+    Every,
+    Any,
+}
+
 impl Elaborator<'_> {
     /// Gives every index a size, or says that nothing does. `filter` is a condition that is demanded, with its text.
     pub(super) fn settle_sizes(&mut self, ids: &[IndexId], filter: Option<(Vec<Case>, Span)>) -> Out<()> {
@@ -63,7 +71,7 @@ impl Elaborator<'_> {
     fn by_condition(&self, id: IndexId, cases: &[Case], span: Span) -> Option<Axis> {
         let mut most: Option<Size> = None;
         for case in cases {
-            let bounds = case.conditions.iter().filter_map(|condition| match self.most(id, condition) {
+            let bounds = case.conditions.iter().filter_map(|condition| match self.most(id, condition, Others::Any) {
                 Bound::Most(size) => Some(size),
                 Bound::Silent | Bound::Unclear => None,
             });
@@ -95,7 +103,7 @@ impl Elaborator<'_> {
                 let size = Size::symbol(Symbol::open(&self.terms.index_of(id).name));
                 return Ok(Some(Axis { size, ..origin }));
             }
-            match self.most(id, &room) {
+            match self.most(id, &room, Others::Every) {
                 Bound::Most(most) => {
                     let size = most.plus(&Size::from(1));
                     least = Some(match least {
@@ -122,21 +130,24 @@ impl Elaborator<'_> {
         Ok(Some(Axis { size, ..axis }))
     }
 
-    /// The greatest value of an index for which a number made of it can be at least 0: for every value of the others in a
-    /// read, for any in a condition that is taken apart.
-    fn most(&self, id: IndexId, condition: &Affine) -> Bound {
+    /// The greatest value of an index for which a number made of it is at least 0.
+    fn most(&self, id: IndexId, condition: &Affine, others: Others) -> Bound {
         let own = condition.factor(id);
         if own >= 0 {
             return Bound::Silent;
         }
-        let others = Affine {
+        let rest = Affine {
             factors: condition.factors.iter().copied().filter(|(of, _)| *of != id).collect(),
             ..condition.clone()
         };
-        let Some((least, _)) = others.extremes(|id| self.terms.size_of(id)) else { return Bound::Silent };
-        match (own, least.settled()) {
-            (-1, _) => Bound::Most(least),
-            (_, Some(least)) => Bound::Most(Size::from(least.div_euclid(-own))),
+        let Some((least, greatest)) = rest.extremes(|id| self.terms.size_of(id)) else { return Bound::Silent };
+        let rest = match others {
+            Others::Every => least,
+            Others::Any => greatest,
+        };
+        match (own, rest.settled()) {
+            (-1, _) => Bound::Most(rest),
+            (_, Some(rest)) => Bound::Most(Size::from(rest.div_euclid(-own))),
             (_, None) => Bound::Unclear,
         }
     }
