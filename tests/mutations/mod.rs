@@ -154,7 +154,7 @@ fn sampled<'b>(operator: &Operator, bases: &'b [Base]) -> Vec<(&'b Base, Mutant)
 fn parses(text: &str) -> bool {
     let mut sources = Sources::default();
     let source = sources.add("program.mlx", text);
-    syntax::parse(&mut sources, source).1.is_empty()
+    syntax::parse(&sources, source).1.is_empty()
 }
 
 fn fate(base: &Base, mutant: &Mutant) -> Fate {

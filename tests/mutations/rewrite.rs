@@ -238,7 +238,7 @@ pub fn corpus() -> Vec<Good> {
 fn good(name: String, text: String, path: &Path) -> Option<Good> {
     let mut sources = Sources::default();
     let source = sources.add("good.mlx", text.clone());
-    let (file, found) = syntax::parse(&mut sources, source);
+    let (file, found) = syntax::parse(&sources, source);
     let trains = file.items.iter().any(|item| matches!(item.kind, ItemKind::Train(_)));
     // What uses other files, or allows what it is warned of, has a story of its own.
     let alone = !file.items.iter().any(|item| matches!(item.kind, ItemKind::Use(_))) && !text.contains("allow:");

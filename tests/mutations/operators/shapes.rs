@@ -63,11 +63,14 @@ fn params(body: &[mlx::syntax::tree::Statement]) -> impl Iterator<Item = &Type> 
 
 fn written_axes(ty: &Type) -> Vec<&Expr> {
     let TypeKind::Tensor(_, axes) = &ty.kind else { return Vec::new() };
-    let size = |axis| match axis {
-        &Axis::Size(ref size) => Some(size),
-        Axis::Rest(..) => None,
-    };
-    axes.iter().filter_map(size).collect()
+    let mut sizes = Vec::new();
+    for axis in axes {
+        match axis {
+            Axis::Size(size) => sizes.push(size),
+            Axis::Rest(..) => {}
+        }
+    }
+    sizes
 }
 
 fn sizes(good: &Good) -> Vec<Mutant> {

@@ -91,11 +91,9 @@ fn zeros(good: &Good) -> Vec<Mutant> {
 
 fn states(good: &Good) -> Vec<Mutant> {
     let layers = good.layers().flat_map(|layer| &layer.body);
-    let nexts = layers.filter_map(|statement| match &statement.kind {
-        StatementKind::Assign(Target::One(name) | Target::Indexed(name, _), ..) if name.text.ends_with('\'') => {
-            Some(statement)
-        }
-        _ => None,
+    let nexts = layers.filter(|statement| match &statement.kind {
+        StatementKind::Assign(Target::One(name) | Target::Indexed(name, _), ..) => name.text.ends_with('\''),
+        _ => false,
     });
     nexts.map(|statement| vec![cut(statement.span, statement.span)]).collect()
 }
