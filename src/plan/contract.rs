@@ -11,10 +11,10 @@ pub(super) fn contract(body: Loop) -> Loop {
         instruction.registers().iter().for_each(|register| readers[*register] += 1);
     }
     let mut gone = vec![false; count];
-    let mut contracted: Vec<Option<Instruction>> = vec![None; count];
-    for at in 0..count {
+    let mut contracted: Vec<Option<Instruction>> = Vec::with_capacity(count);
+    for (at, instruction) in body.instructions.iter().enumerate() {
         let product = |register: Register| factors(&body, register).filter(|_| readers[register] == 1);
-        let found = match &body.instructions[at] {
+        let found = match instruction {
             Instruction::Apply(ScalarOp::Add, parts) if body.storage[at] == Storage::F32 => {
                 let (x, y) = (parts[0], parts[1]);
                 let first = product(x).map(|[a, b]| (x, Fused::Sum, [a, b, y]));
@@ -27,10 +27,10 @@ pub(super) fn contract(body: Loop) -> Loop {
             }
             _ => None,
         };
-        if let Some((product, how, registers)) = found {
+        contracted.push(found.map(|(product, how, registers)| {
             gone[product] = true;
-            contracted[at] = Some(Instruction::MultiplyAdd(how, registers));
-        }
+            Instruction::MultiplyAdd(how, registers)
+        }));
     }
     without(body, &gone, contracted)
 }

@@ -80,7 +80,7 @@ fn logarithm(n: f32, m: f32) -> f32 {
     let p = p.mul_add(m, -1.662_335_4e-1);
     let p = p.mul_add(m, 2.000_122_7e-1);
     let p = p.mul_add(m, -2.500_082_3e-1);
-    let p = p.mul_add(m, 3.333_333_1e-1);
+    let p = p.mul_add(m, 3.333_333e-1);
     let z = m * m;
     let y = (m * z).mul_add(p, n * LOG_2.1);
     let y = z.mul_add(-0.5, y);
@@ -104,7 +104,7 @@ pub fn log1p(x: f32) -> f32 {
 pub fn tanh(x: f32) -> f32 {
     let a = x.abs();
     let z = a * a;
-    let p = -5.704_986_9e-3f32;
+    let p = -5.704_987e-3f32;
     let p = p.mul_add(z, 2.063_908_8e-2);
     let p = p.mul_add(z, -5.373_971_5e-2);
     let p = p.mul_add(z, 1.333_144_2e-1);
