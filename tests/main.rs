@@ -25,6 +25,7 @@ mod number;
 mod onnx;
 mod ops;
 mod papers;
+mod programs;
 mod record;
 mod repl;
 mod rooms;
@@ -69,6 +70,7 @@ fn main() {
     trials.extend(onnx::trials());
     trials.extend(ops::trials());
     trials.extend(papers::trials());
+    trials.extend(programs::trials());
     trials.extend(record::trials());
     trials.extend(repl::trials());
     trials.extend(rooms::trials());
