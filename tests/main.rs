@@ -10,6 +10,7 @@ mod check;
 mod cli;
 mod columns;
 mod data;
+mod datasets;
 mod draws;
 mod editors;
 mod format;
@@ -54,6 +55,7 @@ fn main() {
     trials.extend(cli::trials());
     trials.extend(columns::trials());
     trials.extend(data::trials());
+    trials.extend(datasets::trials());
     trials.extend(draws::trials());
     trials.extend(editors::trials());
     trials.extend(format::trials());

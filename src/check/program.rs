@@ -32,6 +32,8 @@ pub struct TypedProgram {
     pub run: RunSettings,
     /// The `let` items of the file that were read, with the values that they had.
     pub settings: BTreeMap<String, Setting>,
+    /// Terms that are classes of a column of the source, because the program says so.
+    pub named: Vec<(TermId, String)>,
     /// What of the standard library was applied, in the order of what it gave.
     pub applied: Vec<Applied>,
 }
@@ -158,9 +160,11 @@ pub struct Data {
     pub rows: [usize; 3],
     /// Where rows are windows: how many rows of the source each has.
     pub window: Option<usize>,
+    /// The columns whose last class stands for all that no training row has.
+    pub unknown: Vec<String>,
     /// The columns of the source that are read.
     pub raw: Vec<Raw>,
-    /// Values on the training rows; a later one may read an earlier one.
+    /// Values on the training rows, and what is read whole; a later one may read an earlier one.
     pub fits: Vec<Fit>,
     pub columns: Vec<Column>,
 }
@@ -176,16 +180,44 @@ pub enum RawKind {
     Window {
         offset: usize,
     },
+    /// Numbers that are classes themselves: whole, and below a bound.
+    Whole(usize),
+    /// So many elements of each row, filled up with 0.
+    Padded {
+        items: Items,
+        length: usize,
+        /// Whether a row has fewer.
+        filled: bool,
+    },
+    /// How many of them each row has itself.
+    Length {
+        most: usize,
+    },
     /// A draw for each element.
     Drawn(Distribution),
+}
+
+/// What the elements of rows of unequal length are.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Items {
+    Numbers,
+    /// Classes by their numbers, which are below a bound.
+    Whole(usize),
+    /// Classes of the training rows.
+    Classes,
 }
 
 impl RawKind {
     /// Whether it has the classes of a column.
     pub fn is_class(&self) -> bool {
         match self {
-            RawKind::Classes | RawKind::Window { .. } => true,
-            RawKind::Numbers | RawKind::Gappy | RawKind::Drawn(_) => false,
+            RawKind::Classes | RawKind::Window { .. } | RawKind::Padded { items: Items::Classes, .. } => true,
+            RawKind::Numbers
+            | RawKind::Gappy
+            | RawKind::Whole(_)
+            | RawKind::Padded { items: Items::Numbers | Items::Whole(_), .. }
+            | RawKind::Length { .. }
+            | RawKind::Drawn(_) => false,
         }
     }
 }
@@ -201,7 +233,18 @@ pub struct Raw {
 pub struct Fit {
     /// `diabetes.x.1`: the column that it was fitted for, and its number there.
     pub name: String,
+    /// Of what is read whole, itself.
     pub value: TermId,
+    /// Where it comes from, if it is read from a table and not computed.
+    pub whole: Option<Whole>,
+}
+
+/// Columns of a table that is read whole.
+pub struct Whole {
+    pub source: Source,
+    pub columns: Vec<String>,
+    /// Whether they stand side by side in a matrix; else it is one.
+    pub matrix: bool,
 }
 
 pub struct Column {

@@ -29,6 +29,10 @@ pub enum From {
     Text {
         path: String,
     },
+    /// An object of JSON a line.
+    Jsonl {
+        path: String,
+    },
     /// Rows that are drawn.
     Rows {
         count: usize,
@@ -40,7 +44,7 @@ impl From {
     /// The files, as the program names them.
     pub fn paths(&self) -> Vec<&str> {
         match self {
-            From::Csv { path, .. } | From::Text { path } => vec![path],
+            From::Csv { path, .. } | From::Text { path } | From::Jsonl { path } => vec![path],
             From::Idx { train, train_labels, test, test_labels } => {
                 [Some(train), train_labels.as_ref(), test.as_ref(), test_labels.as_ref()]
                     .into_iter()
@@ -60,6 +64,8 @@ pub struct Asked {
     pub order: Option<Vec<String>>,
     /// The class of what no training row has.
     pub unknown: Option<String>,
+    /// Whether each element of a row is of a class: the characters of a text, what an array holds.
+    pub each: bool,
 }
 
 /// A number and where it is written.
@@ -103,6 +109,9 @@ pub enum Holds {
     Text,
     /// Each row is a character.
     Characters,
+    /// As many numbers, or texts, in each row as it has.
+    Lists,
+    Texts,
 }
 
 #[derive(Clone, Debug)]
@@ -156,6 +165,16 @@ pub struct Look {
     pub counts: Vec<usize>,
 }
 
+/// How long rows are, beside a length.
+#[derive(Clone, Copy, Debug)]
+pub struct Lengths {
+    pub longer: usize,
+    pub shorter: usize,
+    pub all: usize,
+    /// The elements of the longest.
+    pub longest: usize,
+}
+
 /// Whoever can look into data. Mistakes in the data are reported as diagnostics, drawn over the data's own text.
 pub trait Schemas {
     /// Whether checking shall go on. Where it shall not, what is found is of no use.
@@ -166,6 +185,9 @@ pub trait Schemas {
 
     /// The columns of a source.
     fn columns(&mut self, sources: &mut Sources, source: &Source) -> Result<Vec<Column>, Vec<Diagnostic>>;
+
+    /// The columns and the number of rows of a table that is read whole.
+    fn whole_table(&mut self, sources: &mut Sources, source: &Source) -> Result<(Vec<Column>, usize), Vec<Diagnostic>>;
 
     /// How many rows train, valid and test have; without a split all are for training.
     fn rows(&mut self, sources: &Sources, source: &Source, split: Option<&Split>) -> Result<[usize; 3], Diagnostic>;
@@ -185,6 +207,19 @@ pub trait Schemas {
         asked: &Asked,
         call: Span,
     ) -> Result<usize, Diagnostic>;
+
+    /// Whether all values of a column are whole numbers from 0 to below a bound; `call` makes classes of them.
+    fn whole(
+        &mut self,
+        sources: &Sources,
+        source: &Source,
+        column: &str,
+        below: usize,
+        call: Span,
+    ) -> Result<(), Diagnostic>;
+
+    /// The rows of a column of unequal length beside so many elements, if that can be told.
+    fn lengths(&mut self, source: &Source, column: &str, length: usize) -> Option<Lengths>;
 
     /// How many windows of so many rows, and one behind them, train, valid and test have, of the split that was asked for last.
     fn windows(&mut self, source: &Source, length: usize, call: Span) -> Result<[usize; 3], Diagnostic>;

@@ -163,6 +163,8 @@ pub enum Host {
     Epochs,
     /// Updates of an optimizer, the present one included: 1, 2, 3, …
     Updates,
+    /// In a column: 1 where its rows are those of a step of training, else 0.
+    Training,
 }
 
 /// The values that a parameter starts from.

@@ -8,26 +8,21 @@ use crate::syntax::tree::{File, FnBody, Function, ItemKind, Statement, Statement
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unsupported {
     Calibrate,
-    LetInData,
     OpenCheck,
+    SeveralData,
     Source,
-    Function,
 }
 
 /// Every row, with how a message names it.
 pub const TABLE: &[(Unsupported, &str)] = &[
     (Unsupported::Calibrate, "`calibrate`"),
-    (Unsupported::LetInData, "`let` in a `data` block"),
     (Unsupported::OpenCheck, "a check of a value that is not constant"),
+    (Unsupported::SeveralData, "a training on several data sets"),
     (Unsupported::Source, "the source"),
-    (Unsupported::Function, "the function"),
 ];
 
 /// Sources of a `data` block.
-pub const SOURCES: &[&str] = &["parquet", "jsonl", "npy", "npz", "safetensors", "cifar10", "cifar100", "images"];
-
-/// Functions and layers that the language names and the standard library does not have yet.
-pub const FUNCTIONS: &[&str] = &["pad", "classes", "random_crop"];
+pub const SOURCES: &[&str] = &["parquet", "npy", "npz", "safetensors", "cifar10", "cifar100", "images"];
 
 impl Unsupported {
     pub fn what(self) -> &'static str {
@@ -49,11 +44,11 @@ pub fn find(file: &File) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     for item in &file.items {
         match &item.kind {
-            ItemKind::Fn(Function { body: FnBody::Block(body), .. }) => statements(body, false, &mut found),
-            ItemKind::Layer(layer) => statements(&layer.body, false, &mut found),
-            ItemKind::Optimizer(optimizer) => statements(&optimizer.body, false, &mut found),
-            ItemKind::Data(data) => statements(&data.body, true, &mut found),
-            ItemKind::Train(block) => statements(&block.body, false, &mut found),
+            ItemKind::Fn(Function { body: FnBody::Block(body), .. }) => statements(body, &mut found),
+            ItemKind::Layer(layer) => statements(&layer.body, &mut found),
+            ItemKind::Optimizer(optimizer) => statements(&optimizer.body, &mut found),
+            ItemKind::Data(data) => statements(&data.body, &mut found),
+            ItemKind::Train(block) => statements(&block.body, &mut found),
             ItemKind::Use(_)
             | ItemKind::Sweep(_)
             | ItemKind::Let(_)
@@ -63,11 +58,10 @@ pub fn find(file: &File) -> Vec<Diagnostic> {
     found
 }
 
-/// Of a body, which may be that of a `data` block.
-fn statements(body: &[Statement], of_data: bool, found: &mut Vec<Diagnostic>) {
+/// Of a body.
+fn statements(body: &[Statement], found: &mut Vec<Diagnostic>) {
     for statement in body {
         let what = match &statement.kind {
-            StatementKind::Let(..) if of_data => Unsupported::LetInData,
             StatementKind::Calibrate(..) => Unsupported::Calibrate,
             StatementKind::Minimize(_)
             | StatementKind::Let(..)

@@ -1,6 +1,7 @@
 //! What an expression stands for while a program is checked: most of it is gone before the first step.
 
 use super::number::Number;
+use super::program::Items;
 use super::terms::{ParamId, TermId};
 use super::types::{Axis, IndexId, Origin, Type};
 use crate::ir::{Draw, QuickMap};
@@ -20,6 +21,11 @@ pub enum Value {
     Tensor(TermId),
     /// A column of the source, before it is known whether its numbers or its classes are wanted.
     RawColumn(usize),
+    /// A column of the source whose rows are of unequal length: `pad` reads it.
+    Unequal(usize, Items),
+    /// A table that is read whole, and a column of one.
+    Table(usize),
+    OfTable(usize, usize),
     /// A `fn`, `layer`, `model` or `optimizer` by its name.
     Item(Rc<Item>),
     /// An unapplied call of a layer: hyperparameters, but no parameters yet.
@@ -295,6 +301,9 @@ impl Value {
             Value::Size(_) => "a size",
             Value::Tensor(_) => "a tensor",
             Value::RawColumn(_) => "a column",
+            Value::Unequal(..) => "rows of unequal length",
+            Value::Table(_) => "a table",
+            Value::OfTable(..) => "a column of a table",
             Value::Item(item) => match &item.kind {
                 ItemKind::Fn(_) => "a function",
                 ItemKind::Layer(_) => "a layer",

@@ -7,6 +7,8 @@ use crate::check::schema::From;
 use crate::data::write;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::io;
+use crate::ir::Size;
+use crate::lower::program::Slot;
 use crate::run::dataset::Files;
 use crate::run::predict::{self, NewRows, PredictError, Prediction, predict};
 use crate::train::driver;
@@ -54,7 +56,7 @@ fn predictions(arguments: &Predict) -> Result<(), u8> {
     }
     let Trained { mut loaded, program, lowered, weights, identity } =
         trained(&arguments.file, arguments.name.as_deref(), &arguments.weights, &arguments.set, Rows::New)?;
-    if let Some(wrong) = written_over(arguments, &loaded.files.paths(&program.data.source)) {
+    if let Some(wrong) = written_over(arguments, &loaded.files.paths_of(&program.data)) {
         show(&wrong, &loaded.sources);
         return Err(MISUSED);
     }
@@ -67,7 +69,10 @@ fn predictions(arguments: &Predict) -> Result<(), u8> {
         return Err(WRONG);
     }
     // New rows cannot be fitted to.
-    if let Some(missing) = lowered.fits.iter().find(|fit| !identity.fits.contains_key(&fit.name)) {
+    let size = |size: &Size| size.settled().unwrap_or(0).max(0) as usize;
+    let shape = |fit: &Slot| lowered.graph.shape(fit.value).iter().map(size).collect::<Vec<usize>>();
+    let known = |fit: &&Slot| identity.fits.get(&fit.name).is_some_and(|known| known.shape == shape(fit));
+    if let Some(missing) = lowered.fits.iter().find(|fit| !known(fit)) {
         let weights = arguments.weights.display();
         complain(&format!("`{weights}` has no fitted value `{}`: its `data` was another one", missing.name));
         return Err(WRONG);

@@ -92,7 +92,7 @@ fn summarize(arguments: &Summary) -> Result<(), u8> {
     let _ = writeln!(out, "flops a step     {flops}");
     let _ = writeln!(out, "memory of a step {arena} bytes");
     let data = loaded.files.open(&program.data);
-    for file in data.iter().flat_map(|data| data.files) {
+    for file in data.iter().flat_map(|data| &data.files) {
         let _ = writeln!(out, "data             {}", file.path);
     }
     for pair in data.iter().flat_map(|data| data.pairs()) {

@@ -211,7 +211,7 @@ fn values(file: &TableFile, scans: &[Scan], rows: usize) -> Result<Vec<Values>, 
                 Values::Numbers(all) => all.push(cell.parse().unwrap_or(f64::NAN)),
                 Values::Text(all) => all.push(cell.to_string()),
                 // No cell of a table holds these.
-                Values::Cells(_) | Values::Characters(_) => {}
+                Values::Cells(_) | Values::Lists(_) | Values::Characters(_) => {}
             }
         }
     }

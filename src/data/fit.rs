@@ -1,8 +1,10 @@
 //! What is fitted on training rows alone: the classes of a category column.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
 
+use crate::data::lists;
 use crate::data::mistakes::{goes_on, interrupted};
 use crate::data::split::Split;
 use crate::data::table::{Table, Values};
@@ -144,7 +146,7 @@ pub fn by(
 }
 
 /// `a`, `b`, `c` and 4 more
-fn listed(classes: &[String]) -> String {
+pub(super) fn listed(classes: &[String]) -> String {
     let shown: Vec<String> = classes.iter().take(LISTED).map(|class| format!("`{class}`")).collect();
     match classes.len().saturating_sub(LISTED) {
         0 => shown.join(", "),
@@ -154,6 +156,46 @@ fn listed(classes: &[String]) -> String {
 
 /// How many classes a message names.
 const LISTED: usize = 10;
+
+/// Whether all numbers of a column are classes themselves: whole, from 0 to below a bound. `call` makes classes of them.
+pub fn whole(sources: &Sources, table: &Table, column: usize, below: usize, call: Span) -> Result<(), Diagnostic> {
+    let values = &table.columns[column].values;
+    let name = &table.columns[column].name;
+    let is_class = |number: f64| number.fract() == 0.0 && (0.0..below as f64).contains(&number);
+    let numbers: Cow<[f64]> = match values {
+        Values::Numbers(numbers) => Cow::Borrowed(numbers),
+        Values::Integers(whole) => whole.iter().map(|number| *number as f64).collect(),
+        Values::Lists(_) | Values::Cells(_) => lists::numbers(values).unwrap_or_default(),
+        Values::Text(_) | Values::Characters(_) => return Ok(()),
+    };
+    let wrong: Vec<usize> = (0..numbers.len()).filter(|at| !is_class(numbers[*at])).collect();
+    let Some(first) = wrong.first() else { return Ok(()) };
+    let number = numbers[*first];
+    // Of several numbers a row, the row that has this one.
+    let row = match lists::starts(values) {
+        Some(starts) => starts.partition_point(|start| start <= first).saturating_sub(1),
+        None => first / (numbers.len() / table.rows.max(1)).max(1),
+    };
+    let message = match wrong.len() {
+        1 => format!("{number} in row {} of column `{name}` is none of the classes 0 to {}", row + 1, below - 1),
+        count => format!(
+            "{count} values of column `{name}`, the first of them {number} in row {}, are none of the classes 0 to {}",
+            row + 1,
+            below - 1
+        ),
+    };
+    let error = Diagnostic::error("E0351", message, table.place(sources, row, column), format!("this is {number}"));
+    let error = error.label(call, format!("{below} classes are the whole numbers from 0 to {}", below - 1));
+    let most = numbers.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let all_are = |least: f64| numbers.iter().all(|number| number.fract() == 0.0 && *number >= least);
+    Err(error.help(match () {
+        () if all_are(1.0) && most == below as f64 => {
+            format!("classes count from 0: write `as_class(floor({name} - 1), {below})`, or `category({name})`")
+        }
+        () if all_are(0.0) => format!("there are {} classes at least", most + 1.0),
+        () => format!("`category({name})` makes classes of whatever stands in a column"),
+    }))
+}
 
 /// Each row's value as a number that equal values share: what a split is stratified by. Where that is to stop, they are no use.
 pub fn strata(table: &Table, column: usize, stop: fn() -> bool) -> Vec<usize> {
@@ -170,7 +212,7 @@ pub fn strata(table: &Table, column: usize, stop: fn() -> bool) -> Vec<usize> {
     strata
 }
 
-fn unseen(
+pub(super) fn unseen(
     sources: &Sources,
     table: &Table,
     column: usize,
@@ -187,15 +229,15 @@ fn unseen(
         .label(call, "classes are those of the training rows")
         .help(match &table.columns[column].values {
             Values::Characters(_) => format!("make one class of all such: `characters({name}, unknown = \"?\")`"),
-            Values::Numbers(_) | Values::Integers(_) | Values::Text(_) | Values::Cells(_) => {
+            Values::Numbers(_) | Values::Integers(_) | Values::Text(_) | Values::Cells(_) | Values::Lists(_) => {
                 format!("stratify the split by `{name}`, or leave such rows out")
             }
         })
 }
 
-/// One value of a column, in an order of its own.
+/// One value of a column, in an order of its own; of rows that have several, one element.
 #[derive(Debug, PartialEq)]
-enum Class<'t> {
+pub(super) enum Class<'t> {
     Integer(i64),
     Number(f64),
     Text(&'t str),
@@ -203,7 +245,7 @@ enum Class<'t> {
 }
 
 impl Class<'_> {
-    fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         match self {
             Class::Integer(value) => value.to_string(),
             Class::Number(value) => value.to_string(),
@@ -253,6 +295,6 @@ fn class(table: &Table, column: usize, row: usize) -> Class<'_> {
         Values::Text(values) => Class::Text(&values[row]),
         Values::Characters(values) => Class::Character(values[row]),
         // The checker lets none be classes.
-        Values::Cells(_) => Class::Integer(0),
+        Values::Cells(_) | Values::Lists(_) => Class::Integer(0),
     }
 }

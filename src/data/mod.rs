@@ -6,6 +6,8 @@
 //! | `table` | columns of numbers, whole numbers or text, and where each cell stands |
 //! | `csv` | tables from text with separators |
 //! | `cell` | the place of one cell in such a text |
+//! | `jsonl` | tables from lines of JSON |
+//! | `lists` | rows of unequal length |
 //! | `kind` | what a column holds, by a scan of its cells |
 //! | `split` | which rows are for training, validation and test |
 //! | `folds` | equal parts, groups that stay together, splits that the data says |
@@ -21,7 +23,9 @@ pub mod csv;
 pub mod fit;
 pub mod folds;
 pub mod idx;
+pub mod jsonl;
 pub mod kind;
+pub mod lists;
 mod mistakes;
 pub mod shuffle;
 pub mod split;

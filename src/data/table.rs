@@ -1,6 +1,7 @@
 //! Tables: named columns of equal length.
 
 use crate::data::cell;
+use crate::data::jsonl;
 use crate::data::kind::Tally;
 use crate::diagnostic::Diagnostic;
 use crate::source::{SourceId, Sources, Span};
@@ -16,7 +17,32 @@ pub enum Values {
     Text(Vec<String>),
     /// Several numbers in each row.
     Cells(Cells),
+    /// As many in each row as it has.
+    Lists(Lists),
     Characters(Vec<char>),
+}
+
+/// Rows of unequal length, one after another.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Lists {
+    /// The place of each row's first element, and behind the last row the number of all.
+    pub starts: Vec<usize>,
+    pub items: Listed,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Listed {
+    Numbers(Vec<f64>),
+    Texts(Vec<String>),
+}
+
+impl Lists {
+    /// Of rows of these lengths.
+    pub fn of(lengths: impl Iterator<Item = usize>, items: Listed) -> Lists {
+        let mut starts = vec![0];
+        lengths.for_each(|length| starts.push(starts.last().copied().unwrap_or(0) + length));
+        Lists { starts, items }
+    }
 }
 
 /// Rows of one shape, one after another.
@@ -33,12 +59,27 @@ pub enum Lying {
     Floats(Vec<f64>),
 }
 
+impl Lying {
+    pub fn len(&self) -> usize {
+        match self {
+            Lying::Bytes(bytes) => bytes.len(),
+            Lying::Floats(floats) => floats.len(),
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
 impl Column {
     /// The shape of a row.
     pub fn shape(&self) -> &[usize] {
         match &self.values {
             Values::Cells(cells) => &cells.shape,
-            Values::Numbers(_) | Values::Integers(_) | Values::Text(_) | Values::Characters(_) => &[],
+            Values::Numbers(_) | Values::Integers(_) | Values::Text(_) | Values::Lists(_) | Values::Characters(_) => {
+                &[]
+            }
         }
     }
 }
@@ -65,6 +106,8 @@ pub struct Column {
 pub enum Origin {
     /// Cells with separators between them; the byte at which each row starts.
     Cells { source: SourceId, separator: u8, starts: Vec<u32> },
+    /// An object of JSON a line; the byte at which each starts.
+    Lines { source: SourceId, starts: Vec<u32> },
     /// A character a row.
     Characters(SourceId),
     /// They are no text; where the program asks for them.
@@ -102,6 +145,11 @@ impl Table {
                 let text = &sources.get(*source).text;
                 let start = starts.get(row).map_or(text.len(), |start| *start as usize);
                 let found = cell::find(text, start, column, *separator);
+                Span::new(*source, found.start, found.end)
+            }
+            Origin::Lines { source, starts } => {
+                let start = starts.get(row).copied().unwrap_or(0) as usize;
+                let found = jsonl::find(&sources.get(*source).text, start, &self.columns[column].name);
                 Span::new(*source, found.start, found.end)
             }
             Origin::Characters(source) => {

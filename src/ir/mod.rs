@@ -28,7 +28,7 @@ pub use cost::{count, flops, held, largest};
 pub use graph::{Graph, Node, NodeId};
 pub use hash::{QuickMap, quick};
 pub use op::{Class, DType, Draw, Number, Op, Reduce};
-pub use scalar::ScalarOp;
+pub use scalar::{Inverse, ScalarOp};
 pub use scan::{Carry, ScanBuilder, Scanned};
 pub use shape::{Shaped, elements, rule};
 pub use size::{Size, Symbol};

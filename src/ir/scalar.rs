@@ -59,6 +59,17 @@ pub enum ScalarOp {
 
 use ScalarOp::*;
 
+/// How an operand is found again from what an operation gave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Inverse {
+    Of(ScalarOp),
+    Square,
+    /// Of what it gave and the other operand.
+    With(ScalarOp),
+    /// Of the other operand and what it gave.
+    Against(ScalarOp),
+}
+
 impl ScalarOp {
     pub const ALL: [ScalarOp; 33] = [
         Neg,
@@ -109,6 +120,26 @@ impl ScalarOp {
     /// Whether it holds two numbers against each other.
     pub fn compares(self) -> bool {
         matches!(self, Less | LessEqual | Equal | NotEqual)
+    }
+
+    /// What undoes it in one operand, the first or another.
+    pub fn inverse(self, in_first: bool) -> Option<Inverse> {
+        Some(match self {
+            Neg => Inverse::Of(Neg),
+            Exp => Inverse::Of(Log),
+            Log => Inverse::Of(Exp),
+            Expm1 => Inverse::Of(Log1p),
+            Log1p => Inverse::Of(Expm1),
+            Sqrt => Inverse::Square,
+            Add => Inverse::With(Sub),
+            Sub if in_first => Inverse::With(Add),
+            Sub => Inverse::Against(Sub),
+            Mul => Inverse::With(Div),
+            Div if in_first => Inverse::With(Mul),
+            Div => Inverse::Against(Div),
+            Abs | Sin | Cos | Tanh | Erf | Floor | Pow | Min | Max | Mod | Quotient | Atan2 => return None,
+            Less | LessEqual | Equal | NotEqual | And | Or | Not | Select | Cast(_) => return None,
+        })
     }
 
     /// The function of the language that is this operation, declared without a body in `stdlib/core.mlx`.

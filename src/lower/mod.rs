@@ -3,6 +3,7 @@
 //! The axes of a node are the free indices of its term, ascending, then the term's own axes.
 
 mod along;
+pub mod decisions;
 mod product;
 pub mod program;
 mod read;
@@ -37,6 +38,7 @@ pub fn lower(program: &checked::TypedProgram, rows: Symbol) -> Program {
     };
     let (mut reports, predictions) = (told(&program.reports), told(&program.predictions));
     let places = this.places();
+    let decisions = decisions::decisions(&this, program);
     let loss = evaluated.iter().copied().reduce(|sum, one| this.graph.binary(ScalarOp::Add, sum, one));
     let loss = loss.unwrap_or_else(|| this.graph.constant(0.0));
     let named = program.minimized.iter().zip(evaluated);
@@ -75,6 +77,7 @@ pub fn lower(program: &checked::TypedProgram, rows: Symbol) -> Program {
         params,
         states,
         held: columns_read_once(program),
+        lying: fits_read(program),
         once,
         phases,
         accumulate: program.run.accumulate,
@@ -83,6 +86,7 @@ pub fn lower(program: &checked::TypedProgram, rows: Symbol) -> Program {
         loss,
         reports,
         classes: classes.filter_map(|(name, column)| Some((name, column?))).collect(),
+        decisions,
         predictions,
         places,
     };
@@ -94,6 +98,31 @@ pub fn lower(program: &checked::TypedProgram, rows: Symbol) -> Program {
 fn columns_read_once(program: &checked::TypedProgram) -> Vec<usize> {
     let leaves = program.terms.leaves(&program.once);
     leaves.into_iter().filter_map(|leaf| if let Leaf::Column(at) = leaf { Some(at) } else { None }).collect()
+}
+
+/// The fits that a step, an evaluation or a start reads itself.
+fn fits_read(program: &checked::TypedProgram) -> Vec<usize> {
+    let told = program.reports.iter().chain(&program.predictions).map(|report| report.value);
+    let losses = program.minimized.iter().flat_map(|minimized| [minimized.loss, minimized.evaluated]);
+    let next = program.nexts.iter().map(|(_, next)| *next);
+    let own = program.minimized.iter().flat_map(|minimized| {
+        let states = minimized.updates.iter().flat_map(|update| {
+            let states = update.states.iter().flat_map(|state| [state.start, state.next]);
+            states.chain([update.next])
+        });
+        states.chain(minimized.lr).chain(minimized.clip).chain(minimized.kept.iter().map(|(_, next)| *next))
+    });
+    let starts = program.params.iter().filter_map(|param| match param.start {
+        Start::Value(term) => Some(term),
+        Start::Drawn(..) => None,
+    });
+    let roots = told.chain(losses).chain(next).chain(own).chain(starts).chain(program.once.iter().copied());
+    let roots: Vec<TermId> = roots.collect();
+    let leaves = program.terms.leaves(&roots).into_iter();
+    let mut fits: Vec<usize> =
+        leaves.filter_map(|leaf| if let Leaf::Fit(at) = leaf { Some(at) } else { None }).collect();
+    fits.sort_unstable();
+    fits
 }
 
 /// Inputs for parameters as they are after the last update of a step, where something reads them so.
@@ -214,15 +243,20 @@ fn shared_inputs(this: &mut Lowering, data: Option<&checked::Data>) -> SharedInp
     this.counters = this.graph.input(draws as u32, DType::Int, vec![Size::from(5)]);
     let raw = data.iter().flat_map(|data| &data.raw).enumerate();
     let raw = raw.map(|(at, raw)| this.input(Leaf::Raw(at), &raw.ty)).collect();
-    let fits = data.iter().flat_map(|data| &data.fits).enumerate();
-    let fits = fits.map(|(at, fit)| this.slot(&fit.name, fit.value, Leaf::Fit(at))).collect();
-    let columns = data.iter().flat_map(|data| &data.columns).enumerate();
-    let columns = columns.map(|(at, column)| this.slot(&column.name, column.value, Leaf::Column(at))).collect();
+    // Columns may read what the host tells.
     let host = Type::scalar(Elem::Int);
-    let hosts = [Host::Step, Host::Steps, Host::Epoch, Host::Epochs, Host::Updates]
+    let hosts = [Host::Step, Host::Steps, Host::Epoch, Host::Epochs, Host::Updates, Host::Training]
         .into_iter()
         .map(|host_number| (host_number, this.input(Leaf::Host(host_number), &host)))
         .collect();
+    let fits = data.iter().flat_map(|data| &data.fits).enumerate();
+    let fits = fits.map(|(at, fit)| match fit.whole {
+        None => this.slot(&fit.name, fit.value, Leaf::Fit(at)),
+        Some(_) => this.whole_slot(&fit.name, fit.value, Leaf::Fit(at)),
+    });
+    let fits = fits.collect();
+    let columns = data.iter().flat_map(|data| &data.columns).enumerate();
+    let columns = columns.map(|(at, column)| this.slot(&column.name, column.value, Leaf::Column(at))).collect();
     SharedInputs { draws, raw, fits, columns, hosts }
 }
 
@@ -250,6 +284,13 @@ fn start(this: &mut Lowering, param: &checked::Param, draws: usize) -> NodeId {
 }
 
 impl Lowering<'_> {
+    /// What is read and not computed.
+    fn whole_slot(&mut self, name: &str, value: TermId, leaf: Leaf) -> Slot {
+        let ty = self.terms.get(value).ty.clone();
+        let input = self.input(leaf, &ty);
+        Slot { name: name.to_string(), value: self.node(value), input }
+    }
+
     fn slot(&mut self, name: &str, value: TermId, leaf: Leaf) -> Slot {
         let node = self.node(value);
         let ty = self.terms.get(value).ty.clone();

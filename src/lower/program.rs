@@ -1,6 +1,7 @@
 //! What a run executes: one graph whose rows are symbolic, and the nodes of it that each stage of a run feeds and asks
 //! for. A step is a pure function of what is fed.
 
+use super::decisions::Decision;
 use crate::check::terms::Host;
 use crate::ir::{Graph, NodeId, Symbol};
 use crate::source::Span;
@@ -38,6 +39,8 @@ pub struct Program {
     pub raw: Vec<usize>,
     /// Over source columns of the training rows and earlier fits, in the order in which they must be computed.
     pub fits: Vec<Slot>,
+    /// Fits that more than columns read, by their places: they lie beside the parameters.
+    pub lying: Vec<usize>,
     /// Over source columns and fits.
     pub columns: Vec<Slot>,
     pub params: Vec<Param>,
@@ -61,6 +64,8 @@ pub struct Program {
     /// By report, the column of the source whose classes its axes are.
     pub classes: BTreeMap<String, String>,
     pub predictions: Vec<(String, NodeId)>,
+    /// The predictions that decide between two classes by one score.
+    pub decisions: BTreeMap<String, Decision>,
     /// The text that asked for a node; what gradients and updates add has none.
     pub places: HashMap<NodeId, Span>,
 }
@@ -142,6 +147,18 @@ impl Program {
         self.nexts.iter().for_each(|(input, param)| set(*input, Input::Next(*param)));
         self.once.iter().enumerate().for_each(|(at, once)| set(once.input, Input::Once(at)));
         table
+    }
+
+    /// Whether an input lies on the device for all plans of a run.
+    pub fn is_resident(&self, input: u32) -> bool {
+        match self.inputs.get(input as usize) {
+            Some(Input::Param(_) | Input::State(_)) => true,
+            Some(Input::Fit(at)) => self.lying.contains(at),
+            Some(
+                Input::Draws | Input::Host(_) | Input::Raw(_) | Input::Column(_) | Input::Next(_) | Input::Once(_),
+            )
+            | None => false,
+        }
     }
 
     /// Numbers of the inputs that the host feeds.

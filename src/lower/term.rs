@@ -45,6 +45,11 @@ impl<'a> Lowering<'a> {
         }
     }
 
+    /// The node of a term, if it has one by now.
+    pub fn known(&self, term: TermId) -> Option<NodeId> {
+        self.done[term.0 as usize]
+    }
+
     /// A term whose node is there already.
     pub fn know(&mut self, term: TermId, node: NodeId) {
         self.done[term.0 as usize] = Some(node);

@@ -171,9 +171,14 @@ pub fn value(value: &Value, sources: &Sources) -> String {
             Layers::Repeat { times: Some(times), of } => format!("{times} times {}", self::value(of, sources)),
             Layers::Repeat { times: None, of } => self::value(of, sources),
         },
-        Value::Tensor(_) | Value::Size(_) | Value::RawColumn(_) | Value::Emitted(_) | Value::Wrong => {
-            value.noun().to_string()
-        }
+        Value::Tensor(_)
+        | Value::Size(_)
+        | Value::RawColumn(_)
+        | Value::Unequal(..)
+        | Value::Table(_)
+        | Value::OfTable(..)
+        | Value::Emitted(_)
+        | Value::Wrong => value.noun().to_string(),
     }
 }
 
@@ -194,9 +199,14 @@ pub fn kind(value: &Value, sources: &Sources) -> String {
             format!("({})", parts.join(", "))
         }
         Value::Item(_) | Value::Recipe(_) | Value::Instance(..) => self::value(value, sources),
-        Value::Tensor(_) | Value::Size(_) | Value::RawColumn(_) | Value::Emitted(_) | Value::Wrong => {
-            value.noun().to_string()
-        }
+        Value::Tensor(_)
+        | Value::Size(_)
+        | Value::RawColumn(_)
+        | Value::Unequal(..)
+        | Value::Table(_)
+        | Value::OfTable(..)
+        | Value::Emitted(_)
+        | Value::Wrong => value.noun().to_string(),
     }
 }
 

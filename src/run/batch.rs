@@ -3,6 +3,7 @@
 
 use crate::backend::cpu::Cpu;
 use crate::backend::{Tensor, device};
+use crate::check::terms::Host;
 use crate::ir::{NodeId, Op, Size, elements};
 use crate::lower::program::{Input, Program, Slot};
 use crate::plan::Storage;
@@ -16,13 +17,14 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 /// Of each column, whether it is computed once, of all rows, before the first step. It is if something reads it, if it is the
-/// same in each step, and if it still fits into so many bytes, counted in the order of the program. Other columns are computed
+/// same in each step and each evaluation, and if it still fits into so many bytes, counted in the order of the program. Other columns are computed
 /// of the rows of each batch.
 pub fn kept(program: &Program, rows: usize, bytes: u64) -> Vec<bool> {
     let read = read(program);
     let mut free = bytes;
     let mut keeps = |(at, column): (usize, &Slot)| {
-        if !read.contains(&at) || draws(program, column.value) {
+        let changes = draws(program, column.value) || reads_training(program, column.value);
+        if !read.contains(&at) || changes {
             return false;
         }
         let all = [(program.rows.clone(), rows as i64)];
@@ -38,6 +40,18 @@ pub fn kept(program: &Program, rows: usize, bytes: u64) -> Vec<bool> {
 /// Whether a column draws anew in each step.
 fn draws(program: &Program, value: NodeId) -> bool {
     inputs(program, &[value]).any(|input| input == Input::Draws)
+}
+
+/// Whether a column is another in steps of training than in evaluations.
+fn reads_training(program: &Program, value: NodeId) -> bool {
+    inputs(program, &[value]).any(|input| input == Input::Host(Host::Training))
+}
+
+/// What columns are computed for: what their draws are counted by, and whether it is a step of training.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Occasion {
+    pub counters: [f64; 5],
+    pub training: bool,
 }
 
 /// The inputs that nodes read.
@@ -61,6 +75,12 @@ pub fn read(program: &Program) -> BTreeSet<usize> {
     inputs(program, &roots).filter_map(|input| if let Input::Column(at) = input { Some(at) } else { None }).collect()
 }
 
+/// The number of the host that tells columns whether they are those of a step of training.
+pub fn training(program: &Program, training: bool) -> Vec<(u32, f64)> {
+    let own = program.hosts.iter().filter(|(host, _)| *host == Host::Training);
+    own.map(|(_, input)| (*input as u32, f64::from(u8::from(training)))).collect()
+}
+
 /// Some rows of a column of the source, by its place.
 pub type Gather<'p> = Box<dyn Fn(usize, &[usize]) -> Vec<f64> + 'p>;
 
@@ -80,8 +100,8 @@ pub struct Batch<'p> {
     /// Whether one of them draws anew in each step.
     pub draws: bool,
     values: Vec<Column>,
-    /// The rows that the values are of, and what their draws are counted by.
-    of: Option<(Vec<usize>, [f64; 5])>,
+    /// The rows that the values are of, and what they were computed for.
+    of: Option<(Vec<usize>, Occasion)>,
     failure: Option<RunError>,
 }
 
@@ -109,8 +129,9 @@ impl<'p> Batch<'p> {
     }
 
     /// Computes the columns of some rows, if they are not those of the last time.
-    fn compute(&mut self, rows: &[usize], counters: [f64; 5]) -> Result<(), RunError> {
-        if self.of.as_ref().is_some_and(|(own, counted)| own == rows && (*counted == counters || !self.draws)) {
+    fn compute(&mut self, rows: &[usize], occasion: Occasion) -> Result<(), RunError> {
+        let same = |known: &Occasion| known.training == occasion.training && (!self.draws || *known == occasion);
+        if self.of.as_ref().is_some_and(|(own, known)| own == rows && same(known)) {
             return Ok(());
         }
         self.of = None;
@@ -126,14 +147,14 @@ impl<'p> Batch<'p> {
             rows: rows.len(),
             columns: raw.collect(),
             whole: whole.collect(),
-            hosts: Vec::new(),
-            counters: (self.program.draws as u32, counters),
+            hosts: training(self.program, occasion.training),
+            counters: (self.program.draws as u32, occasion.counters),
         };
         let mut values: Vec<Column> = self.storages.iter().map(|storage| Column::empty(*storage)).collect();
         self.stream.run(&mut self.device, feed, &mut |root, found, count| {
             values[root].extend(found.to_f64(count).into_iter());
         })?;
-        (self.values, self.of) = (values, Some((rows.to_vec(), counters)));
+        (self.values, self.of) = (values, Some((rows.to_vec(), occasion)));
         Ok(())
     }
 
@@ -159,7 +180,7 @@ impl Split<'_> {
         &'a self,
         batch: &'a RefCell<Batch<'_>>,
         order: Option<&'a [usize]>,
-        counters: [f64; 5],
+        occasion: Occasion,
     ) -> Vec<(u32, Rows<'a>)> {
         let own = move |at: usize| order.map_or(at, |order| order[at]);
         let program = batch.borrow().program;
@@ -174,9 +195,9 @@ impl Split<'_> {
                 let batch = &mut *batch.borrow_mut();
                 let (first, count) = (rows.start, rows.len());
                 let rows: Vec<usize> = rows.map(|at| self.rows[own(at)]).collect();
-                let mut counters = counters;
-                counters[4] += first as f64;
-                match batch.compute(&rows, counters) {
+                let mut occasion = occasion;
+                occasion.counters[4] += first as f64;
+                match batch.compute(&rows, occasion) {
                     Ok(()) => batch.values[place].feed(count, 0..count, to),
                     Err(failure) => batch.failure = Some(failure),
                 }
@@ -193,14 +214,14 @@ impl Split<'_> {
         batch: &RefCell<Batch>,
         at: usize,
         order: &[usize],
-        counters: [f64; 5],
+        occasion: Occasion,
     ) -> Result<Vec<f64>, RunError> {
         let batch = &mut *batch.borrow_mut();
         match batch.columns.iter().position(|own| *own == at) {
             None => Ok(self.kept[at].rows(self.rows.len(), order.iter().copied())),
             Some(place) => {
                 let rows: Vec<usize> = order.iter().map(|at| self.rows[*at]).collect();
-                batch.compute(&rows, counters)?;
+                batch.compute(&rows, occasion)?;
                 Ok(batch.values[place].rows(rows.len(), 0..rows.len()))
             }
         }

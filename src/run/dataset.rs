@@ -1,23 +1,25 @@
 //! The files behind a program's data: asked by the checker for columns, rows and classes, and by a run for the numbers.
 
 use crate::backend::Tensor;
-use crate::check::program::{Data, Raw, RawKind};
-use crate::check::schema::{Asked, Column, From, Holds, Lacking, Look, Schemas, Source, Split as Wanted};
+use crate::check::program::{Data, Items, Raw, RawKind, Whole};
+use crate::check::schema::{Asked, Column, From, Holds, Lacking, Lengths, Look, Schemas, Source, Split as Wanted};
 use crate::check::value::Distribution;
 use crate::data;
 use crate::data::fit::{self, Vocabulary};
 use crate::data::kind::Tally;
+use crate::data::lists;
 use crate::data::split::Split;
-use crate::data::table::{Cells, Lying, Table, Values};
+use crate::data::table::{Cells, Listed, Lists, Lying, Table, Values};
 use crate::data::windows;
 use crate::diagnostic::Diagnostic;
 use crate::io;
 use crate::ir::philox;
-use crate::run::known::Known;
+use crate::run::known::{Known, KnownTable};
 use crate::run::splits;
 use crate::source::{SourceId, Sources, Span};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -54,6 +56,10 @@ fn table_of(
         From::Csv { separator, .. } => {
             let text = texts.pop().map_or((String::new(), Vec::new()), |text| (text.name, text.bytes));
             data::csv::read(sources, &text.0, &text.1, *separator, source.span, stop)
+        }
+        From::Jsonl { .. } => {
+            let text = texts.pop().map_or((String::new(), Vec::new()), |text| (text.name, text.bytes));
+            data::jsonl::read(sources, &text.0, &text.1, source.span, stop)
         }
         From::Text { .. } => {
             let text = texts.pop().map_or((String::new(), Vec::new()), |text| (text.name, text.bytes));
@@ -147,13 +153,98 @@ impl Files {
             From::Idx { .. } => {
                 From::Idx { train: text.name.clone(), train_labels: None, test: None, test_labels: None }
             }
-            From::Csv { .. } | From::Text { .. } => source.from.clone(),
+            From::Csv { .. } | From::Text { .. } | From::Jsonl { .. } => source.from.clone(),
         };
         table_of(sources, vec![text], &Source { from, span: source.span }, || false)
     }
 
     fn table(&self, source: &Source) -> Option<&Table> {
         self.tables.get(&source.from).map(|(table, _)| table)
+    }
+
+    /// The sources of what is read whole, each once.
+    fn whole_sources(data: &Data) -> Vec<&Source> {
+        let mut sources: Vec<&Source> = Vec::new();
+        for whole in data.fits.iter().filter_map(|fit| fit.whole.as_ref()) {
+            if !sources.iter().any(|known| known.from == whole.source.from) {
+                sources.push(&whole.source);
+            }
+        }
+        sources
+    }
+
+    /// Where all files of some data are.
+    pub fn paths_of(&self, data: &Data) -> Vec<PathBuf> {
+        let wholes = Files::whole_sources(data).into_iter().flat_map(|source| self.paths(source));
+        self.paths(&data.source).into_iter().chain(wholes).collect()
+    }
+
+    fn files_of(&self, data: &Data) -> Vec<DataFile> {
+        let sources = std::iter::once(&data.source).chain(Files::whole_sources(data));
+        sources.filter_map(|source| self.tables.get(&source.from)).flat_map(|(_, files)| files.clone()).collect()
+    }
+
+    fn wholes_of(&self, data: &Data) -> Option<BTreeMap<String, Tensor>> {
+        let mut all = BTreeMap::new();
+        for fit in &data.fits {
+            let Some(Whole { source, columns, matrix }) = &fit.whole else { continue };
+            let table = self.table(source)?;
+            let columns: Option<Vec<Cow<[f64]>>> =
+                columns.iter().map(|name| numbers_in(&table.column(name)?.values)).collect();
+            let columns = columns?;
+            let values = (0..table.rows).flat_map(|row| columns.iter().map(move |column| column[row])).collect();
+            let shape = if *matrix { vec![table.rows, columns.len()] } else { vec![table.rows] };
+            all.insert(fit.name.clone(), Tensor { shape, values });
+        }
+        Some(all)
+    }
+
+    fn tables_of(&self, data: &Data) -> Vec<KnownTable> {
+        let known = |source: &Source| {
+            let table = self.table(source)?;
+            let columns = table.columns.iter();
+            let columns = columns.map(|column| (column.name.clone(), (holds(&column.values), column.shape().to_vec())));
+            Some(KnownTable { paths: source.from.paths().join("\n"), rows: table.rows, columns: columns.collect() })
+        };
+        Files::whole_sources(data).into_iter().filter_map(known).collect()
+    }
+
+    /// A column of the source, where its values lie.
+    fn raw_column<'f>(&'f self, table: Option<&'f Table>, dealt: &'f Dealt, raw: &'f Raw) -> Option<RawColumn<'f>> {
+        let shape: Option<Vec<usize>> =
+            raw.ty.sizes()[1..].iter().map(|size| usize::try_from(size.settled()?).ok()).collect();
+        let codes = || dealt.vocabularies.get(&raw.name).map(|(_, _, codes)| &codes[..]);
+        let values = match &raw.kind {
+            RawKind::Padded { items, .. } => {
+                let values = &table?.column(&raw.name)?.values;
+                let items = match items {
+                    Items::Classes => Elements::Codes(codes()?),
+                    Items::Numbers | Items::Whole(_) => Elements::Numbers(lists::numbers(values)?),
+                };
+                Held::Padded { items, starts: lists::starts(values)? }
+            }
+            RawKind::Length { most } => {
+                let starts = lists::starts(&table?.column(&raw.name)?.values)?;
+                let lengths = (0..starts.len() - 1).map(lists::lengths(&starts, *most));
+                Held::own(lengths.collect())
+            }
+            RawKind::Numbers | RawKind::Gappy | RawKind::Whole(_) => {
+                let (table, column) = (table?, table?.column(&raw.name)?);
+                match &column.values {
+                    Values::Numbers(numbers) | Values::Cells(Cells { numbers: Lying::Floats(numbers), .. }) => {
+                        Held::Floats(numbers)
+                    }
+                    Values::Cells(Cells { numbers: Lying::Bytes(bytes), .. }) => Held::Bytes(bytes),
+                    Values::Integers(whole) => Held::own(whole.iter().map(|number| *number as f64).collect()),
+                    Values::Text(_) if table.is_without_values(column) => Held::own(vec![f64::NAN; table.rows]),
+                    Values::Text(_) | Values::Lists(_) | Values::Characters(_) => return None,
+                }
+            }
+            RawKind::Classes => Held::Codes { codes: codes()?, offset: 0 },
+            RawKind::Window { offset } => Held::Codes { codes: codes()?, offset: *offset },
+            RawKind::Drawn(_) => Held::Own(OnceLock::new()),
+        };
+        Some(RawColumn { raw, shape: shape?, values })
     }
 
     /// What a run of the data reads: rows of each split, numbers, classes.
@@ -166,36 +257,7 @@ impl Files {
         };
         let vocabulary = |name: &str| dealt.vocabularies.get(name);
         let columns: Option<Vec<RawColumn>> =
-            data.raw
-                .iter()
-                .map(|raw| {
-                    let shape: Option<Vec<usize>> =
-                        raw.ty.sizes()[1..].iter().map(|size| usize::try_from(size.settled()?).ok()).collect();
-                    let shape = shape?;
-                    let values = match &raw.kind {
-                        RawKind::Numbers | RawKind::Gappy => {
-                            let table = self.table(&data.source)?;
-                            let column = table.column(&raw.name)?;
-                            match &column.values {
-                                Values::Numbers(numbers)
-                                | Values::Cells(Cells { numbers: Lying::Floats(numbers), .. }) => Held::Floats(numbers),
-                                Values::Cells(Cells { numbers: Lying::Bytes(bytes), .. }) => Held::Bytes(bytes),
-                                Values::Integers(whole) => Held::Own(OnceLock::from(
-                                    whole.iter().map(|number| *number as f64).collect::<Vec<_>>(),
-                                )),
-                                Values::Text(_) if table.is_without_values(column) => {
-                                    Held::Own(OnceLock::from(vec![f64::NAN; table.rows]))
-                                }
-                                Values::Text(_) | Values::Characters(_) => return None,
-                            }
-                        }
-                        RawKind::Classes => Held::Codes { codes: &vocabulary(&raw.name)?.2, offset: 0 },
-                        RawKind::Window { offset } => Held::Codes { codes: &vocabulary(&raw.name)?.2, offset: *offset },
-                        RawKind::Drawn(_) => Held::Own(OnceLock::new()),
-                    };
-                    Some(RawColumn { raw, shape, values })
-                })
-                .collect();
+            data.raw.iter().map(|raw| self.raw_column(self.table(&data.source), dealt, raw)).collect();
         let classes = data.raw.iter().filter(|raw| raw.kind.is_class());
         let classes = classes.filter_map(|raw| Some((raw.name.clone(), vocabulary(&raw.name)?.1.classes.clone())));
         let held = |raw: &Raw| {
@@ -208,7 +270,9 @@ impl Files {
         in_file.sort_by_key(|(place, ..)| *place);
         Some(Opened {
             from,
-            files: self.tables.get(from).map_or(&[], |(_, files)| files),
+            files: self.files_of(data),
+            wholes: self.wholes_of(data)?,
+            tables: self.tables_of(data),
             splits: [&split.train, &split.valid, &split.test],
             window: data.window,
             columns: columns?,
@@ -235,8 +299,25 @@ enum Held<'f> {
         codes: &'f [usize],
         offset: usize,
     },
+    /// As many in a row as it has; what it lacks is 0.
+    Padded {
+        items: Elements<'f>,
+        starts: Cow<'f, [usize]>,
+    },
     /// Its own, once they are there.
     Own(OnceLock<Vec<f64>>),
+}
+
+impl Held<'_> {
+    fn own(values: Vec<f64>) -> Self {
+        Held::Own(OnceLock::from(values))
+    }
+}
+
+/// The elements of all rows of a column of unequal length.
+enum Elements<'f> {
+    Numbers(Cow<'f, [f64]>),
+    Codes(&'f [usize]),
 }
 
 /// The most bytes of a drawn column that is kept. The rows of a larger one are drawn when they are asked for.
@@ -302,8 +383,12 @@ pub fn lies(raw: &Raw, from: &From) -> bool {
 /// The data of one program.
 pub struct Opened<'f> {
     from: &'f From,
-    /// None where rows are drawn.
-    pub files: &'f [DataFile],
+    /// Those of the source, none where rows are drawn, then those of the tables that are read whole.
+    pub files: Vec<DataFile>,
+    /// What is read whole, by the names of fitted values.
+    pub wholes: BTreeMap<String, Tensor>,
+    /// The tables that are read whole.
+    tables: Vec<KnownTable>,
     /// The rows of train, valid and test.
     pub splits: [&'f [usize]; 3],
     /// How many rows of the source a window has, where rows are windows. Training sees all windows, and evaluation those that
@@ -340,7 +425,7 @@ impl Opened<'_> {
 
     /// What tells the files apart from others: the hash of the only one, or that of all hashes.
     pub fn sha256(&self) -> Option<String> {
-        match self.files {
+        match &self.files[..] {
             [] => None,
             [file] => Some(file.sha256.clone()),
             files => {
@@ -352,7 +437,8 @@ impl Opened<'_> {
 
     /// What weights remember of the data.
     pub fn known(&self) -> Known {
-        Known { sha256: self.sha256(), rows: self.splits.map(<[usize]>::len), columns: self.holds.clone() }
+        let (columns, tables) = (self.holds.clone(), self.tables.clone());
+        Known { sha256: self.sha256(), rows: self.splits.map(<[usize]>::len), columns, tables }
     }
 
     /// The most elements that a row of a source column has.
@@ -380,7 +466,7 @@ impl Opened<'_> {
                 _ => Vec::new(),
             }),
             Held::Floats(values) => *values,
-            Held::Bytes(_) | Held::Codes { .. } => &[],
+            Held::Bytes(_) | Held::Codes { .. } | Held::Padded { .. } => &[],
         };
         let mut chosen = Vec::with_capacity(rows.len() * width);
         for piece in rows.chunks(PIECE).take_while(|_| !(self.stop.get())()) {
@@ -389,6 +475,13 @@ impl Opened<'_> {
                 Held::Own(_) | Held::Floats(_) => chosen.extend(cells.flat_map(|cells| &own[cells])),
                 Held::Bytes(bytes) => {
                     chosen.extend(cells.flat_map(|cells| &bytes[cells]).map(|byte| f64::from(*byte)));
+                }
+                Held::Padded { items, starts } => {
+                    let of = |row: &usize| starts[*row]..starts[row + 1];
+                    chosen.extend(piece.iter().flat_map(|row| match items {
+                        Elements::Numbers(numbers) => lists::padded(numbers, of(row), width, |number| number),
+                        Elements::Codes(codes) => lists::padded(codes, of(row), width, |code| code as f64),
+                    }));
                 }
                 Held::Codes { codes, offset } => {
                     let cells = piece.iter().map(|row| row + offset..row + offset + width);
@@ -412,14 +505,12 @@ impl Schemas for Files {
 
     fn columns(&mut self, sources: &mut Sources, source: &Source) -> Result<Vec<Column>, Vec<Diagnostic>> {
         let Some(table) = self.read(sources, source)? else { return Ok(Vec::new()) };
-        let column = |column: &data::table::Column| {
-            let lacking = lacking(table, column);
-            // A column without values may be filled with numbers.
-            let holds = if lacking.all { Holds::Numbers } else { holds(&column.values) };
-            let (name, mistakes, shape) = (column.name.clone(), column.mistakes.clone(), column.shape().to_vec());
-            Column { name, holds, shape, span: column.span, lacking, word: column.word, mistakes }
-        };
-        Ok(table.columns.iter().map(column).collect())
+        Ok(table.columns.iter().map(|column| seen(table, column)).collect())
+    }
+
+    fn whole_table(&mut self, sources: &mut Sources, source: &Source) -> Result<(Vec<Column>, usize), Vec<Diagnostic>> {
+        let Some(table) = self.read(sources, source)? else { return Ok((Vec::new(), 0)) };
+        Ok((table.columns.iter().map(|column| seen(table, column)).collect(), table.rows))
     }
 
     fn rows(&mut self, sources: &Sources, source: &Source, wanted: Option<&Wanted>) -> Result<[usize; 3], Diagnostic> {
@@ -433,7 +524,9 @@ impl Schemas for Files {
         }
         let table = self.table(source);
         let count = match &source.from {
-            From::Csv { .. } | From::Idx { .. } | From::Text { .. } => table.map_or(0, |table| table.rows),
+            From::Csv { .. } | From::Idx { .. } | From::Text { .. } | From::Jsonl { .. } => {
+                table.map_or(0, |table| table.rows)
+            }
             From::Rows { count, .. } => *count,
         };
         let split = match wanted {
@@ -453,10 +546,30 @@ impl Schemas for Files {
         };
         match &column.values {
             Values::Numbers(values) => split.train.iter().any(|row| !values[*row].is_nan()),
-            Values::Integers(_) | Values::Text(_) | Values::Cells(_) | Values::Characters(_) => {
+            Values::Integers(_) | Values::Text(_) | Values::Cells(_) | Values::Lists(_) | Values::Characters(_) => {
                 !table.is_without_values(column)
             }
         }
+    }
+
+    fn whole(
+        &mut self,
+        sources: &Sources,
+        source: &Source,
+        column: &str,
+        below: usize,
+        call: Span,
+    ) -> Result<(), Diagnostic> {
+        let found = self.table(source).and_then(|table| Some((table, *table.by_name.get(column)?)));
+        found.map_or(Ok(()), |(table, at)| fit::whole(sources, table, at, below, call))
+    }
+
+    fn lengths(&mut self, source: &Source, column: &str, length: usize) -> Option<Lengths> {
+        let starts = lists::starts(&self.table(source)?.column(column)?.values)?;
+        let lengths: Vec<usize> = starts.windows(2).map(|ends| ends[1] - ends[0]).collect();
+        let count = |is: &dyn Fn(usize) -> bool| lengths.iter().filter(|own| is(**own)).count();
+        let (longer, shorter) = (count(&|own| own > length), count(&|own| own < length));
+        Some(Lengths { longer, shorter, all: lengths.len(), longest: lengths.iter().copied().max().unwrap_or(0) })
     }
 
     fn windows(&mut self, source: &Source, length: usize, call: Span) -> Result<[usize; 3], Diagnostic> {
@@ -473,12 +586,13 @@ impl Schemas for Files {
         if table.rows > LOOKED_AT {
             return None;
         }
-        let codes = dealt.vocabularies.get(column).map(|(_, vocabulary, codes)| (vocabulary, codes));
+        let codes = dealt.vocabularies.get(column).filter(|(asked, ..)| !asked.each);
+        let codes = codes.map(|(_, vocabulary, codes)| (vocabulary, codes));
         let values: Vec<f64> = match (codes, &table.column(column)?.values) {
             (Some((_, codes)), _) => codes.iter().map(|code| *code as f64).collect(),
             (None, Values::Numbers(numbers)) => numbers.clone(),
             (None, Values::Integers(whole)) => whole.iter().map(|number| *number as f64).collect(),
-            (None, Values::Text(_) | Values::Cells(_) | Values::Characters(_)) => return None,
+            (None, Values::Text(_) | Values::Cells(_) | Values::Lists(_) | Values::Characters(_)) => return None,
         };
         let trained = || split.train.iter().map(|row| values[*row]).filter(|value| !value.is_nan());
         let mut hasher = DefaultHasher::new();
@@ -510,7 +624,12 @@ impl Schemas for Files {
         let Some((table, at)) = table.and_then(|table| Some((table, *table.by_name.get(column)?))) else {
             return Ok(0);
         };
-        let (vocabulary, codes) = match self.trained.get(column) {
+        let known = self.trained.get(column);
+        let (vocabulary, codes) = match known {
+            _ if asked.each => {
+                let wanted = (fit_by(asked), known.map(Vec::as_slice));
+                lists::category(sources, table, at, &dealt.split, wanted, (call, self.stop))?
+            }
             None => fit::category(sources, table, at, &dealt.split, fit_by(asked), call, self.stop)?,
             Some(classes) => (
                 Vocabulary { classes: classes.clone() },
@@ -523,8 +642,26 @@ impl Schemas for Files {
     }
 }
 
+/// A column as the checker sees it.
+fn seen(table: &Table, column: &data::table::Column) -> Column {
+    let lacking = lacking(table, column);
+    // A column without values may be filled with numbers.
+    let holds = if lacking.all { Holds::Numbers } else { holds(&column.values) };
+    let (name, mistakes, shape) = (column.name.clone(), column.mistakes.clone(), column.shape().to_vec());
+    Column { name, holds, shape, span: column.span, lacking, word: column.word, mistakes }
+}
+
 fn fit_by(asked: &Asked) -> fit::Wanted<'_> {
     fit::Wanted { order: asked.order.as_deref(), unknown: asked.unknown.as_deref() }
+}
+
+/// The numbers of a column that has one in each row.
+fn numbers_in(values: &Values) -> Option<Cow<'_, [f64]>> {
+    match values {
+        Values::Numbers(numbers) => Some(Cow::Borrowed(numbers)),
+        Values::Integers(whole) => Some(whole.iter().map(|number| *number as f64).collect()),
+        Values::Text(_) | Values::Cells(_) | Values::Lists(_) | Values::Characters(_) => None,
+    }
 }
 
 fn holds(values: &Values) -> Holds {
@@ -532,6 +669,8 @@ fn holds(values: &Values) -> Holds {
         Values::Numbers(_) | Values::Integers(_) | Values::Cells(_) => Holds::Numbers,
         Values::Text(_) => Holds::Text,
         Values::Characters(_) => Holds::Characters,
+        Values::Lists(Lists { items: Listed::Numbers(_), .. }) => Holds::Lists,
+        Values::Lists(Lists { items: Listed::Texts(_), .. }) => Holds::Texts,
     }
 }
 

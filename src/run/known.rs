@@ -1,6 +1,6 @@
 //! What a weight file knows of the data that it was trained on: enough to check a program and to predict without it.
 
-use crate::check::schema::{Asked, Column, Holds, Lacking, Look, Schemas, Source, Split};
+use crate::check::schema::{Asked, Column, Holds, Lacking, Lengths, Look, Schemas, Source, Split};
 use crate::diagnostic::Diagnostic;
 use crate::io;
 use crate::source::{SourceId, Sources, Span};
@@ -16,39 +16,76 @@ pub struct Known {
     /// Rows of train, valid and test.
     pub rows: [usize; 3],
     /// The columns of the source that were read, in the order of the file.
-    pub columns: Vec<(String, (Holds, Vec<usize>))>,
+    pub columns: Vec<KnownColumn>,
+    /// The tables that are read whole.
+    pub tables: Vec<KnownTable>,
 }
+
+/// A table that is read whole.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KnownTable {
+    /// Its files, a line each, as the program names them.
+    pub paths: String,
+    pub rows: usize,
+    pub columns: Vec<KnownColumn>,
+}
+
+/// What a column holds, by its name.
+type KnownColumn = (String, (Holds, Vec<usize>));
 
 impl Known {
     pub fn to_json(&self) -> Value {
-        let holds: BTreeMap<&String, Value> = self.columns.iter().map(|(name, column)| (name, told(column))).collect();
-        let order: Vec<&String> = self.columns.iter().map(|(name, _)| name).collect();
-        json!({ "sha256": self.sha256, "rows": self.rows, "columns": holds, "order": order })
+        let mut all = json!({ "sha256": self.sha256, "rows": self.rows });
+        write_columns(&self.columns, &mut all);
+        if !self.tables.is_empty() {
+            let table = |table: &KnownTable| {
+                let mut own = json!({ "paths": table.paths, "rows": table.rows });
+                write_columns(&table.columns, &mut own);
+                own
+            };
+            all["tables"] = self.tables.iter().map(table).collect();
+        }
+        all
     }
 
     pub fn from_json(value: &Value) -> Option<Known> {
         let rows: Option<Vec<usize>> =
             value["rows"].as_array()?.iter().map(|rows| Some(rows.as_u64()? as usize)).collect();
-        // Files that were written before have no order.
-        let order: Vec<&str> = value["order"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-        let place = |(name, _): &(&String, &Value)| order.iter().position(|known| known == name);
-        let mut columns: Vec<(&String, &Value)> = value["columns"].as_object()?.iter().collect();
-        columns.sort_by_key(place);
-        let column = |(name, word): (&String, &Value)| {
-            // Of several numbers a row: `["numbers", 28, 28]`.
-            let parts = word.as_array().map_or(std::slice::from_ref(word), Vec::as_slice);
-            let (first, sizes) = parts.split_first()?;
-            let kinds = [Holds::Numbers, Holds::Text, Holds::Characters];
-            let holds = kinds.into_iter().find(|holds| first.as_str() == Some(self::word(*holds)))?;
-            let shape = sizes.iter().map(|size| Some(size.as_u64()? as usize)).collect::<Option<_>>()?;
-            Some((name.clone(), (holds, shape)))
+        let table = |own: &Value| {
+            let paths = own["paths"].as_str()?.to_string();
+            Some(KnownTable { paths, rows: own["rows"].as_u64()? as usize, columns: read_columns(own)? })
         };
         Some(Known {
             sha256: value["sha256"].as_str().map(str::to_string),
             rows: rows?.try_into().ok()?,
-            columns: columns.into_iter().map(column).collect::<Option<_>>()?,
+            columns: read_columns(value)?,
+            tables: value["tables"].as_array().into_iter().flatten().map(table).collect::<Option<_>>()?,
         })
     }
+}
+
+fn write_columns(columns: &[KnownColumn], to: &mut Value) {
+    let holds: BTreeMap<&String, Value> = columns.iter().map(|(name, column)| (name, told(column))).collect();
+    to["columns"] = json!(holds);
+    to["order"] = columns.iter().map(|(name, _)| name.as_str()).collect();
+}
+
+fn read_columns(value: &Value) -> Option<Vec<KnownColumn>> {
+    // Files that were written before have no order.
+    let order: Vec<&str> = value["order"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let place = |(name, _): &(&String, &Value)| order.iter().position(|known| known == name);
+    let mut columns: Vec<(&String, &Value)> = value["columns"].as_object()?.iter().collect();
+    columns.sort_by_key(place);
+    let column = |(name, word): (&String, &Value)| {
+        // Of several numbers a row: `["numbers", 28, 28]`.
+        let parts = word.as_array().map_or(std::slice::from_ref(word), Vec::as_slice);
+        let (first, sizes) = parts.split_first()?;
+        let kinds = [Holds::Numbers, Holds::Text, Holds::Characters, Holds::Lists, Holds::Texts];
+        let holds = kinds.into_iter().find(|holds| first.as_str() == Some(self::word(*holds)))?;
+        let shape = sizes.iter().map(|size| Some(size.as_u64()? as usize)).collect::<Option<_>>()?;
+        Some((name.clone(), (holds, shape)))
+    };
+    columns.into_iter().map(column).collect()
 }
 
 fn told((holds, shape): &(Holds, Vec<usize>)) -> Value {
@@ -63,7 +100,23 @@ fn word(holds: Holds) -> &'static str {
         Holds::Numbers => "numbers",
         Holds::Text => "text",
         Holds::Characters => "characters",
+        Holds::Lists => "lists",
+        Holds::Texts => "texts",
     }
+}
+
+/// Columns as the checker sees them.
+fn seen(columns: &[KnownColumn], source: &Source) -> Vec<Column> {
+    let column = |(name, (holds, shape)): &KnownColumn| Column {
+        name: name.clone(),
+        holds: *holds,
+        shape: shape.clone(),
+        span: source.span,
+        lacking: Lacking::default(),
+        word: None,
+        mistakes: Vec::new(),
+    };
+    columns.iter().map(column).collect()
 }
 
 /// Answers the checker from a weight file.
@@ -84,16 +137,19 @@ impl Schemas for Remembered<'_> {
     }
 
     fn columns(&mut self, _: &mut Sources, source: &Source) -> Result<Vec<Column>, Vec<Diagnostic>> {
-        let column = |(name, (holds, shape)): &(String, (Holds, Vec<usize>))| Column {
-            name: name.clone(),
-            holds: *holds,
-            shape: shape.clone(),
-            span: source.span,
-            lacking: Lacking::default(),
-            word: None,
-            mistakes: Vec::new(),
-        };
-        Ok(self.data.columns.iter().map(column).collect())
+        Ok(seen(&self.data.columns, source))
+    }
+
+    fn whole_table(&mut self, _: &mut Sources, source: &Source) -> Result<(Vec<Column>, usize), Vec<Diagnostic>> {
+        let paths = source.from.paths().join("\n");
+        match self.data.tables.iter().find(|table| table.paths == paths) {
+            Some(table) => Ok((seen(&table.columns, source), table.rows)),
+            None => {
+                let message = format!("the weights know no table `{paths}`");
+                let error = Diagnostic::error("E0325", message, source.span, "read here");
+                Err(vec![error.help("use the weights of a run of this program")])
+            }
+        }
     }
 
     fn rows(&mut self, _: &Sources, _: &Source, _: Option<&Split>) -> Result<[usize; 3], Diagnostic> {
@@ -107,6 +163,15 @@ impl Schemas for Remembered<'_> {
 
     fn windows(&mut self, _: &Source, _: usize, _: Span) -> Result<[usize; 3], Diagnostic> {
         Ok(self.data.rows)
+    }
+
+    /// They were, when the weights were trained; new rows are looked at when they are read.
+    fn whole(&mut self, _: &Sources, _: &Source, _: &str, _: usize, _: Span) -> Result<(), Diagnostic> {
+        Ok(())
+    }
+
+    fn lengths(&mut self, _: &Source, _: &str, _: usize) -> Option<Lengths> {
+        None
     }
 
     /// Weights hold no rows.

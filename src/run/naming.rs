@@ -20,6 +20,9 @@ pub enum Classes<'c> {
 }
 
 pub fn classes(checked: &TypedProgram, value: TermId) -> Classes<'_> {
+    if let Some((_, column)) = checked.named.iter().find(|(term, _)| *term == value) {
+        return Classes::Of(column);
+    }
     let Elem::Class(count) = &checked.terms.get(value).ty.elem else { return Classes::None };
     let named = Naming { checked, count: &count.size };
     let origins = named.origins(value);

@@ -19,8 +19,7 @@ const START_STAGES: usize = 16;
 pub fn residents(program: &Program) -> Residents {
     let mut all = Residents::of(program.graph.nodes().filter_map(|(id, node)| {
         let Op::Input { number, .. } = node.op else { return None };
-        let resident = matches!(program.inputs.get(number as usize), Some(Input::Param(_) | Input::State(_)));
-        resident.then(|| (number, count(&program.graph, id) as usize))
+        program.is_resident(number).then(|| (number, count(&program.graph, id) as usize))
     }));
     // A parameter after the last update lies where it lay before.
     for (input, param) in &program.nexts {
@@ -187,19 +186,20 @@ pub fn values_of(program: &Program, graph: &Graph, roots: Vec<NodeId>) -> Result
     })?)
 }
 
-/// A plan in which every parameter and state has its place.
+/// A plan in which every parameter, state and fitted value that steps read has its place.
 pub fn holder_of(program: &Program, graph: &Graph) -> Result<Plan, RunError> {
     let mut graph = graph.clone();
     let held = program.graph.nodes().filter_map(|(id, node)| {
         let Op::Input { number, .. } = node.op else { return None };
-        matches!(program.inputs.get(number as usize), Some(Input::Param(_) | Input::State(_))).then_some(id)
+        program.is_resident(number).then_some(id)
     });
     // One element of each, so that none is copied whole.
     let mut first = Vec::new();
     for id in held.collect::<Vec<NodeId>>() {
         let line = graph.reshape(vec![Size::from(count(&graph, id) as i64)], id);
         let (start, count) = (Size::from(0), Size::from(1));
-        first.push(graph.add(Op::Slice { axis: 0, start, count, step: 1 }, vec![line]));
+        let one = graph.add(Op::Slice { axis: 0, start, count, step: 1 }, vec![line]);
+        first.push(one);
     }
     values_of(program, &graph, first)
 }
@@ -220,6 +220,7 @@ impl Moment {
     pub fn host(self, host: Host, schedule: Schedule) -> u64 {
         match host {
             Host::Updates => self.step * self.times.max(1) + self.repetition + 1,
+            Host::Training => 1,
             Host::Step | Host::Epoch | Host::Steps | Host::Epochs => host_value(host, schedule, self.step, self.epoch),
         }
     }
@@ -249,7 +250,7 @@ pub fn feed_host(
     Ok(())
 }
 
-/// What the host gives for a number of its own.
+/// What the host gives for a number of its own in an evaluation.
 pub fn host_value(host: Host, schedule: Schedule, step: u64, epoch: u64) -> u64 {
     match host {
         Host::Step => step,
@@ -257,6 +258,7 @@ pub fn host_value(host: Host, schedule: Schedule, step: u64, epoch: u64) -> u64 
         Host::Steps => schedule.steps,
         Host::Epochs => schedule.epochs,
         Host::Updates => step + 1,
+        Host::Training => 0,
     }
 }
 

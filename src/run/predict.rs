@@ -3,16 +3,17 @@
 use crate::backend::cpu::Cpu;
 use crate::backend::device::fill;
 use crate::backend::{Device, Tensor};
-use crate::check::program::{RawKind, TypedProgram};
+use crate::check::program::{Items, Raw, RawKind, TypedProgram};
 use crate::check::schema::{From, Lacking};
 use crate::check::terms::{Leaf, TermId};
 use crate::data::kind::Tally;
 use crate::data::table::{Cells, Lying, Table, Values};
+use crate::data::{fit, lists};
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::ir::{NodeId, Size};
 use crate::lower::program::Program;
 use crate::plan::Storage;
-use crate::run::batch::{self, Batch, Split};
+use crate::run::batch::{self, Batch, Occasion, Split};
 use crate::run::column::Column;
 use crate::run::dataset::{drawn, lacking};
 use crate::run::error::RunError;
@@ -107,6 +108,12 @@ pub fn predict(
     let found = values_of(program, &mut device, trained, (&split, counters), &computed).map_err(PredictError::Run)?;
     let predictions = checked.predictions.iter().zip(found).map(|(report, tensor)| {
         let name = report.name.clone();
+        if let Some(decision) = program.decisions.get(&name) {
+            let mut classes = trained.classes.get(&decision.column).cloned();
+            // What is not true is the other one.
+            classes.iter_mut().filter(|_| !decision.second).for_each(|classes| classes.reverse());
+            return Prediction { name, tensor, classes, unclear: Vec::new() };
+        }
         match naming::classes(checked, report.value) {
             Classes::Of(column) => {
                 let classes = trained.classes.get(column).cloned();
@@ -167,10 +174,14 @@ fn values_of(
         let values = own.values.iter().map(|value| f64::from(*value)).collect();
         Some((param.input as u32, Tensor { shape: own.shape.clone(), values }))
     });
-    let params: Vec<(u32, Tensor)> = params.collect();
+    let fits = program.lying.iter().filter_map(|at| {
+        let fit = &program.fits[*at];
+        Some((fit.input as u32, trained.fits.get(&fit.name)?.clone()))
+    });
+    let params: Vec<(u32, Tensor)> = params.chain(fits).collect();
     let feed = Feed {
         rows,
-        columns: split.feeds(computed, None, counters),
+        columns: split.feeds(computed, None, Occasion { counters, training: false }),
         whole: params.iter().map(|(input, tensor)| (*input, tensor)).collect(),
         hosts: Vec::new(),
         counters: (program.draws as u32, counters),
@@ -217,6 +228,7 @@ fn raw(
         raw.ty.sizes()[1..].iter().map(|size| size.settled().unwrap_or(0).max(0) as usize).collect();
     let width: usize = inner.iter().product();
     let from = &checked.data.source.from;
+    let has_unknown = checked.data.unknown.contains(&raw.name);
     let values = match (new, &raw.kind, from) {
         (NewRows::Drawn(rows), RawKind::Drawn(distribution), From::Rows { count, .. }) => {
             drawn(from, &raw.name, *distribution, width, *rows, |row| count + row, || false)
@@ -227,11 +239,11 @@ fn raw(
         }
         (NewRows::Table(table), RawKind::Classes, _) => {
             let classes = trained.classes.get(&raw.name).ok_or_else(|| known::no_classes(&raw.name, raw.span))?;
-            codes(table, &raw.name, classes, raw.span, sources)?
+            codes(table, raw, (classes, has_unknown), sources)?
         }
         (NewRows::Table(table), RawKind::Window { offset }, _) => {
             let classes = trained.classes.get(&raw.name).ok_or_else(|| known::no_classes(&raw.name, raw.span))?;
-            let codes = codes(table, &raw.name, classes, raw.span, sources)?;
+            let codes = codes(table, raw, (classes, has_unknown), sources)?;
             let starts = windows_of(checked, table)?;
             // What stands behind the last row is not known.
             let cell = |at: usize| codes.get(at).copied().unwrap_or(0.0);
@@ -250,6 +262,18 @@ fn raw(
             let found = shape_in(table, &raw.name).unwrap_or_default();
             let message = format!("a row of `{}` is {found:?}, and the weights are of rows of {inner:?}", table.name);
             return Err(Diagnostic::error("E0345", message, raw.span, "read here"));
+        }
+        (NewRows::Table(table), RawKind::Whole(below), _) => {
+            let column = place(table, &raw.name, raw.span)?;
+            fit::whole(sources, table, column, *below, raw.span)?;
+            numbers(table, &raw.name, false, raw.span)?
+        }
+        (NewRows::Table(table), RawKind::Padded { items, length, .. }, _) => {
+            padded(table, raw, (*items, *length), (trained.classes, has_unknown), sources)?
+        }
+        (NewRows::Table(table), RawKind::Length { most }, _) => {
+            let starts = starts(table, raw)?;
+            (0..table.rows).map(lists::lengths(&starts, *most)).collect()
         }
         (NewRows::Table(table), RawKind::Gappy, _) => numbers(table, &raw.name, true, raw.span)?,
         (NewRows::Table(table), RawKind::Numbers | RawKind::Drawn(_), _) => numbers(table, &raw.name, false, raw.span)?,
@@ -302,7 +326,7 @@ fn numbers(table: &Table, name: &str, gaps: bool, call: Span) -> Result<Vec<f64>
             Ok(bytes.iter().map(|byte| f64::from(*byte)).collect())
         }
         Values::Integers(values) => Ok(values.iter().map(|value| *value as f64).collect()),
-        Values::Text(_) | Values::Characters(_) => {
+        Values::Text(_) | Values::Lists(_) | Values::Characters(_) => {
             let message = format!("column `{name}` of `{}` holds text, and numbers are wanted", table.name);
             Err(Diagnostic::error("E0211", message, column.span, "this column").label(call, "read here"))
         }
@@ -310,7 +334,13 @@ fn numbers(table: &Table, name: &str, gaps: bool, call: Span) -> Result<Vec<f64>
 }
 
 /// The place of each cell among the classes of the training rows.
-fn codes(table: &Table, name: &str, classes: &[String], call: Span, sources: &Sources) -> Result<Vec<f64>, Diagnostic> {
+fn codes(
+    table: &Table,
+    raw: &Raw,
+    (classes, has_unknown): (&[String], bool),
+    sources: &Sources,
+) -> Result<Vec<f64>, Diagnostic> {
+    let (name, call) = (raw.name.as_str(), raw.span);
     let place = place(table, name, call)?;
     let column = &table.columns[place];
     // What stands for a missing number may be the name of a class: `NA`.
@@ -324,7 +354,7 @@ fn codes(table: &Table, name: &str, classes: &[String], call: Span, sources: &So
         Values::Integers(values) => values.iter().map(i64::to_string).collect(),
         Values::Numbers(values) => values.iter().map(f64::to_string).collect(),
         Values::Characters(values) => values.iter().map(char::to_string).collect(),
-        Values::Cells(_) => {
+        Values::Cells(_) | Values::Lists(_) => {
             let message =
                 format!("column `{name}` of `{}` has several numbers a row, and classes are wanted", table.name);
             return Err(Diagnostic::error("E0211", message, column.span, "this column").label(call, "read here"));
@@ -333,9 +363,53 @@ fn codes(table: &Table, name: &str, classes: &[String], call: Span, sources: &So
     let places: HashMap<&String, usize> = classes.iter().enumerate().map(|(code, class)| (class, code)).collect();
     let code = |(row, cell): (usize, &String)| match places.get(cell) {
         Some(code) => Ok(*code as f64),
+        None if has_unknown => Ok((classes.len() - 1) as f64),
         None => Err(unseen(name, cell, table.place(sources, row, place), call)),
     };
     cells.iter().enumerate().map(code).collect()
+}
+
+/// Where the elements of each row of a column of unequal length lie.
+fn starts<'t>(table: &'t Table, raw: &Raw) -> Result<Cow<'t, [usize]>, Diagnostic> {
+    let column = &table.columns[place(table, &raw.name, raw.span)?];
+    if let Some(wrong) = lacking(table, column).mistake(&raw.name, raw.span) {
+        return Err(wrong);
+    }
+    lists::starts(&column.values).ok_or_else(|| {
+        let message =
+            format!("column `{}` of `{}` holds one value a row, and rows of several are wanted", raw.name, table.name);
+        Diagnostic::error("E0352", message, column.span, "this column").label(raw.span, "read here")
+    })
+}
+
+/// New rows of unequal length, filled up.
+fn padded(
+    table: &Table,
+    raw: &Raw,
+    (items, length): (Items, usize),
+    (classes, has_unknown): (&BTreeMap<String, Vec<String>>, bool),
+    sources: &Sources,
+) -> Result<Vec<f64>, Diagnostic> {
+    let starts = starts(table, raw)?;
+    let at = place(table, &raw.name, raw.span)?;
+    let of = |row: usize| starts[row]..starts[row + 1];
+    if items == Items::Classes {
+        let classes = classes.get(&raw.name).ok_or_else(|| known::no_classes(&raw.name, raw.span))?;
+        let codes = lists::by(sources, table, at, classes, has_unknown, raw.span)?;
+        return Ok((0..table.rows)
+            .flat_map(|row| lists::padded(&codes, of(row), length, |code| code as f64))
+            .collect());
+    }
+    if let Items::Whole(below) = items {
+        fit::whole(sources, table, at, below, raw.span)?;
+    }
+    let Some(numbers) = lists::numbers(&table.columns[at].values) else {
+        let message = format!("column `{}` of `{}` holds text, and numbers are wanted", raw.name, table.name);
+        return Err(
+            Diagnostic::error("E0211", message, table.columns[at].span, "this column").label(raw.span, "read here")
+        );
+    };
+    Ok((0..table.rows).flat_map(|row| lists::padded(&numbers, of(row), length, |number| number)).collect())
 }
 
 fn unseen(column: &str, class: &str, cell: Span, call: Span) -> Diagnostic {

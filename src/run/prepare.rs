@@ -5,6 +5,7 @@ use crate::backend::{Device, Tensor, device};
 use crate::ir::{DType, NodeId};
 use crate::lower::program::{Program, Slot};
 use crate::plan::Storage;
+use crate::run::batch::training;
 use crate::run::column::Column;
 use crate::run::dataset::Opened;
 use crate::run::error::RunError;
@@ -115,7 +116,8 @@ pub fn of_sources(
     let counters: [f64; 5] = std::array::from_fn(|at| feed[program.draws].values.get(at).copied().unwrap_or(0.0));
     let whole = program.fits.iter().map(|fit| (fit.input as u32, &feed[fit.input])).collect();
     let Source { rows, columns, .. } = source;
-    let feed = Feed { rows, columns, whole, hosts: Vec::new(), counters: (program.draws as u32, counters) };
+    let feed =
+        Feed { rows, columns, whole, hosts: training(program, false), counters: (program.draws as u32, counters) };
     stream.run(device, feed, &mut |root, values, count| take(root, values.to_f64(count)))
 }
 

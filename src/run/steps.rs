@@ -8,14 +8,14 @@ use crate::ir::{Graph, NodeId, Op, count};
 use crate::lower::program::{Input, Program};
 use crate::plan::Plan;
 use crate::run::accumulate::Parts;
-use crate::run::batch::{self, Batch, Split};
+use crate::run::batch::{self, Batch, Occasion, Split};
 use crate::run::dataset::Opened;
 use crate::run::error::RunError;
 use crate::run::evaluate::{Evaluator, Present, evaluated, wide_columns};
 use crate::run::events::{Event, Figure, Named, Reported};
 use crate::run::params::{Params, Tensor as Param};
-use crate::run::plans::{Moment, advance_of, feed_host, holder_of, remembered, settle, start, start_states, values_of};
-pub use crate::run::plans::{SPLITS, counters, counters_of_split, host_value, residents, steps_of};
+use crate::run::plans::{Moment, advance_of, feed_host, remembered, settle, start, start_states, values_of};
+pub use crate::run::plans::{SPLITS, counters, counters_of_split, holder_of, host_value, residents, steps_of};
 use crate::run::prepare::{Preparation, rows_at_once};
 use crate::run::schedule::Schedule;
 use crate::run::stream::Rows;
@@ -67,13 +67,25 @@ fn columns_of<'a>(
     program: &Program,
     split: &'a Split,
     computed: &'a RefCell<Batch<'_>>,
-    (rows, counters): (&'a [usize], [f64; 5]),
-    (held, at_first): (&'a [usize], [f64; 5]),
+    (rows, occasion): (&'a [usize], Occasion),
+    (held, at_first): (&'a [usize], Occasion),
 ) -> Vec<(u32, Rows<'a>)> {
     let keeps = |input: u32| program.held.iter().any(|at| program.columns[*at].input as u32 == input);
-    let own = split.feeds(computed, Some(rows), counters).into_iter().filter(|(input, _)| !keeps(*input));
+    let own = split.feeds(computed, Some(rows), occasion).into_iter().filter(|(input, _)| !keeps(*input));
     let held = if program.held.is_empty() { Vec::new() } else { split.feeds(computed, Some(held), at_first) };
     own.chain(held.into_iter().filter(|(input, _)| keeps(*input))).collect()
+}
+
+/// The fitted values that steps and evaluations read themselves, to where they lie.
+fn write_fits(program: &Program, fits: &[Tensor], device: &mut dyn Device, holder: PlanId) {
+    for at in &program.lying {
+        device.write_numbers(holder, program.fits[*at].input as u32, &fits[*at].values);
+    }
+}
+
+/// What the columns of a step are computed for.
+fn of_step(counters: [f64; 5]) -> Occasion {
+    Occasion { counters, training: true }
 }
 
 impl<'p> Run<'p> {
@@ -93,7 +105,10 @@ impl<'p> Run<'p> {
         let mut feed = vec![Tensor::scalar(0.0); program.inputs.len()];
         feed[program.draws] = Tensor { shape: vec![5], values: counters(schedule.seed, 0)?.to_vec() };
         let mut preparation = Preparation { program, data, device: &mut *device };
-        let fits = preparation.fit(known, &mut feed)?;
+        let mut known = known.clone();
+        // What is read whole is what the files hold.
+        known.extend(data.wholes.clone());
+        let fits = preparation.fit(&known, &mut feed)?;
         let rows = data.splits[0].len();
         let batch = schedule.batch.clamp(1, rows.max(1));
         let schedule = Schedule { batch, ..schedule };
@@ -118,15 +133,16 @@ impl<'p> Run<'p> {
         let stop = data.stops();
         let goes_on = || if stop() { Err(RunError::Interrupted) } else { Ok(()) };
         goes_on()?;
+        let graph = settle(program, batch);
+        let holder = device.load(holder_of(program, &graph)?);
+        write_fits(program, &fits, &mut *device, holder);
         start(program, &settle(program, rows), &feed, &mut *device)?;
         goes_on()?;
         start_states(program, &settle(program, rows), &feed, |_| true, &mut *device)?;
-        let graph = settle(program, batch);
         let scratch = match program.phases.first() {
             Some(phase) if program.accumulate == 1 => steps_of(program, phase, &graph)?.scratch,
             _ => 0,
         };
-        let holder = device.load(holder_of(program, &graph)?);
         let most = splits.iter().map(|split| split.rows.len()).max().unwrap_or(0);
         let evaluator = Evaluator::new(program, residents(program), most, batch, scratch)?;
         let mut run = Run {
@@ -328,8 +344,8 @@ impl<'p> Run<'p> {
 
     /// Columns of some rows, and what was computed once; columns that this read keep the rows that it had.
     fn feed_columns(&mut self, id: PlanId, moment: Moment, rows: &[usize], held: &[usize]) -> Result<(), RunError> {
-        let own = (rows, moment.counters(self.schedule.seed)?);
-        let held = (held, counters(self.schedule.seed, self.step)?);
+        let own = (rows, of_step(moment.counters(self.schedule.seed)?));
+        let held = (held, of_step(counters(self.schedule.seed, self.step)?));
         // Where a step sees all rows, their columns lie where they were written, as long as they stay the same.
         let lie = self.schedule.batch >= self.rows_of_training() && !self.computed.borrow().draws;
         if !(self.fed == Some(id) && lie) {
@@ -390,8 +406,8 @@ impl<'p> Run<'p> {
             return Err(RunError::Broken("a phase has no plan".to_string()));
         };
         let program = self.program;
-        let own = (rows, moment.counters(self.schedule.seed)?);
-        let held = (held, counters(self.schedule.seed, self.step)?);
+        let own = (rows, of_step(moment.counters(self.schedule.seed)?));
+        let held = (held, of_step(counters(self.schedule.seed, self.step)?));
         let columns = columns_of(program, &self.splits[0], &self.computed, own, held);
         let once = &self.once;
         let graph = settle(program, rows.len());
@@ -440,7 +456,7 @@ impl<'p> Run<'p> {
         for (_, node) in graph.nodes() {
             let Op::Input { number, shape, .. } = &node.op else { continue };
             let values = match self.program.inputs.get(*number as usize) {
-                Some(Input::Column(at)) => self.splits[0].values(&self.computed, *at, rows, counters)?,
+                Some(Input::Column(at)) => self.splits[0].values(&self.computed, *at, rows, of_step(counters))?,
                 Some(Input::Once(at)) => self.once.get(*at).cloned().unwrap_or_default(),
                 Some(Input::Next(param)) => {
                     let input = self.program.params[*param].input as u32;
@@ -473,7 +489,7 @@ impl<'p> Run<'p> {
         let hosts: Vec<(u32, f64)> = self.program.hosts.iter().map(host).collect();
         self.fed = None;
         let counters = counters_of_split(self.schedule.seed, split.name)?;
-        let columns = split.feeds(&self.computed, None, counters);
+        let columns = split.feeds(&self.computed, None, Occasion { counters, training: false });
         let present = Present { columns, rows: split.rows.len(), hosts, counters };
         let values = self.evaluator.evaluate(&mut *self.device, present)?;
         self.computed.borrow_mut().failure()?;

@@ -64,6 +64,12 @@ pub fn value(program: &Value, present: &Present, goes_on: &dyn Fn() -> bool) -> 
             feed[*input] = data.column(at, rows);
         }
     }
+    let wholes = present.data.map(|data| &data.wholes);
+    for slot in &program.fits {
+        if let Some(whole) = wholes.and_then(|wholes| wholes.get(&slot.name)) {
+            feed[slot.input] = whole.clone();
+        }
+    }
     for param in &program.params {
         if let Some(tensor) = trained(&param.path, &param.shape) {
             let values = tensor.values.iter().map(|value| f64::from(*value)).collect();

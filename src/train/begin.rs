@@ -53,7 +53,8 @@ pub fn begin(
         };
         taken(root, from, &shown, &renamed, program, lowered, &mut all.weights)?;
         let fitted = Identity::from_json(&weights.meta).fits;
-        let own = |(name, _): &(String, Tensor)| program.data.fits.iter().any(|fit| fit.name == *name);
+        let own =
+            |(name, _): &(String, Tensor)| program.data.fits.iter().any(|fit| fit.whole.is_none() && fit.name == *name);
         all.fits.extend(fitted.into_iter().filter(own));
     }
     Ok(all)

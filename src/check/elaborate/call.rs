@@ -82,6 +82,11 @@ impl Elaborator<'_> {
         {
             return Ok(last);
         }
+        if let ExprKind::Field(base, part) = &callee.kind
+            && part.text == "inverse"
+        {
+            return self.inverse_call(base, part, arguments, span, scope);
+        }
         let given = self.arguments(arguments, scope)?;
         let head = self.callee(callee, scope)?;
         self.call(head, Site { at: callee.span, name }, given, span, scope)
@@ -143,6 +148,11 @@ impl Elaborator<'_> {
     pub(super) fn pipe(&mut self, from: &Expr, stage: &Expr, span: Span, scope: &mut Scope) -> Out<Value> {
         if self.takes_total(stage, scope) {
             return self.total(from, span);
+        }
+        if let ExprKind::Field(base, part) = &stage.kind
+            && part.text == "inverse"
+        {
+            return self.inverse_call(base, part, &[Argument { name: None, value: from.clone() }], span, scope);
         }
         if let Some(last) = self.last_of_scan(stage, from, span, scope)? {
             return Ok(last);
@@ -216,7 +226,7 @@ impl Elaborator<'_> {
         let unnamed = |arg: &&Arg| arg.name.is_none();
         let tensor = |arg: &Arg| {
             arg.name.is_none()
-                && matches!(arg.value, Value::Tensor(_) | Value::RawColumn(_))
+                && matches!(arg.value, Value::Tensor(_) | Value::RawColumn(_) | Value::Table(_) | Value::OfTable(..))
                 && !self.may_be_constant(&arg.value)
         };
         // Either its input or a hyperparameter.

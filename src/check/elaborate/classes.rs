@@ -3,8 +3,8 @@
 use super::call::Arg;
 use super::joined::is_named;
 use super::{Elaborator, Out, Reported};
-use crate::check::program::{Raw, RawKind};
-use crate::check::schema::{Asked, Holds, Way};
+use crate::check::program::{Items, Raw, RawKind};
+use crate::check::schema::{Asked, Column, Holds, Way};
 use crate::check::terms::{Kind, Leaf, TermId};
 use crate::check::types::{Axis, Elem, Type};
 use crate::check::value::{Part, Value};
@@ -16,10 +16,16 @@ use crate::source::Span;
 const LONGEST: i64 = 1 << 20;
 
 impl Elaborator<'_> {
-    /// `category(column)`, `category(column, order = ["benign", "malignant"])`.
+    /// `category(column)`, `category(column, order = ["benign", "malignant"])`, `category(column, unknown = "?")`.
     pub(super) fn category(&mut self, given: &[Arg], span: Span) -> Out<Value> {
-        let (of, order) = self.of_and_setting("category", "order", given, span)?;
+        let (of, [order, unknown]) = self.of_and_settings("category", ["order", "unknown"], given, span)?;
+        if let (Some(order), Some(unknown)) = (order, unknown) {
+            let message = "an order names all classes, so that none is unknown";
+            let error = Diagnostic::error("E0347", message, unknown.span, "the class of all others");
+            return Err(self.report(error.label(order.span, "all classes").help("leave one of them out")));
+        }
         let order = order.map(|order| self.order_given(order)).transpose()?;
+        let unknown = self.unknown_given(unknown)?;
         let Value::RawColumn(at) = of.value else {
             let message = "`category` takes a column of the source by its name";
             return Err(self.error("E0211", message, of.span, of.value.noun()));
@@ -30,56 +36,68 @@ impl Elaborator<'_> {
             let error = Diagnostic::error("E0211", message, of.span, "expected a column of a table");
             return Err(self.report(error.help(format!("write `characters({})`", column.name))));
         }
-        self.classes(at, Asked { order, unknown: None }, span)
+        let each = matches!(column.holds, Holds::Lists | Holds::Texts) || column.shape.len() == 1;
+        self.classes(at, Asked { order, unknown, each }, span)
     }
 
     /// `characters(text)`, `characters(text, unknown = "?")`.
     pub(super) fn characters(&mut self, given: &[Arg], span: Span) -> Out<Value> {
-        let (of, unknown) = self.of_and_setting("characters", "unknown", given, span)?;
-        let unknown = match unknown {
-            None => None,
-            Some(Arg { value: Value::Text(text), .. }) => Some(text.clone()),
-            Some(other) => {
-                let message = "`unknown` is the name of a class, in double quotes";
-                return Err(self.error("E0211", message, other.span, other.value.noun()));
-            }
-        };
+        let (of, [unknown]) = self.of_and_settings("characters", ["unknown"], given, span)?;
+        let unknown = self.unknown_given(unknown)?;
         let held = match of.value {
             Value::RawColumn(at) => Some((at, self.raw_column(at)?)),
             _ => None,
         };
         match held {
-            Some((at, column)) if column.holds == Holds::Characters => {
-                self.classes(at, Asked { order: None, unknown }, span)
+            Some((at, Column { holds: Holds::Characters, .. })) => {
+                self.classes(at, Asked { order: None, unknown, each: false }, span)
+            }
+            Some((at, Column { holds: Holds::Text, .. })) => {
+                self.classes(at, Asked { order: None, unknown, each: true }, span)
             }
             _ => {
-                let message = "`characters` takes the text of a source `text(\"file.txt\")`";
+                let message = "`characters` takes texts: those of a column, or of a source `text(\"file.txt\")`";
                 let error = Diagnostic::error("E0211", message, of.span, of.value.noun());
-                Err(self.report(error.help("a column of a table is read by `category`")))
+                Err(self.report(error.help("a column of numbers is read as it is, or by `category`")))
             }
         }
     }
 
-    /// What a function of a column is given: the column, and its one setting.
-    fn of_and_setting<'g>(
+    /// The name of the class of whatever no training row has.
+    fn unknown_given(&mut self, unknown: Option<&Arg>) -> Out<Option<String>> {
+        match unknown {
+            None => Ok(None),
+            Some(Arg { value: Value::Text(text), .. }) => Ok(Some(text.clone())),
+            Some(other) => {
+                let message = "`unknown` is the name of a class, in double quotes";
+                Err(self.error("E0211", message, other.span, other.value.noun()))
+            }
+        }
+    }
+
+    /// What a function of a column is given: the column, and its settings.
+    fn of_and_settings<'g, const N: usize>(
         &mut self,
         name: &str,
-        setting: &str,
+        known: [&str; N],
         given: &'g [Arg],
         span: Span,
-    ) -> Out<(&'g Arg, Option<&'g Arg>)> {
+    ) -> Out<(&'g Arg, [Option<&'g Arg>; N])> {
         if given.iter().any(|arg| matches!(arg.value, Value::Wrong)) {
             return Err(Reported);
         }
-        let (settings, of): (Vec<&Arg>, Vec<&Arg>) = given.iter().partition(|arg| is_named(arg, setting));
+        let (settings, of): (Vec<&Arg>, Vec<&Arg>) =
+            given.iter().partition(|arg| known.iter().any(|setting| is_named(arg, setting)));
         let other = of.iter().find_map(|arg| arg.name.as_ref().filter(|name| name.text != "column"));
         if let Some(other) = other {
             let message = format!("`{name}` has no setting `{}`", other.text);
             let error = Diagnostic::error("E0212", message, other.span, "not found");
-            return Err(self.report(error.help(format!("it has `{setting}`"))));
+            let known: Vec<String> = known.iter().map(|setting| format!("`{setting}`")).collect();
+            return Err(self.report(error.help(format!("it has {}", known.join(", ")))));
         }
-        match (&of[..], &settings[..]) {
-            ([of], [] | [_]) => Ok((of, settings.first().copied())),
+        let all = known.map(|setting| settings.iter().copied().find(|arg| is_named(arg, setting)));
+        match &of[..] {
+            [of] if settings.len() == all.iter().flatten().count() => Ok((of, all)),
             _ => {
                 let message = format!("`{name}` takes a column, and here are {} arguments", given.len());
                 Err(self.error("E0212", &message, span, "in this call"))
@@ -115,7 +133,7 @@ impl Elaborator<'_> {
     /// The classes of a column of the source.
     fn classes(&mut self, at: usize, asked: Asked, span: Span) -> Out<Value> {
         let column = self.raw_column(at)?;
-        if !column.shape.is_empty() {
+        if !column.shape.is_empty() && !asked.each {
             let message = format!("column `{}` has several numbers a row, and a class is one", column.name);
             return Err(self.error("E0211", message, span, "no class can be made of it"));
         }
@@ -132,17 +150,31 @@ impl Elaborator<'_> {
             let error = Diagnostic::error("E0347", message, span, "this one").label(first, "and this one");
             return Err(self.report(error.help("name the classes once, and read them under that name")));
         }
+        if let (Some(data), Some(_)) = (&mut self.data, &asked.unknown) {
+            data.unknown.push(column.name.clone());
+        }
         let Some(source) = self.data.as_ref().map(|data| data.source.clone()) else { return Err(Reported) };
         let count = self.schemas.classes(self.sources, &source, &column.name, &asked, span);
         let count = count.map_err(|wrong| self.report(wrong))?;
-        let text = format!("classes are in the training rows of column `{}`", column.name);
-        let elem = Elem::Class(Axis::new(Size::from(count as i64), column.span, text));
+        if asked.each {
+            return Ok(Value::Unequal(at, Items::Classes));
+        }
+        let elem = class_of(&column, count);
         Ok(Value::Tensor(self.raw(&column, RawKind::Classes, elem, span)))
+    }
+
+    /// What the elements of a column of unequal length are, whose classes were asked for.
+    pub(super) fn classes_in(&mut self, column: &Column, span: Span) -> Out<Elem> {
+        let asked = self.open.as_ref().and_then(|open| open.classes.get(&column.name)).cloned();
+        let source = self.data.as_ref().map(|data| data.source.clone());
+        let (Some((asked, _)), Some(source)) = (asked, source) else { return Err(Reported) };
+        let count = self.schemas.classes(self.sources, &source, &column.name, &asked, span);
+        Ok(class_of(column, count.map_err(|wrong| self.report(wrong))?))
     }
 
     /// `next_token(tokens, context = 64)`: windows of the tokens, and what stands one behind each of their places.
     pub(super) fn next_token(&mut self, given: &[Arg], span: Span) -> Out<Value> {
-        let (of, context) = self.of_and_setting("next_token", "context", given, span)?;
+        let (of, [context]) = self.of_and_settings("next_token", ["context"], given, span)?;
         let Some(context) = context else {
             let error = Diagnostic::error("E0212", "`next_token` is not given its `context`", span, "how many tokens?");
             return Err(self.report(error.help("write `next_token(tokens, context = 64)`")));
@@ -205,4 +237,10 @@ impl Elaborator<'_> {
         }
         Ok(())
     }
+}
+
+/// A class of a column that has so many.
+fn class_of(column: &Column, count: usize) -> Elem {
+    let text = format!("classes are in the training rows of column `{}`", column.name);
+    Elem::Class(Axis::new(Size::from(count as i64), column.span, text))
 }

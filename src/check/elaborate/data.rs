@@ -7,7 +7,6 @@ use crate::check::program::{self, Raw, RawKind};
 use crate::check::schema::{Asked, Column, From, Holds, Lacking, Source};
 use crate::check::terms::{Kind, Leaf, TermId};
 use crate::check::types::{Axis, Elem, Origin, Type};
-use crate::check::unsupported::Unsupported;
 use crate::check::value::{Bound, Distribution, Family, Scope, Value};
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::nearest;
@@ -58,6 +57,7 @@ impl Elaborator<'_> {
             split,
             rows,
             window: None,
+            unknown: Vec::new(),
             raw: Vec::new(),
             fits: Vec::new(),
             columns: Vec::new(),
@@ -92,7 +92,7 @@ impl Elaborator<'_> {
                     (open.name, open.fitted) = (name.text.clone(), 0);
                 }
                 match self.column_value(name, expr, scope) {
-                    Ok(column) => scope.bind(name, Value::Tensor(column)),
+                    Ok(column) => scope.bind(name, column),
                     Err(Reported) => self.wrong_column(name, scope),
                 }
             }
@@ -121,8 +121,8 @@ impl Elaborator<'_> {
                 self.report(error.help("index inside of a function of the column"));
                 self.wrong_column(name, scope);
             }
-            StatementKind::Let(..) => {
-                self.unsupported(Unsupported::LetInData, statement.span);
+            StatementKind::Let(target, ty, init) => {
+                self.whole_let(target, ty.as_ref(), init, statement.span, scope);
             }
             StatementKind::Param(..)
             | StatementKind::State(..)
@@ -231,10 +231,13 @@ impl Elaborator<'_> {
     }
 
     /// A column has a value for each row.
-    fn column_value(&mut self, name: &Name, expr: &Expr, scope: &mut Scope) -> Out<TermId> {
+    fn column_value(&mut self, name: &Name, expr: &Expr, scope: &mut Scope) -> Out<Value> {
         let before = self.terms.count();
-        let value = self.value(expr, scope)?;
-        self.column(name, value, expr.span, before)
+        match self.value(expr, scope)? {
+            // It has a name here, for `pad`, and is no column yet.
+            value @ Value::Unequal(..) => Ok(value),
+            value => self.column(name, value, expr.span, before).map(Value::Tensor),
+        }
     }
 
     /// A value as a column; `before` is how many terms there were before it.
@@ -334,7 +337,7 @@ impl Elaborator<'_> {
         reported
     }
 
-    fn numeric(&mut self, at: usize, span: Span) -> Out<Column> {
+    pub(super) fn numeric(&mut self, at: usize, span: Span) -> Out<Column> {
         let column = self.raw_column(at)?;
         let wrong: Vec<Reported> = column.mistakes.iter().map(|wrong| self.report(wrong.clone())).collect();
         if let Some(reported) = wrong.last() {
@@ -344,6 +347,13 @@ impl Elaborator<'_> {
             let message = format!("column `{}` holds characters", column.name);
             let error = Diagnostic::error("E0211", message, span, "expected numbers");
             return Err(self.report(error.help(format!("`characters({})` makes classes of them", column.name))));
+        }
+        if let Holds::Lists | Holds::Texts = column.holds {
+            let name = &column.name;
+            let message = format!("the rows of column `{name}` are of unequal length");
+            let error = Diagnostic::error("E0352", message, span, "expected as many numbers in each row");
+            let shown = if column.holds == Holds::Texts { format!("category({name})") } else { name.clone() };
+            return Err(self.report(error.help(format!("fill them up: `x, length = pad({shown}, 128)`"))));
         }
         if column.holds == Holds::Text {
             let comma = |word: &str| word.replacen(',', ".", 1).parse::<f64>().is_ok();
@@ -411,7 +421,7 @@ impl Elaborator<'_> {
         }
         let name = format!("{}.{}.{}", data.name, open.name, open.fitted);
         open.fitted += 1;
-        data.fits.push(program::Fit { name, value: term });
+        data.fits.push(program::Fit { name, value: term, whole: None });
         let leaf = Leaf::Fit(data.fits.len() - 1);
         Ok(Value::Tensor(self.leaf(leaf, ty, span)))
     }

@@ -102,7 +102,12 @@ impl Elaborator<'_> {
             known.push(match &bound.value {
                 Value::Number(number) => Some(number.to_f64()),
                 Value::Wrong => return Err(Reported),
-                Value::Tensor(_) | Value::Size(_) | Value::RawColumn(_) | Value::List(_) => None,
+                Value::Tensor(_)
+                | Value::Size(_)
+                | Value::RawColumn(_)
+                | Value::Table(_)
+                | Value::OfTable(..)
+                | Value::List(_) => None,
                 other => {
                     let message =
                         format!("expected a number or a tensor for `{}`, found {}", family.name(), other.noun());

@@ -3,13 +3,12 @@
 use super::call::Site;
 use super::{Elaborator, Out, Reported};
 use crate::check::number::Number;
-use crate::check::terms::{Kind, Leaf, TermId};
+use crate::check::terms::{Host, Kind, Leaf, TermId};
 use crate::check::types::{Axis, Elem, Type};
-use crate::check::unsupported::{FUNCTIONS, Unsupported};
 use crate::check::value::{Bound, Namespace, Part, Scope, Value};
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::nearest;
-use crate::ir::{Size, Symbol};
+use crate::ir::{ScalarOp, Size, Symbol};
 use crate::source::Span;
 use crate::syntax::tree::{Binary, Expr, ExprKind, ItemKind, Name};
 use crate::syntax::walk;
@@ -125,9 +124,10 @@ impl Elaborator<'_> {
                 _ => Ok(bound.clone()),
             };
         }
-        if name.text == "training" && matches!(scope.namespace, Namespace::Layer(_)) {
-            self.reads_training = true;
-            return Ok(self.bound(Value::Truth(self.training), span));
+        if name.text == "training"
+            && let Some(training) = self.training(span, scope)
+        {
+            return Ok(self.bound(training, span));
         }
         if let (Namespace::Train, Some(primed)) = (&scope.namespace, self.primed(&name.text, span, scope)) {
             return Ok(self.bound(primed, span));
@@ -142,6 +142,23 @@ impl Elaborator<'_> {
                 None => Err(self.unknown(name, scope)),
             },
         }
+    }
+
+    /// What `training` is, where it means something: of a column the run says it, of anything else the pass over the text.
+    fn training(&mut self, span: Span, scope: &Scope) -> Option<Value> {
+        if self.open.is_some() {
+            let told = self.leaf(Leaf::Host(Host::Training), Type::scalar(Elem::Int), span);
+            let one = self.term(Kind::Number(1.0), Type::scalar(Elem::Int), span);
+            let is = self.term(Kind::Scalar(ScalarOp::Equal, vec![told, one]), Type::scalar(Elem::Bool), span);
+            return Some(Value::Tensor(is));
+        }
+        let of_function =
+            matches!(scope.namespace, Namespace::None) && (!self.calls.is_empty() || self.alone.is_some());
+        if !of_function && !matches!(scope.namespace, Namespace::Layer(_)) {
+            return None;
+        }
+        self.reads_training = true;
+        Some(Value::Truth(self.training))
     }
 
     pub(super) fn bound(&self, value: Value, span: Span) -> Bound {
@@ -168,9 +185,6 @@ impl Elaborator<'_> {
     fn unknown(&mut self, name: &Name, scope: &Scope) -> Reported {
         if self.blind || self.library.lacks {
             return Reported;
-        }
-        if FUNCTIONS.contains(&name.text.as_str()) {
-            return self.report(Unsupported::Function.named(&name.text, name.span));
         }
         if matches!(scope.namespace, Namespace::Train)
             && let Some(help) = self.missing(name)
@@ -280,6 +294,13 @@ impl Elaborator<'_> {
                 self.stack(parts.into_iter().collect::<Out<_>>()?, 0, span)
             }
             Value::Wrong => Err(Reported),
+            Value::Table(at) => self.whole_matrix(at, span),
+            Value::OfTable(table, at) => self.whole_column(table, at, span),
+            Value::Unequal(..) => {
+                let message = "expected a tensor, found rows of unequal length";
+                let error = Diagnostic::error("E0352", message, span, "of these each row has as many as it has");
+                Err(self.report(error.help("fill them up: `x, length = pad(tokens, 128)`")))
+            }
             Value::Emitted(_) => {
                 let message = "expected a tensor, found a list of what layers emit";
                 let error = Diagnostic::error("E0211", message, span, "one for each application");

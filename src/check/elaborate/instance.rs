@@ -325,9 +325,13 @@ impl Elaborator<'_> {
         }
         let mut value = self.value(base, scope)?;
         let mut names = names.into_iter();
-        while let Value::Tuple(parts) = value {
-            let Some(name) = names.next() else { return Ok(Value::Tuple(parts)) };
-            value = self.named_part(parts, base.span, name)?;
+        while let Value::Tuple(_) | Value::Table(_) = value {
+            let Some(name) = names.next() else { return Ok(value) };
+            value = match value {
+                Value::Tuple(parts) => self.named_part(parts, base.span, name)?,
+                Value::Table(table) => self.column_of_table(table, name, base.span)?,
+                other => other,
+            };
         }
         let segments: Vec<&str> = names.map(|name| name.text.as_str()).collect();
         let segments = segments.join(".");

@@ -23,6 +23,9 @@
 //! | `order`, `matrix` | those of them that sort, and that work on matrices |
 //! | `rounding` | whole numbers, quotients and what they leave |
 //! | `data` | columns |
+//! | `undo` | `y.inverse(e)` |
+//! | `whole` | what a `let` in a `data` block names: tables, constants |
+//! | `classes`, `padded` | columns that are classes; rows of unequal length |
 //! | `source` | where rows come from, and how they are split |
 //! | `train` | the statements of a `train` block: what is minimized, reported, predicted |
 //! | `run_settings` | for how long, on how many rows; when to look, to stop, what to keep |
@@ -60,6 +63,7 @@ mod open;
 mod operators;
 mod optimizer;
 mod order;
+mod padded;
 mod param;
 pub mod primitive;
 mod rounding;
@@ -73,6 +77,8 @@ mod state;
 mod states;
 mod sweep;
 mod train;
+mod undo;
+mod whole;
 
 pub use data::setting;
 pub use explore::{Context, one_let};
@@ -132,6 +138,11 @@ pub struct Elaborator<'a> {
     data: Option<program::Data>,
     /// What is known of the source while a `data` block is checked.
     open: Option<data::Open>,
+    /// The tables that are read whole, and the whole values of the data by their names.
+    tables: Vec<whole::Table>,
+    wholes: Vec<(String, Bound)>,
+    /// Terms that are classes of a column of the source, because the program says so.
+    named_classes: Vec<(TermId, String)>,
     /// Columns in which something is wrong.
     wrong_columns: Vec<Name>,
     /// Whether columns or other files are not known, so that any name may be theirs.
@@ -212,6 +223,9 @@ impl<'a> Elaborator<'a> {
             named: HashSet::new(),
             data: None,
             open: None,
+            tables: Vec::new(),
+            wholes: Vec::new(),
+            named_classes: Vec::new(),
             wrong_columns: Vec::new(),
             blind: false,
             lets: HashMap::new(),

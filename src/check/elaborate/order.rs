@@ -68,7 +68,7 @@ impl Elaborator<'_> {
     }
 
     /// 0, 1, 2, … along one axis.
-    fn counting(&mut self, axis: Axis, span: Span) -> TermId {
+    pub(super) fn counting(&mut self, axis: Axis, span: Span) -> TermId {
         self.terms.indices.push(Index { name: "k".to_string(), span, axis: Some(axis.clone()), written: true });
         let id = IndexId(self.terms.indices.len() as u32 - 1);
         let own = Type { free: vec![id], ..Type::scalar(Elem::Int) };

@@ -36,6 +36,9 @@ enum Rule {
     Category,
     Characters,
     NextToken,
+    Pad,
+    AsClass,
+    Classes,
     Missing,
     Fill,
     Distribution(Family),
@@ -71,6 +74,9 @@ const RULES: &[(&str, Rule)] = &[
     ("category", Rule::Category),
     ("characters", Rule::Characters),
     ("next_token", Rule::NextToken),
+    ("pad", Rule::Pad),
+    ("as_class", Rule::AsClass),
+    ("classes", Rule::Classes),
     ("missing", Rule::Missing),
     ("fill", Rule::Fill),
     ("uniform", Rule::Distribution(Family::Uniform)),
@@ -112,6 +118,9 @@ impl Elaborator<'_> {
             (Rule::Category, given) => Some(self.category(given, span)),
             (Rule::Characters, given) => Some(self.characters(given, span)),
             (Rule::NextToken, given) => Some(self.next_token(given, span)),
+            (Rule::Pad, given) => Some(self.pad(given, span)),
+            (Rule::AsClass, given) => Some(self.as_class(given, span)),
+            (Rule::Classes, given) => Some(self.class_count(given, span)),
             (Rule::Elementwise(op), [Arg { value: Value::Number(number), .. }]) => {
                 let exact = if op == ScalarOp::Floor {
                     Some(number.floor())
@@ -218,7 +227,13 @@ impl Elaborator<'_> {
                 self.emitted((&of, at(0)), (&name, at(1)))
             }
             // Shortcuts.
-            Rule::Joined(_) | Rule::Category | Rule::Characters | Rule::NextToken => Err(Reported),
+            Rule::Joined(_)
+            | Rule::Category
+            | Rule::Characters
+            | Rule::NextToken
+            | Rule::Pad
+            | Rule::AsClass
+            | Rule::Classes => Err(Reported),
             Rule::Distribution(family) => {
                 let all = (0..params.len()).map(|at| bound(at).ok_or(Reported));
                 self.law(family, all.collect::<Out<_>>()?, span)

@@ -88,7 +88,10 @@ impl Elaborator<'_> {
                 }
                 _ => false,
             },
-            TypeKind::Tensor(..) => matches!(value, Value::Tensor(_) | Value::Number(_) | Value::RawColumn(_)),
+            TypeKind::Tensor(..) => matches!(
+                value,
+                Value::Tensor(_) | Value::Number(_) | Value::RawColumn(_) | Value::Table(_) | Value::OfTable(..)
+            ),
         }
     }
 

@@ -20,7 +20,7 @@ impl Elaborator<'_> {
         if name.text == "rows" {
             return self.drawn_rows(arguments, from.span);
         }
-        if let "idx" | "text" = name.text.as_str() {
+        if let "idx" | "text" | "jsonl" = name.text.as_str() {
             return self.files(&name.text, arguments, from.span);
         }
         if name.text != "csv" {
@@ -79,9 +79,9 @@ impl Elaborator<'_> {
         }
     }
 
-    /// `text("file.txt")`, `idx(train = "images", train_labels = "labels", …)`.
+    /// `text("file.txt")`, `jsonl("file.jsonl")`, `idx(train = "images", train_labels = "labels", …)`.
     fn files(&mut self, kind: &str, arguments: &[Argument], span: Span) -> Out<Source> {
-        let names: &[&str] = if kind == "text" { &[""] } else { &["train", "train_labels", "test", "test_labels"] };
+        let names: &[&str] = if kind == "idx" { &["train", "train_labels", "test", "test_labels"] } else { &[""] };
         let mut paths: Vec<Option<String>> = vec![None; names.len()];
         for Argument { name, value } in arguments {
             let text = name.as_ref().map_or("", |name| name.text.as_str());
@@ -93,7 +93,7 @@ impl Elaborator<'_> {
                 let at = name.as_ref().map_or(value.span, |name| name.span);
                 let error = Diagnostic::error("E0212", message, at, "not this");
                 let known =
-                    if kind == "text" { "it takes a path".to_string() } else { format!("it has {}", names.join(", ")) };
+                    if kind == "idx" { format!("it has {}", names.join(", ")) } else { "it takes a path".to_string() };
                 return Err(self.report(error.help(match nearest(text, names.iter().copied()) {
                     Some(near) if !near.is_empty() => format!("did you mean `{near}`?"),
                     _ => known,
@@ -111,6 +111,7 @@ impl Elaborator<'_> {
             }
         }
         let from = match &mut paths[..] {
+            [Some(path)] if kind == "jsonl" => From::Jsonl { path: path.clone() },
             [Some(path)] => From::Text { path: path.clone() },
             [Some(train), train_labels, test, test_labels] => {
                 if test.is_none() && test_labels.is_some()
@@ -136,6 +137,7 @@ impl Elaborator<'_> {
                 let error = Diagnostic::error("E0212", message, span, "which file?");
                 return Err(self.report(error.help(match kind {
                     "text" => "write `text(\"file.txt\")`",
+                    "jsonl" => "write `jsonl(\"file.jsonl\")`",
                     _ => {
                         "write `idx(train = \"images\", train_labels = \"labels\", test = \"…\", test_labels = \"…\")`"
                     }

@@ -30,6 +30,7 @@ pub(super) struct Statements {
 impl Elaborator<'_> {
     /// Checks a `data` block that no training has checked.
     pub fn data_alone(&mut self, item: &crate::syntax::tree::Data) {
+        (self.tables, self.wholes) = (Vec::new(), Vec::new());
         let _ = self.data_set(item);
         self.data = None;
     }
@@ -105,6 +106,7 @@ impl Elaborator<'_> {
             predictions,
             run,
             settings: std::mem::take(&mut self.settings),
+            named: std::mem::take(&mut self.named_classes),
             applied: std::mem::take(&mut self.applied),
         })
     }
@@ -198,10 +200,14 @@ impl Elaborator<'_> {
         scope.namespace = Namespace::Train;
         self.name_uses(block.word, &[], &block.body);
         (self.data, self.blind) = (None, false);
+        (self.tables, self.wholes) = (Vec::new(), Vec::new());
         let find = |name: &str| block.body.iter().find_map(|statement| setting(statement, name));
         match find("data") {
             Some(expr) => match self.named_data(expr) {
-                Ok(()) => self.bind_columns(&mut scope),
+                Ok(()) => {
+                    self.bind_wholes(&mut scope);
+                    self.bind_columns(&mut scope);
+                }
                 Err(Reported) => (self.data, self.blind) = (None, true),
             },
             None => self.without_data(block),
@@ -230,9 +236,9 @@ impl Elaborator<'_> {
         let source = Source { from: crate::check::schema::From::Rows { count: 1, seed: 0 }, span: block.word };
         match self.schemas.rows(self.sources, &source, None) {
             Ok(rows) => {
-                let (raw, fits, columns) = (Vec::new(), Vec::new(), Vec::new());
-                self.data =
-                    Some(Data { name: String::new(), source, split: None, rows, raw, fits, columns, window: None });
+                let (raw, fits, columns, unknown) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+                let (name, split, window) = (String::new(), None, None);
+                self.data = Some(Data { name, source, split, rows, unknown, raw, fits, columns, window });
             }
             Err(wrong) => drop(self.report(wrong)),
         }
@@ -248,6 +254,9 @@ impl Elaborator<'_> {
                 }
                 None => return self.name(name, expr.span, &Scope::default()).map(|_| ()).and(Err(Reported)),
             }
+        }
+        if let ExprKind::List(_) = &expr.kind {
+            return Err(self.unsupported(Unsupported::SeveralData, expr.span));
         }
         let error = Diagnostic::error("E0211", "`data` names a `data` item", expr.span, "this is none");
         Err(self.report(error))

@@ -63,6 +63,11 @@ fn of_raw(view: &View, raw: usize) -> Option<(f64, f64)> {
             Draw::Uniform => Some((drawn.first, drawn.second)),
             Draw::Normal => Some((f64::NEG_INFINITY, f64::INFINITY)),
         },
-        RawKind::Gappy | RawKind::Classes | RawKind::Window { .. } => None,
+        RawKind::Gappy
+        | RawKind::Classes
+        | RawKind::Whole(_)
+        | RawKind::Padded { .. }
+        | RawKind::Length { .. }
+        | RawKind::Window { .. } => None,
     }
 }

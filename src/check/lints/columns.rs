@@ -16,9 +16,13 @@ pub fn constant(view: &View) -> Vec<Diagnostic> {
     let mut found: Vec<Diagnostic> = Vec::new();
     for (_, raw, look) in named(view) {
         let same = match raw.kind {
-            RawKind::Numbers => look.least == look.greatest,
+            RawKind::Numbers | RawKind::Whole(_) => look.least == look.greatest,
             RawKind::Classes => look.counts.iter().filter(|count| **count > 0).count() == 1,
-            RawKind::Gappy | RawKind::Window { .. } | RawKind::Drawn(_) => false,
+            RawKind::Gappy
+            | RawKind::Window { .. }
+            | RawKind::Padded { .. }
+            | RawKind::Length { .. }
+            | RawKind::Drawn(_) => false,
         };
         if same {
             let message = format!("`{}` is the same in every training row", raw.name);

@@ -21,6 +21,7 @@ mod leak;
 mod linear;
 mod next_token;
 mod noisy;
+mod padding;
 mod raw_scores;
 mod scale;
 mod schedule;
@@ -49,6 +50,7 @@ type Lint = fn(&View) -> Vec<Diagnostic>;
 
 /// Every lint over a training, with its code.
 const LINTS: &[(&str, Lint)] = &[
+    ("W0332", padding::find),
     ("W0401", squashed::find),
     ("W0402", double::find),
     ("W0403", raw_scores::find),

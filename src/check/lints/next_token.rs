@@ -58,7 +58,13 @@ fn window<'p>(view: &View<'p>, column: usize) -> Option<(&'p str, usize)> {
     let Kind::Leaf(Leaf::Raw(raw)) = view.term(view.bare(data.columns[column].value)).kind else { return None };
     match data.raw[raw].kind {
         RawKind::Window { offset } => Some((data.raw[raw].name.as_str(), offset)),
-        RawKind::Numbers | RawKind::Gappy | RawKind::Classes | RawKind::Drawn(_) => None,
+        RawKind::Numbers
+        | RawKind::Gappy
+        | RawKind::Classes
+        | RawKind::Whole(_)
+        | RawKind::Padded { .. }
+        | RawKind::Length { .. }
+        | RawKind::Drawn(_) => None,
     }
 }
 

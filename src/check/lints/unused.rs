@@ -125,10 +125,14 @@ fn body(statements: &[Statement], own: &Counts, found: &mut Vec<Diagnostic>) {
     }
 }
 
-/// The columns of a data set that neither a training nor another column reads.
+/// The columns and whole values of a data set that neither a training nor another column reads.
 fn columns(data: &Data, file: &File, each: &[Counts], found: &mut Vec<Diagnostic>) {
     for (at, statement) in data.body.iter().enumerate() {
-        let StatementKind::Assign(Target::One(name), ..) = &statement.kind else { continue };
+        let (what, name) = match &statement.kind {
+            StatementKind::Assign(Target::One(name), ..) => ("column", name),
+            StatementKind::Let(Target::One(name) | Target::Indexed(name, _), ..) => ("`let`", name),
+            _ => continue,
+        };
         if setting(statement, "split").is_some() {
             continue;
         }
@@ -142,7 +146,7 @@ fn columns(data: &Data, file: &File, each: &[Counts], found: &mut Vec<Diagnostic
         let is_read =
             others.contains_key(&name.text) || trains.into_iter().any(|(_, counts)| counts.contains_key(&name.text));
         if !is_read {
-            found.extend(unread("column", name));
+            found.extend(unread(what, name));
         }
     }
 }

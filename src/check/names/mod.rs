@@ -21,7 +21,7 @@ use scope::{bound, read_names, value_of, words};
 use std::collections::HashMap;
 
 /// What `data` may call besides functions.
-const OF_DATA: [&str; 7] = ["csv", "idx", "text", "holdout", "kfold", "given", "columns"];
+const OF_DATA: [&str; 8] = ["csv", "idx", "text", "jsonl", "holdout", "kfold", "given", "columns"];
 
 const OF_OPTIMIZERS: [&str; 8] = ["p", "p'", "g", "t", "step", "steps", "epoch", "epochs"];
 
@@ -102,6 +102,7 @@ impl<'a> Pass<'a> {
     }
 
     fn function(&mut self, function: &'a Function) {
+        self.locals.push("training".to_string());
         self.params(&function.params);
         self.result(function.result.as_ref());
         match &function.body {
@@ -128,6 +129,7 @@ impl<'a> Pass<'a> {
 
     fn data(&mut self, data: &'a Data) {
         self.columns = true;
+        self.locals.push("training".to_string());
         self.locals.extend([&OF_DATA[..], SOURCES].into_iter().flat_map(words));
         self.except_callee(&data.from);
         self.locals.extend(data.body.iter().flat_map(|statement| scope::declared(statement, true)));

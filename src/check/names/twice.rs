@@ -25,7 +25,11 @@ pub fn check(file: &File) -> Vec<Diagnostic> {
                 found.extend(params(optimizer.hyper.iter().chain(&optimizer.input)));
                 found.extend(doubled(optimizer.body.iter().flat_map(declared)));
             }
-            ItemKind::Data(data) => found.extend(block(&data.body)),
+            ItemKind::Data(data) => {
+                let names =
+                    data.body.iter().flat_map(|statement| declared(statement).iter().chain(assigned(statement)));
+                found.extend(doubled(names));
+            }
             ItemKind::Train(train) => found.extend(block(&train.body)),
             ItemKind::Sweep(sweep) => found.extend(block(&sweep.body)),
         }

@@ -2,7 +2,6 @@
 
 use super::scope::declared;
 use super::{Pass, foreign};
-use crate::check::unsupported::{FUNCTIONS, Unsupported};
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::nearest;
 use crate::syntax::tree::Name;
@@ -12,9 +11,6 @@ const MOST_ADVISED: usize = 200;
 
 impl Pass<'_> {
     pub fn unknown(&self, name: &Name) -> Diagnostic {
-        if FUNCTIONS.contains(&name.text.as_str()) {
-            return Unsupported::Function.named(&name.text, name.span);
-        }
         let error =
             Diagnostic::error("E0201", format!("cannot find `{}` in this scope", name.text), name.span, "not found");
         if let Some(state) = name.text.strip_suffix('\'')
