@@ -205,7 +205,7 @@ impl<'r> Body<'r> {
                 self.vectors.push((name.clone(), width));
                 name
             }
-            11 | 12 | 13 => self.indexed(width, less),
+            11..=13 => self.indexed(width, less),
             14 => self.recurrent(width, less),
             15 => {
                 let sequence = self.sequence(less);

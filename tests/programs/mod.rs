@@ -15,7 +15,7 @@ use mlx::run::steps::Run;
 use mlx::source::Sources;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-const CASES: usize = 300;
+const CASES: usize = 150;
 
 /// The programs of every run; `MLX_SEED` and `MLX_CASES` try others.
 const SEED: u64 = 7;
