@@ -11,9 +11,9 @@ use crate::check::program::{Explored, Sweep, TypedProgram};
 use crate::check::terms::TermId;
 use crate::check::uses::{self, Gathered, Used};
 use crate::check::value::Value;
-use crate::check::{chains, comments, names, settings, unread, unsupported};
+use crate::check::{chains, comments, names, settings, unread};
 use crate::diagnostic::order::{in_order, primary};
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::diagnostic::{Diagnostic, Severity, merged};
 use crate::ir::{Graph, NodeId};
 use crate::lower::{self, program as lowered, program::Program as Lowered, program::Value as LoweredValue};
 use crate::passes::{named, streamed};
@@ -108,7 +108,8 @@ pub fn check(
     let mut checked = check_file(sources, &file, found, schemas, &mut Library::new(&file), &overrides);
     checked.found.extend(comments::find(sources, &file));
     if !checked.found.iter().any(|found| found.severity == Severity::Error) {
-        checked.found.extend(lints::of_text(&file));
+        let of_text = lints::of_text(&file, &checked.found);
+        checked.found.extend(of_text);
     }
     lints::allow::silence(&mut checked.found, sources, &texts(&file, &used), true);
     uses::labelled(&mut checked.found, &used);
@@ -171,7 +172,6 @@ pub fn check_file(
     let stdlib: Vec<&str> = stdlib_names().into_iter().map(|(name, _)| name).collect();
     found.extend(names::check(file, &stdlib));
     found.extend(chains::find(sources, file));
-    found.extend(unsupported::find(file));
     let textual = found.len();
     let mut programs = Vec::new();
     let mut reached = HashSet::new();
@@ -212,6 +212,7 @@ pub fn check_file(
     found.extend(elaborator.found);
     let mut found = in_order(found, textual);
     unread::remove(&mut found, &unread_spans, file, sources);
+    let found = merged(found);
     Checked { programs, trains: trains(file), sweeps, found, used: Vec::new() }
 }
 
@@ -246,7 +247,6 @@ pub fn explore(
     let item = Item { doc: None, span: asked.span, kind: ItemKind::Train(block) };
     let file = File { source: asked.span.source, items: vec![item] };
     let mut found = chains::find(sources, &file);
-    found.extend(unsupported::find(&file));
     let textual = found.len();
     let mut elaborator = Elaborator::new(sources, schemas, library, &[]);
     let explored = elaborator.explore(context, asked);

@@ -30,6 +30,7 @@ mod programs;
 mod record;
 mod repl;
 mod rooms;
+mod runs;
 mod safety;
 mod shapes;
 mod sites;
@@ -76,6 +77,7 @@ fn main() {
     trials.extend(record::trials());
     trials.extend(repl::trials());
     trials.extend(rooms::trials());
+    trials.extend(runs::trials());
     trials.extend(safety::trials());
     trials.extend(shapes::trials());
     trials.extend(sites::trials());

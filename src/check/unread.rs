@@ -2,7 +2,7 @@
 
 use crate::diagnostic::Diagnostic;
 use crate::source::{Sources, Span};
-use crate::syntax::tree::File;
+use crate::syntax::tree::{File, Item, ItemKind};
 use std::collections::HashSet;
 
 /// Removes the diagnostics about what is missing only because the text that has it could not be parsed; `unread` are the spans
@@ -32,6 +32,11 @@ fn follows(found: &Diagnostic, unread: &[Span], declared: &HashSet<&str>, file: 
             };
             inside(place) && unread.iter().any(|unread| inside(*unread) || behind(*unread))
         }),
+        "W0301" => {
+            let name = |item: &Item| matches!(&item.kind, ItemKind::Data(data) if data.name.span == place);
+            let inside = |item: &Item| unread.iter().any(|unread| item.span.start <= unread.start);
+            file.items.iter().any(|item| name(item) && inside(item))
+        }
         // What is read as a name where none was meant.
         "E0201" if unread.contains(&place) => true,
         "E0201" | "E0220" => declared.contains(sources.text(place)),

@@ -5,11 +5,13 @@
 pub mod codes;
 mod draw;
 mod json;
+mod merged;
 mod near;
 pub mod order;
 
 pub use draw::{draw, harmless, plain};
 pub use json::json;
+pub use merged::merged;
 pub use near::nearest;
 
 use crate::source::Span;

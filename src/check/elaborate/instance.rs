@@ -359,6 +359,10 @@ impl Elaborator<'_> {
         let prefix = joined(&own, "");
         let known: Vec<String> =
             self.params.iter().filter_map(|param| param.path.strip_prefix(&prefix)).map(str::to_string).collect();
+        // Nor could it be applied to data that are wrong.
+        if known.is_empty() && self.blind {
+            return Err(Reported);
+        }
         let error = Diagnostic::error("E0201", format!("cannot find parameter `{segments}`"), part.span, "not found")
             .label(base.span, "of this layer");
         let help = match nearest(&segments, known.iter().map(String::as_str)) {

@@ -261,6 +261,10 @@ impl Elaborator<'_> {
         let ty = self.ty(expected.term);
         let shown = self.sources.text(expected.written.span).to_string();
         let scores = rest.as_ref().and_then(|(_, axes)| scores_of(expected, ty, axes.len()));
+        let other_is_lone = rest.as_ref().is_some_and(|(_, axes)| {
+            let ends = axes.last().is_some_and(|axis| axis.size == Size::from(1));
+            ends && axes.len() == ty.axes.len() + 1
+        });
         let known = match rest {
             Some((name, axes)) => format!(", where ..{name} is {},", types::Type::float(axes)),
             None => ",".to_string(),
@@ -269,6 +273,7 @@ impl Elaborator<'_> {
         let code = if expected.code == "E0203" { "E0205" } else { expected.code };
         let classes = matches!(ty.elem, types::Elem::Class(_));
         let floats = matches!(&expected.written.kind, TypeKind::Tensor(Elem::Float, _));
+        let wants_classes = matches!(&expected.written.kind, TypeKind::Tensor(Elem::Class(_), _));
         let error = Diagnostic::error(code, message, expected.at, format!("this is {ty}"))
             .label(expected.written.span, "expected by this type");
         let lone = ty.axes.last().is_some_and(|axis| axis.size == Size::from(1));
@@ -276,6 +281,10 @@ impl Elaborator<'_> {
             error.help("these are classes: `cross_entropy` takes them, and `one_hot` makes numbers of them")
         } else if let Some(help) = scores {
             error.help(help)
+        } else if wants_classes && matches!(ty.elem, types::Elem::Float) {
+            error.help("these are numbers, which `mse` takes; classes come from `category(column)` in a `data` block")
+        } else if other_is_lone {
+            error.help("the one before has a last axis of one element: `squeeze(…)` leaves it out")
         } else if lone {
             error.help("`squeeze(…)` leaves a last axis of one element out")
         } else {

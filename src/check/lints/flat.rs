@@ -15,22 +15,43 @@ pub fn find(view: &View) -> Vec<Diagnostic> {
             continue;
         }
         let message = "the gradient of this loss is 0 everywhere, and training moves nothing";
-        let mut warning = Diagnostic::error("W0405", message, minimized.span, "it depends on parameters only by steps");
-        let step = smooth.iter().find(|id| steps(view, **id));
-        if let Some(place) = step.and_then(|id| view.place(*id)).filter(|place| *place != minimized.span) {
-            warning = warning.label(place, "small changes of what is read here change nothing");
-        }
-        let called = view.losses().into_iter().rev().find(|applied| applied.result == minimized.loss);
-        let help = match called.map(|applied| applied.name.as_str()) {
-            Some("accuracy") => "minimize `cross_entropy(…)`, and `report accuracy(…)`",
-            Some("binary_accuracy" | "precision" | "recall" | "f1") => {
-                "minimize `binary_cross_entropy(…)`, and report this one"
-            }
-            _ => "minimize something that changes smoothly with the parameters, and report this one",
+        // What holds parameters constant, if something does.
+        let held = smooth.iter().find(|id| match view.term(**id).kind {
+            Kind::Constant(of) => view.below(&[of], |_, kind| kind.operands()).iter().any(is_param),
+            _ => false,
+        });
+        let (label, behind, help) = match held {
+            Some(_) => (
+                "it depends on parameters only through `constant`",
+                "no gradient flows through this",
+                "leave `constant` out of what is to be trained",
+            ),
+            None => (
+                "it depends on parameters only by steps",
+                "small changes of what is read here change nothing",
+                instead(view, minimized.loss),
+            ),
         };
+        let mut warning = Diagnostic::error("W0405", message, minimized.span, label);
+        let end = held.or_else(|| smooth.iter().find(|id| steps(view, **id)));
+        if let Some(place) = end.and_then(|id| view.place(*id)).filter(|place| *place != minimized.span) {
+            warning = warning.label(place, behind);
+        }
         found.push(warning.help(help));
     }
     found
+}
+
+/// What to minimize in place of a figure that goes by steps.
+fn instead(view: &View, loss: TermId) -> &'static str {
+    let called = view.losses().into_iter().rev().find(|applied| applied.result == loss);
+    match called.map(|applied| applied.name.as_str()) {
+        Some("accuracy") => "minimize `cross_entropy(…)`, and `report accuracy(…)`",
+        Some("binary_accuracy" | "precision" | "recall" | "f1") => {
+            "minimize `binary_cross_entropy(…)`, and report this one"
+        }
+        _ => "minimize something that changes smoothly with the parameters, and report this one",
+    }
 }
 
 /// The operands by which a term has a slope.
