@@ -102,17 +102,17 @@ fn values(view: &View, still: &HashSet<ParamId>) -> Vec<Option<f64>> {
 }
 
 fn of_scalar(op: ScalarOp, parts: &[TermId], value: impl Fn(&TermId) -> Option<f64>) -> Option<f64> {
-    match (op, parts) {
-        (ScalarOp::Mul, [a, b]) if value(a) == Some(0.0) || value(b) == Some(0.0) => Some(0.0),
-        (ScalarOp::Select, [condition, a, b]) => match value(condition) {
+    if op == ScalarOp::Mul && parts.iter().any(|part| value(part) == Some(0.0)) {
+        return Some(0.0);
+    }
+    if let (ScalarOp::Select, [condition, a, b]) = (op, parts) {
+        return match value(condition) {
             Some(truth) => value(if truth == 0.0 { b } else { a }),
             None => value(a).filter(|known| value(b) == Some(*known)),
-        },
-        _ => {
-            let numbers: Vec<f64> = parts.iter().map(value).collect::<Option<_>>()?;
-            Some(op.value(&numbers)).filter(|known| known.is_finite())
-        }
+        };
     }
+    let numbers: Vec<f64> = parts.iter().map(value).collect::<Option<_>>()?;
+    Some(op.value(&numbers)).filter(|known| known.is_finite())
 }
 
 /// The operands by which a term has a slope that is not known to be 0.
@@ -122,24 +122,26 @@ fn sloping(view: &View, values: &[Option<f64>], id: TermId, kind: &Kind) -> Vec<
         let sides = [(a, b), (b, a)];
         sides.into_iter().filter(|(_, other)| !is_zero(other)).map(|(side, _)| side).collect()
     };
-    if flat::slopes(view, id, kind).is_empty() {
-        return Vec::new();
+    let all = flat::slopes(view, id, kind);
+    if all.is_empty() {
+        return all;
     }
-    match kind {
-        Kind::Product(a, b) => product(*a, *b),
-        Kind::Scalar(op, parts) => match (op, &parts[..]) {
-            (ScalarOp::Mul, [a, b]) => product(*a, *b),
-            (ScalarOp::Div, [a, _]) if is_zero(a) => vec![*a],
-            (ScalarOp::Abs, [a]) if is_zero(a) => Vec::new(),
-            (ScalarOp::Pow, [a, exponent]) if is_zero(a) && view.number(*exponent).is_some_and(|power| power > 1.0) => {
-                Vec::new()
+    if let Kind::Product(a, b) = kind {
+        return product(*a, *b);
+    }
+    let Kind::Scalar(op, parts) = kind else { return all };
+    let is_flat = |a: &TermId, exponent: &TermId| is_zero(a) && view.number(*exponent).is_some_and(|power| power > 1.0);
+    match (op, &parts[..]) {
+        (ScalarOp::Mul, [a, b]) => return product(*a, *b),
+        (ScalarOp::Div, [a, _]) if is_zero(a) => return vec![*a],
+        (ScalarOp::Abs, [a]) if is_zero(a) => return Vec::new(),
+        (ScalarOp::Pow, [a, exponent]) if is_flat(a, exponent) => return Vec::new(),
+        (ScalarOp::Select, [condition, a, b]) => {
+            if let Some(truth) = values.get(condition.0 as usize).copied().flatten() {
+                return vec![if truth == 0.0 { *b } else { *a }];
             }
-            (ScalarOp::Select, [condition, a, b]) => match values.get(condition.0 as usize).copied().flatten() {
-                Some(truth) => vec![if truth == 0.0 { *b } else { *a }],
-                None => vec![*a, *b],
-            },
-            _ => flat::slopes(view, id, kind),
-        },
-        _ => flat::slopes(view, id, kind),
+        }
+        _ => {}
     }
+    all
 }
