@@ -11,7 +11,7 @@ use crate::check::program::{Explored, Sweep, TypedProgram};
 use crate::check::terms::TermId;
 use crate::check::uses::{self, Gathered, Used};
 use crate::check::value::Value;
-use crate::check::{chains, comments, names, settings, unread, unsupported};
+use crate::check::{chains, comments, names, settings, unread};
 use crate::diagnostic::order::{in_order, primary};
 use crate::diagnostic::{Diagnostic, Severity, merged};
 use crate::ir::{Graph, NodeId};
@@ -172,7 +172,6 @@ pub fn check_file(
     let stdlib: Vec<&str> = stdlib_names().into_iter().map(|(name, _)| name).collect();
     found.extend(names::check(file, &stdlib));
     found.extend(chains::find(sources, file));
-    found.extend(unsupported::find(file));
     let textual = found.len();
     let mut programs = Vec::new();
     let mut reached = HashSet::new();
@@ -248,7 +247,6 @@ pub fn explore(
     let item = Item { doc: None, span: asked.span, kind: ItemKind::Train(block) };
     let file = File { source: asked.span.source, items: vec![item] };
     let mut found = chains::find(sources, &file);
-    found.extend(unsupported::find(&file));
     let textual = found.len();
     let mut elaborator = Elaborator::new(sources, schemas, library, &[]);
     let explored = elaborator.explore(context, asked);

@@ -17,8 +17,30 @@ pub struct Progress {
     steps: u64,
     /// How many epochs there are, where a step is less than one.
     epochs: Option<u64>,
+    /// Of the losses of an epoch so far.
+    mean: Mean,
     /// None where a line cannot be drawn again: a pipe, a file, `TERM=dumb`.
     bar: Option<Bar>,
+}
+
+/// The mean of the losses of an epoch, each of its batch and before its step: what is shown while the epoch goes on.
+#[derive(Default)]
+struct Mean {
+    epoch: u64,
+    sum: f64,
+    count: u32,
+}
+
+impl Mean {
+    /// Takes the loss of a step; the mean of its epoch so far.
+    fn with(&mut self, epoch: u64, loss: f64) -> f64 {
+        if self.epoch != epoch {
+            *self = Mean { epoch, ..Mean::default() };
+        }
+        self.sum += loss;
+        self.count += 1;
+        self.sum / f64::from(self.count)
+    }
 }
 
 struct Bar {
@@ -41,38 +63,51 @@ impl Progress {
             drawn: None,
             evals: Vec::new(),
         });
-        Progress { steps, epochs, bar }
+        Progress { steps, epochs, mean: Mean::default(), bar }
     }
 
     pub fn tell(&mut self, event: &Event) {
+        let loss = self.of_step(event);
         match (event, &mut self.bar) {
             (Event::Start { .. }, Some(bar)) => bar.began = Instant::now(),
-            (Event::Step { step, epoch, loss, .. }, Some(bar)) => {
+            (Event::Step { step, epoch, .. }, Some(bar)) => {
                 if bar.drawn.is_none_or(|drawn| drawn.elapsed() >= APART) {
                     bar.drawn = Some(Instant::now());
                     let of_epochs = self.epochs.map(|epochs| format!("  epoch {epoch}/{epochs}"));
-                    bar.line.set_message(bar.text(*step, self.steps, &of_epochs.unwrap_or_default(), *loss));
+                    bar.line.set_message(bar.text(*step, self.steps, &of_epochs.unwrap_or_default(), &loss));
                 }
             }
             (Event::Eval { .. }, Some(bar)) => bar.keep(event),
             (Event::End { .. }, Some(bar)) => bar.line.finish_and_clear(),
-            (event, None) => line(event, self.steps).iter().for_each(|line| say(line)),
+            (event, None) => line(event, self.steps, &loss).iter().for_each(|line| say(line)),
+        }
+    }
+
+    /// The loss of a step as it is shown: where a step sees a part of the rows, the mean of those of the epoch so far.
+    fn of_step(&mut self, event: &Event) -> String {
+        match event {
+            Event::Step { loss, .. } if self.epochs.is_none() => of_loss(*loss),
+            Event::Step { loss, epoch, .. } => match of_loss(self.mean.with(*epoch, *loss)) {
+                none if none.is_empty() => none,
+                mean => mean + " (running mean)",
+            },
+            Event::Start { .. } | Event::Eval { .. } | Event::End { .. } => String::new(),
         }
     }
 }
 
 /// What is said of an event where there is no bar: ten lines, the first and the last step among them.
-pub fn line(event: &Event, steps: u64) -> Option<String> {
+pub fn line(event: &Event, steps: u64, loss: &str) -> Option<String> {
     match event {
-        Event::Step { step, loss, .. } if *step == 1 || step % steps.div_ceil(10) == 0 || *step == steps => {
-            Some(format!("step {step}/{steps}{}", of_loss(*loss)))
+        Event::Step { step, .. } if *step == 1 || step % steps.div_ceil(10) == 0 || *step == steps => {
+            Some(format!("step {step}/{steps}{loss}"))
         }
         Event::Start { .. } | Event::Step { .. } | Event::Eval { .. } | Event::End { .. } => None,
     }
 }
 
 /// A step has no loss where nothing is minimized; one that is no number would have failed.
-fn of_loss(loss: f64) -> String {
+pub fn of_loss(loss: f64) -> String {
     if loss.is_nan() { String::new() } else { format!("  loss {}", shown(loss)) }
 }
 
@@ -89,13 +124,13 @@ impl Bar {
     }
 
     /// The line, with what counts most first: a narrow terminal shows its beginning.
-    fn text(&self, step: u64, steps: u64, of_epochs: &str, loss: f64) -> String {
+    fn text(&self, step: u64, steps: u64, of_epochs: &str, loss: &str) -> String {
         let full = (BAR * step / steps.max(1)).min(BAR) as usize;
         let bar = "━".repeat(full) + &"─".repeat(BAR as usize - full);
         let rate = step as f64 / self.began.elapsed().as_secs_f64().max(1e-9);
         let left = clock((steps.saturating_sub(step) as f64 / rate) as u64);
         let digits = if rate < 100.0 { 1 } else { 0 };
-        let mut text = format!("{bar} {step}/{steps}{}{of_epochs}  {left} left  ", of_loss(loss));
+        let mut text = format!("{bar} {step}/{steps}{loss}{of_epochs}  {left} left  ");
         text += &format!("{rate:.digits$} steps/s");
         // The loss on the training rows stands there already.
         for event in self.evals.iter().rev() {
@@ -134,7 +169,7 @@ pub fn table(finals: &[Event]) -> String {
     let has_loss = finals.iter().any(|event| matches!(event, Event::Eval { loss, .. } if !loss.is_nan()));
     let mut matrices = String::new();
     for event in finals {
-        let Event::Eval { split, loss, reports, .. } = event else { continue };
+        let Event::Eval { split, loss, reports, per_batch, .. } = event else { continue };
         rows[0].push(split.clone());
         let mut numbers = Vec::new();
         if has_loss || reports.is_empty() {
@@ -146,9 +181,13 @@ pub fn table(finals: &[Event]) -> String {
                 None => matrices += &matrix(report, split),
             }
         }
+        let labelled = |name: String| match per_batch.contains(&name) {
+            true => format!("{name} (per batch)"),
+            false => name,
+        };
         for (at, (name, value)) in numbers.into_iter().enumerate() {
             if rows.len() < at + 2 {
-                rows.push(vec![name]);
+                rows.push(vec![labelled(name)]);
             }
             rows[at + 1].push(shown(value));
         }

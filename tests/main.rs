@@ -29,6 +29,7 @@ mod papers;
 mod record;
 mod repl;
 mod rooms;
+mod runs;
 mod safety;
 mod shapes;
 mod sites;
@@ -74,6 +75,7 @@ fn main() {
     trials.extend(record::trials());
     trials.extend(repl::trials());
     trials.extend(rooms::trials());
+    trials.extend(runs::trials());
     trials.extend(safety::trials());
     trials.extend(shapes::trials());
     trials.extend(sites::trials());

@@ -92,7 +92,7 @@ fn assert_weights(folder: &Path) {
 
 fn the_bar_shows_how_far_it_is() {
     let folder = folder("batch = 8\n    steps = 1_000_000_000");
-    let (shown, status) = on_terminal(folder.path(), "stop", 130, "xterm", &TRAIN);
+    let (shown, status) = on_terminal(folder.path(), "stop", 150, "xterm", &TRAIN);
     assert_eq!(status, 130, "{shown}");
     let bars: Vec<String> = drawings(&shown).into_iter().filter(|line| line.starts_with(['━', '─'])).collect();
     let last = bars.last().expect("a bar");

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 pub fn trials() -> Vec<Trial> {
     vec![
         trial("training::parts_of_a_batch_change_nothing", parts_of_a_batch),
+        trial("training::parts_of_loops_draws_and_states_change_nothing", parts_of_loops),
         trial("training::several_losses_move_one_after_the_other", several_losses),
         trial("training::repetitions_see_other_rows", repetitions),
         trial("training::a_clipped_step_has_the_norm_that_it_may_have", clipped),
@@ -87,6 +88,83 @@ fn parts_of_a_batch() {
                 for (one, two) in tensor.values.iter().zip(&found[0].1.tensors[path].values) {
                     assert!((one - two).abs() <= 2e-6 * two.abs().max(1.0), "{loss}: {path} {one} and {two}");
                 }
+            }
+        }
+    }
+}
+
+/// Layers, what stands before the loss, the loss.
+const IN_PARTS: [(&str, &str, &str); 7] = [
+    (
+        "layer own(x: [n, t, d]) -> [n, t, 5] {
+    let a = dense(5)
+    let b = dense(5)
+    out scan v in x[n, t, d] over t {
+        state h: [n, 5] = 0
+        let z: [n, 5] ~ normal(0, 0.3)
+        h' = tanh(a(v) + b(h) + z)
+        out h'
+    }
+}
+model Net(x: [n, t, d]) -> [n, 4] {
+    let h = own(x)
+    out h[.., t - 1, 0..5] |> dense(4)
+}
+",
+        "",
+        "mse(model(x), y)",
+    ),
+    (
+        "model Net(x: [n, t, d]) -> [n, 4] {
+    let h = x |> bidirectional(lstm(3)) |> gru(4)
+    out h[.., t - 1, 0..4] |> dense(4)
+}
+",
+        "",
+        "mse(model(x), y)",
+    ),
+    ("", "", "mse(model(dropped), y) + mean((model(x) + noise)^2)"),
+    ("", "", "mse(b(model(x)), y) + mse(b(2 * model(x)), y)"),
+    ("", "    let o = once(model(x) + noise)\n", "mse(model(x), y) + mse(model(x), o)"),
+    (
+        "",
+        "    state s: [] = 0.1\n    s' = 0.5 * s + 0.5 * mean(model(x)^2)\n",
+        "mse(model(x), y) + s * mean(model(x)^2) + mean(grad(sum(model(x)), x)^2)",
+    ),
+    ("", "    let step_on = model - 0.1 * grad(mse(model(x), y), model)\n", "mse(step_on(x), y)"),
+];
+
+fn parts_of_loops() {
+    let data = "data d = rows(64, seed = 1) {
+    x: [6, 3] ~ normal(0, 1)
+    y: [4]    ~ normal(0, 1)
+    split = holdout(train = 75%, valid = 25%, seed = 1)
+}
+";
+    let plain = "model Net(x: [n, t, d]) -> [n, 4] {
+    let m[n, e] = mean(t: x[n, t, e])
+    out m |> dense(5) |> tanh |> dense(4)
+}
+";
+    for (layers, before, loss) in IN_PARTS {
+        let layers = if layers.is_empty() { plain } else { layers };
+        let draws =
+            "    let dropped = dropout(0.5)(x)\n    let noise: [n, 4] ~ normal(0, 0.5)\n    let b = batch_norm\n";
+        let mut found: Vec<Vec<f64>> = Vec::new();
+        for accumulate in [1, 4, 7] {
+            let folder = tempfile::tempdir().expect("a folder");
+            let text = format!(
+                "{data}{layers}train {{\n    data = d\n    model = Net\n{draws}{before}    minimize {loss} using sgd(lr = 0.1)\n    \
+                 batch = 24\n    steps = 6\n    accumulate = {accumulate}\n}}\n"
+            );
+            let file = folder.path().join("net.mlx");
+            fs::write(&file, text).expect("written");
+            let events = train(folder.path(), &file, &[]);
+            found.push([numbers(&events, "step", "loss"), numbers(&events, "eval", "loss")].concat());
+        }
+        for losses in &found[1..] {
+            for (one, two) in losses.iter().zip(&found[0]) {
+                assert!((one - two).abs() <= 1e-6 * two.abs().max(0.1), "{loss}: {one} and {two}");
             }
         }
     }

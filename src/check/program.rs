@@ -29,6 +29,10 @@ pub struct TypedProgram {
     pub reports: Vec<Report>,
     /// What `mlx predict` writes: a value for each row.
     pub predictions: Vec<Report>,
+    /// In order: a later one may read an earlier one.
+    pub calibrated: Vec<Calibrated>,
+    /// Conditions that a run looks at: in its first step, and in evaluations.
+    pub demands: [Vec<Demand>; 2],
     pub run: RunSettings,
     /// The `let` items of the file that were read, with the values that they had.
     pub settings: BTreeMap<String, Setting>,
@@ -80,14 +84,8 @@ pub struct Sweep {
     pub axes: Vec<(String, Vec<Setting>)>,
     /// None: the block's own seed.
     pub seeds: Vec<u64>,
-    pub keep: Option<Keep>,
-}
-
-/// What tells the best of several: a figure of a split, the least or the greatest.
-pub struct Keep {
-    pub least: bool,
-    pub split: String,
-    pub metric: String,
+    /// What tells the best of them.
+    pub keep: Option<Watched>,
 }
 
 /// What a session's statement says, where it stands.
@@ -269,11 +267,28 @@ pub struct From {
     pub block: Option<String>,
     /// A weights file.
     pub file: Option<String>,
-    /// A table of the names that its tensors have there.
-    pub names: Option<String>,
+    /// The names that its tensors have there.
+    pub names: Option<Names>,
     /// Patterns of what starts fresh, with their places.
     pub except: Vec<(String, Span)>,
     pub span: Span,
+}
+
+/// The names that tensors have in another file.
+#[derive(Clone, Debug)]
+pub enum Names {
+    /// A file with a line for each, by its path.
+    File(String, Span),
+    Table(Vec<Renamed>),
+}
+
+/// What a tensor is called there and here, with the places of both; `*` is any one segment.
+#[derive(Clone, Debug)]
+pub struct Renamed {
+    pub theirs: (String, Span),
+    pub ours: (String, Span),
+    /// Whether its rows and columns change places.
+    pub transposed: bool,
 }
 
 /// One `minimize`.
@@ -296,11 +311,54 @@ pub struct Minimized {
     pub times: u64,
 }
 
+/// A value of the rows of a split that is computed when training is over, and kept with the weights.
+#[derive(Clone)]
+pub struct Calibrated {
+    pub param: ParamId,
+    pub value: TermId,
+    pub split: String,
+}
+
+/// A `check` whose condition is known only in a run.
+#[derive(Clone)]
+pub struct Demand {
+    pub name: String,
+    pub condition: TermId,
+    /// The text of the condition.
+    pub span: Span,
+    /// What it compares, with the text of each.
+    pub sides: Vec<(TermId, Span)>,
+    /// The calls that lead to it, outermost first.
+    pub calls: Vec<(Span, String)>,
+    /// Where its text is the standard library's, the call that stands in the program: there it is mended.
+    pub own: Option<usize>,
+    /// Whether it reads what is calibrated, and so is looked at when training is over.
+    pub late: bool,
+}
+
+impl Demand {
+    /// The condition, and what it compares.
+    pub fn terms(&self) -> impl Iterator<Item = TermId> {
+        std::iter::once(self.condition).chain(self.sides.iter().map(|(term, _)| *term))
+    }
+
+    /// One of these becomes another term.
+    pub fn replace(&mut self, part: usize, by: TermId) {
+        match part.checked_sub(1).and_then(|side| self.sides.get_mut(side)) {
+            Some((term, _)) => *term = by,
+            None => self.condition = by,
+        }
+    }
+}
+
+#[derive(Clone)]
 pub struct Report {
     pub name: String,
     pub value: TermId,
     /// The column of the source whose classes the axes of a report stand for.
     pub classes: Option<String>,
+    /// Whether it reads what is calibrated, and so is known when training is over.
+    pub late: bool,
 }
 
 /// The rule of one parameter: its next value, and the states that the optimizer keeps for it.

@@ -168,6 +168,8 @@ pub struct State {
 pub enum Kept {
     /// The training, like a parameter.
     Layer(ParamId),
+    /// The model whose parameters a point is made of: the point has its own, which nothing moves.
+    Point,
     /// The loop, by the number of the carry.
     Loop(usize),
 }

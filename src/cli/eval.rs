@@ -60,6 +60,7 @@ fn eval(arguments: &Eval) -> Result<(), u8> {
     let mut run =
         Run::with_fits(&lowered, Schedule::of(&program, program.run.length), &data, &identity.fits).map_err(failed)?;
     run.write_weights(&weights.tensors);
+    run.is_calibrated();
     run.step = identity.steps;
     let mut events = Vec::new();
     for split in SPLITS.iter().filter(|split| arguments.split.as_deref().is_none_or(|wanted| wanted == **split)) {

@@ -14,6 +14,7 @@ use crate::source::{SourceId, Sources};
 use crate::train::identity::Identity;
 use crate::train::record::checksum;
 use crate::train::weights::{self, Weights};
+use std::collections::BTreeMap;
 use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
 use std::io::Write;
 use std::path::Path;
@@ -192,12 +193,34 @@ pub fn trained(file: &Path, name: Option<&str>, weights: &Path, sets: &[String],
     if !identity.source.is_empty() && identity.source != loaded.hash {
         show(&changed(&loaded.name, &path, "what they are applied to may mean something else"), &loaded.sources);
     }
-    let wanted = lowered.params.iter().map(|param| (param.path.clone(), param.shape.clone())).collect();
-    weights::fits(&path, &weights, &wanted, None).map_err(|wrong| {
+    weights::fits(&path, &weights, &wanted(&lowered, &weights), None).map_err(|wrong| {
         show(&wrong, &loaded.sources);
         WRONG
     })?;
+    let late = lowered.calibrated.iter().map(|own| &lowered.params[own.param].path);
+    let lacking: Vec<String> =
+        late.filter(|path| !weights.tensors.contains_key(*path)).map(|path| format!("`{path}`")).collect();
+    if !lacking.is_empty() {
+        let message = format!(
+            "the weights in `{path}` are of a run that was not over, and lack what is calibrated: {}",
+            lacking.join(", ")
+        );
+        let help = Some("train to the end, or take the weights of a run that ended".to_string());
+        show(
+            &Diagnostic { code: "E0375", severity: Severity::Error, message, labels: Vec::new(), help },
+            &loaded.sources,
+        );
+        return Err(WRONG);
+    }
     Ok(Trained { loaded, program, lowered, weights, identity })
+}
+
+/// The tensors that a weight file has for a program, with their shapes. What is calibrated is there once a run is over.
+pub fn wanted(lowered: &Lowered, weights: &Weights) -> BTreeMap<String, Vec<usize>> {
+    let late = |at: usize| lowered.calibrated.iter().any(|own| own.param == at);
+    let params = lowered.params.iter().enumerate();
+    let params = params.filter(|(at, param)| !late(*at) || weights.tensors.contains_key(&param.path));
+    params.map(|(_, param)| (param.path.clone(), param.shape.clone())).collect()
 }
 
 /// The weights of a file. Those that are not finite are warned of.

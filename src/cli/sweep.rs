@@ -3,7 +3,7 @@
 use super::load::{Loaded, complain, load, lowered, print, program, show_all, swept};
 use super::train::{Ended, progress, to_its_end};
 use super::{FAILED, MISUSED, WRONG};
-use crate::check::program::{Keep, Setting, Sweep as Swept, TypedProgram};
+use crate::check::program::{Setting, Sweep as Swept, TypedProgram, Watched};
 use crate::interrupt;
 use crate::io;
 use crate::lower::program::Program as Lowered;
@@ -67,16 +67,25 @@ fn sweep(arguments: &Sweep) -> Result<(), u8> {
         return Err(MISUSED);
     }
     let points = points(&swept, &arguments.file);
-    for point in &points {
-        checked(arguments, &swept, point)?;
+    // All are checked before the first is trained; how it is seeded changes nothing of a program.
+    let mut ready = None;
+    for (at, point) in points.iter().enumerate() {
+        if at == 0 || points[at - 1].values != point.values {
+            let checked = checked(arguments, &swept, point)?;
+            ready.get_or_insert((at, checked));
+        }
     }
     interrupt::watch();
     let count = points.len();
+    let all: Vec<_> = points.iter().map(|point| point.values.clone()).collect();
     let (mut done, mut failed) = (Vec::new(), None);
     for (at, point) in points.into_iter().enumerate() {
         let title = format!("[{}/{count}] {}", at + 1, point.title());
-        let (loaded, program, lowered) = checked(arguments, &swept, &point)?;
-        match trained(arguments, &loaded, &program, &lowered, &point, &title)? {
+        let (loaded, program, lowered) = match &mut ready {
+            Some((of, known)) if all[*of] == point.values => known,
+            ready => &mut ready.insert((at, checked(arguments, &swept, &point)?)).1,
+        };
+        match trained(arguments, loaded, program, lowered, &point, &title)? {
             Ok(record) => {
                 if arguments.json {
                     print(&format!("{}\n", point.json(&record)))?;
@@ -280,7 +289,7 @@ fn table(swept: &Swept, done: &[Done]) -> String {
 /// Split and name of what the table shows: loss and reports of `valid`, or of the splits that there are; the choice first.
 fn figures(swept: &Swept, done: &[Done]) -> Vec<(String, String)> {
     let mut figures: Vec<(String, String)> =
-        swept.keep.iter().map(|keep| (keep.split.clone(), keep.metric.clone())).collect();
+        swept.keep.iter().map(|keep| (keep.split.clone(), keep.name.clone())).collect();
     for split in ["train", "valid", "test"] {
         // What has axes has no place in a cell.
         let metrics = done.iter().filter_map(|one| one.metrics.get(split)).flatten();
@@ -316,9 +325,9 @@ fn spread(values: &[f64]) -> String {
 }
 
 /// The combination with the best mean over its seeds.
-fn best(keep: &Keep, combinations: &[Vec<&Done>]) -> Option<usize> {
-    let figure = (keep.split.clone(), keep.metric.clone());
+fn best(keep: &Watched, combinations: &[Vec<&Done>]) -> Option<usize> {
+    let figure = (keep.split.clone(), keep.name.clone());
     let means = combinations.iter().map(|all| mean(&of(all, &figure))).enumerate();
-    let sign = if keep.least { 1.0 } else { -1.0 };
+    let sign = if keep.lowest { 1.0 } else { -1.0 };
     means.filter(|(_, mean)| mean.is_finite()).min_by(|a, b| (sign * a.1).total_cmp(&(sign * b.1))).map(|(at, _)| at)
 }

@@ -1,6 +1,6 @@
 //! `mlx train FILE [NAME]`
 
-use super::load::{complain, load, lowered, print, program, show, weights_of};
+use super::load::{complain, load, lowered, print, program, show, wanted, weights_of};
 use super::{FAILED, MISUSED, WRONG};
 use crate::check::program::{Length, TypedProgram};
 use crate::interrupt;
@@ -219,7 +219,7 @@ pub fn to_its_end(training: &Training, sources: &Sources, tell: &mut dyn FnMut(&
 /// Weights to start from; every tensor that does not fit is listed.
 fn initial(path: &Path, lowered: &Lowered) -> Result<Weights, u8> {
     let weights = weights_of(path)?;
-    let wanted = lowered.params.iter().map(|param| (param.path.clone(), param.shape.clone())).collect();
+    let wanted = wanted(lowered, &weights);
     weights::fits(&path.display().to_string(), &weights, &wanted, None).map_err(|wrong| {
         show(&wrong, &Sources::default());
         WRONG

@@ -3,8 +3,8 @@
 use super::Printer;
 use super::doc::{Doc, align, concat, group, indent, text};
 use crate::syntax::tree::{
-    Argument, Axis, Binary, Elem, Expr, ExprKind, From, Name, Reduce, ReduceIndex, Scan, Subscript, Type, TypeKind,
-    Unary,
+    Argument, Axis, Binary, Elem, Expr, ExprKind, From, Name, Names, Reduce, ReduceIndex, Scan, Subscript, Type,
+    TypeKind, Unary,
 };
 
 /// More arguments than that, all of them plain, are laid out as the parts of a list are.
@@ -128,8 +128,22 @@ impl Printer<'_> {
 
     fn from(&mut self, from: &From) -> Doc {
         let mut parts = vec![self.expr(&from.model), text(" "), self.next(), text(" "), self.expr(&from.source)];
-        if from.names.is_some() {
-            parts.extend([text(" "), self.next(), text(" "), self.next()]);
+        match &from.names {
+            None => {}
+            Some(Names::File(_)) => parts.extend([text(" "), self.next(), text(" "), self.next()]),
+            Some(Names::Table(table)) => {
+                let open = concat([text(" "), self.next(), text(" "), self.next()]);
+                let mut lines = Vec::new();
+                for (at, renamed) in table.iter().enumerate() {
+                    let mut line = vec![self.next(), text(" "), self.next(), text(" "), self.next()];
+                    if renamed.transposed {
+                        line.extend([text(" "), self.next()]);
+                    }
+                    line.push(if at + 1 < table.len() { self.comma() } else { self.last_comma(true) });
+                    lines.push(Doc::Concat(line));
+                }
+                parts.push(self.block(open, lines));
+            }
         }
         for at in 0..from.except.len() {
             let word = if at == 0 { concat([text(" "), self.next()]) } else { self.comma() };

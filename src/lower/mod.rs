@@ -16,6 +16,7 @@ use crate::check::program as checked;
 use crate::check::terms::{Host, Leaf, ParamId, Start, TermId};
 use crate::check::types::{Elem, Type};
 use crate::ir::{DType, Graph, NodeId, Op, Reduce, ScalarOp, Size, Symbol, philox};
+use crate::source::Span;
 use program::{Input, Param, ParamInput, Phase, Program, Slot, State, Value};
 use std::collections::{HashMap, HashSet};
 use term::Lowering;
@@ -28,16 +29,28 @@ pub fn lower(program: &checked::TypedProgram, rows: Symbol) -> Program {
         program.used.iter().map(|id| (*id, this.input(Leaf::Param(*id), &program.params[id.0 as usize].ty))).collect();
     let place: HashMap<ParamId, usize> = used.iter().enumerate().map(|(at, (id, _))| (*id, at)).collect();
     let nexts = next_inputs(&mut this, program, &place);
-    let once = program.once.iter().enumerate();
-    let once = once.map(|(at, value)| this.slot("", *value, Leaf::Once(at))).collect();
+    let (once, places_of_once) = once(&mut this, program);
 
     let losses: Vec<NodeId> = program.minimized.iter().map(|minimized| this.float(minimized.loss)).collect();
     let evaluated: Vec<NodeId> = program.minimized.iter().map(|minimized| this.float(minimized.evaluated)).collect();
     let mut told = |reports: &[checked::Report]| -> Vec<(String, NodeId)> {
         reports.iter().map(|report| (report.name.clone(), this.float(report.value))).collect()
     };
-    let (mut reports, predictions) = (told(&program.reports), told(&program.predictions));
-    let places = this.places();
+    let predictions = told(&program.predictions);
+    let [mut reports, late] = [false, true].map(|late| {
+        let own: Vec<checked::Report> = program.reports.iter().filter(|report| report.late == late).cloned().collect();
+        told(&own)
+    });
+    let calibrated = program.calibrated.iter().map(|own| {
+        let value = this.float(own.value);
+        program::Calibration { param: place[&own.param], value, split: own.split.clone() }
+    });
+    let calibrated = calibrated.collect();
+    let mut demands = [demands(&mut this, &program.demands[0]), demands(&mut this, &program.demands[1])];
+    demands[0].retain(|demand| !demand.late);
+    demands[1].sort_by_key(|demand| demand.late);
+    let mut places = this.places();
+    places.extend(places_of_once);
     let decisions = decisions::decisions(&this, program);
     let loss = evaluated.iter().copied().reduce(|sum, one| this.graph.binary(ScalarOp::Add, sum, one));
     let loss = loss.unwrap_or_else(|| this.graph.constant(0.0));
@@ -88,9 +101,46 @@ pub fn lower(program: &checked::TypedProgram, rows: Symbol) -> Program {
         classes: classes.filter_map(|(name, column)| Some((name, column?))).collect(),
         decisions,
         predictions,
+        calibrated,
+        late,
+        demands,
         places,
     };
     lowered.inputs = lowered.table();
+    lowered
+}
+
+/// Values that are computed once a step: a later one reads an earlier one where it is made, all else reads what was computed.
+fn once(this: &mut Lowering, program: &checked::TypedProgram) -> (Vec<Slot>, HashMap<NodeId, Span>) {
+    let mut nodes = Vec::new();
+    for (at, value) in program.once.iter().enumerate() {
+        let node = this.node(*value);
+        this.leaves.insert(Leaf::Once(at), node);
+        nodes.push(node);
+    }
+    let places = this.places();
+    this.forget();
+    let slot = |(at, value): (usize, NodeId)| {
+        let ty = this.terms.get(program.once[at]).ty.clone();
+        Slot { name: String::new(), value, input: this.input(Leaf::Once(at), &ty) }
+    };
+    (nodes.into_iter().enumerate().map(slot).collect(), places)
+}
+
+/// Conditions, whether each holds for all elements; those of one text that are one node, once.
+fn demands(this: &mut Lowering, all: &[checked::Demand]) -> Vec<program::Demand> {
+    let mut lowered: Vec<program::Demand> = Vec::new();
+    for (of, demand) in all.iter().enumerate() {
+        let ty = this.terms.get(demand.condition).ty.clone();
+        let elements = this.operand(demand.condition, &ty, DType::Float);
+        if lowered.iter().any(|own| own.elements == elements && all[own.of].span == demand.span) {
+            continue;
+        }
+        let axes = (0..this.graph.shape(elements).len()).collect();
+        let holds = this.graph.reduce(Reduce::Min, axes, elements);
+        let sides = demand.sides.iter().map(|(term, _)| this.operand(*term, &ty, DType::Float)).collect();
+        lowered.push(program::Demand { of, holds, elements, sides, late: demand.late });
+    }
     lowered
 }
 
@@ -134,7 +184,10 @@ fn next_inputs(
     let told = program.reports.iter().chain(&program.predictions).map(|report| report.value);
     let losses = program.minimized.iter().flat_map(|minimized| [minimized.loss, minimized.evaluated]);
     let next = program.nexts.iter().map(|(_, next)| *next);
-    let roots: Vec<TermId> = told.chain(losses).chain(next).chain(program.once.iter().copied()).collect();
+    let late = program.calibrated.iter().map(|own| own.value);
+    let demanded = program.demands.iter().flatten().flat_map(checked::Demand::terms);
+    let roots = told.chain(losses).chain(next).chain(late).chain(demanded).chain(program.once.iter().copied());
+    let roots: Vec<TermId> = roots.collect();
     let mut leaves = program.terms.leaves(&roots);
     leaves.retain(|leaf| matches!(leaf, Leaf::Next(_)));
     leaves.sort_by_key(|leaf| if let Leaf::Next(id) = leaf { *id } else { ParamId(0) });

@@ -64,10 +64,34 @@ pub struct Program {
     /// By report, the column of the source whose classes its axes are.
     pub classes: BTreeMap<String, String>,
     pub predictions: Vec<(String, NodeId)>,
+    /// What is computed when training is over, in order, and the reports that read it.
+    pub calibrated: Vec<Calibration>,
+    pub late: Vec<(String, NodeId)>,
+    /// What is looked at in the first step, and in evaluations: those that are known only when training is over at the end.
+    pub demands: [Vec<Demand>; 2],
     /// The predictions that decide between two classes by one score.
     pub decisions: BTreeMap<String, Decision>,
     /// The text that asked for a node; what gradients and updates add has none.
     pub places: HashMap<NodeId, Span>,
+}
+
+/// A value of the rows of a split that becomes a parameter, by its place, when training is over.
+pub struct Calibration {
+    pub param: usize,
+    pub value: NodeId,
+    pub split: String,
+}
+
+/// A condition that a run looks at.
+pub struct Demand {
+    /// Its place in [`crate::check::program::TypedProgram::demands`].
+    pub of: usize,
+    /// 1 if it holds for all elements, else 0.
+    pub holds: NodeId,
+    /// Each element, and what is compared there.
+    pub elements: NodeId,
+    pub sides: Vec<NodeId>,
+    pub late: bool,
 }
 
 /// One `minimize`: a loss, its gradients, and what moves after it.

@@ -56,6 +56,13 @@ impl<'a> Lowering<'a> {
         self.asked[term.0 as usize] = true;
     }
 
+    /// No term has a node any more: leaves are about to stand for something else.
+    pub fn forget(&mut self) {
+        self.done.fill(None);
+        self.asked.fill(false);
+        self.scans.clear();
+    }
+
     /// The text that first asked for each node.
     pub fn places(&self) -> HashMap<NodeId, Span> {
         let mut places = HashMap::new();

@@ -2,7 +2,7 @@
 //! batch; a reduction over rows is joined from those of the batches; the rest reads what was joined. A reduction that reads
 //! another one, as a variance reads a mean, takes a further pass over the rows.
 
-use crate::ir::{Graph, Node, NodeId, Op, Reduce, Size, Symbol};
+use crate::ir::{Graph, Node, NodeId, Op, Part, Reduce, ScalarOp, Size, Symbol};
 use std::collections::HashMap;
 
 pub struct Streamed {
@@ -68,13 +68,23 @@ pub fn streamed(graph: &Graph, rows: &Symbol, roots: &[NodeId], inputs: usize) -
             let number = next.next()?;
             this.sizes.push((number, size.clone()));
             (this.graph.input(number, dtype, shape), None, pass)
-        } else if node.op.body().is_none() && axis.is_none() && axes.iter().any(Option::is_some) {
+        } else if let Some(result) = result_of_body(&node.op) {
+            let sums = sums_of_body(graph, node, &row)?;
+            let of_batch = this.graph.add(node.op.clone(), operand_nodes);
+            if sums.get(result) == Some(&true) {
+                let number = next.next()?;
+                this.joins.push(Join { of_batch, input: number, how: Reduce::Sum, pass });
+                (this.graph.input(number, dtype, shape), None, pass + 1)
+            } else {
+                (of_batch, axis, pass)
+            }
+        } else if axis.is_none() && axes.iter().any(Option::is_some) {
             let (how, number) = (joined(&node.op, &axes)?, next.next()?);
             let of_batch = this.graph.add(node.op.clone(), operand_nodes);
             this.joins.push(Join { of_batch, input: number, how, pass });
             this.whole.entry(of_batch).or_insert(id);
             (this.graph.input(number, dtype, shape), None, pass + 1)
-        } else if is_row_wise(graph, node, axis, &axes, &row) {
+        } else if is_row_wise(graph, node, axis, &axes) {
             (this.graph.add(node.op.clone(), operand_nodes), axis, pass)
         } else {
             return None;
@@ -110,35 +120,118 @@ fn joined(op: &Op, axes: &[Option<usize>]) -> Option<Reduce> {
     contracted.contains(&(*a, *b)).then_some(Reduce::Sum)
 }
 
-/// Whether rows never meet in a body that an operation runs, so that each row of a result is of that row of the operands
-/// alone, and a result without rows is of none. How often it runs must not depend on the rows either.
-fn body_is_row_wise(op: &Op, row: &Size) -> bool {
-    let steps = if let Op::Scan(scan, _) = op { scan.steps.settled() } else { Some(1) };
-    let Some(body) = op.body().filter(|_| steps.is_some()) else { return false };
-    let graph = body.graph();
-    let mut known: HashMap<NodeId, Option<usize>> = HashMap::new();
+/// What a node of a body is of.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Of {
+    /// Each row is of that row of what comes in; without an axis of rows it is of none.
+    Row(Option<usize>),
+    /// Linear in sums over rows: that of all rows is the sum of those of batches.
+    Sum,
+}
+
+/// Of each result of a body that an operation runs, whether it is a sum over rows; those that are not have each row of that row of
+/// the operands alone, and without rows are of none. `None` where rows meet otherwise, or the number of steps depends on them.
+fn sums_of_body(graph: &Graph, node: &Node, row: &Size) -> Option<Vec<bool>> {
+    let (steps, carries) =
+        if let Op::Scan(scan, _) = &node.op { (scan.steps.settled(), scan.carries) } else { (Some(1), 0) };
+    let body = node.op.body().filter(|_| steps.is_some())?;
+    // The gradient by what all steps of a loop read begins at 0, and each step adds to it.
+    let gathers = |carry: usize| {
+        let next = body.result(carry).map(|_| body.graph().node(body.results()[carry]));
+        let adds = next.is_some_and(|next| {
+            let now = NodeId(1 + carry as u32);
+            matches!(next.op, Op::Scalar(ScalarOp::Add)) && next.inputs.contains(&now)
+        });
+        adds && is_zero(graph, node.inputs[carry])
+    };
+    let summed = [(0..carries).map(gathers).collect(), vec![false; carries]];
+    summed.into_iter().find_map(|summed: Vec<bool>| {
+        let known = of_body(body.graph(), &summed, row)?;
+        let sums: Vec<bool> = body.results().iter().map(|result| known.get(result) == Some(&Of::Sum)).collect();
+        (sums[..carries] == summed[..]).then_some(sums)
+    })
+}
+
+/// What each node of a body is of, where these carries are sums.
+fn of_body(graph: &Graph, summed: &[bool], row: &Size) -> Option<HashMap<NodeId, Of>> {
+    let mut known: HashMap<NodeId, Of> = HashMap::new();
     for (id, node) in graph.nodes() {
-        let Some(axis) = axis_of_rows(&node.shaped.shape, row) else { return false };
-        let axes: Vec<Option<usize>> = node.inputs.iter().map(|input| known[input]).collect();
-        let sound = if let Op::SizeOf(size) = &node.op {
-            size.settled().is_some()
-        } else {
-            // Rows may be any axis of what comes in.
-            matches!(node.op, Op::Input { .. }) || is_row_wise(graph, node, axis, &axes, row)
-        };
-        if !sound {
-            return false;
+        let axis = axis_of_rows(&node.shaped.shape, row)?;
+        let operands: Vec<Of> = node.inputs.iter().map(|input| known[input]).collect();
+        if matches!(&node.op, Op::SizeOf(size) if size.settled().is_none()) {
+            return None;
         }
-        known.insert(id, axis);
+        let of = if let Op::Input { number, .. } = &node.op {
+            // Rows may be any axis of what comes in; the carries come behind the place of the step.
+            let carry = (*number as usize).checked_sub(1);
+            if carry.and_then(|carry| summed.get(carry)) == Some(&true) { Of::Sum } else { Of::Row(axis) }
+        } else if operands.contains(&Of::Sum) {
+            linear(&node.op, axis, &operands)?
+        } else {
+            let axes: Vec<Option<usize>> =
+                operands.iter().map(|of| if let Of::Row(axis) = of { *axis } else { None }).collect();
+            of_rows(graph, node, axis, &axes, row)?
+        };
+        known.insert(id, of);
     }
-    true
+    Some(known)
+}
+
+/// What a node is of whose operands are no sums.
+fn of_rows(graph: &Graph, node: &Node, axis: Option<usize>, axes: &[Option<usize>], row: &Size) -> Option<Of> {
+    if let Some(result) = result_of_body(&node.op) {
+        let sums = sums_of_body(graph, node, row)?;
+        return Some(if sums.get(result) == Some(&true) { Of::Sum } else { Of::Row(axis) });
+    }
+    if axis.is_none() && axes.iter().any(Option::is_some) {
+        return (joined(&node.op, axes)? == Reduce::Sum).then_some(Of::Sum);
+    }
+    is_row_wise(graph, node, axis, axes).then_some(Of::Row(axis))
+}
+
+/// Whether an operation is linear in those of its operands that are sums over rows.
+fn linear(op: &Op, axis: Option<usize>, operands: &[Of]) -> Option<Of> {
+    let sums = operands.iter().filter(|of| **of == Of::Sum).count();
+    let plain = operands.iter().filter(|of| **of == Of::Row(None)).count();
+    let keeps = matches!(
+        op,
+        Op::Scalar(ScalarOp::Add | ScalarOp::Sub | ScalarOp::Neg)
+            | Op::Reduce(Reduce::Sum, _)
+            | Op::Reshape(_)
+            | Op::Permute(_)
+            | Op::Broadcast { .. }
+            | Op::Slice { .. }
+            | Op::Pad { .. }
+    );
+    let scales = matches!(op, Op::Scalar(ScalarOp::Mul) | Op::Dot { .. });
+    let divides = matches!(op, Op::Scalar(ScalarOp::Div)) && operands.first() == Some(&Of::Sum);
+    let sound = (keeps && sums == operands.len()) || ((scales || divides) && (sums, plain) == (1, 1));
+    (sound && axis.is_none()).then_some(Of::Sum)
+}
+
+/// Which result of a body an operation is.
+fn result_of_body(op: &Op) -> Option<usize> {
+    if let Op::Call(_, result) = op {
+        return Some(*result);
+    }
+    let Op::Scan(scan, part) = op else { return None };
+    Some(match part {
+        Part::Last(carry) | Part::Before(carry) => *carry,
+        Part::Each(each) => scan.carries + each,
+    })
+}
+
+/// Whether every element is 0.
+fn is_zero(graph: &Graph, id: NodeId) -> bool {
+    let node = graph.node(id);
+    if let Op::Constant(number) = &node.op {
+        return number.get() == 0.0;
+    }
+    matches!(node.op, Op::Broadcast { .. } | Op::Reshape(_)) && is_zero(graph, node.inputs[0])
 }
 
 /// Whether each row of the result is of that row of the operands alone; without rows, whether it is of none.
-fn is_row_wise(graph: &Graph, node: &Node, axis: Option<usize>, axes: &[Option<usize>], row: &Size) -> bool {
-    if node.op.body().is_some() {
-        return body_is_row_wise(&node.op, row);
-    }
+fn is_row_wise(graph: &Graph, node: &Node, axis: Option<usize>, axes: &[Option<usize>]) -> bool {
     let Some(axis) = axis else { return axes.iter().all(Option::is_none) };
     let first = axes.first().copied().flatten();
     match &node.op {
@@ -170,7 +263,7 @@ fn is_row_wise(graph: &Graph, node: &Node, axis: Option<usize>, axes: &[Option<u
         }
         Op::Gather { batch } => first.is_none_or(|first| first < *batch),
         Op::ScatterAdd { batch, .. } => axes.iter().flatten().all(|axis| axis < batch),
-        // Looked into before: `body_is_row_wise`.
+        // Looked into before: `sums_of_body`.
         Op::Call(..) | Op::Scan(..) => false,
     }
 }

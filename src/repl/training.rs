@@ -7,7 +7,7 @@ use crate::check::program::{Length, TypedProgram};
 use crate::compile;
 use crate::diagnostic::nearest;
 use crate::lower::program::Program as Lowered;
-use crate::progress::{Progress, line, shown, table as numbers};
+use crate::progress::{Progress, line, of_loss, shown, table as numbers};
 use crate::run::events::{Event, Reason};
 use crate::run::memory;
 use crate::run::schedule::Schedule;
@@ -100,7 +100,10 @@ impl Session {
         let stop = console.stop;
         let mut tell = |event: &Event| match &mut progress {
             Some(progress) => progress.tell(event),
-            None => line(event, schedule.steps).iter().for_each(|line| console.note(line)),
+            None => {
+                let loss = if let Event::Step { loss, .. } = event { of_loss(*loss) } else { String::new() };
+                line(event, schedule.steps, &loss).iter().for_each(|line| console.note(line));
+            }
         };
         let trained = driver::in_memory(program, &lowered, &data, schedule, stop, &mut tell);
         // A bar goes away with it.

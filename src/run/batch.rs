@@ -68,8 +68,10 @@ pub fn read(program: &Program) -> BTreeSet<usize> {
     let minimized = program.phases.iter().map(|phase| phase.loss);
     let once = program.once.iter().map(|once| once.value);
     let next = program.advance.iter().map(|(next, _)| *next);
-    let roots: Vec<NodeId> =
-        std::iter::once(program.loss).chain(minimized).chain(told).chain(once).chain(next).collect();
+    let late = program.late.iter().map(|(_, node)| *node).chain(program.calibrated.iter().map(|own| own.value));
+    let demanded = program.demands.iter().flatten().flat_map(|own| own.sides.iter().copied().chain([own.elements]));
+    let roots = std::iter::once(program.loss).chain(minimized).chain(told).chain(once).chain(next);
+    let roots: Vec<NodeId> = roots.chain(late).chain(demanded).collect();
     inputs(program, &roots).filter_map(|input| if let Input::Column(at) = input { Some(at) } else { None }).collect()
 }
 

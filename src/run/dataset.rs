@@ -1,19 +1,19 @@
 //! The files behind a program's data: asked by the checker for columns, rows and classes, and by a run for the numbers.
 
 use crate::backend::Tensor;
-use crate::check::program::{Data, Items, Raw, RawKind, Whole};
+use crate::check::program::{Data, Raw, Whole};
 use crate::check::schema::{Asked, Column, From, Holds, Lacking, Lengths, Look, Schemas, Source, Split as Wanted};
-use crate::check::value::Distribution;
 use crate::data;
 use crate::data::fit::{self, Vocabulary};
 use crate::data::kind::Tally;
 use crate::data::lists;
 use crate::data::split::Split;
-use crate::data::table::{Cells, Listed, Lists, Lying, Table, Values};
+use crate::data::table::{Listed, Lists, Table, Values};
 use crate::data::windows;
 use crate::diagnostic::Diagnostic;
 use crate::io;
-use crate::ir::philox;
+use crate::run::held::RawColumn;
+pub use crate::run::held::{DRAWN, drawn, lies};
 use crate::run::known::{Known, KnownTable};
 use crate::run::splits;
 use crate::source::{SourceId, Sources, Span};
@@ -24,7 +24,6 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 
 /// A file that rows came from.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -209,44 +208,6 @@ impl Files {
         Files::whole_sources(data).into_iter().filter_map(known).collect()
     }
 
-    /// A column of the source, where its values lie.
-    fn raw_column<'f>(&'f self, table: Option<&'f Table>, dealt: &'f Dealt, raw: &'f Raw) -> Option<RawColumn<'f>> {
-        let shape: Option<Vec<usize>> =
-            raw.ty.sizes()[1..].iter().map(|size| usize::try_from(size.settled()?).ok()).collect();
-        let codes = || dealt.vocabularies.get(&raw.name).map(|(_, _, codes)| &codes[..]);
-        let values = match &raw.kind {
-            RawKind::Padded { items, .. } => {
-                let values = &table?.column(&raw.name)?.values;
-                let items = match items {
-                    Items::Classes => Elements::Codes(codes()?),
-                    Items::Numbers | Items::Whole(_) => Elements::Numbers(lists::numbers(values)?),
-                };
-                Held::Padded { items, starts: lists::starts(values)? }
-            }
-            RawKind::Length { most } => {
-                let starts = lists::starts(&table?.column(&raw.name)?.values)?;
-                let lengths = (0..starts.len() - 1).map(lists::lengths(&starts, *most));
-                Held::own(lengths.collect())
-            }
-            RawKind::Numbers | RawKind::Gappy | RawKind::Whole(_) => {
-                let (table, column) = (table?, table?.column(&raw.name)?);
-                match &column.values {
-                    Values::Numbers(numbers) | Values::Cells(Cells { numbers: Lying::Floats(numbers), .. }) => {
-                        Held::Floats(numbers)
-                    }
-                    Values::Cells(Cells { numbers: Lying::Bytes(bytes), .. }) => Held::Bytes(bytes),
-                    Values::Integers(whole) => Held::own(whole.iter().map(|number| *number as f64).collect()),
-                    Values::Text(_) if table.is_without_values(column) => Held::own(vec![f64::NAN; table.rows]),
-                    Values::Text(_) | Values::Lists(_) | Values::Characters(_) => return None,
-                }
-            }
-            RawKind::Classes => Held::Codes { codes: codes()?, offset: 0 },
-            RawKind::Window { offset } => Held::Codes { codes: codes()?, offset: *offset },
-            RawKind::Drawn(_) => Held::Own(OnceLock::new()),
-        };
-        Some(RawColumn { raw, shape: shape?, values })
-    }
-
     /// What a run of the data reads: rows of each split, numbers, classes.
     pub fn open<'f>(&'f self, data: &'f Data) -> Option<Opened<'f>> {
         let from = &data.source.from;
@@ -256,8 +217,13 @@ impl Files {
             _ => &dealt.split,
         };
         let vocabulary = |name: &str| dealt.vocabularies.get(name);
-        let columns: Option<Vec<RawColumn>> =
-            data.raw.iter().map(|raw| self.raw_column(self.table(&data.source), dealt, raw)).collect();
+        let columns: Option<Vec<RawColumn>> = data
+            .raw
+            .iter()
+            .map(|raw| {
+                RawColumn::of(raw, self.table(&data.source), vocabulary(&raw.name).map(|(_, _, codes)| &codes[..]))
+            })
+            .collect();
         let classes = data.raw.iter().filter(|raw| raw.kind.is_class());
         let classes = classes.filter_map(|raw| Some((raw.name.clone(), vocabulary(&raw.name)?.1.classes.clone())));
         let held = |raw: &Raw| {
@@ -283,102 +249,8 @@ impl Files {
     }
 }
 
-/// A source column: the shape of a row, and the values of all rows; draws once they are asked for.
-struct RawColumn<'f> {
-    raw: &'f Raw,
-    shape: Vec<usize>,
-    values: Held<'f>,
-}
-
-/// How the values of a column lie.
-enum Held<'f> {
-    Floats(&'f [f64]),
-    Bytes(&'f [u8]),
-    /// From so many rows behind a row on.
-    Codes {
-        codes: &'f [usize],
-        offset: usize,
-    },
-    /// As many in a row as it has; what it lacks is 0.
-    Padded {
-        items: Elements<'f>,
-        starts: Cow<'f, [usize]>,
-    },
-    /// Its own, once they are there.
-    Own(OnceLock<Vec<f64>>),
-}
-
-impl Held<'_> {
-    fn own(values: Vec<f64>) -> Self {
-        Held::Own(OnceLock::from(values))
-    }
-}
-
-/// The elements of all rows of a column of unequal length.
-enum Elements<'f> {
-    Numbers(Cow<'f, [f64]>),
-    Codes(&'f [usize]),
-}
-
-/// The most bytes of a drawn column that is kept. The rows of a larger one are drawn when they are asked for.
-pub const DRAWN: u64 = 1 << 30;
-
 /// Of tables with more rows the lints see nothing: a check is quick.
 const LOOKED_AT: usize = 200_000;
-
-/// Below so many draws no threads are started.
-const ALONE: usize = 64 * 1024;
-
-/// Between so many draws it is asked whether to go on.
-const PIECE: usize = 1 << 20;
-
-/// Draws of so many rows of a column, which are rows of the source by their places, counted by its name, the row and the
-/// element: other columns and the number of rows change none. Where they are to stop, the rest is 0, and of no use.
-pub fn drawn(
-    from: &From,
-    name: &str,
-    distribution: Distribution,
-    width: usize,
-    count: usize,
-    row: impl Fn(usize) -> usize + Sync,
-    stop: fn() -> bool,
-) -> Vec<f64> {
-    let From::Rows { seed, .. } = from else { return Vec::new() };
-    let stream = philox::stream([*seed as u32, (*seed >> 32) as u32], philox::path(name), 0, 0);
-    let mut values = vec![0.0; count * width];
-    let draw = |first: usize, cells: &mut [f64]| {
-        for (at, cells) in cells.chunks_mut(width.max(1)).enumerate() {
-            philox::draw_row(distribution.draw, stream, row(first + at) as u32, cells);
-            cells.iter_mut().for_each(|cell| *cell = distribution.of(*cell));
-        }
-    };
-    let threads = if values.len() < ALONE { 1 } else { std::thread::available_parallelism().map_or(1, usize::from) };
-    let whole = (PIECE / width.max(1)).max(1);
-    for (piece, cells) in values.chunks_mut(whole * width.max(1)).enumerate().take_while(|_| !stop()) {
-        let first = piece * whole;
-        let share = whole.min(count).div_ceil(threads);
-        std::thread::scope(|scope| {
-            let draw = &draw;
-            let mut shares = cells.chunks_mut((share * width).max(1)).enumerate();
-            let own = shares.next();
-            shares.for_each(|(at, cells)| drop(scope.spawn(move || draw(first + at * share, cells))));
-            own.into_iter().for_each(|(_, cells)| draw(first, cells));
-        });
-    }
-    values
-}
-
-/// Whether all rows of a source column are in memory.
-pub fn lies(raw: &Raw, from: &From) -> bool {
-    match (&raw.kind, from) {
-        (RawKind::Drawn(_), From::Rows { count, .. }) => {
-            let sizes = raw.ty.sizes();
-            let sizes = sizes[1..].iter().map(|size| size.settled().unwrap_or(0).max(0) as u64);
-            sizes.fold(8 * *count as u64, u64::saturating_mul) <= DRAWN
-        }
-        _ => true,
-    }
-}
 
 /// The data of one program.
 pub struct Opened<'f> {
@@ -443,54 +315,12 @@ impl Opened<'_> {
 
     /// The most elements that a row of a source column has.
     pub fn widest(&self) -> usize {
-        self.columns.iter().map(|column| column.shape.iter().product()).max().unwrap_or(0)
+        self.columns.iter().map(RawColumn::width).max().unwrap_or(0)
     }
 
     /// A source column on some rows: `[rows, …]`. Where that is to stop, the rest is 0, and of no use.
     pub fn column(&self, at: usize, rows: &[usize]) -> Tensor {
-        let RawColumn { raw, shape, values } = &self.columns[at];
-        let width: usize = shape.iter().product();
-        let shape = [&[rows.len()], &shape[..]].concat();
-        if let RawKind::Drawn(distribution) = raw.kind
-            && !lies(raw, self.from)
-        {
-            let row = |at: usize| rows[at];
-            let values = drawn(self.from, &raw.name, distribution, width, rows.len(), row, self.stop.get());
-            return Tensor { shape, values };
-        }
-        let own = match values {
-            Held::Own(own) => own.get_or_init(|| match (&raw.kind, self.from) {
-                (RawKind::Drawn(distribution), From::Rows { count, .. }) => {
-                    drawn(self.from, &raw.name, *distribution, width, *count, |row| row, self.stop.get())
-                }
-                _ => Vec::new(),
-            }),
-            Held::Floats(values) => *values,
-            Held::Bytes(_) | Held::Codes { .. } | Held::Padded { .. } => &[],
-        };
-        let mut chosen = Vec::with_capacity(rows.len() * width);
-        for piece in rows.chunks(PIECE).take_while(|_| !(self.stop.get())()) {
-            let cells = piece.iter().map(|row| row * width..(row + 1) * width);
-            match values {
-                Held::Own(_) | Held::Floats(_) => chosen.extend(cells.flat_map(|cells| &own[cells])),
-                Held::Bytes(bytes) => {
-                    chosen.extend(cells.flat_map(|cells| &bytes[cells]).map(|byte| f64::from(*byte)));
-                }
-                Held::Padded { items, starts } => {
-                    let of = |row: &usize| starts[*row]..starts[row + 1];
-                    chosen.extend(piece.iter().flat_map(|row| match items {
-                        Elements::Numbers(numbers) => lists::padded(numbers, of(row), width, |number| number),
-                        Elements::Codes(codes) => lists::padded(codes, of(row), width, |code| code as f64),
-                    }));
-                }
-                Held::Codes { codes, offset } => {
-                    let cells = piece.iter().map(|row| row + offset..row + offset + width);
-                    chosen.extend(cells.flat_map(|cells| &codes[cells]).map(|code| *code as f64));
-                }
-            }
-        }
-        chosen.resize(rows.len() * width, 0.0);
-        Tensor { shape, values: chosen }
+        self.columns[at].rows(self.from, rows, self.stop.get())
     }
 }
 

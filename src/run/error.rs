@@ -8,6 +8,8 @@ use crate::ir::NodeId;
 pub enum RunError {
     /// A number of a phase is not finite, and the node that made the first such, if the reference finds one as well.
     NotFinite { message: String, origin: Option<NodeId>, phase: usize },
+    /// A `check` does not hold.
+    NotHeld(Box<NotHeld>),
     /// What cannot be computed of these numbers: in words, and the nodes of the program's graph that were to be.
     Fault { message: String, nodes: Vec<NodeId> },
     /// What cannot be computed at all.
@@ -16,12 +18,25 @@ pub enum RunError {
     Interrupted,
 }
 
+/// Where a `check` does not hold.
+#[derive(Clone, Debug)]
+pub struct NotHeld {
+    /// Which of [`crate::check::program::TypedProgram::demands`].
+    pub list: usize,
+    pub of: usize,
+    /// `in step 1, at [2, 0]`
+    pub place: String,
+    /// What is compared there.
+    pub sides: Vec<f64>,
+}
+
 impl RunError {
     pub fn message(&self) -> &str {
         match self {
             RunError::NotFinite { message, .. } | RunError::Fault { message, .. } | RunError::Broken(message) => {
                 message
             }
+            RunError::NotHeld(wrong) => &wrong.place,
             RunError::Interrupted => "interrupted",
         }
     }

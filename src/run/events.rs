@@ -98,6 +98,8 @@ pub enum Event {
         split: String,
         loss: f64,
         reports: Vec<Reported>,
+        /// The figures that are means over batches, for rows meet in them.
+        per_batch: Vec<String>,
     },
     End {
         step: u64,
@@ -127,12 +129,15 @@ impl Event {
                 fields.number("lr", *lr);
                 fields.numbers(terms);
             }
-            Event::Eval { step, split, loss, reports } => {
+            Event::Eval { step, split, loss, reports, per_batch } => {
                 fields.text("event", "eval");
                 fields.count("step", *step);
                 fields.text("split", split);
                 fields.number("loss", *loss);
                 fields.reports(reports);
+                if !per_batch.is_empty() {
+                    fields.put("per_batch", per_batch.iter().cloned().map(Value::String).collect());
+                }
             }
             Event::End { step, reason, seconds, peak_rss_bytes } => {
                 fields.text("event", "end");

@@ -3,6 +3,7 @@
 //! | file | what |
 //! |---|---|
 //! | `dataset` | the files behind a program's data |
+//! | `held` | the columns of a source where they lie |
 //! | `batch` | columns that are computed of the rows of each batch |
 //! | `column` | the columns of a split in memory |
 //! | `stream` | values over all rows of a table, a batch at a time: the one executor |
@@ -26,9 +27,11 @@ pub mod accumulate;
 pub mod batch;
 pub mod column;
 pub mod dataset;
+pub mod demands;
 pub mod error;
 pub mod evaluate;
 pub mod events;
+mod held;
 pub mod known;
 pub mod memory;
 mod naming;

@@ -1,24 +1,26 @@
 //! A run as it goes: data and fitted values first, then one step after the other, and what is reported.
 
 use crate::backend::cpu::Cpu;
+use crate::backend::device::fill;
 use crate::backend::{Device, PlanId, Tensor, Values, reference};
 use crate::check::terms::Host;
 use crate::data::{shuffle, windows};
 use crate::ir::{Graph, NodeId, Op, count};
 use crate::lower::program::{Input, Program};
-use crate::plan::Plan;
+use crate::plan::{Plan, Storage};
 use crate::run::accumulate::Parts;
 use crate::run::batch::{self, Batch, Occasion, Split};
 use crate::run::dataset::Opened;
+use crate::run::demands;
 use crate::run::error::RunError;
-use crate::run::evaluate::{Evaluator, Present, evaluated, wide_columns};
+use crate::run::evaluate::{Evaluator, Present, ROWS, evaluated, wide_columns};
 use crate::run::events::{Event, Figure, Named, Reported};
 use crate::run::params::{Params, Tensor as Param};
 use crate::run::plans::{Moment, advance_of, feed_host, remembered, settle, start, start_states, values_of};
 pub use crate::run::plans::{SPLITS, counters, counters_of_split, holder_of, host_value, residents, steps_of};
 use crate::run::prepare::{Preparation, rows_at_once};
 use crate::run::schedule::Schedule;
-use crate::run::stream::Rows;
+use crate::run::stream::{Digits, Feed, Rows, Stream};
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
@@ -39,6 +41,10 @@ pub struct Run<'p> {
     /// The columns that are not kept.
     computed: RefCell<Batch<'p>>,
     evaluator: Evaluator<'p>,
+    /// The same, with the reports that are known when training is over.
+    late: Option<Evaluator<'p>>,
+    /// Whether that is so.
+    calibrated: bool,
     /// A plan in which every parameter and state has its place.
     holder: PlanId,
     /// What a step does, by the rows of a batch.
@@ -113,7 +119,7 @@ impl<'p> Run<'p> {
         let batch = schedule.batch.clamp(1, rows.max(1));
         let schedule = Schedule { batch, ..schedule };
         let mut splits = Vec::new();
-        let wide = wide_columns(program, &evaluated(program));
+        let wide = wide_columns(program, &evaluated(program, true));
         // Windows overlap, and are cut anew from what they are of.
         let room = if data.window.is_some() { 0 } else { schedule.kept };
         let kept = batch::kept(program, data.splits.iter().map(|rows| rows.len()).sum(), room);
@@ -144,7 +150,13 @@ impl<'p> Run<'p> {
             _ => 0,
         };
         let most = splits.iter().map(|split| split.rows.len()).max().unwrap_or(0);
-        let evaluator = Evaluator::new(program, residents(program), most, batch, scratch)?;
+        let of = |over| {
+            let roots = evaluated(program, over);
+            Evaluator::new(program, roots, residents(program), most, (batch, batch < rows), scratch)
+        };
+        let evaluator = of(false)?;
+        let is_late = !program.late.is_empty() || program.demands[1].iter().any(|demand| demand.late);
+        let late = if is_late { Some(of(true)?) } else { None };
         let mut run = Run {
             program,
             schedule,
@@ -154,6 +166,8 @@ impl<'p> Run<'p> {
             splits,
             computed: RefCell::new(computed),
             evaluator,
+            late,
+            calibrated: false,
             holder,
             plans: HashMap::new(),
             parts: HashMap::new(),
@@ -267,6 +281,9 @@ impl<'p> Run<'p> {
         let held = self.batch(first);
         self.remember()?;
         self.compute_once(&held, epoch)?;
+        if self.step == 0 {
+            self.look(&held, epoch)?;
+        }
         let (mut sum, mut first_lr, mut named, mut rates) = (0.0, f64::NAN, Named::new(), Named::new());
         for (at, phase) in program.phases.iter().enumerate() {
             for repetition in 0..phase.times {
@@ -324,6 +341,41 @@ impl<'p> Run<'p> {
             self.once.push(self.device.read(id, root).to_f64(count(&graph, once.value) as usize));
         }
         Ok(())
+    }
+
+    /// Whether what the first step demands holds, of its rows.
+    fn look(&mut self, held: &[usize], epoch: u64) -> Result<(), RunError> {
+        let program = self.program;
+        if program.demands[0].is_empty() {
+            return Ok(());
+        }
+        let times = program.phases.first().map_or(1, |phase| phase.times);
+        let moment = Moment { step: self.step, epoch, times, ..Moment::default() };
+        let counters = moment.counters(self.schedule.seed)?;
+        let hosts = program.hosts.iter();
+        let hosts: Vec<_> =
+            hosts.map(|(host, input)| (*input as u32, moment.host(*host, self.schedule) as f64)).collect();
+        let feed = || {
+            let own = (held, of_step(counters));
+            let mut columns = columns_of(program, &self.splits[0], &self.computed, own, own);
+            columns.extend(program.once.iter().zip(&self.once).map(|(slot, values)| -> (u32, Rows) {
+                let some = move |rows: Range<usize>, (bytes, storage): (&mut [u8], Storage)| {
+                    let each = if values.len().is_multiple_of(held.len()) { values.len() / held.len() } else { 0 };
+                    let part = if each == 0 { &values[..] } else { &values[rows.start * each..rows.end * each] };
+                    fill(bytes, storage, part.iter().copied());
+                };
+                (slot.input as u32, Box::new(some))
+            }));
+            let (whole, counters) = (Vec::new(), (program.draws as u32, counters));
+            Feed { rows: held.len(), columns, whole, hosts: hosts.clone(), counters }
+        };
+        let part = held.len().div_ceil(program.accumulate.max(1) as usize);
+        let rows: Vec<usize> = held.iter().map(|at| self.splits[0].rows[*at]).collect();
+        let looked =
+            demands::look(program, &mut *self.device, part, &feed, (&format!("in step {}", self.step + 1), &rows));
+        self.fed = None;
+        self.computed.borrow_mut().failure()?;
+        looked
     }
 
     /// Next values of states, from the rows of the last `minimize`.
@@ -490,11 +542,26 @@ impl<'p> Run<'p> {
         self.fed = None;
         let counters = counters_of_split(self.schedule.seed, split.name)?;
         let columns = split.feeds(&self.computed, None, Occasion { counters, training: false });
-        let present = Present { columns, rows: split.rows.len(), hosts, counters };
-        let values = self.evaluator.evaluate(&mut *self.device, present)?;
+        let present = Present { columns, rows: split.rows.len(), hosts: hosts.clone(), counters };
+        let late = self.late.as_mut().filter(|_| self.calibrated);
+        let over = late.is_some();
+        let evaluator = late.unwrap_or(&mut self.evaluator);
+        let values = evaluator.evaluate(&mut *self.device, present)?;
+        let of_batches = evaluator.per_batch().to_vec();
         self.computed.borrow_mut().failure()?;
         let Some((loss, values)) = values.split_first() else { return Ok(None) };
-        let reports = self.program.reports.iter().zip(values).map(|((name, node), values)| {
+        let program = self.program;
+        let demands = program.demands[1].iter().filter(|demand| over || !demand.late).count();
+        let (values, holds) = values.split_at(values.len() - demands);
+        if let Some(broken) = holds.iter().position(|holds| holds.first() == Some(&0.0)) {
+            let columns = split.feeds(&self.computed, None, Occasion { counters, training: false });
+            let (whole, counters) = (Vec::new(), (program.draws as u32, counters));
+            let feed = Feed { rows: split.rows.len(), columns, whole, hosts, counters };
+            let place = (&*format!("on `{}`", split.name), &*split.rows);
+            return Err(demands::broken(program, &mut *self.device, (1, broken), feed, place)?);
+        }
+        let all = program.reports.iter().chain(program.late.iter().filter(|_| over));
+        let reports = all.zip(values).map(|((name, node), values)| {
             let shape = self.program.graph.shape(*node).iter();
             let shape: Vec<usize> = shape.map(|size| size.settled().unwrap_or(0).max(0) as usize).collect();
             let classes = self.program.classes.get(name).and_then(|column| self.classes.get(column));
@@ -504,11 +571,58 @@ impl<'p> Run<'p> {
                 classes: classes.cloned().unwrap_or_default(),
             }
         });
-        let reports = reports.collect();
+        let reports: Vec<Reported> = reports.collect();
+        let name = |at: &usize| if *at == 0 { Some("loss") } else { Some(&*reports.get(at - 1)?.name) };
+        let per_batch = of_batches.iter().filter_map(name).map(str::to_string).collect();
         // Where nothing is minimized there is no loss.
         let own = loss.first().copied().unwrap_or(f64::NAN);
         let loss = if self.program.phases.is_empty() { f64::NAN } else { own };
-        Ok(Some(Event::Eval { step: self.step, split: split.name.to_string(), loss, reports }))
+        Ok(Some(Event::Eval { step: self.step, split: split.name.to_string(), loss, reports, per_batch }))
+    }
+
+    /// Computes what is known when training is over, by the present weights.
+    pub fn calibrate(&mut self) -> Result<(), RunError> {
+        let program = self.program;
+        let epoch = self.epoch_of(self.step);
+        self.fed = None;
+        for calibration in &program.calibrated {
+            let Some(split) = self.splits.iter().rfind(|split| split.name == calibration.split) else { continue };
+            let host = |(host, input): &(Host, usize)| {
+                (*input as u32, host_value(*host, self.schedule, self.step, epoch) as f64)
+            };
+            let counters = counters_of_split(self.schedule.seed, split.name)?;
+            let feed = Feed {
+                rows: split.rows.len(),
+                columns: split.feeds(&self.computed, None, Occasion { counters, training: false }),
+                whole: Vec::new(),
+                hosts: program.hosts.iter().map(host).collect(),
+                counters: (program.draws as u32, counters),
+            };
+            let roots = vec![calibration.value];
+            let digits = Digits::Evaluation { wide: wide_columns(program, &roots) };
+            let (hosts, inputs) = (program.host_inputs(), program.inputs.len());
+            let mut stream = Stream::new(&program.graph, program.rows.clone(), roots, inputs, hosts, digits, ROWS)
+                .with_residents(residents(program));
+            let mut values: Vec<f32> = Vec::new();
+            stream.run(&mut *self.device, feed, &mut |_, found, count| {
+                values.extend(found.to_f64(count).into_iter().map(|value| value as f32));
+            })?;
+            self.computed.borrow_mut().failure()?;
+            let input = program.params[calibration.param].input as u32;
+            self.device.write(self.holder, input, &mut |bytes, _| bytes.copy_from_slice(bytemuck::cast_slice(&values)));
+        }
+        self.calibrated = true;
+        Ok(())
+    }
+
+    /// Whether there is anything that is known only when training is over.
+    pub fn calibrates(&self) -> bool {
+        !self.program.calibrated.is_empty()
+    }
+
+    /// Takes what is calibrated from the weights that it was given.
+    pub fn is_calibrated(&mut self) {
+        self.calibrated = true;
     }
 
     /// Rows of each split that has any.
@@ -521,7 +635,9 @@ impl<'p> Run<'p> {
     /// The present parameters by path: shape and values, where they lie.
     pub fn weights_lying(&self) -> BTreeMap<&str, (&[usize], &[f32])> {
         let mut tensors = BTreeMap::new();
-        for param in &self.program.params {
+        let late = |at: usize| self.program.calibrated.iter().any(|own| own.param == at);
+        let known = self.program.params.iter().enumerate().filter(|(at, _)| self.calibrated || !late(*at));
+        for (_, param) in known {
             let values = match self.device.written(self.holder, param.input as u32) {
                 Some(Values::F32(values)) => values,
                 _ => &[],

@@ -291,9 +291,26 @@ pub struct From {
     pub model: Expr,
     /// A name or a text.
     pub source: Expr,
-    pub names: Option<Text>,
+    pub names: Option<Names>,
     /// Paths of parameters that start fresh.
     pub except: Vec<Text>,
+}
+
+/// The names that tensors have in another file.
+#[derive(Clone, Debug)]
+pub enum Names {
+    /// A file with a line for each.
+    File(Text),
+    Table(Vec<Renamed>),
+}
+
+/// `"theirs" = "ours"`, with `*` for any one segment in both.
+#[derive(Clone, Debug)]
+pub struct Renamed {
+    pub theirs: Text,
+    pub ours: Text,
+    /// Whether rows and columns of the tensor change places.
+    pub transposed: bool,
 }
 
 impl ReduceIndex {

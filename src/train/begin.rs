@@ -11,7 +11,7 @@ use crate::source::Span;
 use crate::train::folder::BEST;
 use crate::train::identity::Identity;
 use crate::train::record::{self, checksum};
-use crate::train::weights::{self, Weights};
+use crate::train::{renaming, weights};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -22,8 +22,66 @@ pub struct Begin {
     pub weights: Params,
     /// Fitted values that come along, by name.
     pub fits: BTreeMap<String, Tensor>,
+    /// Fitted values of columns of other data that are called the same as one of this: the name here, and what is known there.
+    pub others: BTreeMap<String, Other>,
     /// The SHA-256 of each file, by the name before the paths of the model.
     pub hashes: BTreeMap<String, String>,
+}
+
+/// A fitted value of another data set, and who asks for it.
+#[derive(Debug)]
+pub struct Other {
+    pub name: String,
+    pub value: Tensor,
+    pub span: Span,
+}
+
+impl Begin {
+    /// A fitted value that the weights bring. One of the same data comes along.
+    fn fitted(
+        &mut self,
+        program: &TypedProgram,
+        from: &From,
+        shown: &str,
+        name: String,
+        value: Tensor,
+    ) -> Result<(), Diagnostic> {
+        let own = |known: &str| program.data.fits.iter().any(|fit| fit.whole.is_none() && fit.name == known);
+        if own(&name) {
+            if self.fits.get(&name).is_some_and(|known| *known != value) {
+                let message = format!("`{name}` is fitted in two ways by the weights that models begin from");
+                let error = Diagnostic::error(
+                    "E0377",
+                    message,
+                    from.span,
+                    format!("`{shown}` says one, a `from` before it another"),
+                );
+                return Err(error.help("train both on the same data, with one split: then what is fitted is the same"));
+            }
+            self.fits.insert(name, value);
+            return Ok(());
+        }
+        // `a.x.1` of other data, where there is `b.x.1`.
+        let here = name.split_once('.').map(|(_, rest)| format!("{}.{rest}", program.data.name));
+        if let Some(here) = here.filter(|here| own(here)) {
+            self.others.insert(here, Other { name, value, span: from.span });
+        }
+        Ok(())
+    }
+
+    /// What is fitted here and was fitted otherwise where a model comes from: its numbers would mean something else.
+    pub fn overlap(&self, fits: &BTreeMap<String, &Tensor>) -> Option<Diagnostic> {
+        let differs = |(here, other): &(&String, &Other)| fits.get(*here).is_some_and(|own| **own != other.value);
+        let (here, other) = self.others.iter().find(differs)?;
+        let column = |name: &str| name.rsplit_once('.').map_or(name, |(column, _)| column).to_string();
+        let (mine, theirs) = (column(here), column(&other.name));
+        let message = format!("`{mine}` is fitted to other rows than `{theirs}`, which these weights were trained on");
+        let error = Diagnostic::error("E0377", message, other.span, "the weights of this");
+        let name = mine.rsplit('.').next().unwrap_or(&mine);
+        Some(error.help(format!(
+            "train both on one data set, whose fitted values come along; a column that means something else is called otherwise than `{name}`"
+        )))
+    }
 }
 
 /// Reads what the models of a program begin from. `folders` are the runs that the command line names for blocks.
@@ -48,16 +106,31 @@ pub fn begin(
         let shown = path.display().to_string();
         let weights = weights::from_bytes(&shown, &bytes, Some(from.span))?;
         let renamed = match &from.names {
-            Some(names) => renamed(&weights, &file.parent().unwrap_or(Path::new("")).join(names), from.span)?,
+            Some(names) => {
+                let paths: Vec<String> = own(root, program, lowered).into_iter().map(|(path, _)| path).collect();
+                renaming::renamed(&weights.tensors, names, (&shown, &paths), (file, from.span))?
+            }
             None => weights.tensors.clone(),
         };
         taken(root, from, &shown, &renamed, program, lowered, &mut all.weights)?;
-        let fitted = Identity::from_json(&weights.meta).fits;
-        let own =
-            |(name, _): &(String, Tensor)| program.data.fits.iter().any(|fit| fit.whole.is_none() && fit.name == *name);
-        all.fits.extend(fitted.into_iter().filter(own));
+        for (name, value) in Identity::from_json(&weights.meta).fits {
+            all.fitted(program, from, &shown, name, value)?;
+        }
     }
     Ok(all)
+}
+
+/// The parameters of one model, with their paths within it.
+fn own<'p>(
+    root: &str,
+    program: &TypedProgram,
+    lowered: &'p Program,
+) -> Vec<(String, &'p crate::lower::program::Param)> {
+    let within = |path: &str| match root {
+        "" => program.is_of_model(path).then(|| path.to_string()),
+        root => path.strip_prefix(root).and_then(|rest| rest.strip_prefix('.')).map(str::to_string),
+    };
+    lowered.params.iter().filter_map(|param| Some((within(&param.path)?, param))).collect()
 }
 
 /// The tensors of one model, each of which must be there with its shape, but for those that start fresh.
@@ -70,12 +143,7 @@ fn taken(
     lowered: &Program,
     into: &mut Params,
 ) -> Result<(), Diagnostic> {
-    let within = |path: &str| match root {
-        "" => program.is_of_model(path).then(|| path.to_string()),
-        root => path.strip_prefix(root).and_then(|rest| rest.strip_prefix('.')).map(str::to_string),
-    };
-    let own: Vec<(String, &crate::lower::program::Param)> =
-        lowered.params.iter().filter_map(|param| Some((within(&param.path)?, param))).collect();
+    let own = own(root, program, lowered);
     let paths: Vec<String> = own.iter().map(|(path, _)| path.clone()).collect();
     for (pattern, span) in &from.except {
         if !paths.iter().any(|path| matches(pattern, path)) {
@@ -106,35 +174,6 @@ fn taken(
     let message = format!("the weights in `{shown}` do not fit the model\n  {}", wrong.join("\n  "));
     let error = Diagnostic::error("E0323", message, from.span, "asked for here");
     Err(error.help("what shall start fresh is named by its paths: `from … except \"head.**\"`"))
-}
-
-/// Tensors under the names that a table gives them: a line for each, `theirs = ours`.
-fn renamed(weights: &Weights, table: &Path, call: Span) -> Result<Params, Diagnostic> {
-    let bytes = io::read(table).map_err(|wrong| wrong.label(call, "asked for here"))?;
-    let text = String::from_utf8_lossy(&bytes);
-    let mut all = Params::new();
-    for (number, line) in text.lines().enumerate() {
-        let line = line.split('#').next().unwrap_or_default().trim();
-        if line.is_empty() {
-            continue;
-        }
-        let wrong = |what: String| {
-            let message = format!("line {} of `{}`: {what}", number + 1, table.display());
-            Diagnostic::error("E0249", message, call, "asked for here")
-                .help("a table of names has lines `their.name = our.path`, and `#` before remarks")
-        };
-        let Some((theirs, ours)) = line.split_once('=') else {
-            return Err(wrong(format!("expected `their.name = our.path`, found `{line}`")));
-        };
-        let (theirs, ours) = (theirs.trim(), ours.trim());
-        let Some(tensor) = weights.tensors.get(theirs) else {
-            return Err(wrong(format!("the file has no tensor `{theirs}`")));
-        };
-        if all.insert(ours.to_string(), tensor.clone()).is_some() {
-            return Err(wrong(format!("`{ours}` has two names")));
-        }
-    }
-    Ok(all)
 }
 
 /// The newest finished run of a block of a file under a folder.

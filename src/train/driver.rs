@@ -3,12 +3,12 @@
 use super::fault;
 use crate::backend::Tensor;
 use crate::check::program::TypedProgram;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Label, Severity};
 use crate::io;
 use crate::ir::{NodeId, Op, Reduce, ScalarOp};
 use crate::lower::program::Program as Lowered;
 use crate::run::dataset::Opened;
-use crate::run::error::RunError;
+use crate::run::error::{NotHeld, RunError};
 use crate::run::events::{Event, Figure, Reason};
 use crate::run::schedule::Schedule;
 use crate::run::steps::{Run, SPLITS};
@@ -87,6 +87,9 @@ pub fn train(training: &Training, stop: impl Fn() -> bool, tell: &mut dyn FnMut(
         Ok(run)
     });
     let mut run = begun.map_err(|error| told(error, program, lowered))?;
+    if let Some(wrong) = training.begin.overlap(&run.fits()) {
+        return Err(Failure::Diagnostic(wrong));
+    }
     let folder = match (taken, training.out) {
         (Some(folder), _) => folder,
         (None, Some(out)) => take(out, training.overwrite)?,
@@ -137,28 +140,34 @@ pub fn train(training: &Training, stop: impl Fn() -> bool, tell: &mut dyn FnMut(
     let reason = sink.reason(ended);
     sink.emit(&Event::End { step: run.step, reason, seconds, peak_rss_bytes: io::peak_memory() });
     let reason = sink.reason(ended);
-    let record = Record {
-        file: training.file.display().to_string(),
-        train: program.name.clone(),
-        source: training.source.to_string(),
-        hyperparameters: identity::settings(program),
-        seed: schedule.seed,
-        device: run.device().to_string(),
-        versions: BTreeMap::from([("mlx".to_string(), env!("CARGO_PKG_VERSION").to_string())]),
-        data: data.files.to_vec(),
-        parameters,
-        peak_memory: io::peak_memory(),
-        wall_seconds: seconds,
-        steps: run.step,
-        metrics: finals.iter().filter_map(named).collect(),
-        reason: reason.name().to_string(),
-    };
+    let record = record_of(training, &run, &finals, (seconds, reason));
     if let Err(wrong) = record::write(&folder.path, &record) {
         sink.fail(Failure::Diagnostic(wrong));
     }
     let place = saved.path().unwrap_or(&folder.path).display().to_string();
     let not_finite = weights::not_finite(&place, &weights);
     Ok(Outcome { weights: saved, not_finite, reason: sink.reason(ended), finals, failure: sink.failure })
+}
+
+/// What was run, and what came of it.
+fn record_of(training: &Training, run: &Run, finals: &[Event], (seconds, reason): (f64, Reason)) -> Record {
+    Record {
+        file: training.file.display().to_string(),
+        train: training.program.name.clone(),
+        source: training.source.to_string(),
+        hyperparameters: identity::settings(training.program),
+        seed: training.schedule.seed,
+        device: run.device().to_string(),
+        versions: BTreeMap::from([("mlx".to_string(), env!("CARGO_PKG_VERSION").to_string())]),
+        data: training.data.files.to_vec(),
+        parameters: training.lowered.parameters(),
+        peak_memory: io::peak_memory(),
+        wall_seconds: seconds,
+        steps: run.step,
+        metrics: finals.iter().filter_map(named).collect(),
+        per_batch: per_batch(finals),
+        reason: reason.name().to_string(),
+    }
 }
 
 /// A folder for a run.
@@ -267,6 +276,7 @@ fn looked(run: &mut Run, sink: &mut EventSink, choice: &mut Choice) -> Result<bo
 /// what comes back is of those altogether.
 fn every_split(run: &mut Run, sink: &mut EventSink, choice: &mut Choice) -> Result<Vec<Event>, RunError> {
     let mut events = Vec::new();
+    run.calibrate()?;
     for split in SPLITS.into_iter().filter(|split| *split != "test" || choice.needs(split)) {
         events.extend(run.evaluate(split)?);
     }
@@ -274,9 +284,16 @@ fn every_split(run: &mut Run, sink: &mut EventSink, choice: &mut Choice) -> Resu
     choice.sees(run, &events);
     // Copied only where others take their place.
     let last = choice.kept.is_some().then(|| (run.weights(), run.step));
-    if let Some(kept) = &choice.kept {
+    if let Some(kept) = &mut choice.kept {
         run.write_weights(&kept.weights);
         run.step = kept.step;
+        if run.calibrates() {
+            run.calibrate()?;
+            (kept.weights, kept.events) = (run.weights(), Vec::new());
+            for split in SPLITS.into_iter().filter(|split| *split != "test") {
+                kept.events.extend(run.evaluate(split)?);
+            }
+        }
         events.clone_from(&kept.events);
     }
     events.retain(|event| !matches!(event, Event::Eval { split, .. } if split == "test"));
@@ -298,6 +315,7 @@ pub fn told(error: RunError, program: &TypedProgram, lowered: &Lowered) -> Failu
         RunError::Fault { message, nodes } => return fault::told(message, &nodes, lowered),
         RunError::Broken(message) => return Failure::Message(message),
         RunError::Interrupted => return Failure::Message(error.message().to_string()),
+        RunError::NotHeld(wrong) => return Failure::Diagnostic(not_held(&wrong, program)),
         RunError::NotFinite { message, origin, phase } => (message, origin, phase),
     };
     let Some(minimized) = program.minimized.get(phase) else { return Failure::Message(message) };
@@ -307,6 +325,24 @@ pub fn told(error: RunError, program: &TypedProgram, lowered: &Lowered) -> Failu
         wrong = wrong.label(place, made);
     }
     Failure::Diagnostic(wrong.help("is the learning rate too large, or an argument out of the function's range?"))
+}
+
+/// A `check` that does not hold: its text, what is compared there, and the calls that lead to it.
+fn not_held(wrong: &NotHeld, program: &TypedProgram) -> Diagnostic {
+    let demand = &program.demands[wrong.list][wrong.of];
+    let sides = demand.sides.iter().zip(&wrong.sides);
+    let sides: Vec<(Span, f64)> = sides.map(|((_, span), value)| (*span, *value)).collect();
+    let message = format!("the check `{}` does not hold {}", demand.name, wrong.place);
+    let mut labels = vec![(demand.span, "this is false there".to_string())];
+    labels.extend(sides.into_iter().map(|(at, value)| (at, format!("this is {value}"))));
+    labels.extend(demand.calls.iter().rev().map(|(at, name)| (*at, format!("in this use of `{name}`"))));
+    if let Some(own) = demand.own {
+        let first = labels.remove(labels.len() - 1 - own);
+        labels.insert(0, first);
+    }
+    let labels = labels.into_iter().map(|(span, text)| Label { span, text }).collect();
+    let error = Diagnostic { code: "E0374", severity: Severity::Error, message, labels, help: None };
+    error.help("a check holds for all elements in the first step and in evaluations; places and rows count from 0")
 }
 
 /// Where a node comes from, and what it made. What the gradient adds has no place of its own: it is the slope of
@@ -379,6 +415,15 @@ impl EventSink<'_> {
     fn reason(&self, ended: Reason) -> Reason {
         if self.failure.is_some() { Reason::Failed } else { ended }
     }
+}
+
+/// The figures that are means over batches.
+fn per_batch(finals: &[Event]) -> Vec<String> {
+    let all = finals.iter().flat_map(|event| match event {
+        Event::Eval { per_batch, .. } => per_batch.clone(),
+        Event::Start { .. } | Event::Step { .. } | Event::End { .. } => Vec::new(),
+    });
+    all.collect::<std::collections::BTreeSet<String>>().into_iter().collect()
 }
 
 /// Numbers of an evaluation by name, for `run.yaml`.

@@ -6,6 +6,7 @@
 //! | `fault` | what cannot be computed, shown where it is written |
 //! | `choice` | when steps end, and which weights are kept |
 //! | `begin` | weights that a model begins from |
+//! | `renaming` | the names that tensors have in the files of other programs |
 //! | `saving` | where the weights of a run are written |
 //! | `folder` | who may write to the folder of a run |
 //! | `weights` | weight files: named tensors and one key of metadata |
@@ -20,6 +21,7 @@ mod fault;
 pub mod folder;
 pub mod identity;
 pub mod record;
+pub mod renaming;
 pub mod saving;
 pub mod weights;
 mod yaml;

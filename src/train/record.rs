@@ -39,6 +39,9 @@ pub struct Record {
     pub steps: u64,
     /// Numbers by name for each split; a number that is not finite is written as `.nan` or `.inf`.
     pub metrics: BTreeMap<String, BTreeMap<String, Figure>>,
+    /// The figures that are means over batches.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub per_batch: Vec<String>,
     /// `done`, `stopped`, `interrupted` or `failed`.
     pub reason: String,
 }

@@ -7,7 +7,7 @@ syn iskeyword @,48-57,_,192-255
 syn keyword mlxStatement let param state out emit minimize report predict calibrate check if then else and or not scan
 syn keyword mlxStatement using
 syn keyword mlxItem use fn layer model optimizer data train sweep
-syn keyword mlxPlace as except for from in names on over times where
+syn keyword mlxPlace as except for from in names on over times transposed where
 syn keyword mlxType bool class distribution float int list string
 syn keyword mlxLibrary abs accuracy adadelta adafactor adagrad adam adamax adamw adaptive_average_pool
 syn keyword mlxLibrary adaptive_max_pool argmax argmin as_class atan atan2 attention auc average_pool
@@ -16,7 +16,7 @@ syn keyword mlxLibrary binary_cross_entropy binary_focal bordered bradley_terry 
 syn keyword mlxLibrary categorical category ceil characters cholesky clamp class_f1 class_precision class_recall
 syn keyword mlxLibrary classes concat confusion constant conv conv1d conv3d conv_transpose cos cosine cosine_loss
 syn keyword mlxLibrary cosine_restarts cosine_similarity count cross_entropy ctc cummax cummin cumprod cumsum cyclic
-syn keyword mlxLibrary decoder_block dense depthwise_conv dice digamma drop_path dropout elbo_kl elu embedding
+syn keyword mlxLibrary decoder_block dense depthwise_conv dice digamma drop_path dropout each elbo_kl elu embedding
 syn keyword mlxLibrary emitted encoder_block erf erfinv every_position exp explained_variance expm1 exponential f1
 syn keyword mlxLibrary fill first fitted flatten floor focal gaussian_nll geglu gelu generate global_average_pool
 syn keyword mlxLibrary global_max_pool glorot_normal glorot_uniform glu grad group_norm gru he_normal he_uniform

@@ -42,7 +42,7 @@ impl Elaborator<'_> {
         result
     }
 
-    fn place(&mut self, name: &str) -> String {
+    pub(super) fn place(&mut self, name: &str) -> String {
         let place = format!("{}/{name}", self.place);
         let count = self.places.entry(place.clone()).or_default();
         *count += 1;
@@ -58,6 +58,9 @@ impl Elaborator<'_> {
                 error.help(format!("write `let {}: [rows, columns] ~ …`, or `[]` for one number", name.text)),
             ));
         };
+        if let TypeKind::Word(tree::Word::Model) = written.kind {
+            return self.drawn_point(name, written.span, expr, scope);
+        }
         let ty = self.written_type(written, "a draw", scope)?;
         let place = self.place(&name.text);
         self.drawn_as(&ty, expr, &place, scope).map(Value::Tensor)

@@ -31,11 +31,6 @@ impl Elaborator<'_> {
     fn grad_by_model(&mut self, of: (Value, Span), (recipe, path): (Rc<Recipe>, String), at: Span) -> Out<Value> {
         let of_at = of.1;
         let of_term = self.differentiated(of)?;
-        if self.is_made_point(&path) {
-            let message = "expected a model that has parameters to differentiate by, found one that is made of others";
-            let error = Diagnostic::error("E0271", message, at, "by this");
-            return Err(self.report(error.help("differentiate by the model that it is made of")));
-        }
         self.is_within_its_step(of_term, None, at)?;
         Ok(self.slope((of_term, of_at), recipe, &path, at))
     }
@@ -76,6 +71,20 @@ impl Elaborator<'_> {
         Err(self.report(
             error.help("differentiate by a model, a column, a parameter, or a `let` that `grad` stands behind"),
         ))
+    }
+
+    /// Whether a term is made of one of others.
+    pub(super) fn reads_one_of(&self, of: TermId, others: &[TermId]) -> bool {
+        let (mut seen, mut open) = (HashSet::new(), vec![of]);
+        while let Some(term) = open.pop() {
+            if others.contains(&term) {
+                return true;
+            }
+            if seen.insert(term) {
+                open.extend(self.terms.get(term).kind.operands());
+            }
+        }
+        false
     }
 
     /// Whether a term is made of another one.

@@ -18,6 +18,7 @@ pub const MOST_TIMES: i64 = 1 << 20;
 const MOST_MINIMIZED: usize = 1 << 11;
 
 /// One `minimize` as it is read.
+#[derive(Clone)]
 pub(super) struct Term {
     pub name: Option<String>,
     pub loss: TermId,

@@ -19,6 +19,7 @@
 //! | `joins` | what joins rows: leaks in columns, predictions that depend on other rows |
 //! | `mask` | the mask of a `where`, and what a reduction does with it |
 //! | `holds` | what a `check` demands |
+//! | `calibrate` | what is computed when training is over |
 //! | `primitive` | the functions whose rule is here |
 //! | `order`, `matrix` | those of them that sort, and that work on matrices |
 //! | `rounding` | whole numbers, quotients and what they leave |
@@ -29,8 +30,10 @@
 //! | `source` | where rows come from, and how they are split |
 //! | `train` | the statements of a `train` block: what is minimized, reported, predicted |
 //! | `run_settings` | for how long, on how many rows; when to look, to stop, what to keep |
+//! | `watched` | what is watched |
 //! | `minimize` | which parameters a loss moves, by which optimizers; what is frozen |
-//! | `states` | states of a block; models as points in the space of parameters |
+//! | `states` | states of a block; what models begin from |
+//! | `points` | models as points in the space of parameters |
 //! | `sweep` | which trainings a sweep is made of |
 //! | `optimizer` | the recurrence of an optimizer, for all parameters that it moves |
 //! | `explore` | a statement of a session |
@@ -39,6 +42,7 @@
 
 mod alone;
 mod applied;
+mod calibrate;
 mod call;
 mod classes;
 mod data;
@@ -65,6 +69,7 @@ mod optimizer;
 mod order;
 mod padded;
 mod param;
+mod points;
 pub mod primitive;
 mod rounding;
 mod run_settings;
@@ -78,6 +83,7 @@ mod states;
 mod sweep;
 mod train;
 mod undo;
+mod watched;
 mod whole;
 
 pub use data::setting;
@@ -171,7 +177,9 @@ pub struct Elaborator<'a> {
     /// Models that are frozen whole.
     frozen_models: HashSet<String>,
     /// Points that are made of others.
-    points: Vec<states::Point>,
+    points: Vec<points::Point>,
+    /// Their tensors, by the number of the point and the path.
+    point_tensors: HashMap<(usize, String), TermId>,
     /// Whether all tensors of a model were asked for.
     totalled: bool,
     /// Values that are computed once a step.
@@ -194,6 +202,10 @@ pub struct Elaborator<'a> {
     kept_now: Vec<HashMap<ParamId, TermId>>,
     /// What bodies have emitted so far.
     emissions: Vec<emit::Emission>,
+    /// Conditions that a run looks at.
+    demands: Vec<program::Demand>,
+    /// What is known only when training is over, with its place.
+    calibrated: HashMap<ParamId, Span>,
     /// While a definition is checked alone.
     alone: Option<open::Alone>,
 }
@@ -246,6 +258,7 @@ impl<'a> Elaborator<'a> {
             begun: BTreeMap::new(),
             frozen_models: HashSet::new(),
             points: Vec::new(),
+            point_tensors: HashMap::new(),
             totalled: false,
             once: Vec::new(),
             totals: None,
@@ -254,6 +267,8 @@ impl<'a> Elaborator<'a> {
             bases: Vec::new(),
             in_place: false,
             emissions: Vec::new(),
+            demands: Vec::new(),
+            calibrated: HashMap::new(),
             alone: None,
         }
     }

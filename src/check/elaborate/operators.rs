@@ -20,6 +20,9 @@ impl Elaborator<'_> {
         match (op, value) {
             (Unary::Negate, Value::Number(number)) => Ok(Value::Number(number.negate())),
             (Unary::Not, Value::Truth(truth)) => Ok(Value::Truth(!truth)),
+            (Unary::Negate, value @ Value::Instance(..)) => {
+                self.elementwise_points(ScalarOp::Neg, &[(value, at)], span).unwrap_or(Err(Reported))
+            }
             (Unary::Negate, value) => {
                 let a = self.numbers(value, at)?;
                 let ty = self.ty(a).clone();

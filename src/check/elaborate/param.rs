@@ -122,7 +122,7 @@ impl Elaborator<'_> {
         Ok(self.new_param(path, ty, start, name.span, false))
     }
 
-    fn new_param(&mut self, path: String, ty: Type, start: Start, span: Span, state: bool) -> ParamId {
+    pub(super) fn new_param(&mut self, path: String, ty: Type, start: Start, span: Span, state: bool) -> ParamId {
         let id = ParamId(self.params.len() as u32);
         if !self.undecided() {
             self.param_of.insert(path.clone(), id);

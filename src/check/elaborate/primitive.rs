@@ -32,6 +32,7 @@ enum Rule {
     Constant,
     Once,
     Total,
+    Each,
     Fitted,
     Category,
     Characters,
@@ -70,6 +71,7 @@ const RULES: &[(&str, Rule)] = &[
     ("constant", Rule::Constant),
     ("once", Rule::Once),
     ("total", Rule::Total),
+    ("each", Rule::Each),
     ("fitted", Rule::Fitted),
     ("category", Rule::Category),
     ("characters", Rule::Characters),
@@ -118,6 +120,13 @@ impl Elaborator<'_> {
             (Rule::Category, given) => Some(self.category(given, span)),
             (Rule::Characters, given) => Some(self.characters(given, span)),
             (Rule::NextToken, given) => Some(self.next_token(given, span)),
+            (Rule::Constant, [Arg { value: Value::Instance(recipe, path), .. }]) => Some(Ok(self.still(recipe, path))),
+            (Rule::Each, given) => Some(self.each_tensor(given, span)),
+            (Rule::Elementwise(op), [Arg { value: value @ Value::Instance(..), span: at, .. }])
+                if op != ScalarOp::Floor =>
+            {
+                self.elementwise_points(op, &[(value.clone(), *at)], span)
+            }
             (Rule::Pad, given) => Some(self.pad(given, span)),
             (Rule::AsClass, given) => Some(self.as_class(given, span)),
             (Rule::Classes, given) => Some(self.class_count(given, span)),
@@ -137,6 +146,9 @@ impl Elaborator<'_> {
                     return Some(Ok(Value::Number(if first { *x } else { *y })));
                 }
                 let (a, b) = ((a.value.clone(), a.span), (b.value.clone(), b.span));
+                if let Some(point) = self.elementwise_points(binary, &[a.clone(), b.clone()], span) {
+                    return Some(point);
+                }
                 Some(self.arithmetic(binary, a, b, span, span).map(Value::Tensor))
             }
             (Rule::Emitted, [of, Arg { value: Value::Text(name), span: at, name: None, .. }]) if of.name.is_none() => {
@@ -228,6 +240,7 @@ impl Elaborator<'_> {
             }
             // Shortcuts.
             Rule::Joined(_)
+            | Rule::Each
             | Rule::Category
             | Rule::Characters
             | Rule::NextToken

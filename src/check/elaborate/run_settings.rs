@@ -2,13 +2,16 @@
 
 use super::data::setting;
 use super::train::Statements;
-use super::{Elaborator, Out, Reported};
-use crate::check::program::{Length, Patience, RunSettings, Watched};
-use crate::check::terms::TermId;
+use super::watched::{Figure, called};
+use super::{Elaborator, Out};
+use crate::check::program::{Demand, Length, Patience, RunSettings};
+use crate::check::terms::{Kind, TermId};
+use crate::check::types::{Elem, Type};
 use crate::check::value::{Scope, Value};
 use crate::diagnostic::{Diagnostic, nearest};
+use crate::ir::ScalarOp;
 use crate::source::Span;
-use crate::syntax::tree::{Block, Expr, ExprKind, Init, StatementKind, Target};
+use crate::syntax::tree::{Block, Expr, Init, StatementKind, Target};
 
 /// The settings of a `train` block.
 const SETTINGS: [&str; 12] =
@@ -16,9 +19,6 @@ const SETTINGS: [&str; 12] =
 
 /// Without `epochs` and `steps`.
 const DEFAULT_EPOCHS: u64 = 100;
-
-/// The splits by name.
-const SPLITS: [&str; 3] = ["train", "valid", "test"];
 
 /// Whether a block has a setting that is reported, and was meant to be this one.
 pub(super) fn is_misspelled(block: &Block, wanted: &str) -> bool {
@@ -103,7 +103,7 @@ impl Elaborator<'_> {
         let (seed, accumulate) = (seed?.map_or(0, |(seed, _)| seed), self.parts(accumulate?, batch.or(rows))?);
         let validate = setting_of(block, "validate").map(|expr| self.evaluations(expr)).transpose();
         let stop = setting_of(block, "stop").map(|expr| self.patience(expr)).transpose();
-        let keep = setting_of(block, "keep").map(|expr| self.watched(expr, "keep")).transpose();
+        let keep = setting_of(block, "keep").map(|expr| self.watched(expr, "keep", self.rows_of_splits())).transpose();
         let (validate, stop, keep) = (validate?, stop?, keep?);
         Ok(RunSettings { length, seed, batch, accumulate, validate, stop, keep })
     }
@@ -141,7 +141,7 @@ impl Elaborator<'_> {
             Some((_, [watched, count])) => (watched, count),
             _ => return Err(self.shape_of(expr, "stop", "patience(min(valid.loss), 5)")),
         };
-        let watched = self.watched(watched, "stop")?;
+        let watched = self.watched(watched, "stop", self.rows_of_splits())?;
         let value = self.value(count, &mut Scope::default())?;
         let evaluations = self.whole(&value, "`patience`", count.span)?;
         if evaluations < 1 {
@@ -151,84 +151,20 @@ impl Elaborator<'_> {
         Ok(Patience { watched, evaluations: evaluations.unsigned_abs() })
     }
 
-    /// `min(valid.loss)`, `max(valid.accuracy)`
-    fn watched(&mut self, expr: &Expr, name: &str) -> Out<Watched> {
-        let example = if name == "stop" { "patience(min(valid.loss), 5)" } else { "min(valid.loss)" };
-        let figure = match called(expr, &["min", "max"]) {
-            Some((best, [figure])) => (best == "min", figure),
-            _ => return Err(self.shape_of(expr, name, example)),
-        };
-        let (lowest, figure) = figure;
-        let ExprKind::Field(split, figure) = &figure.kind else {
-            return Err(self.shape_of(figure, name, example));
-        };
-        let ExprKind::Name(split) = &split.kind else { return Err(self.shape_of(split, name, example)) };
-        let Some(at) = SPLITS.iter().position(|known| *known == split.text) else {
-            let message = format!("there is no split `{}`", split.text);
-            let help = nearest(&split.text, SPLITS.into_iter())
-                .map_or("the splits are train, valid and test".to_string(), |near| format!("did you mean `{near}`?"));
-            return Err(self.report(Diagnostic::error("E0245", message, split.span, "not found").help(help)));
-        };
-        if self.data.as_ref().is_some_and(|data| data.rows[at] == 0) {
-            let message = format!("`{name}` watches the split `{}`, which has no rows", split.text);
-            let error = Diagnostic::error("E0245", message, split.span, "no row is for this");
-            let help = match self.data.as_ref().is_some_and(|data| data.name.is_empty()) {
-                true => "a training without data has one split, `train`",
-                false => "give it some: `split = holdout(train = 80%, valid = 20%, seed = 1)`",
-            };
-            return Err(self.report(error.help(help)));
-        }
-        if split.text == "test" {
-            let message = format!("`{name}` chooses by rows that are for testing, whose figures then say too much");
-            let warning = Diagnostic::error("W0241", message, split.span, "these rows").warning();
-            self.report(warning.help("choose by `valid`, with rows of its own in the split"));
-        }
-        Ok(Watched { split: split.text.clone(), name: figure.text.clone(), lowest, span: expr.span })
-    }
-
-    fn shape_of(&mut self, expr: &Expr, name: &str, example: &str) -> Reported {
-        let message = format!("expected `{name} = {example}`, or the like");
-        self.error("E0245", message, expr.span, "this is not")
-    }
-
     /// What is watched is something that evaluations give.
     pub(super) fn figures(&mut self, block: &Block, shown: &Statements) -> Out<()> {
-        let minimized = shown.minimized.iter().filter_map(|term| term.name.as_ref());
-        let reports = shown.reports.iter().map(|report| report.name.as_str());
-        let mut known: Vec<&str> = vec!["loss"];
-        known.extend(minimized.map(String::as_str).chain(reports));
-        let known: Vec<String> = known.into_iter().map(str::to_string).collect();
+        let minimized: Vec<String> = shown.minimized.iter().filter_map(|term| term.name.clone()).collect();
+        let mut known: Vec<Figure> = minimized.iter().map(|name| Figure::number(name)).collect();
+        known.extend(shown.reports.iter().map(|report| {
+            let ty = self.ty(report.value).clone();
+            Figure { name: &report.name, ty: Some(ty), late: report.late }
+        }));
         let mut all = Ok(());
         for name in ["stop", "keep"] {
-            let Some(expr) = setting_of(block, name) else { continue };
-            let mut figures = Vec::new();
-            crate::syntax::walk::expression(expr, &mut |part| {
-                if let ExprKind::Field(_, figure) = &part.kind {
-                    figures.push(figure.clone());
-                }
-            });
-            for figure in &figures {
-                let report = shown.reports.iter().find(|report| report.name == figure.text);
-                let Some(ty) = report.map(|report| self.ty(report.value).clone()).filter(|ty| !ty.axes.is_empty())
-                else {
-                    continue;
-                };
-                let message = format!("`{name}` watches one number, and the report `{}` is {ty}", figure.text);
-                let error = Diagnostic::error("E0245", message, figure.span, "this has several");
-                all = Err(self.report(error.help("report its mean too, under a name of its own, and watch that")));
-            }
-            for figure in figures.into_iter().filter(|figure| !known.contains(&figure.text)) {
-                // A report that is wrong may have that name.
-                if shown.reports.len() < reports_of(block) {
-                    all = Err(Reported);
-                    continue;
-                }
-                let message = format!("no figure is called `{}`", figure.text);
-                let help = match nearest(&figure.text, known.iter().map(String::as_str)) {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None => format!("there are {}", known.join(", ")),
-                };
-                all = Err(self.report(Diagnostic::error("E0245", message, figure.span, "not found").help(help)));
+            if let Some(expr) = setting_of(block, name) {
+                // A report that is wrong may have the name that is watched.
+                let complete = shown.reports.len() == reports_of(block);
+                all = self.is_figure(expr, name, &known, complete).and(all);
             }
         }
         all
@@ -251,20 +187,24 @@ impl Elaborator<'_> {
         }
         Ok(Some(term))
     }
+
+    /// A bound that only the run knows is above 0 as well.
+    pub(super) fn clip_is_positive(&mut self, block: &Block, clip: Out<Option<TermId>>) {
+        let (Ok(Some(bound)), Some(expr)) = (clip, setting_of(block, "clip")) else { return };
+        if matches!(self.terms.get(bound).kind, Kind::Number(_)) {
+            return;
+        }
+        let (at, truth) = (expr.span, Type::scalar(Elem::Bool));
+        let zero = self.term(Kind::Number(0.0), Type::scalar(Elem::Float), at);
+        let condition = self.term(Kind::Scalar(ScalarOp::Less, vec![zero, bound]), truth, at);
+        let name = "clip > 0".to_string();
+        let demand =
+            Demand { name, condition, span: at, sides: vec![(bound, at)], calls: Vec::new(), own: None, late: false };
+        self.demands.push(demand);
+    }
 }
 
 /// The value of a setting of a block.
 pub(super) fn setting_of<'b>(block: &'b Block, name: &str) -> Option<&'b Expr> {
     block.body.iter().find_map(|statement| setting(statement, name))
-}
-
-/// A call by name: which of some names, and its arguments.
-fn called<'e, const N: usize>(expr: &'e Expr, names: &[&str]) -> Option<(&'e str, [&'e Expr; N])> {
-    let ExprKind::Call(callee, arguments) = &expr.kind else { return None };
-    let ExprKind::Name(name) = &callee.kind else { return None };
-    let known = names.contains(&name.text.as_str());
-    let plain = arguments.iter().all(|argument| argument.name.is_none());
-    let arguments: Vec<&Expr> = arguments.iter().map(|argument| &argument.value).collect();
-    let arguments = arguments.try_into().ok()?;
-    (known && plain).then_some((&name.text, arguments))
 }

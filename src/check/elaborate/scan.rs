@@ -71,7 +71,7 @@ impl Elaborator<'_> {
         let free = self.open_in(scan, scope);
         self.loops.push(Loop { id, span, first, carries: Vec::new(), kept: Vec::new(), free });
         self.kept_now.push(HashMap::new());
-        let emitted = self.emissions.len();
+        let (emitted, demanded) = (self.emissions.len(), self.demands.len());
         let body = self.at_place("scan", |this| this.body(&scan.body, &mut inner, span));
         let given = body.and_then(|(value, at)| self.given(value, at));
         let kept_now = self.kept_now.pop().unwrap_or_default();
@@ -80,6 +80,11 @@ impl Elaborator<'_> {
         let lasts = if last { given.len() } else { 0 };
         let handed_out: Vec<usize> = (emitted..self.emissions.len()).collect();
         given.extend(handed_out.iter().map(|at| self.emissions[*at].term));
+        // What the steps demand is looked at outside of them.
+        let looked_at: Vec<(usize, usize)> = (demanded..self.demands.len())
+            .flat_map(|at| (0..self.demands[at].terms().count()).map(move |k| (at, k)))
+            .collect();
+        given.extend((demanded..self.demands.len()).flat_map(|at| self.demands[at].terms()));
         let carries = around.carries.iter().enumerate().map(|(at, (ty, first, next))| {
             let kept = around.kept.iter().find(|(_, carry)| *carry == at).and_then(|(id, _)| kept_now.get(id).copied());
             let now = || self.terms.add(Kind::Leaf(Leaf::Carry(id, at)), ty.clone(), span);
@@ -95,6 +100,9 @@ impl Elaborator<'_> {
             .collect();
         let loop_ = Scan { id, steps: steps.size.clone(), sources, carries, given, lasts, first };
         let mut results = self.results(Arc::new(loop_), &around, steps, place, span);
+        for ((at, part), term) in looked_at.iter().zip(results.split_off(results.len() - looked_at.len())) {
+            self.demands[*at].replace(*part, term);
+        }
         // What was emitted in a step is there once for each of them.
         for (at, term) in handed_out.iter().zip(results.split_off(results.len() - handed_out.len())) {
             self.emissions[*at].term = term;

@@ -4,7 +4,6 @@
 //! text; what the last one leaves is the value after the step.
 
 use super::{Elaborator, Out, Reported};
-use crate::check::program;
 use crate::check::terms::{Kind, Leaf, ParamId, Start, TermId};
 use crate::check::types::{Elem, Type};
 use crate::check::value::{Kept, Scope, State, Value};
@@ -62,24 +61,34 @@ impl Elaborator<'_> {
             let error = Diagnostic::error("E0218", message, name.span, "this state");
             return Err(self.report(crate::check::shapes::with_origin(error, open)));
         }
-        let id = match self.param_of.get(&path) {
-            Some(id) => {
-                let id = *id;
-                self.same_param(id, ty.clone(), name.span)?;
-                id
-            }
-            None => {
-                let first = self.first_value(init, &ty, &path, scope)?;
-                let id = ParamId(self.params.len() as u32);
-                if !self.undecided() {
-                    self.param_of.insert(path.clone(), id);
-                }
-                let start = Start::Value(first);
-                self.params.push(program::Param { path, ty, start, span: name.span, state: true });
-                id
-            }
-        };
+        if let Some((point, rest)) = self.within_point(&path) {
+            let tensor = self.tensor_of_point(&point, &rest, &ty, name.span, &mut |this, path| {
+                this.kept_at(path, ty.clone(), init, name, scope)
+            })?;
+            let whole = self.ty(tensor).agrees(&ty);
+            let tensor = if whole { tensor } else { self.everywhere(tensor, &ty, name.span) };
+            return Ok((tensor, Kept::Point));
+        }
+        let id = self.kept_at(path, ty, init, name, scope)?;
         Ok((self.present(id, self.loops.len(), name.span), Kept::Layer(id)))
+    }
+
+    /// The state of a path, which is there already or begins as it says here. A copy begins as what it is a copy of.
+    fn kept_at(&mut self, path: String, ty: Type, init: &Init, name: &Name, scope: &mut Scope) -> Out<ParamId> {
+        if let Some(known) = self.param_of.get(&path) {
+            return self.same_param(*known, ty, name.span);
+        }
+        let (root, rest) = path.split_once('.').unwrap_or((&path, ""));
+        let first = match self.copies.get(root).cloned() {
+            Some(of) => {
+                let (point, rest) = (self.point(&of), rest.to_string());
+                self.tensor_of_point(&point, &rest, &ty, name.span, &mut |this, path| {
+                    this.kept_at(path, ty.clone(), init, name, scope)
+                })?
+            }
+            None => self.first_value(init, &ty, &path, scope)?,
+        };
+        Ok(self.new_param(path, ty, Start::Value(first), name.span, true))
     }
 
     /// The value of a layer's state where the text has come to. In a loop it goes from step to step.
@@ -259,7 +268,7 @@ impl Elaborator<'_> {
                     let depth = self.loops.len();
                     self.kept_now[depth].insert(id, next);
                 }
-                Kept::Layer(_) => {}
+                Kept::Layer(_) | Kept::Point => {}
                 Kept::Loop(at) => {
                     if let Some(around) = self.loops.last_mut() {
                         around.carries[at].2 = Some(next);

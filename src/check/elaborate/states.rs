@@ -1,32 +1,13 @@
-//! States of a `train` block, and models as points in the space of parameters: a structure, and for each path a tensor.
+//! States of a `train` block, and what models begin from.
 
+use super::points::Point;
 use super::{Elaborator, Out, Reported};
-use crate::check::program::{From, TypedProgram};
-use crate::check::terms::{Kind, Leaf, ParamId, TermId};
-use crate::check::types::Type;
-use crate::check::value::{Recipe, Scope, Value};
+use crate::check::program::{From, Names, Renamed};
+use crate::check::terms::{Leaf, ParamId, TermId};
+use crate::check::value::{Scope, Value};
 use crate::diagnostic::Diagnostic;
-use crate::ir::{Reduce, ScalarOp};
 use crate::source::Span;
-use crate::syntax::tree::{self, Binary, Expr, ExprKind, Init, Name, Target};
-use std::rc::Rc;
-
-/// A point in the space of the parameters of a model.
-#[derive(Clone, Debug)]
-pub(super) enum Point {
-    /// The model at a path.
-    Of(String),
-    /// The same as it is after the last update of a step.
-    Next(String),
-    /// The same number for every element.
-    Number(TermId),
-    Made(ScalarOp, Box<Point>, Box<Point>),
-    /// The derivative of a number by a point.
-    Slope(TermId, Box<Point>),
-}
-
-/// What begins the path of a point that is made of others.
-const MADE: char = '\u{1}';
+use crate::syntax::tree::{self, Expr, ExprKind, Init, Name, Target};
 
 impl Elaborator<'_> {
     /// `state s: [k] = 0`, `state teacher = model`.
@@ -93,10 +74,9 @@ impl Elaborator<'_> {
                 self.report(error.help(format!("declare `state {now}` before it; parameters move by `minimize`")))
             );
         }
-        if let Some((_, _, first)) = nexts.iter().find(|(known, ..)| known == now) {
-            let message = format!("`{}` has two next values", name.text);
-            let error = Diagnostic::error("E0246", message, name.span, "the second").label(*first, "the first");
-            return Err(self.report(error));
+        // That it has two is told by whoever sees the text alone.
+        if nexts.iter().any(|(known, ..)| known == now) {
+            return Err(Reported);
         }
         let value = match (target, init) {
             (Target::Indexed(_, places), Init::Value(expr)) => Value::Tensor(self.spread(name, places, expr, scope)?),
@@ -139,6 +119,7 @@ impl Elaborator<'_> {
                 Value::Tensor(term) => nexts.push((*self.param_of.get(&state).ok_or(Reported)?, term)),
                 Value::Instance(_, path) => {
                     let point = self.point(&path);
+                    self.declare_copy(&state, at)?;
                     for (rest, id) in self.tensors_of(&state) {
                         let ty = self.params[id.0 as usize].ty.clone();
                         nexts.push((id, self.known_tensor(&point, &rest, &ty, at)?));
@@ -154,7 +135,7 @@ impl Elaborator<'_> {
     pub(super) fn primed(&mut self, name: &str, span: Span, scope: &Scope) -> Option<Value> {
         let now = name.strip_suffix('\'')?;
         match scope.get(now)?.value.clone() {
-            Value::Instance(recipe, path) if !self.copies.contains_key(&path) && !path.starts_with(MADE) => {
+            Value::Instance(recipe, path) if !self.copies.contains_key(&path) && !self.is_made_point(&path) => {
                 Some(self.made_point(recipe, Point::Next(path)))
             }
             Value::Tensor(_) if self.roots.iter().any(|root| root == now) => {
@@ -164,205 +145,6 @@ impl Elaborator<'_> {
                 (!param.state).then(|| Value::Tensor(self.leaf(Leaf::Next(id), ty, span)))
             }
             _ => None,
-        }
-    }
-
-    /// Sums and scalings of models are models; so is whatever is done tensor by tensor. `None` where neither is a model.
-    pub(super) fn of_points(
-        &mut self,
-        op: Binary,
-        a: &(Value, Span),
-        b: &(Value, Span),
-        span: Span,
-    ) -> Option<Out<Value>> {
-        let recipe = match (&a.0, &b.0) {
-            (Value::Instance(recipe, _), _) | (_, Value::Instance(recipe, _)) => Rc::clone(recipe),
-            _ => return None,
-        };
-        let op = match op {
-            Binary::Add => ScalarOp::Add,
-            Binary::Subtract => ScalarOp::Sub,
-            Binary::Multiply => ScalarOp::Mul,
-            Binary::Divide => ScalarOp::Div,
-            Binary::Power => ScalarOp::Pow,
-            _ => {
-                let message = "models can be added, subtracted and scaled, and nothing else";
-                return Some(Err(self.error("E0247", message, span, "here")));
-            }
-        };
-        if let (Value::Instance(one, _), Value::Instance(two, _)) = (&a.0, &b.0)
-            && let Err(reported) = self.one_structure(one, two, span)
-        {
-            return Some(Err(reported));
-        }
-        let mut points = Vec::new();
-        for (value, at) in [a, b] {
-            match self.as_point(value.clone(), *at) {
-                Ok(point) => points.push(Box::new(point)),
-                Err(reported) => return Some(Err(reported)),
-            }
-        }
-        let two = points.pop()?;
-        let one = points.pop()?;
-        Some(Ok(self.made_point(recipe, Point::Made(op, one, two))))
-    }
-
-    fn as_point(&mut self, value: Value, at: Span) -> Out<Point> {
-        match value {
-            Value::Instance(_, path) => Ok(self.point(&path)),
-            other => {
-                let term = self.numbers(other, at)?;
-                let ty = self.ty(term).clone();
-                if ty.axes.is_empty() {
-                    return Ok(Point::Number(term));
-                }
-                let message = format!("a model is scaled by one number, and this is {ty}");
-                Err(self.error("E0247", message, at, "here"))
-            }
-        }
-    }
-
-    /// Points that meet are of one layer.
-    fn one_structure(&mut self, one: &Recipe, two: &Recipe, at: Span) -> Out<()> {
-        match (one.layer(), two.layer()) {
-            (Some(one), Some(two)) if one.span != two.span => {
-                let message = format!("models of two structures, `{}` and `{}`, do not meet", one.text, two.text);
-                let error = Diagnostic::error("E0247", message, at, "here");
-                Err(self.report(error.label(one.span, "one of them").label(two.span, "the other")))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn made_point(&mut self, recipe: Rc<Recipe>, point: Point) -> Value {
-        self.points.push(point);
-        Value::Instance(recipe, format!("{MADE}{}", self.points.len() - 1))
-    }
-
-    /// The point of an instance.
-    fn point(&self, path: &str) -> Point {
-        match path.strip_prefix(MADE).and_then(|number| self.points.get(number.parse::<usize>().ok()?)) {
-            Some(made) => made.clone(),
-            None => Point::Of(path.to_string()),
-        }
-    }
-
-    pub(super) fn is_made_point(&self, path: &str) -> bool {
-        path.starts_with(MADE)
-    }
-
-    /// Of the path of a parameter in a made point: the point, and the path within the model.
-    pub(super) fn within_point(&self, path: &str) -> Option<(Point, String)> {
-        let (root, rest) = path.split_once('.')?;
-        root.starts_with(MADE).then(|| (self.point(root), rest.to_string()))
-    }
-
-    /// The tensor of a point at a path, whose model has been applied.
-    fn known_tensor(&mut self, point: &Point, rest: &str, ty: &Type, span: Span) -> Out<TermId> {
-        self.tensor_of_point(point, rest, ty, span, &mut |this, path| {
-            this.param_of.get(&path).copied().ok_or_else(|| {
-                let message = format!("the model has no parameter `{path}`");
-                this.error("E0247", message, span, "it was never applied, or is of another shape")
-            })
-        })
-    }
-
-    /// The tensor of a point at a path within the model; `param` finds the parameter of a whole path.
-    pub(super) fn tensor_of_point(
-        &mut self,
-        point: &Point,
-        rest: &str,
-        ty: &Type,
-        span: Span,
-        param: &mut dyn FnMut(&mut Self, String) -> Out<ParamId>,
-    ) -> Out<TermId> {
-        match point {
-            Point::Of(path) | Point::Next(path) => {
-                let whole = if path.is_empty() { rest.to_string() } else { format!("{path}.{rest}") };
-                let id = param(self, whole)?;
-                let leaf = if matches!(point, Point::Of(_)) { Leaf::Param(id) } else { Leaf::Next(id) };
-                Ok(self.leaf(leaf, ty.clone(), span))
-            }
-            Point::Number(term) => Ok(*term),
-            Point::Made(op, a, b) => {
-                let a = self.tensor_of_point(a, rest, ty, span, param)?;
-                let b = self.tensor_of_point(b, rest, ty, span, param)?;
-                let whole = [a, b].iter().any(|term| !self.ty(*term).axes.is_empty());
-                let ty = if whole { ty.clone() } else { Type { axes: Vec::new(), ..ty.clone() } };
-                Ok(self.term(Kind::Scalar(*op, vec![a, b]), ty, span))
-            }
-            Point::Slope(of, by) => {
-                let by = self.tensor_of_point(by, rest, ty, span, param)?;
-                // Nothing moves by the slope of a layer's state.
-                let base = base_of(point).unwrap_or_default().to_string();
-                let ty = Type { mask: None, ..ty.clone() };
-                let kind = match self.is_of_layer_state(&base, rest) {
-                    true => return Ok(self.term(Kind::Number(0.0), Type { axes: Vec::new(), ..ty }, span)),
-                    false => Kind::Grad { of: *of, by },
-                };
-                Ok(self.term(kind, ty, span))
-            }
-        }
-    }
-
-    /// Whether a tensor of a live model is a state of its layers; all of a copy are states of the block.
-    fn is_of_layer_state(&self, base: &str, rest: &str) -> bool {
-        let whole = if base.is_empty() { rest.to_string() } else { format!("{base}.{rest}") };
-        let state = self.param_of.get(&whole).is_some_and(|id| self.params[id.0 as usize].state);
-        state && !self.copies.contains_key(base)
-    }
-
-    /// `grad(loss, model)`: a point as well, of the derivatives by each tensor.
-    pub(super) fn slope(&mut self, of: (TermId, Span), recipe: Rc<Recipe>, path: &str, at: Span) -> Value {
-        let point = self.point(path);
-        let base = base_of(&point).unwrap_or_default();
-        let own: Vec<ParamId> = self.tensors_of(base).into_iter().map(|(_, id)| id).collect();
-        if !TypedProgram::used(&self.terms, &[of.0]).iter().any(|id| own.contains(id)) {
-            let text = self.sources.text(at).to_string();
-            let warning =
-                Diagnostic::error("W0271", "this derivative is 0 everywhere", at, "no tensor of this model is read")
-                    .label(of.1, "this is differentiated");
-            self.report(warning.help(format!("apply the model in what is differentiated: `{text}(x)`")).warning());
-        }
-        self.made_point(recipe, Point::Slope(of.0, Box::new(point)))
-    }
-
-    /// The parameters of a model of the block: their paths within it, in the order in which they were declared.
-    fn tensors_of(&self, root: &str) -> Vec<(String, ParamId)> {
-        let ids = (0..self.params.len() as u32).map(ParamId).filter(|id| self.owner(*id) == root);
-        let rest = |id: ParamId| {
-            let path = &self.params[id.0 as usize].path;
-            let within = if root.is_empty() { path } else { path.get(root.len() + 1..)? };
-            Some((within.to_string(), id))
-        };
-        ids.filter_map(rest).collect()
-    }
-
-    /// `total(model^2)`: the sum of all elements of all tensors of a point.
-    pub(super) fn total_of(&mut self, path: &str, span: Span) -> Out<Value> {
-        let point = self.point(path);
-        let base = base_of(&point).unwrap_or_default().to_string();
-        self.totalled = true;
-        let mut sum: Option<TermId> = None;
-        for (rest, id) in self.tensors_of(&base) {
-            if self.is_of_layer_state(&base, &rest) {
-                continue;
-            }
-            let ty = self.params[id.0 as usize].ty.clone();
-            let term = self.known_tensor(&point, &rest, &ty, span)?;
-            let scalar = Type { axes: Vec::new(), ..ty };
-            let own = self.term(Kind::Fold(Reduce::Sum, term), scalar.clone(), span);
-            sum = Some(match sum {
-                Some(before) => self.term(Kind::Scalar(ScalarOp::Add, vec![before, own]), scalar, span),
-                None => own,
-            });
-        }
-        match sum {
-            Some(sum) => Ok(Value::Tensor(sum)),
-            // The model is applied behind this: the statements are read once more.
-            None => {
-                Ok(Value::Tensor(self.term(Kind::Number(0.0), Type::scalar(crate::check::types::Elem::Float), span)))
-            }
         }
     }
 
@@ -404,7 +186,7 @@ impl Elaborator<'_> {
         let from = From {
             block,
             file,
-            names: names.as_ref().map(|names| names.value.clone()),
+            names: names.as_ref().map(names_of),
             except: except.iter().map(|pattern| (pattern.value.clone(), pattern.span)).collect(),
             span: from.span,
         };
@@ -412,12 +194,13 @@ impl Elaborator<'_> {
     }
 }
 
-/// The model whose structure a point has.
-fn base_of(point: &Point) -> Option<&str> {
-    match point {
-        Point::Of(path) | Point::Next(path) => Some(path),
-        Point::Number(_) => None,
-        Point::Made(_, a, b) => base_of(a).or_else(|| base_of(b)),
-        Point::Slope(_, by) => base_of(by),
+/// The names of a `from` as it is written.
+fn names_of(names: &tree::Names) -> Names {
+    let own = |text: &tree::Text| (text.value.clone(), text.span);
+    let renamed =
+        |one: &tree::Renamed| Renamed { theirs: own(&one.theirs), ours: own(&one.ours), transposed: one.transposed };
+    match names {
+        tree::Names::File(path) => Names::File(path.value.clone(), path.span),
+        tree::Names::Table(table) => Names::Table(table.iter().map(renamed).collect()),
     }
 }

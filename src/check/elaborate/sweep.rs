@@ -1,8 +1,9 @@
 //! A `sweep` block: which `let` items take which values, for which seeds, and what tells the best of them.
 
+use super::watched::{Figure, Rows};
 use super::{Elaborator, Out, Reported};
 use crate::check::items::{lets, name_of};
-use crate::check::program::{Keep, Setting, Sweep, TypedProgram};
+use crate::check::program::{Setting, Sweep, TypedProgram, Watched};
 use crate::check::settings::constant;
 use crate::check::value::{Scope, Value};
 use crate::diagnostic::{Diagnostic, nearest};
@@ -164,57 +165,20 @@ impl Elaborator<'_> {
         Ok(constants)
     }
 
-    /// `min(valid.loss)` or `max(valid.accuracy)`.
-    fn told_best(&mut self, expr: &Expr, program: Option<&TypedProgram>) -> Out<Keep> {
-        let form = |this: &mut Self, at: Span| {
-            let error = Diagnostic::error("E0281", "expected what is least or greatest of the best", at, "here");
-            this.report(error.help("write `keep = min(valid.loss)` or `keep = max(valid.accuracy)`"))
-        };
-        let ExprKind::Call(function, arguments) = &expr.kind else { return Err(form(self, expr.span)) };
-        let least = match &function.kind {
-            ExprKind::Name(name) if name.text == "min" => true,
-            ExprKind::Name(name) if name.text == "max" => false,
-            _ => return Err(form(self, function.span)),
-        };
-        let [argument] = &arguments[..] else { return Err(form(self, expr.span)) };
-        let ExprKind::Field(base, metric) = &argument.value.kind else { return Err(form(self, argument.value.span)) };
-        let ExprKind::Name(split) = &base.kind else { return Err(form(self, base.span)) };
+    /// `keep = min(valid.loss)`: a figure of the block.
+    fn told_best(&mut self, expr: &Expr, program: Option<&TypedProgram>) -> Out<Watched> {
         let Some(program) = program else { return Err(Reported) };
-        let splits: Vec<&str> = ["train", "valid", "test"]
-            .into_iter()
-            .zip(program.data.rows)
-            .filter(|(_, rows)| *rows > 0)
-            .map(|(n, _)| n)
-            .collect();
-        if !splits.contains(&split.text.as_str()) {
-            let message = format!("there are no rows in `{}`", split.text);
-            let error = Diagnostic::error("E0201", message, split.span, "this split");
-            return Err(self.report(error.help(format!("there are: {}", splits.join(", ")))));
-        }
-        if split.text == "test" {
-            let message = "the best is chosen by test rows, whose figures then promise too much";
-            let warning = Diagnostic::error("W0241", message, split.span, "these rows").warning();
-            self.report(warning.help("choose by `valid`, and look at `test` at the end"));
-        }
-        let metrics: Vec<&str> =
-            std::iter::once("loss").chain(program.reports.iter().map(|report| report.name.as_str())).collect();
-        if !metrics.contains(&metric.text.as_str()) {
-            let message = format!("cannot find report `{}`", metric.text);
-            let error = Diagnostic::error("E0201", message, metric.span, "not found");
-            let help = match nearest(&metric.text, metrics.iter().copied()) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("`{}` has: {}", program.name, metrics.join(", ")),
-            };
-            return Err(self.report(error.help(help)));
-        }
-        let report = program.reports.iter().find(|report| report.name == metric.text);
-        let ty = report.map(|report| &program.terms.get(report.value).ty).filter(|ty| !ty.axes.is_empty());
-        if let Some(ty) = ty {
-            let message = format!("`keep` chooses by one number, and the report `{}` is {ty}", metric.text);
-            let error = Diagnostic::error("E0210", message, metric.span, "this has several");
-            return Err(self.report(error.help("report its mean too, under a name of its own, and choose by that")));
-        }
-        Ok(Keep { least, split: split.text.clone(), metric: metric.text.clone() })
+        let rows = Rows { of: program.data.rows, without_data: program.data.name.is_empty() };
+        let watched = self.watched(expr, "keep", rows)?;
+        let minimized = program.minimized.iter().filter_map(|minimized| minimized.name.as_deref());
+        let mut known: Vec<Figure> = minimized.map(Figure::number).collect();
+        // When trainings are compared they are over.
+        known.extend(program.reports.iter().map(|report| {
+            let ty = program.terms.get(report.value).ty.clone();
+            Figure { name: &report.name, ty: Some(ty), late: false }
+        }));
+        self.is_figure(expr, "keep", &known, true)?;
+        Ok(watched)
     }
 }
 

@@ -5,7 +5,7 @@ use super::minimize::Term;
 use super::optimizer::hosts;
 use super::run_settings::is_misspelled;
 use super::{Elaborator, Out, Reported};
-use crate::check::program::{Data, RawKind, Report, TypedProgram};
+use crate::check::program::{Calibrated, Data, Demand, RawKind, Report, TypedProgram};
 use crate::check::schema::Source;
 use crate::check::terms::{Leaf, ParamId, Start, TermId};
 use crate::check::types::{Axis, Elem, Type};
@@ -18,12 +18,15 @@ use crate::syntax::tree::{Block, Expr, ExprKind, ItemKind, Name, StatementKind, 
 use std::collections::{HashMap, HashSet};
 
 /// What the statements of a block say.
+#[derive(Clone)]
 pub(super) struct Statements {
     pub minimized: Vec<Term>,
     pub reports: Vec<Report>,
     pub predictions: Vec<Report>,
     pub once: Vec<TermId>,
     pub nexts: Vec<(ParamId, TermId)>,
+    pub calibrated: Vec<Calibrated>,
+    pub demands: Vec<Demand>,
     /// The names of the block behind its last statement.
     pub scope: Scope,
 }
@@ -78,23 +81,30 @@ impl Elaborator<'_> {
             self.report(error.help("add `minimize mse(model(x), y) using sgd(lr = 0.1)`"));
         }
         let evaluated: Vec<TermId> = shown.minimized.iter().map(|term| term.loss).collect();
+        self.clip_is_positive(block, clip);
         let minimized = self.minimized(block, &trained, &evaluated, clip);
+        // Those of an optimizer are there once for each parameter.
+        let mut of_optimizers = std::mem::take(&mut self.demands);
+        of_optimizers.dedup_by_key(|demand| demand.span);
         let figures = self.figures(block, shown);
         let (minimized, run, ()) = (minimized.ok()?, run.ok()?, figures.ok()?);
         if self.found[before..].iter().any(|found| found.severity == crate::diagnostic::Severity::Error) {
             return None;
         }
-        let Statements { once, nexts, .. } = trained;
-        let shown = again.map_or((trained.reports, trained.predictions), |again| (again.reports, again.predictions));
-        let (reports, predictions) = shown;
+        let shown = again.unwrap_or_else(|| Statements { once: Vec::new(), ..trained.clone() });
+        let Statements { once, nexts, mut demands, .. } = trained;
+        demands.extend(of_optimizers);
+        let Statements { reports, predictions, calibrated, demands: evaluated_demands, .. } = shown;
         let told = reports.iter().chain(&predictions).map(|report| report.value);
+        let told = told.chain(calibrated.iter().map(|own| own.value));
+        let told = told.chain(demands.iter().chain(&evaluated_demands).flat_map(Demand::terms));
         let losses = minimized.iter().flat_map(|minimized| [minimized.loss, minimized.evaluated]);
         let roots: Vec<TermId> = losses.chain(told).chain(once.iter().copied()).collect();
         let states = minimized.iter().flat_map(|minimized| &minimized.kept);
         let moving: Vec<(ParamId, TermId)> = nexts.iter().chain(states).copied().collect();
         Some(TypedProgram {
             name: block.name.as_ref().map_or("train", |name| &name.text).to_string(),
-            used: self.all_used(roots, &moving),
+            used: self.all_used(roots, &moving, &calibrated),
             terms: std::mem::take(&mut self.terms),
             data: self.data.take()?,
             params: std::mem::take(&mut self.params),
@@ -105,6 +115,8 @@ impl Elaborator<'_> {
             nexts,
             reports,
             predictions,
+            calibrated,
+            demands: [demands, evaluated_demands],
             run,
             settings: std::mem::take(&mut self.settings),
             named: std::mem::take(&mut self.named_classes),
@@ -113,10 +125,11 @@ impl Elaborator<'_> {
     }
 
     /// The parameters that exist: what is computed reads them, or what a state starts from or becomes.
-    fn all_used(&self, mut roots: Vec<TermId>, nexts: &[(ParamId, TermId)]) -> Vec<ParamId> {
+    fn all_used(&self, mut roots: Vec<TermId>, nexts: &[(ParamId, TermId)], late: &[Calibrated]) -> Vec<ParamId> {
         roots.extend(nexts.iter().map(|(_, next)| *next));
         let mut used = TypedProgram::used(&self.terms, &roots);
         used.extend(nexts.iter().map(|(state, _)| *state));
+        used.extend(late.iter().map(|own| own.param));
         loop {
             let start = |id: &ParamId| match self.params[id.0 as usize].start {
                 Start::Value(term) => Some(term),
@@ -138,8 +151,9 @@ impl Elaborator<'_> {
     fn statements(&mut self, block: &Block, mut scope: Scope) -> Statements {
         let mut minimized: Vec<Term> = Vec::new();
         let (mut reports, mut predictions, mut pending) = (Vec::new(), Vec::new(), Vec::new());
+        let mut calibrated = Vec::new();
         let mut named: HashMap<String, Span> = HashMap::new();
-        self.once = Vec::new();
+        (self.once, self.demands) = (Vec::new(), Vec::new());
         for statement in &block.body {
             match &statement.kind {
                 StatementKind::Let(target, ty, init) => {
@@ -149,7 +163,9 @@ impl Elaborator<'_> {
                     if let Some(name) = &minimize.name {
                         self.named_once(&name.text, name.span, "what is minimized", &mut named);
                     }
-                    if let Ok(term) = self.minimize(minimize, &mut scope) {
+                    if let Ok(term) = self.minimize(minimize, &mut scope)
+                        && self.is_known_while_training(term.loss, minimize.loss.span, "this loss").is_ok()
+                    {
                         minimized.push(term);
                     }
                 }
@@ -178,12 +194,12 @@ impl Elaborator<'_> {
                 }
                 StatementKind::Predict(name, expr) => {
                     if let Ok(value) = self.predicted(name, expr, &mut scope) {
-                        predictions.push(Report { name: name.text.clone(), value, classes: None });
+                        predictions.push(Report { name: name.text.clone(), value, classes: None, late: false });
                     }
                 }
                 StatementKind::Check(name, condition) => drop(self.holds(name, condition, &mut scope)),
-                StatementKind::Calibrate(..) => {
-                    self.unsupported(Unsupported::Calibrate, statement.span);
+                StatementKind::Calibrate(name, expr, split) => {
+                    calibrated.extend(self.calibrate(name, expr, split, &mut scope));
                 }
                 StatementKind::Out(_) | StatementKind::Emit(..) => {
                     let message = "this does not belong in a `train` block";
@@ -191,8 +207,16 @@ impl Elaborator<'_> {
                 }
             }
         }
-        let nexts = self.nexts(pending).unwrap_or_default();
-        Statements { minimized, reports, predictions, once: std::mem::take(&mut self.once), nexts, scope }
+        let mut nexts = self.nexts(pending).unwrap_or_default();
+        nexts.retain(|(_, next)| {
+            let at = self.terms.get(*next).span;
+            self.is_known_while_training(*next, at, "this next value").is_ok()
+        });
+        let (once, demands) = (std::mem::take(&mut self.once), std::mem::take(&mut self.demands));
+        for term in &once {
+            let _ = self.is_known_while_training(*term, self.terms.get(*term).span, "`once`");
+        }
+        Statements { minimized, reports, predictions, once, nexts, calibrated, demands, scope }
     }
 
     /// The names of the block: columns, the model, the numbers of the host.
@@ -306,7 +330,8 @@ impl Elaborator<'_> {
                 return Err(self.report(error.help("write `report name = …`")));
             }
         };
-        Ok(Report { name, value, classes: self.classes_of_axes(value) })
+        let late = self.reads_calibrated(value).is_some();
+        Ok(Report { name, value, classes: self.classes_of_axes(value), late })
     }
 
     /// A number, or numbers along axes that have nothing to do with rows: of each class, of each output.
@@ -358,7 +383,8 @@ impl Elaborator<'_> {
             Some(first) => error.label(first, "and this one"),
             None => error,
         };
-        self.report(error.help("give it a name: `report name = …`"));
+        let word = if what == "this report" { "report" } else { "minimize" };
+        self.report(error.help(format!("give it another name: `{word} name = …`")));
     }
 
     /// A value for each row: `[n]`, or `[n, k]`, which becomes several columns.

@@ -33,6 +33,7 @@ pub fn declared(statement: &Statement, assigns: bool) -> Vec<String> {
         StatementKind::State(target, ..) => {
             names.extend(names_of(target).iter().flat_map(|name| [name.text.clone(), format!("{}'", name.text)]));
         }
+        StatementKind::Calibrate(name, ..) => names.push(name.text.clone()),
         StatementKind::Assign(target, ..) if assigns => {
             names.extend(names_of(target).iter().map(|name| name.text.clone()));
         }
@@ -42,8 +43,7 @@ pub fn declared(statement: &Statement, assigns: bool) -> Vec<String> {
         | StatementKind::Minimize(_)
         | StatementKind::Report(..)
         | StatementKind::Predict(..)
-        | StatementKind::Check(..)
-        | StatementKind::Calibrate(..) => {}
+        | StatementKind::Check(..) => {}
     }
     parts::expressions(statement, &mut |expr| {
         if let ExprKind::As(_, name) = &expr.kind {

@@ -67,14 +67,14 @@ fn declared(statement: &Statement) -> &[Name] {
         StatementKind::Let(target, ..) | StatementKind::Param(target, ..) | StatementKind::State(target, ..) => {
             names_of(target)
         }
+        StatementKind::Calibrate(name, ..) => std::slice::from_ref(name),
         StatementKind::Assign(..)
         | StatementKind::Out(_)
         | StatementKind::Emit(..)
         | StatementKind::Minimize(_)
         | StatementKind::Report(..)
         | StatementKind::Predict(..)
-        | StatementKind::Check(..)
-        | StatementKind::Calibrate(..) => &[],
+        | StatementKind::Check(..) => &[],
     }
 }
 

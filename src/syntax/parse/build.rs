@@ -87,7 +87,7 @@ impl Builder {
             let mut parts = from.into_inner();
             take(&mut parts);
             let run = self.primary_of(take(&mut parts));
-            let names = take_if(&mut parts, Rule::kw_names).map(|_| self.text(take(&mut parts)));
+            let names = take_if(&mut parts, Rule::kw_names).map(|_| self.names(take(&mut parts)));
             let except = take_if(&mut parts, Rule::from_except).map_or(Vec::new(), |except| {
                 let mut inner = except.into_inner();
                 take(&mut inner);

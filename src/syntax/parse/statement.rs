@@ -18,6 +18,22 @@ impl Builder {
         Param { name, ty, default }
     }
 
+    /// What stands behind `names`.
+    pub fn names(&mut self, pair: Pair<Rule>) -> Names {
+        if pair.as_rule() == Rule::string {
+            return Names::File(self.text(pair));
+        }
+        let mut table = Vec::new();
+        for pair in pair.into_inner() {
+            let mut parts = pair.into_inner();
+            let theirs = self.text(take(&mut parts));
+            take(&mut parts);
+            let ours = self.text(take(&mut parts));
+            table.push(Renamed { theirs, ours, transposed: parts.next().is_some() });
+        }
+        Names::Table(table)
+    }
+
     pub fn ty(&mut self, pair: Pair<Rule>) -> Type {
         let span = self.span(&pair);
         let mut kinds: Vec<Type> = Vec::new();
