@@ -37,7 +37,11 @@ fn tree(text: &str) -> String {
     let source = sources.add("text.mlx", text);
     let (file, found) = parse(&sources, source);
     assert!(found.is_empty(), "{found:?}\n{text}");
-    let shown = format!("{:?}", file.items);
+    without_places(&format!("{:?}", file.items))
+}
+
+/// A text as it is debugged, without places.
+pub fn without_places(shown: &str) -> String {
     // A place is shown as `12..15`.
     let mut parts = shown.split("..");
     let first = parts.next().unwrap_or_default().trim_end_matches(|sign: char| sign.is_ascii_digit()).to_string();

@@ -26,6 +26,7 @@ mod number;
 mod onnx;
 mod ops;
 mod papers;
+mod programs;
 mod record;
 mod repl;
 mod rooms;
@@ -72,6 +73,7 @@ fn main() {
     trials.extend(onnx::trials());
     trials.extend(ops::trials());
     trials.extend(papers::trials());
+    trials.extend(programs::trials());
     trials.extend(record::trials());
     trials.extend(repl::trials());
     trials.extend(rooms::trials());

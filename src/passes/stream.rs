@@ -248,9 +248,9 @@ fn is_row_wise(graph: &Graph, node: &Node, axis: Option<usize>, axes: &[Option<u
         | Op::Fold { axis: along, .. }
         | Op::Concat(along) => first != Some(*along),
         Op::Reshape(shape) => {
-            // What stands before the rows stays as it is.
-            let from = graph.shape(node.inputs[0]);
-            first == Some(axis) && from[..axis] == shape[..axis]
+            // As many elements stand before the rows as did.
+            let before = |shape: &[Size]| shape.iter().fold(Size::from(1), |count, size| count.times(size));
+            first.is_some_and(|first| before(&graph.shape(node.inputs[0])[..first]) == before(&shape[..axis]))
         }
         Op::Broadcast { kept, .. } => first.is_none_or(|first| kept[first] == axis),
         Op::Dot { batch, .. } => match axes {

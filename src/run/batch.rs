@@ -62,12 +62,14 @@ fn inputs(program: &Program, roots: &[NodeId]) -> impl Iterator<Item = Input> {
     })
 }
 
-/// The columns that losses, reports and predictions read.
+/// The columns that losses, reports, predictions and next values read.
 pub fn read(program: &Program) -> BTreeSet<usize> {
     let told = program.reports.iter().chain(&program.predictions).map(|(_, node)| *node);
     let minimized = program.phases.iter().map(|phase| phase.loss);
     let once = program.once.iter().map(|once| once.value);
-    let next = program.advance.iter().map(|(next, _)| *next);
+    // A state of a layer may be moved by a column that no loss reads.
+    let moved = program.phases.iter().flat_map(|phase| &phase.updates);
+    let next = moved.chain(&program.advance).map(|(next, _)| *next);
     let late = program.late.iter().map(|(_, node)| *node).chain(program.calibrated.iter().map(|own| own.value));
     let demanded = program.demands.iter().flatten().flat_map(|own| own.sides.iter().copied().chain([own.elements]));
     let roots = std::iter::once(program.loss).chain(minimized).chain(told).chain(once).chain(next);
