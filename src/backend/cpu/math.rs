@@ -3,6 +3,125 @@
 //! one rounding (`mul_add`) everywhere, whatever the processor, so that the bits are the same. The polynomials are fits of least
 //! greatest error, relative to the result (Lawson's method at Chebyshev nodes).
 
+use super::number::Operand;
+use crate::ir::ScalarOp;
+use crate::plan::Fused;
+
+/// Applies one of these functions to a slice.
+pub fn map(op: ScalarOp, a: &[f32], out: &mut [f32]) {
+    #[cfg(target_arch = "x86_64")]
+    if has_fused_products() {
+        // SAFETY: the processor has what the function is compiled for.
+        return unsafe { map_wide(op, a, out) };
+    }
+    map_here(op, a, out);
+}
+
+/// `a b + c` and its kin, with one rounding; a and b are not both numbers.
+pub fn multiply_add(how: Fused, a: Operand<f32>, b: Operand<f32>, c: Operand<f32>, out: &mut [f32]) {
+    #[cfg(target_arch = "x86_64")]
+    if has_fused_products() {
+        // SAFETY: the processor has what the function is compiled for.
+        return unsafe { multiply_add_wide(how, a, b, c, out) };
+    }
+    multiply_add_here(how, a, b, c, out);
+}
+
+#[cfg(target_arch = "x86_64")]
+fn has_fused_products() -> bool {
+    std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma")
+}
+
+/// # Safety
+/// The processor has AVX2 and FMA.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+unsafe fn map_wide(op: ScalarOp, a: &[f32], out: &mut [f32]) {
+    map_here(op, a, out);
+}
+
+/// # Safety
+/// The processor has AVX2 and FMA.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+unsafe fn multiply_add_wide(how: Fused, a: Operand<f32>, b: Operand<f32>, c: Operand<f32>, out: &mut [f32]) {
+    multiply_add_here(how, a, b, c, out);
+}
+
+/// Loops without closures: those would be compiled on their own, for any processor, where a fused product is a call.
+#[inline(always)]
+fn map_here(op: ScalarOp, a: &[f32], out: &mut [f32]) {
+    let all = out.iter_mut().zip(a);
+    if op == ScalarOp::Exp {
+        for (o, x) in all {
+            *o = exp(*x);
+        }
+    } else if op == ScalarOp::Expm1 {
+        for (o, x) in all {
+            *o = expm1(*x);
+        }
+    } else if op == ScalarOp::Log {
+        for (o, x) in all {
+            *o = log(*x);
+        }
+    } else if op == ScalarOp::Log1p {
+        for (o, x) in all {
+            *o = log1p(*x);
+        }
+    } else if op == ScalarOp::Tanh {
+        for (o, x) in all {
+            *o = tanh(*x);
+        }
+    } else if op == ScalarOp::Erf {
+        for (o, x) in all {
+            *o = erf(*x);
+        }
+    }
+}
+
+#[inline(always)]
+fn multiply_add_here(how: Fused, a: Operand<f32>, b: Operand<f32>, c: Operand<f32>, out: &mut [f32]) {
+    // The signs of the product and of what is added, as bits to flip.
+    let (product, added) = match how {
+        Fused::Sum => (0, 0),
+        Fused::Less => (0, 1 << 31),
+        Fused::From => (1 << 31, 0),
+    };
+    let (a, b) = if matches!(a, Operand::Number(_)) { (b, a) } else { (a, b) };
+    let Operand::Values(a) = a else { return };
+    match (b, c) {
+        (Operand::Values(b), Operand::Values(c)) => {
+            for (o, ((x, y), z)) in out.iter_mut().zip(a.iter().zip(b).zip(c)) {
+                *o = flipped(*x, product).mul_add(*y, flipped(*z, added));
+            }
+        }
+        (Operand::Values(b), Operand::Number(z)) => {
+            let z = flipped(z, added);
+            for (o, (x, y)) in out.iter_mut().zip(a.iter().zip(b)) {
+                *o = flipped(*x, product).mul_add(*y, z);
+            }
+        }
+        (Operand::Number(y), Operand::Values(c)) => {
+            let y = flipped(y, product);
+            for (o, (x, z)) in out.iter_mut().zip(a.iter().zip(c)) {
+                *o = x.mul_add(y, flipped(*z, added));
+            }
+        }
+        (Operand::Number(y), Operand::Number(z)) => {
+            let (y, z) = (flipped(y, product), flipped(z, added));
+            for (o, x) in out.iter_mut().zip(a) {
+                *o = x.mul_add(y, z);
+            }
+        }
+    }
+}
+
+/// A float with some of its bits flipped.
+#[inline(always)]
+fn flipped(x: f32, bits: u32) -> f32 {
+    f32::from_bits(x.to_bits() ^ bits)
+}
+
 /// log 2, in a part of few digits, whose products with whole numbers are exact, and the rest.
 const LOG_2: (f32, f32) = (0.693_359_4, -2.121_944_4e-4);
 

@@ -38,19 +38,6 @@ pub fn both<T: Copy, U: Copy>(a: Operand<T>, b: Operand<T>, out: &mut [U], f: im
     }
 }
 
-#[inline(always)]
-pub fn three<T: Copy>(a: Operand<T>, b: Operand<T>, c: Operand<T>, out: &mut [T], f: impl Fn(T, T, T) -> T) {
-    match (a, b, c) {
-        (Operand::Values(a), Operand::Values(b), Operand::Values(c)) => {
-            let all = a.iter().zip(b).zip(c);
-            out.iter_mut().zip(all).for_each(|(o, ((x, y), z))| *o = f(*x, *y, *z));
-        }
-        (Operand::Number(x), b, c) => both(b, c, out, |y, z| f(x, y, z)),
-        (a, Operand::Number(y), c) => both(a, c, out, |x, z| f(x, y, z)),
-        (a, b, Operand::Number(z)) => both(a, b, out, |x, y| f(x, y, z)),
-    }
-}
-
 /// Elementwise selection.
 #[inline(always)]
 pub fn select<T: Copy>(c: &[u32], a: Operand<T>, b: Operand<T>, out: &mut [T]) {
@@ -96,15 +83,11 @@ impl Number for f32 {
         match op {
             ScalarOp::Neg => each(a, out, |x| -x),
             ScalarOp::Abs => each(a, out, f32::abs),
-            ScalarOp::Exp => each(a, out, math::exp),
-            ScalarOp::Expm1 => each(a, out, math::expm1),
-            ScalarOp::Log => each(a, out, math::log),
-            ScalarOp::Log1p => each(a, out, math::log1p),
+            ScalarOp::Exp | ScalarOp::Expm1 | ScalarOp::Log | ScalarOp::Log1p => math::map(op, a, out),
+            ScalarOp::Tanh | ScalarOp::Erf => math::map(op, a, out),
             ScalarOp::Sqrt => each(a, out, f32::sqrt),
             ScalarOp::Sin => each(a, out, math::sin),
             ScalarOp::Cos => each(a, out, math::cos),
-            ScalarOp::Tanh => each(a, out, math::tanh),
-            ScalarOp::Erf => each(a, out, math::erf),
             ScalarOp::Floor => each(a, out, f32::floor),
             // To another kind, of truth values, or of more operands: not here.
             ScalarOp::Cast(_) | ScalarOp::And | ScalarOp::Or | ScalarOp::Not | ScalarOp::Select => {}

@@ -2,10 +2,11 @@
 
 use super::code::{Location, Prepared, Write};
 use super::fold::{collect, fold, fold_ints};
-use super::number::{Number, Operand, both, compare, each, select, three};
+use super::math;
+use super::number::{Number, Operand, both, compare, each, select};
 use crate::backend::tensor::places;
 use crate::ir::{DType, ScalarOp};
-use crate::plan::{Fused, Instruction, Layout, Level, Register, Storage};
+use crate::plan::{Instruction, Layout, Level, Register, Storage};
 use bytemuck::{cast_slice, cast_slice_mut};
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -270,12 +271,7 @@ impl Tile<'_> {
             Instruction::Apply(op, operands) => self.apply(*op, operands, own, share, scratch, out),
             Instruction::MultiplyAdd(how, operands) => {
                 let [a, b, c] = operands.map(|operand| self.operand::<f32>(operand, share, scratch));
-                let out = cast_slice_mut(out);
-                match how {
-                    Fused::Sum => three(a, b, c, out, |x, y, z| x.mul_add(y, z)),
-                    Fused::Less => three(a, b, c, out, |x, y, z| x.mul_add(y, -z)),
-                    Fused::From => three(a, b, c, out, |x, y, z| (-x).mul_add(y, z)),
-                }
+                math::multiply_add(*how, a, b, c, cast_slice_mut(out));
             }
             Instruction::Convert(a) => match own {
                 Storage::F64 => each(self.get::<f32>(*a, share, scratch), cast_slice_mut::<u8, f64>(out), f64::from),
