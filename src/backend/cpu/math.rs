@@ -4,18 +4,7 @@
 //! greatest error, relative to the result (Lawson's method at Chebyshev nodes).
 
 use super::number::Operand;
-use crate::ir::ScalarOp;
 use crate::plan::Fused;
-
-/// Applies one of these functions to a slice.
-pub fn map(op: ScalarOp, a: &[f32], out: &mut [f32]) {
-    #[cfg(target_arch = "x86_64")]
-    if has_fused_products() {
-        // SAFETY: the processor has what the function is compiled for.
-        return unsafe { map_wide(op, a, out) };
-    }
-    map_here(op, a, out);
-}
 
 /// `a b + c` and its kin, with one rounding; a and b are not both numbers.
 pub fn multiply_add(how: Fused, a: Operand<f32>, b: Operand<f32>, c: Operand<f32>, out: &mut [f32]) {
@@ -28,16 +17,8 @@ pub fn multiply_add(how: Fused, a: Operand<f32>, b: Operand<f32>, c: Operand<f32
 }
 
 #[cfg(target_arch = "x86_64")]
-fn has_fused_products() -> bool {
+pub fn has_fused_products() -> bool {
     std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma")
-}
-
-/// # Safety
-/// The processor has AVX2 and FMA.
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
-unsafe fn map_wide(op: ScalarOp, a: &[f32], out: &mut [f32]) {
-    map_here(op, a, out);
 }
 
 /// # Safety
@@ -49,36 +30,6 @@ unsafe fn multiply_add_wide(how: Fused, a: Operand<f32>, b: Operand<f32>, c: Ope
 }
 
 /// Loops without closures: those would be compiled on their own, for any processor, where a fused product is a call.
-#[inline(always)]
-fn map_here(op: ScalarOp, a: &[f32], out: &mut [f32]) {
-    let all = out.iter_mut().zip(a);
-    if op == ScalarOp::Exp {
-        for (o, x) in all {
-            *o = exp(*x);
-        }
-    } else if op == ScalarOp::Expm1 {
-        for (o, x) in all {
-            *o = expm1(*x);
-        }
-    } else if op == ScalarOp::Log {
-        for (o, x) in all {
-            *o = log(*x);
-        }
-    } else if op == ScalarOp::Log1p {
-        for (o, x) in all {
-            *o = log1p(*x);
-        }
-    } else if op == ScalarOp::Tanh {
-        for (o, x) in all {
-            *o = tanh(*x);
-        }
-    } else if op == ScalarOp::Erf {
-        for (o, x) in all {
-            *o = erf(*x);
-        }
-    }
-}
-
 #[inline(always)]
 fn multiply_add_here(how: Fused, a: Operand<f32>, b: Operand<f32>, c: Operand<f32>, out: &mut [f32]) {
     // The signs of the product and of what is added, as bits to flip.
