@@ -3,7 +3,7 @@
 //! | file | what |
 //! |---|---|
 //! | `dataset` | the files behind a program's data |
-//! | `held` | the columns of a source where they lie |
+//! | `raw` | the columns of a source where they lie |
 //! | `batch` | columns that are computed of the rows of each batch |
 //! | `column` | the columns of a split in memory |
 //! | `stream` | values over all rows of a table, a batch at a time: the one executor |
@@ -31,7 +31,6 @@ pub mod demands;
 pub mod error;
 pub mod evaluate;
 pub mod events;
-mod held;
 pub mod known;
 pub mod memory;
 mod naming;
@@ -39,6 +38,7 @@ pub mod params;
 pub mod plans;
 pub mod predict;
 mod prepare;
+mod raw;
 pub mod schedule;
 mod splits;
 pub mod steps;

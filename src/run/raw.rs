@@ -14,11 +14,11 @@ use std::sync::OnceLock;
 pub struct RawColumn<'f> {
     raw: &'f Raw,
     shape: Vec<usize>,
-    values: Held<'f>,
+    values: ColumnValues<'f>,
 }
 
 /// How the values of a column lie.
-enum Held<'f> {
+enum ColumnValues<'f> {
     Floats(&'f [f64]),
     Bytes(&'f [u8]),
     /// From so many rows behind a row on.
@@ -35,9 +35,9 @@ enum Held<'f> {
     Own(OnceLock<Vec<f64>>),
 }
 
-impl Held<'_> {
+impl ColumnValues<'_> {
     fn own(values: Vec<f64>) -> Self {
-        Held::Own(OnceLock::from(values))
+        ColumnValues::Own(OnceLock::from(values))
     }
 }
 
@@ -59,28 +59,28 @@ impl<'f> RawColumn<'f> {
                     Items::Classes => Elements::Codes(codes?),
                     Items::Numbers | Items::Whole(_) => Elements::Numbers(lists::numbers(values)?),
                 };
-                Held::Padded { items, starts: lists::starts(values)? }
+                ColumnValues::Padded { items, starts: lists::starts(values)? }
             }
             RawKind::Length { most } => {
                 let starts = lists::starts(&table?.column(&raw.name)?.values)?;
                 let lengths = (0..starts.len() - 1).map(lists::lengths(&starts, *most));
-                Held::own(lengths.collect())
+                ColumnValues::own(lengths.collect())
             }
             RawKind::Numbers | RawKind::Gappy | RawKind::Whole(_) => {
                 let (table, column) = (table?, table?.column(&raw.name)?);
                 match &column.values {
                     Values::Numbers(numbers) | Values::Cells(Cells { numbers: Lying::Floats(numbers), .. }) => {
-                        Held::Floats(numbers)
+                        ColumnValues::Floats(numbers)
                     }
-                    Values::Cells(Cells { numbers: Lying::Bytes(bytes), .. }) => Held::Bytes(bytes),
-                    Values::Integers(whole) => Held::own(whole.iter().map(|number| *number as f64).collect()),
-                    Values::Text(_) if table.is_without_values(column) => Held::own(vec![f64::NAN; table.rows]),
+                    Values::Cells(Cells { numbers: Lying::Bytes(bytes), .. }) => ColumnValues::Bytes(bytes),
+                    Values::Integers(whole) => ColumnValues::own(whole.iter().map(|number| *number as f64).collect()),
+                    Values::Text(_) if table.is_without_values(column) => ColumnValues::own(vec![f64::NAN; table.rows]),
                     Values::Text(_) | Values::Lists(_) | Values::Characters(_) => return None,
                 }
             }
-            RawKind::Classes => Held::Codes { codes: codes?, offset: 0 },
-            RawKind::Window { offset } => Held::Codes { codes: codes?, offset: *offset },
-            RawKind::Drawn(_) => Held::Own(OnceLock::new()),
+            RawKind::Classes => ColumnValues::Codes { codes: codes?, offset: 0 },
+            RawKind::Window { offset } => ColumnValues::Codes { codes: codes?, offset: *offset },
+            RawKind::Drawn(_) => ColumnValues::Own(OnceLock::new()),
         };
         Some(RawColumn { raw, shape: shape?, values })
     }
@@ -103,31 +103,31 @@ impl<'f> RawColumn<'f> {
             return Tensor { shape, values };
         }
         let own = match values {
-            Held::Own(own) => own.get_or_init(|| match (&raw.kind, from) {
+            ColumnValues::Own(own) => own.get_or_init(|| match (&raw.kind, from) {
                 (RawKind::Drawn(distribution), From::Rows { count, .. }) => {
                     drawn(from, &raw.name, *distribution, width, *count, |row| row, stop)
                 }
                 _ => Vec::new(),
             }),
-            Held::Floats(values) => *values,
-            Held::Bytes(_) | Held::Codes { .. } | Held::Padded { .. } => &[],
+            ColumnValues::Floats(values) => *values,
+            ColumnValues::Bytes(_) | ColumnValues::Codes { .. } | ColumnValues::Padded { .. } => &[],
         };
         let mut chosen = Vec::with_capacity(rows.len() * width);
         for piece in rows.chunks(PIECE).take_while(|_| !stop()) {
             let cells = piece.iter().map(|row| row * width..(row + 1) * width);
             match values {
-                Held::Own(_) | Held::Floats(_) => chosen.extend(cells.flat_map(|cells| &own[cells])),
-                Held::Bytes(bytes) => {
+                ColumnValues::Own(_) | ColumnValues::Floats(_) => chosen.extend(cells.flat_map(|cells| &own[cells])),
+                ColumnValues::Bytes(bytes) => {
                     chosen.extend(cells.flat_map(|cells| &bytes[cells]).map(|byte| f64::from(*byte)));
                 }
-                Held::Padded { items, starts } => {
+                ColumnValues::Padded { items, starts } => {
                     let of = |row: &usize| starts[*row]..starts[row + 1];
                     chosen.extend(piece.iter().flat_map(|row| match items {
                         Elements::Numbers(numbers) => lists::padded(numbers, of(row), width, |number| number),
                         Elements::Codes(codes) => lists::padded(codes, of(row), width, |code| code as f64),
                     }));
                 }
-                Held::Codes { codes, offset } => {
+                ColumnValues::Codes { codes, offset } => {
                     let cells = piece.iter().map(|row| row + offset..row + offset + width);
                     chosen.extend(cells.flat_map(|cells| &codes[cells]).map(|code| *code as f64));
                 }
