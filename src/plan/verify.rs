@@ -2,7 +2,9 @@
 
 use super::arena::lifetimes;
 use super::body::{Role, Run};
-use super::kernel::{BufferId, Code, Instruction, Kernel, Loop, Matrices, Operand, Output, Plan, Region, Storage};
+use super::kernel::{
+    BufferId, Code, Instruction, Kernel, Loop, Matrices, Operand, Output, Plan, Region, Register, Storage,
+};
 use super::view::{Layout, rows_ascend};
 use crate::ir::ScalarOp;
 use std::collections::HashMap;
@@ -175,6 +177,10 @@ fn verify_loop(plan: &Plan, kernel: &Kernel, body: &Loop) -> Result<(), String> 
             Instruction::MultiplyAdd(_, operands) => {
                 if own != Storage::F32 || operands.iter().any(|operand| storage(operand) != Storage::F32) {
                     return wrong("it is of 32-bit floats");
+                }
+                let is_scalar = |register: &Register| matches!(body.instructions[*register], Instruction::Scalar(_));
+                if operands[..2].iter().all(is_scalar) {
+                    return wrong("the host multiplies its own scalars");
                 }
             }
             Instruction::Store(from, operand, first, layout) => {

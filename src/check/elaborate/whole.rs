@@ -2,6 +2,7 @@
 //! row of the batch, are computed once, stored with the weights, and reach the `train` block by their names.
 
 use super::joins::has_rows;
+use super::lazy::names_of;
 use super::{Elaborator, Out, Reported};
 use crate::check::program::{Fit, Whole};
 use crate::check::schema::{Column, Holds, Source};
@@ -35,10 +36,7 @@ impl Elaborator<'_> {
         span: Span,
         scope: &mut Scope,
     ) {
-        let names: Vec<&Name> = match target {
-            Target::One(name) | Target::Indexed(name, _) => vec![name],
-            Target::Several(names) => names.iter().collect(),
-        };
+        let names = names_of(target);
         if let (Some(open), Some(first)) = (&mut self.open, names.first()) {
             (open.name, open.fitted) = (first.text.clone(), 0);
         }
