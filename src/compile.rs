@@ -188,7 +188,8 @@ pub fn check_file(
             {
                 let data = &program.data;
                 let looks: Vec<_> = data.raw.iter().map(|raw| schemas.look(&data.source, &raw.name)).collect();
-                found.extend(lints::find(&View::new(program, sources, &looks)));
+                let kin = schemas.kin(&data.source);
+                found.extend(lints::find(&View::new(program, sources, &looks, &kin)));
             }
             programs.extend(program);
         }

@@ -291,6 +291,14 @@ pub struct Renamed {
     pub transposed: bool,
 }
 
+/// An optimizer of the library with a decay of weights that is written, and what it moves.
+pub struct Pull {
+    pub optimizer: String,
+    pub decay: f64,
+    pub span: Span,
+    pub params: Vec<ParamId>,
+}
+
 /// One `minimize`.
 pub struct Minimized {
     /// Its name in events, if the file names it.
@@ -301,6 +309,7 @@ pub struct Minimized {
     pub evaluated: TermId,
     pub span: Span,
     pub updates: Vec<Update>,
+    pub pulls: Vec<Pull>,
     /// States of layers, and what the loss makes of them.
     pub kept: Vec<(ParamId, TermId)>,
     /// The learning rate, if the optimizer has a setting `lr`.
@@ -382,8 +391,13 @@ pub struct State {
 impl TypedProgram {
     /// Whether a parameter is of the `model` of the block, whose paths have no name before them.
     pub fn is_of_model(&self, path: &str) -> bool {
+        self.root(path).is_empty()
+    }
+
+    /// The name of the net or tensor of the block that a parameter is of; `model` has none.
+    pub fn root<'p>(&self, path: &'p str) -> &'p str {
         let first = path.split('.').next().unwrap_or_default();
-        !self.roots.iter().any(|root| root == first)
+        if self.roots.iter().any(|root| root == first) { first } else { "" }
     }
 
     /// The parameters that terms read.

@@ -165,6 +165,23 @@ pub struct Look {
     pub counts: Vec<usize>,
 }
 
+/// A column by which rows belong together, whether a program reads it or not.
+#[derive(Clone, Debug)]
+pub struct Kin {
+    pub column: String,
+    /// Where the source names it.
+    pub span: Span,
+    pub bond: Bond,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bond {
+    /// It names the one that a row is of, and has so many values, most of which several rows share.
+    Group(usize),
+    /// It is a time, and each row is later than the one before it.
+    Time,
+}
+
 /// How long rows are, beside a length.
 #[derive(Clone, Copy, Debug)]
 pub struct Lengths {
@@ -197,6 +214,9 @@ pub trait Schemas {
 
     /// What stands in a column that was read, if it can be told soon.
     fn look(&mut self, source: &Source, column: &str) -> Option<Look>;
+
+    /// The columns of a source by which its rows belong together, if it can be told soon.
+    fn kin(&mut self, source: &Source) -> Vec<Kin>;
 
     /// How many classes a column has in the training rows of the split that was asked for last.
     fn classes(

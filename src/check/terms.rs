@@ -233,6 +233,23 @@ impl Terms {
         })
     }
 
+    /// Whether a term, or one that it is computed of, is as wanted.
+    pub fn reaches(&self, root: TermId, wanted: impl Fn(&Kind) -> bool) -> bool {
+        let mut seen = vec![false; self.all.len()];
+        let mut open = vec![root];
+        while let Some(id) = open.pop() {
+            if std::mem::replace(&mut seen[id.0 as usize], true) {
+                continue;
+            }
+            let kind = &self.get(id).kind;
+            if wanted(kind) {
+                return true;
+            }
+            open.extend(kind.operands());
+        }
+        false
+    }
+
     /// The leaves that a term reads, each once.
     pub fn leaves(&self, roots: &[TermId]) -> Vec<Leaf> {
         let mut seen = vec![false; self.all.len()];

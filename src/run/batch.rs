@@ -6,6 +6,7 @@ use crate::backend::{Tensor, device};
 use crate::check::terms::Host;
 use crate::ir::{NodeId, Op, Size, elements};
 use crate::lower::program::{Input, Program, Slot};
+use crate::passes::streamed;
 use crate::plan::Storage;
 use crate::run::column::Column;
 use crate::run::error::RunError;
@@ -18,7 +19,7 @@ use std::ops::Range;
 
 /// Of each column, whether it is computed once, of all rows, before the first step. It is if something reads it, if it is the
 /// same in each step and each evaluation, and if it still fits into so many bytes, counted in the order of the program. Other columns are computed
-/// of the rows of each batch.
+/// of the rows of each batch. What reads other rows by their order is kept in any case: a batch has others.
 pub fn kept(program: &Program, rows: usize, bytes: u64) -> Vec<bool> {
     let read = read(program);
     let mut free = bytes;
@@ -32,7 +33,8 @@ pub fn kept(program: &Program, rows: usize, bytes: u64) -> Vec<bool> {
         let count = elements(&shape).settled().unwrap_or(i64::MAX).max(0) as u64;
         let left = free.checked_sub(count.saturating_mul(4));
         free = left.unwrap_or(free);
-        left.is_some()
+        let meets = || streamed(&program.graph, &program.rows, &[column.value], program.inputs.len()).is_none();
+        left.is_some() || meets()
     };
     program.columns.iter().enumerate().map(&mut keeps).collect()
 }

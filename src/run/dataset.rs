@@ -2,7 +2,7 @@
 
 use crate::backend::Tensor;
 use crate::check::program::{Data, Raw, Whole};
-use crate::check::schema::{Asked, Column, From, Holds, Lacking, Lengths, Look, Schemas, Source, Split as Wanted};
+use crate::check::schema::{Asked, Column, From, Holds, Kin, Lacking, Lengths, Look, Schemas, Source, Split as Wanted};
 use crate::data;
 use crate::data::fit::{self, Vocabulary};
 use crate::data::kind::Tally;
@@ -12,6 +12,7 @@ use crate::data::table::{Listed, Lists, Table, Values};
 use crate::data::windows;
 use crate::diagnostic::Diagnostic;
 use crate::io;
+use crate::run::kin;
 use crate::run::known::{Known, KnownTable};
 use crate::run::raw::RawColumn;
 pub use crate::run::raw::{DRAWN, drawn, lies};
@@ -434,6 +435,10 @@ impl Schemas for Files {
         let (least, greatest) = (trained().fold(f64::INFINITY, f64::min), trained().fold(f64::NEG_INFINITY, f64::max));
         let of_numbers = table.column(column).is_some_and(|column| holds(&column.values) == Holds::Numbers);
         Some(Look { least, greatest, sum: hasher.finish(), of_numbers, counts })
+    }
+
+    fn kin(&mut self, source: &Source) -> Vec<Kin> {
+        self.table(source).filter(|table| table.rows <= LOOKED_AT).map_or(Vec::new(), kin::of)
     }
 
     fn classes(

@@ -1,6 +1,6 @@
 //! What a weight file knows of the data that it was trained on: enough to check a program and to predict without it.
 
-use crate::check::schema::{Asked, Column, Holds, Lacking, Lengths, Look, Schemas, Source, Split};
+use crate::check::schema::{Asked, Column, Holds, Kin, Lacking, Lengths, Look, Schemas, Source, Split};
 use crate::diagnostic::Diagnostic;
 use crate::io;
 use crate::source::{SourceId, Sources, Span};
@@ -177,6 +177,10 @@ impl Schemas for Remembered<'_> {
     /// Weights hold no rows.
     fn look(&mut self, _: &Source, _: &str) -> Option<Look> {
         None
+    }
+
+    fn kin(&mut self, _: &Source) -> Vec<Kin> {
+        Vec::new()
     }
 
     fn classes(&mut self, _: &Sources, _: &Source, column: &str, _: &Asked, call: Span) -> Result<usize, Diagnostic> {

@@ -31,6 +31,7 @@ pub mod demands;
 pub mod error;
 pub mod evaluate;
 pub mod events;
+mod kin;
 pub mod known;
 pub mod memory;
 mod naming;

@@ -1,8 +1,11 @@
 //! What joins rows: a reduction over them, and their number. A value that reads one depends on which rows stand beside its
-//! own: in a column that is a leak, in a model a surprise.
+//! own: in a column that is a leak, in a model a surprise. A column may read the rows before and behind its own, where a split
+//! leaves the rows in the order of the source.
 
 use super::{Elaborator, Out, Reported};
-use crate::check::terms::{Cut, Kind, TermId};
+use crate::check::schema::{Split, Way};
+use crate::check::steps::ScanPart;
+use crate::check::terms::{Cut, Host, Kind, Leaf, Place, TermId};
 use crate::check::types::{Axis, Type};
 use crate::check::value::Value;
 use crate::diagnostic::Diagnostic;
@@ -108,9 +111,31 @@ impl Elaborator<'_> {
         }
     }
 
-    /// The outermost joins that a term reads among the terms from `first` on. A fitted value is a leaf, so that what it was
-    /// computed by is not read.
-    fn joins_of(&self, root: TermId, first: usize) -> Vec<&Join> {
+    /// Whether a join gives each row what other rows have that stand so far before or behind it, or all up to it.
+    fn is_in_order(&self, join: &Join) -> bool {
+        if join.remedy != Remedy::WithinRows {
+            return false;
+        }
+        let index_of_rows = |id| self.terms.index_of(id).axis.as_ref().is_some_and(|axis| has_rows(&axis.size));
+        match &self.terms.get(join.term).kind {
+            Kind::Running(..) => true,
+            Kind::Scan(_, part) => matches!(part, ScanPart::Given { .. }),
+            Kind::Read(a, places) => {
+                let mut axes = self.ty(*a).axes.iter().zip(places).filter(|(axis, _)| has_rows(&axis.size));
+                axes.all(|(_, place)| match place {
+                    Place::Affine(affine) => {
+                        affine.factors.iter().any(|(id, factor)| *factor == 1 && index_of_rows(*id))
+                    }
+                    Place::At(_) => false,
+                })
+            }
+            _ => false,
+        }
+    }
+
+    /// The outermost joins that a term reads among the terms from `first` on, and those behind `passed` ones. A fitted value is
+    /// a leaf, so that what it was computed by is not read.
+    fn joins_of(&self, root: TermId, first: usize, passed: impl Fn(&Join) -> bool) -> Vec<&Join> {
         let mut seen = vec![false; self.terms.count() - first];
         let (mut open, mut found) = (vec![root], Vec::<&Join>::new());
         while let Some(id) = open.pop() {
@@ -121,6 +146,9 @@ impl Elaborator<'_> {
             match self.joins.binary_search_by_key(&id, |join| join.term) {
                 Ok(join) => {
                     let join = &self.joins[join];
+                    if passed(join) {
+                        open.extend(self.terms.get(id).kind.reads());
+                    }
                     if !found.iter().any(|known| known.place == join.place) {
                         found.push(join);
                     }
@@ -141,7 +169,11 @@ impl Elaborator<'_> {
     /// A column's value in a row is the same whichever rows stand beside it. The terms before `first` are those of other columns.
     pub(super) fn no_leak(&mut self, value: TermId, first: usize) -> Out<()> {
         let mut wrong = Vec::new();
-        for join in self.joins_of(value, first) {
+        let joins = self.joins_of(value, first, |join| self.is_in_order(join));
+        let (ordered, joins): (Vec<&Join>, Vec<&Join>) = joins.into_iter().partition(|join| self.is_in_order(join));
+        wrong.extend(ordered.first().and_then(|join| self.out_of_order(join)));
+        wrong.extend(self.anew_each_step(value));
+        for join in joins {
             let text = self.sources.text(join.place);
             let shown = if text.len() <= 60 && !text.contains('\n') { text } else { "…" };
             let message = "a row's value would depend on the rows beside it";
@@ -164,6 +196,31 @@ impl Elaborator<'_> {
         leaks.last().map_or(Ok(()), |reported| Err(*reported))
     }
 
+    /// What a column reads by the order of rows has a meaning where the split keeps that order.
+    fn out_of_order(&self, join: &Join) -> Option<Diagnostic> {
+        let split = self.data.as_ref()?.split.as_ref().filter(|split| !keeps_order(split))?;
+        let message = "rows are read by their order, and the split does not keep it";
+        let error = Diagnostic::error("E0390", message, join.place, "this reads the rows before or behind a row");
+        let calls = join.calls.iter().rev();
+        let error = calls.fold(error, |error, (span, name)| error.label(*span, format!("in this use of `{name}`")));
+        let error = error.label(split.span, "neighbours here are no neighbours in the source");
+        Some(error.help("leave the rows in their order: `holdout(train = 80%, test = 20%, shuffle = false)`"))
+    }
+
+    /// What is computed anew of the rows of each batch, which are shuffled, does not know the rows beside them.
+    fn anew_each_step(&self, value: TermId) -> Option<Diagnostic> {
+        let anew = |kind: &Kind| matches!(kind, Kind::Draw(..) | Kind::Leaf(Leaf::Host(Host::Training)));
+        if !self.terms.reaches(value, anew) {
+            return None;
+        }
+        let join = self.joins_of(value, 0, |_| false).into_iter().find(|join| self.is_in_order(join))?;
+        let message =
+            "a column that draws in each step, or looks at `training`, sees the rows of a batch, in any order";
+        let error = Diagnostic::error("E0391", message, self.terms.get(value).span, "this is another in each step");
+        let error = error.label(join.place, "and reads other rows by their order");
+        Some(error.help("draw in the model, or in the `train` block"))
+    }
+
     /// A prediction of a model is that of its row alone. The terms of the model are those from `first` on; the call of the
     /// model is the last of so many `calls`.
     ///
@@ -179,7 +236,7 @@ impl Elaborator<'_> {
             return;
         }
         let mut found = Vec::new();
-        for join in self.joins_of(*term, first) {
+        for join in self.joins_of(*term, first, |_| false) {
             let message = "a row's prediction depends on the rows beside it";
             let mut warning = Diagnostic::error("W0201", message, join.place, "this joins the rows of a batch");
             for (span, name) in join.calls.iter().skip(calls).rev() {
@@ -193,6 +250,12 @@ impl Elaborator<'_> {
             self.report(warning);
         }
     }
+}
+
+/// Whether the rows of each split stand together in the source, in its order.
+fn keeps_order(split: &Split) -> bool {
+    let parts = matches!(split.way, Way::Shares { .. } | Way::Given { .. });
+    parts && !split.shuffle && split.stratify.is_none() && split.group.is_none()
 }
 
 /// Whether a size is that of the rows, or counts with them.

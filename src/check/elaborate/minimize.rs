@@ -99,7 +99,7 @@ impl Elaborator<'_> {
         let (rule, times) = (term.rule.clone()?, term.times?);
         self.rows_of_once(term, times, trained)?;
         let mut left = moved.clone();
-        let mut updates = Vec::new();
+        let (mut updates, mut pulls) = (Vec::new(), Vec::new());
         for (other, paths) in &term.except {
             let mut taken = Vec::new();
             for path in paths {
@@ -113,16 +113,19 @@ impl Elaborator<'_> {
             }
             taken.sort();
             if !taken.is_empty() {
-                updates.extend(self.updates(&other.clone()?, &taken, states)?);
+                let other = other.clone()?;
+                pulls.extend(self.pull(&other, &taken));
+                updates.extend(self.updates(&other, &taken, states)?);
             }
         }
         if !left.is_empty() {
+            pulls.extend(self.pull(&rule, &left));
             updates.extend(self.updates(&rule, &left, states)?);
         }
         updates.sort_by_key(|update| update.param);
         let lr = self.rate(&rule)?;
         let (name, loss, span, kept) = (term.name.clone(), term.loss, term.span, term.kept.clone());
-        Ok(Minimized { name, loss, evaluated, span, updates, kept, lr, clip: None, times })
+        Ok(Minimized { name, loss, evaluated, span, updates, pulls, kept, lr, clip: None, times })
     }
 
     /// The parameters that a `minimize` moves.

@@ -4,7 +4,7 @@ use super::call::Arg;
 use super::holds::is_advice;
 use super::{Elaborator, Out, Reported};
 use crate::check::again::Pattern;
-use crate::check::program::{self, Update};
+use crate::check::program::{self, Pull, Update};
 use crate::check::terms::{Host, Kind, Leaf, ParamId, TermId, Terms};
 use crate::check::types::{Elem, Type};
 use crate::check::value::{Bound, Scope, Value};
@@ -140,6 +140,25 @@ impl Elaborator<'_> {
     pub(super) fn rate(&mut self, rule: &Rule) -> Out<Option<TermId>> {
         let lr = rule.settings.iter().find(|(name, _)| name == "lr");
         lr.map(|(_, bound)| self.numbers(bound.value.clone(), bound.origin.span)).transpose()
+    }
+
+    /// The decay of weights that is written for an optimizer of the library. Elsewhere `decay` may be anything.
+    pub(super) fn pull(&self, rule: &Rule, params: &[ParamId]) -> Option<Pull> {
+        let ItemKind::Optimizer(optimizer) = &rule.item.kind else { return None };
+        let optimizer = &optimizer.name;
+        let of_weights = ["sgd", "adamw", "lamb", "lion"].contains(&optimizer.text.as_str());
+        let is_written = rule.written.iter().any(|name| name == "decay");
+        if !of_weights || !is_written || !self.library.is_stdlib(optimizer.span.source) {
+            return None;
+        }
+        let (_, bound) = rule.settings.iter().find(|(name, _)| name == "decay")?;
+        let Value::Number(decay) = &bound.value else { return None };
+        Some(Pull {
+            optimizer: optimizer.text.clone(),
+            decay: decay.to_f64(),
+            span: rule.span,
+            params: params.to_vec(),
+        })
     }
 
     /// A rule of one rank takes parameters of that rank.

@@ -26,7 +26,9 @@ pub fn find(view: &View) -> Vec<Diagnostic> {
         };
         // A map that a layer of the library ends with is not one to leave out.
         let is_own = view.gave(outer).is_none_or(|one| one.name == "dense");
-        if narrows || !is_own || before == w || place == earlier {
+        // What one net gives another is what it is trained for, a generator's picture: no place for an activation.
+        let nets = [before, w].map(|param| view.program.root(&view.program.params[param.0 as usize].path));
+        if narrows || !is_own || before == w || place == earlier || nets[0] != nets[1] {
             continue;
         }
         let message = "two linear maps with no nonlinearity between them are one";

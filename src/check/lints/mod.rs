@@ -2,7 +2,7 @@
 //! file of its own, over the terms of a training, what of the library was applied, and what stands in the columns. It says only
 //! what is certain: of a program that may be meant so, nothing.
 //!
-//! `allow` silences them in place; `unused`, `still` and `crossed` look at the text alone.
+//! `allow` silences them in place; `unused`, `still`, `crossed` and `shadowed` look at the text alone.
 
 pub mod allow;
 mod balance;
@@ -11,6 +11,7 @@ mod bounded;
 mod columns;
 mod crossed;
 mod dead;
+mod decayed;
 mod double;
 mod dropped;
 mod facts;
@@ -21,16 +22,19 @@ mod leak;
 mod linear;
 mod next_token;
 mod noisy;
+mod only_trained;
 mod padding;
 mod raw_scores;
 mod scale;
 mod schedule;
 mod sense;
+mod shadowed;
 mod squashed;
 mod still;
 mod stuck;
 mod swapped;
 mod target;
+mod torn;
 mod unmasked;
 mod unshifted;
 mod untrained;
@@ -79,6 +83,9 @@ const LINTS: &[(&str, Lint)] = &[
     ("W0448", swapped::find),
     ("W0449", itself::find),
     ("W0450", stuck::find),
+    ("W0461", decayed::find),
+    ("W0462", only_trained::find),
+    ("W0463", torn::find),
 ];
 
 /// What all lints say of a training.
@@ -93,5 +100,6 @@ pub fn of_text(file: &File, found: &[Diagnostic]) -> Vec<Diagnostic> {
     let mut of_text = if lacks_target { Vec::new() } else { unused::find(file) };
     of_text.extend(still::find(file));
     of_text.extend(crossed::find(file));
+    of_text.extend(shadowed::find(file));
     of_text
 }

@@ -76,7 +76,7 @@ fn reads(item: &ItemKind) -> Counts {
         ItemKind::Data(_) | ItemKind::Let(_) | ItemKind::Fn(_) | ItemKind::Use(_) => &[],
     };
     for statement in statements {
-        let mut add = |name: &Name| *counts.entry(name.text.trim_end_matches('\'').to_string()).or_default() += 1;
+        let mut add = |name: &Name| count(name, &mut counts);
         match &statement.kind {
             StatementKind::Minimize(minimize) => minimize.over.iter().for_each(add),
             StatementKind::Calibrate(_, _, by) => add(by),
@@ -89,8 +89,17 @@ fn reads(item: &ItemKind) -> Counts {
     counts
 }
 
+/// A name with a prime may be one of its own, or the next value of a state, which is read with it.
+fn count(name: &Name, counts: &mut Counts) {
+    let of = name.text.trim_end_matches('\'');
+    *counts.entry(of.to_string()).or_default() += 1;
+    if of != name.text {
+        *counts.entry(name.text.clone()).or_default() += 1;
+    }
+}
+
 fn note(expr: &Expr, counts: &mut Counts) {
-    let mut add = |name: &Name| *counts.entry(name.text.trim_end_matches('\'').to_string()).or_default() += 1;
+    let mut add = |name: &Name| count(name, counts);
     match &expr.kind {
         ExprKind::Name(name) => add(name),
         ExprKind::Index(_, subscripts) => {

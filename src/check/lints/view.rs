@@ -2,7 +2,7 @@
 
 use super::facts::{self, Found};
 use crate::check::program::{Applied, RawKind, TypedProgram};
-use crate::check::schema::Look;
+use crate::check::schema::{Kin, Look};
 use crate::check::terms::{Kind, Leaf, ParamId, Start, Term, TermId};
 use crate::ir::{QuickMap, ScalarOp};
 use crate::source::{Sources, Span};
@@ -12,6 +12,8 @@ pub struct View<'p> {
     sources: &'p Sources,
     /// What stands in each of the source's columns that are read.
     pub looks: &'p [Option<Look>],
+    /// By what rows of the source belong together.
+    pub kin: &'p [Kin],
     /// What of the library gave a term; of several the outermost.
     gave: QuickMap<TermId, &'p Applied>,
     facts: Vec<Option<Found>>,
@@ -20,9 +22,9 @@ pub struct View<'p> {
 }
 
 impl<'p> View<'p> {
-    pub fn new(program: &'p TypedProgram, sources: &'p Sources, looks: &'p [Option<Look>]) -> View<'p> {
+    pub fn new(program: &'p TypedProgram, sources: &'p Sources, looks: &'p [Option<Look>], kin: &'p [Kin]) -> View<'p> {
         let gave = program.applied.iter().map(|applied| (applied.result, applied)).collect();
-        let mut view = View { program, sources, looks, gave, facts: Vec::new(), readers: Vec::new() };
+        let mut view = View { program, sources, looks, kin, gave, facts: Vec::new(), readers: Vec::new() };
         view.readers = view.counted();
         view.facts = facts::of(&view);
         view
