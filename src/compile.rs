@@ -11,7 +11,7 @@ use crate::check::program::{Explored, Sweep, TypedProgram};
 use crate::check::terms::TermId;
 use crate::check::uses::{self, Gathered, Used};
 use crate::check::value::Value;
-use crate::check::{chains, comments, names, settings, unread};
+use crate::check::{chains, comments, follows, names, settings, unread};
 use crate::diagnostic::order::{in_order, primary};
 use crate::diagnostic::{Diagnostic, Severity, merged};
 use crate::ir::{Graph, NodeId};
@@ -213,6 +213,7 @@ pub fn check_file(
     found.extend(elaborator.found);
     let mut found = in_order(found, textual);
     unread::remove(&mut found, &unread_spans, file, sources);
+    follows::remove(&mut found, file, sources);
     let found = merged(found);
     Checked { programs, trains: trains(file), sweeps, found, used: Vec::new() }
 }

@@ -10,6 +10,7 @@
 //! | `settings` | `--set name=value` |
 //! | `uses` | the items of other files |
 //! | `unread` | diagnostics that only follow from text that could not be parsed |
+//! | `follows` | diagnostics that only follow from others |
 //! | `number` | constants, as exact numbers |
 //! | `types`, `shapes` | types with the origin of each size; the rules of the operators |
 //! | `affine` | whole numbers made of indices, and what keeps them inside of an axis |
@@ -26,6 +27,7 @@ pub mod again;
 pub mod chains;
 pub mod comments;
 pub mod elaborate;
+pub mod follows;
 pub mod items;
 pub mod library;
 pub mod lints;
@@ -43,3 +45,6 @@ pub mod unread;
 pub mod unsupported;
 pub mod uses;
 pub mod value;
+
+/// What is said where a class stands in the place of a number.
+pub const NO_MEASUREMENT: &str = "the number of a class is no measurement";

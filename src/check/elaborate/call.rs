@@ -2,6 +2,7 @@
 
 use super::optimizer::TOTAL;
 use super::{Elaborator, Out, Reported};
+use crate::check::library::declares_function;
 use crate::check::types::Origin;
 use crate::check::value::{Bound, Layers, Recipe, Scope, Value};
 use crate::diagnostic::Diagnostic;
@@ -129,8 +130,25 @@ impl Elaborator<'_> {
             }
             Value::List(parts) => self.composition(parts, given, site, span, scope),
             Value::Wrong => Err(Reported),
-            other => Err(self.not_callable(other.noun(), site.at)),
+            other => {
+                Err(self.hides_a_function(&other, site.at).unwrap_or_else(|| self.not_callable(other.noun(), site.at)))
+            }
         }
+    }
+
+    /// A name that is called as the library's function of that name, which it hides here; told once.
+    fn hides_a_function(&mut self, value: &Value, span: Span) -> Option<Reported> {
+        let name = self.sources.text(span);
+        if !declares_function(name) {
+            return None;
+        }
+        let noun = value.noun();
+        let message = format!("`{name}` is {noun} here, which hides the library's function of that name");
+        if self.found.iter().any(|found| found.message == message) {
+            return Some(Reported);
+        }
+        let error = Diagnostic::error("E0211", message, span, "this is called");
+        Some(self.report(error.help("give what is yours another name")))
     }
 
     fn not_callable(&mut self, noun: &str, span: Span) -> Reported {

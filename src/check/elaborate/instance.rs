@@ -195,14 +195,15 @@ impl Elaborator<'_> {
         self.name_uses(layer.name.span, &layer.hyper, &layer.body);
         let (terms, calls) = (self.terms.count(), self.calls.len());
         let result = self.body(&layer.body, &mut scope, layer.name.span);
-        if layer.is_model {
-            self.warn_of_joins(&result, terms, calls);
-        }
         let (value, at) = result?;
-        match &layer.result {
-            Some(ty) => self.check_result(value, at, ty, &mut scope),
-            None => Ok(value),
+        let value = match &layer.result {
+            Some(ty) => self.check_result(value, at, ty, &mut scope)?,
+            None => value,
+        };
+        if layer.is_model {
+            self.warn_of_joins(&value, terms, calls);
         }
+        Ok(value)
     }
 
     /// Each on what the one before it gives; further inputs are the same for all.

@@ -9,7 +9,7 @@ use crate::check::terms::{Cut, Host, Kind, Leaf, Place, TermId};
 use crate::check::types::{Axis, Type};
 use crate::check::value::Value;
 use crate::diagnostic::Diagnostic;
-use crate::ir::{Reduce, Size};
+use crate::ir::{Reduce, ScalarOp, Size};
 use crate::source::Span;
 
 /// A term that joins rows.
@@ -133,6 +133,19 @@ impl Elaborator<'_> {
         }
     }
 
+    /// Whether a term compares the number of a row with how many there are: what is there before and behind a row.
+    fn finds_the_end(&self, kind: &Kind) -> bool {
+        let Kind::Scalar(ScalarOp::Less | ScalarOp::LessEqual | ScalarOp::Equal, parts) = kind else { return false };
+        let index_of_rows = |id| self.terms.index_of(id).axis.as_ref().is_some_and(|axis| has_rows(&axis.size));
+        let is_index = |kind: &Kind| matches!(kind, Kind::Index(id) if index_of_rows(*id));
+        self.keeps_order() && parts.iter().any(|part| self.terms.reaches(*part, is_index))
+    }
+
+    fn keeps_order(&self) -> bool {
+        let split = self.data.as_ref().map(|data| data.split.as_ref());
+        split.is_some_and(|split| split.is_none_or(keeps_order))
+    }
+
     /// The outermost joins that a term reads among the terms from `first` on, and those behind `passed` ones. A fitted value is
     /// a leaf, so that what it was computed by is not read.
     fn joins_of(&self, root: TermId, first: usize, passed: impl Fn(&Join) -> bool) -> Vec<&Join> {
@@ -154,6 +167,7 @@ impl Elaborator<'_> {
                     }
                 }
                 Err(_) => match &self.terms.get(id).kind {
+                    kind if self.finds_the_end(kind) => {}
                     // The derivative of a sum over rows is in each row that of its own part.
                     Kind::Grad { of, by } => match self.terms.get(*of).kind {
                         Kind::Fold(Reduce::Sum, parts) => open.extend([parts, *by]),
@@ -226,8 +240,8 @@ impl Elaborator<'_> {
     ///
     /// A layer with batch statistics joins rows because it is meant to, and only where `training` is true: what is looked at
     /// here must then be the model as it predicts, with `training` false, and such a layer needs no exception.
-    pub(super) fn warn_of_joins(&mut self, value: &Out<(Value, Span)>, first: usize, calls: usize) {
-        let Ok((Value::Tensor(term), _)) = value else { return };
+    pub(super) fn warn_of_joins(&mut self, value: &Value, first: usize, calls: usize) {
+        let Value::Tensor(term) = value else { return };
         // What a layer does while it is trained it may mean to do: the model is looked at as it predicts.
         if self.training && self.reads_training {
             return;

@@ -314,7 +314,7 @@ impl Elaborator<'_> {
                     .label(expected.written.span, "expected by this type");
                 let help = match (elem, &ty.elem) {
                     (Elem::Class(_), _) => Some("classes come from `category(column)` in a `data` block"),
-                    (Elem::Float, types::Elem::Class(_)) => Some("the number of a class is no measurement"),
+                    (Elem::Float, types::Elem::Class(_)) => Some(crate::check::NO_MEASUREMENT),
                     _ => None,
                 };
                 Err(self.report(Diagnostic { help: help.map(str::to_string), ..error }))

@@ -30,11 +30,15 @@ fn watched(view: &View) -> Vec<Diagnostic> {
     of_train.map(told).collect()
 }
 
-/// The first report of a metric of the library.
+/// The first report of a metric of the library, which is not that of what is minimized.
 fn metric(view: &View) -> Option<Diagnostic> {
     let split = view.program.data.split.as_ref()?;
+    let losses: Vec<&str> = view.losses().iter().map(|loss| loss.name.as_str()).collect();
     view.program.reports.iter().find_map(|report| {
         let applied = view.gave(view.bare(report.value)).filter(|applied| applied.input("target").is_some())?;
+        if losses.contains(&applied.name.as_str()) {
+            return None;
+        }
         let message = format!("`{}` is of rows that the weights were fitted to: no others are left", report.name);
         let warning = Diagnostic::error("W0462", message, applied.place, "how well new rows are told is not known")
             .label(split.span, "every row is for training");
