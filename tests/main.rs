@@ -27,6 +27,7 @@ mod onnx;
 mod ops;
 mod papers;
 mod programs;
+mod promises;
 mod record;
 mod repl;
 mod rooms;
@@ -74,6 +75,7 @@ fn main() {
     trials.extend(ops::trials());
     trials.extend(papers::trials());
     trials.extend(programs::trials());
+    trials.extend(promises::trials());
     trials.extend(record::trials());
     trials.extend(repl::trials());
     trials.extend(rooms::trials());
