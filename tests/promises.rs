@@ -52,7 +52,7 @@ fn each_is_shown() {
 }
 
 const PROMISES: &[Promise] = &[
-    ("a first file: data, split, model, loss, optimizer, a report", "values", "columns, means and the model", Trains),
+    ("a first file: data, split, model, loss, optimizer, a report", "design_training", "a first file", Trains),
     (
         "items stand in any order, each with its comment",
         "design_text",
@@ -119,7 +119,7 @@ const PROMISES: &[Promise] = &[
         "a division of sizes is exact, and the layer that asked is named",
         Says,
     ),
-    ("literals take the kind of what they meet", "functions", "a literal that is no class is a number", Trains),
+    ("literals take the kind of what they meet", "functions", "a literal that is no class is a number", Says),
     ("dense as its definition; `bias = false` has no `b`", "values", "a bias that nothing uses does not exist", Trains),
     (
         "a residual net: blocks, repeats, a skip by sizes",
@@ -224,6 +224,7 @@ const PROMISES: &[Promise] = &[
     ),
     ("slices; an open start has a hint", "design_decisions", "an open start of a slice", Says),
     ("slices beside indices", "design_index", "slices beside indices are axes", Trains),
+    ("slices that leave their axis, or depend on an index", "design_index", "slices that are none", Says),
     ("rests of what has no name", "design_index", "a rest of what has no name", Trains),
     (
         "sums of products of several factors",
@@ -291,7 +292,7 @@ const PROMISES: &[Promise] = &[
         "an optimizer for one rank beside one for the rest, and a sum over all parameters",
         Trains,
     ),
-    ("`except … for` takes over settings", "minimized", "`except` takes parameters by their paths", Trains),
+    ("`except … for` takes over settings", "minimized", "`except` takes parameters by their paths", Says),
     (
         "schedules of step, steps, epoch, epochs",
         "design_training",

@@ -152,6 +152,8 @@ pub struct Scope {
     pub steps: bool,
     /// Names of what a loop gives, which has its steps along an axis.
     scans: HashSet<String>,
+    /// Names of axes of which a `where` keeps some of the elements.
+    pub masked: HashSet<String>,
 }
 
 /// A `state` of a body.

@@ -51,6 +51,9 @@ impl Elaborator<'_> {
             ExprKind::Binary(op, operator, a, b) => {
                 let one = self.value(a, scope);
                 let two = self.behind(*op, &one, b, scope);
+                if let (Ok(one), Ok(two)) = (&one, &two) {
+                    self.counts_what_is_kept(*op, (one, a), (two, b), scope)?;
+                }
                 self.binary(*op, *operator, (one?, a.span), (two?, b.span), span)
             }
             ExprKind::If(condition, yes, no) => self.choose(condition, yes, no, span, scope),

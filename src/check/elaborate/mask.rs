@@ -1,11 +1,15 @@
 //! The mask of a `where`: a term of truth values that says which elements take part. Elementwise operations hand it on; a
 //! reduction reads its neutral element where the mask is false.
 
-use super::Elaborator;
+use super::{Elaborator, Out};
 use crate::check::terms::{Kind, Place, TermId};
 use crate::check::types::{Axis, Elem, IndexId, Type};
+use crate::check::value::{Scope, Value};
+use crate::diagnostic::Diagnostic;
 use crate::ir::ScalarOp;
 use crate::source::Span;
+use crate::syntax::tree::{Binary, Expr, ExprKind};
+use crate::syntax::walk;
 use std::collections::BTreeSet;
 
 impl Elaborator<'_> {
@@ -29,6 +33,42 @@ impl Elaborator<'_> {
         let free = mask.map_or(known.ty.free.clone(), |mask| self.free_indices(term, mask));
         let kind = if free == known.ty.free { known.kind } else { Kind::Cast(term) };
         self.terms.add(kind, Type { mask, free, ..known.ty }, known.span)
+    }
+
+    /// Under a `where` the size of an axis is not how many of its elements are kept: a mean that divides by it is none. Of
+    /// constants alone, as in a size, it is what it is.
+    pub(super) fn counts_what_is_kept(
+        &mut self,
+        op: Binary,
+        (a, first): (&Value, &Expr),
+        (b, second): (&Value, &Expr),
+        scope: &Scope,
+    ) -> Out<()> {
+        let counts = matches!(op, Binary::Add | Binary::Subtract | Binary::Multiply | Binary::Divide);
+        if scope.masked.is_empty() || !counts {
+            return Ok(());
+        }
+        let measures = |value: &Value| matches!(value, Value::Tensor(term) if self.ty(*term).elem == Elem::Float);
+        let constant = |value: &Value| matches!(value, Value::Number(_) | Value::Size(_));
+        let size = match (measures(a), measures(b)) {
+            (true, false) if constant(b) => second,
+            (false, true) if constant(a) => first,
+            _ => return Ok(()),
+        };
+        let mut open = vec![size];
+        while let Some(expr) = open.pop() {
+            if let ExprKind::Name(name) = &expr.kind
+                && scope.masked.contains(&name.text)
+            {
+                let name = &name.text;
+                let message =
+                    format!("`{name}` is the size of the whole axis, and a `where` keeps some of its elements");
+                let error = Diagnostic::error("E0392", message, expr.span, "read as a number");
+                return Err(self.report(error.help("`count(…)` of the vector is how many are kept")));
+            }
+            open.extend(walk::parts(expr));
+        }
+        Ok(())
     }
 
     /// A term with a number where its mask is false; truth values are false there.

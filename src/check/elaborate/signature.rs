@@ -229,6 +229,9 @@ impl Elaborator<'_> {
             };
             let here = Origin { span: expected.at, text: "comes from here".into() };
             scope.insert(&name.text, Bound { value, origin: actual.origin.clone().unwrap_or(here) });
+            if self.ty(expected.term).mask.is_some() {
+                scope.masked.insert(name.text.clone());
+            }
             return Ok(());
         }
         let wanted = self.size(size, scope)?;
