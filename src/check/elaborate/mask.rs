@@ -48,7 +48,8 @@ impl Elaborator<'_> {
         if scope.masked.is_empty() || !counts {
             return Ok(());
         }
-        let measures = |value: &Value| matches!(value, Value::Tensor(term) if self.ty(*term).elem == Elem::Float);
+        let measures =
+            |value: &Value| matches!(value, Value::Tensor(term) if matches!(self.ty(*term).elem, Elem::Float));
         let constant = |value: &Value| matches!(value, Value::Number(_) | Value::Size(_));
         let size = match (measures(a), measures(b)) {
             (true, false) if constant(b) => second,
