@@ -323,7 +323,7 @@ const PROMISES: &[Promise] = &[
     (
         "… and are cut at the borders of a split",
         "figures",
-        "the rows before and behind a row, a mean of some, sums so far, a state",
+        "the rows before and behind a row, a mean of some, sums so far",
         Trains,
     ),
     ("… or are an error", "figures", "rows that are shuffled have no order", Says),

@@ -23,26 +23,20 @@ fn item_of<'f>(span: Span, file: &'f File) -> Option<&'f Item> {
 
 /// `let a, b = split(x, 3)`: the third name, which is read behind it, is not also unknown.
 fn lost_names(found: &mut Vec<Diagnostic>, file: &File, sources: &Sources) {
-    for at in 0..found.len() {
-        let Some((span, lacks)) = lacking(&found[at]) else { continue };
+    let all: Vec<(Span, usize)> = found.iter().filter_map(lacking).collect();
+    for (span, lacks) in all {
         let Some(item) = item_of(span, file) else { continue };
         let mut names: HashSet<&str> = HashSet::new();
-        let follows = |diagnostic: &Diagnostic| {
-            let Some(place) = primary(diagnostic) else { return false };
+        found.retain(|diagnostic| {
+            let Some(place) = primary(diagnostic).filter(|_| diagnostic.code == "E0201") else { return true };
             let behind = span.end <= place.start && item_of(place, file).is_some_and(|own| own.span == item.span);
             let name = sources.text(place);
-            let lost = diagnostic.code == "E0201" && behind && (names.contains(name) || names.len() < lacks);
-            lost && {
+            let lost = behind && (names.contains(name) || names.len() < lacks);
+            if lost {
                 names.insert(name);
-                true
             }
-        };
-        let told: Vec<bool> = found.iter().map(follows).collect();
-        let mut told = told.into_iter();
-        found.retain(|_| !told.next().unwrap_or(false));
-        if found.len() <= at {
-            return;
-        }
+            !lost
+        });
     }
 }
 

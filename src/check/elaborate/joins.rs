@@ -4,7 +4,6 @@
 
 use super::{Elaborator, Out, Reported};
 use crate::check::schema::{Split, Way};
-use crate::check::steps::ScanPart;
 use crate::check::terms::{Cut, Host, Kind, Leaf, Place, TermId};
 use crate::check::types::{Axis, Type};
 use crate::check::value::Value;
@@ -119,7 +118,6 @@ impl Elaborator<'_> {
         let index_of_rows = |id| self.terms.index_of(id).axis.as_ref().is_some_and(|axis| has_rows(&axis.size));
         match &self.terms.get(join.term).kind {
             Kind::Running(..) => true,
-            Kind::Scan(_, part) => matches!(part, ScanPart::Given { .. }),
             Kind::Read(a, places) => {
                 let mut axes = self.ty(*a).axes.iter().zip(places).filter(|(axis, _)| has_rows(&axis.size));
                 axes.all(|(_, place)| match place {
