@@ -36,6 +36,7 @@ pub mod format;
 pub mod interrupt;
 pub mod io;
 pub mod ir;
+pub mod loops;
 pub mod lower;
 pub mod passes;
 pub mod plan;

@@ -163,6 +163,15 @@ impl ScalarOp {
         })
     }
 
+    /// Whether it takes many operations of a processor.
+    pub fn is_function(self) -> bool {
+        match self {
+            Exp | Expm1 | Log | Log1p | Sin | Cos | Tanh | Erf | Pow | Atan2 => true,
+            Neg | Abs | Sqrt | Floor | Add | Sub | Mul | Div | Min | Max | Mod | Quotient => false,
+            Less | LessEqual | Equal | NotEqual | And | Or | Not | Select | Cast(_) => false,
+        }
+    }
+
     /// The kind of its result for operands of given kinds, or what is wrong with them.
     pub fn dtype(self, operands: &[DType]) -> Result<DType, &'static str> {
         let first = operands.first().copied().unwrap_or(DType::Float);
