@@ -2,6 +2,7 @@
 
 mod body;
 mod matrix;
+mod range;
 mod rules;
 mod scalar;
 mod structure;
