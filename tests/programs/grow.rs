@@ -355,7 +355,9 @@ impl<'r> Body<'r> {
         let body = match self.pick(4) {
             0 => format!("h' = tanh({own}(concat(at, h)) - {back}(h)) out h'"),
             1 => format!("h' = tanh({own}(at) + h) out {back}(h')"),
-            2 => format!("state all: [n, {width}] = 0 h' = sin({own}(at) + {back}(h)) all' = all + {back}(h) out all' * h'"),
+            2 => format!(
+                "state all: [n, {width}] = 0 h' = sin({own}(at) + {back}(h)) all' = all + {back}(h) out all' * h'"
+            ),
             _ => format!("h' = tanh({own}(at) + {back}(h)) out h'"),
         };
         let scan = format!("scan at in {given}[n, t, e] over t {{ state h: [n, {width}] = {first} {body} }}");
