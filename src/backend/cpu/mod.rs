@@ -7,7 +7,7 @@
 //! | `code` | a compiled loop: slots, tiles, chunks |
 //! | `tile` | the interpreter of a loop's code |
 //! | `pass` | a loop divided among threads, with a fused product |
-//! | `product` | products of matrices, by ndarray |
+//! | `product` | products of matrices |
 //! | `special` | operations that are not fused |
 //! | `matrix` | those on triangles of a matrix |
 //! | `fold` | reductions |
@@ -26,7 +26,7 @@ mod memory;
 mod number;
 mod pass;
 pub mod pool;
-mod product;
+pub mod product;
 mod special;
 mod tile;
 
