@@ -2,7 +2,8 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `single` | those of 32-bit floats: blocks, and what a thread does |
+//! | `single` | those of 32-bit floats: what each thread does |
+//! | `block` | which parts of their operands pass when |
 //! | `kernel` | their innermost loops |
 //! | `vector` | what those compute with |
 //! | `pack` | operands, rearranged |
@@ -10,6 +11,7 @@
 //! | `room` | working memory |
 //! | `double` | those of 64-bit floats |
 
+mod block;
 mod double;
 pub mod kernel;
 pub mod offsets;

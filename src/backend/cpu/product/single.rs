@@ -2,34 +2,24 @@
 //! and within a block one chain of products that are added with one rounding. So its bits do not depend on how a product is
 //! divided, packed or computed.
 
-use super::kernel::{Family, Tile};
+use super::block::{AT_ONCE, BLOCK, Block, GROUP};
+use super::kernel::Family;
 use super::offsets::Side;
 use super::pack::pack;
 use super::room::{Room, Rooms};
 use crate::backend::cpu::pool::Pool;
 use std::marker::PhantomData;
-use std::ops::Range;
 use std::sync::PoisonError;
 
 /// With fewer multiplications a product is not worth waking threads for.
 const ALONE: usize = 64 * 1024;
-
-/// The most of the depth in a block.
-const BLOCK: usize = 256;
-
-/// The most rows that pass over the right operand together.
-const GROUP: usize = 256;
-
-/// The most floats of the left operand that are packed at once, and of the result that are computed at once: they stay in the L2
-/// cache.
-const AT_ONCE: usize = GROUP * 1024;
 
 /// The most floats of a right operand that is packed for all threads.
 const MOST_SHARED: usize = 4 << 20;
 
 /// Where the right operand is read.
 #[derive(Clone, Copy, PartialEq, Debug)]
-enum Right {
+pub(super) enum Right {
     /// Where it lies.
     InPlace,
     /// Packed once for all threads.
@@ -42,15 +32,15 @@ enum Right {
 pub struct Single {
     batch: usize,
     rows: usize,
-    depth: usize,
+    pub(super) depth: usize,
     columns: usize,
-    a: Side,
-    b: Side,
+    pub(super) a: Side,
+    pub(super) b: Side,
     /// How many elements before the first one, and how many from there on, each needs.
     extents: [(usize, usize); 2],
-    family: &'static Family,
-    pack_left: bool,
-    right: Right,
+    pub(super) family: &'static Family,
+    pub(super) pack_left: bool,
+    pub(super) right: Right,
     /// Whether the operands have changed places: a result of one column is one row as well.
     turned: bool,
     /// Whether threads divide the rows, or the columns.
@@ -60,8 +50,8 @@ pub struct Single {
 /// Operands of a product, each from its first element on.
 #[derive(Clone, Copy)]
 pub struct Operands<'o> {
-    a: *const f32,
-    b: *const f32,
+    pub(super) a: *const f32,
+    pub(super) b: *const f32,
     borrowed: PhantomData<&'o [f32]>,
 }
 
@@ -128,7 +118,7 @@ impl Single {
         self.left_room() + if self.right == Right::Own { self.depth.min(BLOCK) * self.family.width() } else { 0 }
     }
 
-    fn left_room(&self) -> usize {
+    pub(super) fn left_room(&self) -> usize {
         let tall = if self.turned { self.columns } else { self.rows };
         let group = tall.min(GROUP);
         let steps = if group * self.depth <= AT_ONCE { self.depth } else { BLOCK };
@@ -192,7 +182,7 @@ impl Single {
     }
 
     /// The width of a packed panel of so many columns.
-    fn broad(&self, columns: usize) -> usize {
+    pub(super) fn broad(&self, columns: usize) -> usize {
         if columns <= self.family.lanes { self.family.lanes } else { self.family.width() }
     }
 
@@ -215,13 +205,8 @@ impl Single {
             unsafe {
                 let out = out.add((row - first) * self.columns);
                 let operands = self.matrix(operands, matrix);
-                match self.turned {
-                    true => self.block(operands, 0..1, own_rows, (out, 0), shared.start(), &mut own),
-                    false => {
-                        let out = (out, self.columns);
-                        self.block(operands, own_rows, 0..self.columns, out, shared.start(), &mut own);
-                    }
-                }
+                let (rows, columns) = if self.turned { (0..1, own_rows) } else { (own_rows, 0..self.columns) };
+                self.block(operands, (out, self.columns), shared, &mut own).run(rows, columns);
             }
             (matrix, start, row) = (matrix + 1, 0, row + taken);
         }
@@ -256,7 +241,7 @@ impl Single {
             let columns = part(thread)..part(thread + 1);
             let out = (out.from(columns.start), self.columns);
             // SAFETY: the operands have all their elements, and columns of the threads are apart.
-            unsafe { self.block(operands, 0..self.rows, columns, out, std::ptr::null(), &mut own) }
+            unsafe { self.block(operands, out, &rooms.shared, &mut own).run(0..self.rows, columns) }
         });
     }
 
@@ -268,165 +253,17 @@ impl Single {
         }
     }
 
-    /// A block of one result: its first element and the elements from row to row.
-    ///
-    /// # Safety
-    /// The operands have all their elements, and nobody else uses the block.
-    unsafe fn block(
-        &self,
-        operands: Operands,
-        rows: Range<usize>,
-        columns: Range<usize>,
-        out: (*mut f32, usize),
-        shared: *const f32,
-        own: &mut Room,
-    ) {
-        let left_room = self.left_room();
-        let left = own.start_mut();
-        for group in even(rows.len(), GROUP) {
-            let group = rows.start + group.start..rows.start + group.end;
-            let tiles = Tiles::new(group.clone(), self.family.rows);
-            let whole = self.pack_left && group.len() * self.depth <= left_room;
-            let width = self.family.width();
-            let broad =
-                if columns.len() <= 8 * width { 8 * width } else { (AT_ONCE / group.len() / width).max(8) * width };
-            // SAFETY: as the caller says; rooms are as large as these functions say.
-            unsafe {
-                if whole {
-                    blocks(self.depth).for_each(|steps| self.pack_left(operands.a, &tiles, steps, left, true));
-                }
-                for start in columns.clone().step_by(broad) {
-                    let end = columns.end.min(start + broad);
-                    for steps in blocks(self.depth) {
-                        if self.pack_left && !whole {
-                            self.pack_left(operands.a, &tiles, steps.clone(), left, false);
-                        }
-                        let left = left.add(if whole { group.len() * steps.start } else { 0 });
-                        for panel in (start..end).step_by(width) {
-                            let panel = panel..end.min(panel + width);
-                            let offset = (group.start - rows.start) * out.1 + panel.start - columns.start;
-                            let right = self.right(operands.b, panel.clone(), steps.clone(), shared, own, left_room);
-                            let out = (out.0.add(offset), out.1);
-                            self.panel(operands.a, left, &tiles, right, panel.len(), steps.clone(), out);
-                        }
-                    }
-                }
-            }
-        }
-    }
-
-    /// A panel of the right operand: where it is, and the elements from one step of the depth to the next.
-    #[inline(always)]
-    unsafe fn right(
-        &self,
-        b: *const f32,
-        panel: Range<usize>,
-        steps: Range<usize>,
-        shared: *const f32,
-        own: &mut Room,
-        left_room: usize,
-    ) -> (*const f32, isize) {
-        let broad = self.broad(panel.len());
-        // SAFETY: as the caller of `block` says.
-        unsafe {
-            match self.right {
-                Right::InPlace => {
-                    let start = self.b.lanes.at(panel.start) + self.b.depth.at(steps.start);
-                    (b.offset(start), self.b.depth.stride().unwrap_or(0))
-                }
-                Right::Shared => (shared.add(panel.start * self.depth + steps.start * broad), broad as isize),
-                Right::Own => {
-                    let room = own.start_mut().add(left_room);
-                    pack(b, (&self.b.lanes, panel), (&self.b.depth, steps), room, broad);
-                    (room.cast_const(), broad as isize)
-                }
-            }
-        }
-    }
-
-    /// All tiles of a panel.
-    #[inline(always)]
-    #[allow(clippy::too_many_arguments)]
-    unsafe fn panel(
-        &self,
-        a: *const f32,
-        left: *const f32,
-        tiles: &Tiles,
-        (b, b_depth): (*const f32, isize),
-        columns: usize,
-        steps: Range<usize>,
+    /// What makes a block of one result, whose first element and the elements from row to row are given.
+    fn block<'b>(
+        &'b self,
+        operands: Operands<'b>,
         (out, out_row): (*mut f32, usize),
-    ) {
-        let (a_row, a_depth) = match self.pack_left {
-            true => (0, 0),
-            false => (self.a.lanes.stride().unwrap_or(0), self.a.depth.stride().unwrap_or(0)),
-        };
-        let (depth, add) = (steps.len(), steps.start > 0);
-        let from = a.wrapping_offset(steps.start as isize * a_depth);
-        for rows in tiles.each() {
-            let before = rows.start - tiles.rows.start;
-            // SAFETY: as the caller of `block` says.
-            unsafe {
-                let a = match self.pack_left {
-                    true => left.add(before * depth),
-                    false => from.wrapping_offset(rows.start as isize * a_row),
-                };
-                let out = out.add(before * out_row);
-                let tile = Tile { a, a_row, a_depth, b, b_depth, depth, out, out_row, columns, add };
-                self.family.kernel(self.pack_left, rows.len(), columns)(&tile);
-            }
-        }
+        shared: &'b Room,
+        own: &'b mut Room,
+    ) -> Block<'b> {
+        let left = own.start_mut();
+        // SAFETY: the room is at least as large, as the callers have seen.
+        let right = unsafe { left.add(self.left_room()) };
+        Block { single: self, operands, out, out_row, shared: shared.start(), left, right }
     }
-
-    /// Packs the left operand's tiles for some of the depth; among all of the depth, or alone.
-    unsafe fn pack_left(&self, a: *const f32, tiles: &Tiles, steps: Range<usize>, left: *mut f32, whole: bool) {
-        let start = if whole { tiles.rows.len() * steps.start } else { 0 };
-        for rows in tiles.each() {
-            let (before, height) = (rows.start - tiles.rows.start, rows.len());
-            // SAFETY: as the caller of `block` says.
-            unsafe {
-                let out = left.add(start + before * steps.len());
-                pack(a, (&self.a.lanes, rows), (&self.a.depth, steps.clone()), out, height);
-            }
-        }
-    }
-}
-
-/// Rows in tiles of about equal height: 128 rows are ten tiles of 12 or 13, not nine of 14 and one of 2.
-struct Tiles {
-    rows: Range<usize>,
-    count: usize,
-    /// Of a tile, and how many have one more.
-    height: usize,
-    more: usize,
-}
-
-impl Tiles {
-    fn new(rows: Range<usize>, most: usize) -> Tiles {
-        let len = rows.len();
-        if len <= most {
-            return Tiles { rows, count: 1, height: len, more: 0 };
-        }
-        let count = len.div_ceil(most);
-        Tiles { rows, count, height: len / count, more: len % count }
-    }
-
-    #[inline(always)]
-    fn each(&self) -> impl Iterator<Item = Range<usize>> {
-        let start = |tile: usize| self.rows.start + tile * self.height + tile.min(self.more);
-        (0..self.count).map(move |tile| start(tile)..start(tile + 1))
-    }
-}
-
-/// The depth in blocks. They depend on the depth alone.
-#[inline(always)]
-fn blocks(depth: usize) -> impl Iterator<Item = Range<usize>> {
-    even(depth, BLOCK)
-}
-
-/// So many in parts of about equal size.
-#[inline(always)]
-fn even(len: usize, most: usize) -> impl Iterator<Item = Range<usize>> {
-    let count = if len <= most { 1 } else { len.div_ceil(most) };
-    (0..count).map(move |part| if count == 1 { 0..len } else { len * part / count..len * (part + 1) / count })
 }
