@@ -38,7 +38,7 @@ pub struct Loaded {
 enum Ready {
     Loop(Arc<Prepared>),
     /// A product, and the loop that follows it.
-    Product(Product, Option<Arc<Prepared>>),
+    Product(Box<Product>, Option<Arc<Prepared>>),
     Body(Loaded),
     Nothing,
 }
@@ -61,7 +61,7 @@ impl Machine {
                     let product = Product::new(matrices, self.pool.threads());
                     product.reserve(&mut self.rooms);
                     let follows = body.instructions.len() > 1;
-                    Ready::Product(product, follows.then(|| self.loop_of(&plan, kernel, body, true)))
+                    Ready::Product(Box::new(product), follows.then(|| self.loop_of(&plan, kernel, body, true)))
                 }
                 Code::Run(run) => Ready::Body(self.make_ready(Arc::clone(&run.body.plan))),
                 Code::Special(_) => Ready::Nothing,
@@ -122,7 +122,7 @@ impl Machine {
                 match (fused, follows) {
                     (Some(code), _) => {
                         product.prepare(a, b, &mut self.rooms, &self.pool)?;
-                        (code, Some(&*product))
+                        (code, Some(&**product))
                     }
                     (None, follows) => {
                         product.run(a, b, made, &mut self.rooms, &self.pool)?;

@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 const LOOKS: usize = 400;
 
 /// How often it gives them its turn before it sleeps. What else runs on a busy machine then runs.
-const TURNS: usize = 40;
+const TURNS: usize = 200;
 
 /// A share of work by its number.
 type Work<'w> = dyn Fn(usize) + Sync + 'w;
