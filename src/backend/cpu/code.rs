@@ -44,8 +44,8 @@ pub struct Write {
     /// The number of the operand among those that are written.
     pub out: usize,
     /// The offset of the first element.
-    start: usize,
-    layout: Layout,
+    pub start: usize,
+    pub layout: Layout,
     /// How many of the layout's axes are rows.
     split: usize,
     /// Elements of a row.
