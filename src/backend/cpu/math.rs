@@ -87,6 +87,8 @@ pub trait Arithmetic {
     fn div(&mut self, a: Self::Float, b: Self::Float) -> Self::Float;
     /// `a b + c` with one rounding.
     fn fused(&mut self, a: Self::Float, b: Self::Float, c: Self::Float) -> Self::Float;
+    /// `a 2ⁿ` for n from -252 to 254, given as a float and as an int, with one rounding.
+    fn scaled(&mut self, a: Self::Float, n: (Self::Float, Self::Int)) -> Self::Float;
     /// The number, or the bound if it is less.
     fn at_least(&mut self, a: Self::Float, bound: Self::Float) -> Self::Float;
     /// The number, or the bound if it is greater.
@@ -149,6 +151,11 @@ impl Arithmetic for Plain {
     #[inline(always)]
     fn fused(&mut self, a: f32, b: f32, c: f32) -> f32 {
         a.mul_add(b, c)
+    }
+
+    #[inline(always)]
+    fn scaled(&mut self, a: f32, (_, n): (f32, i32)) -> f32 {
+        scaled_in_halves(self, a, n)
     }
 
     #[inline(always)]
@@ -249,16 +256,26 @@ const LOG_2: (f32, f32) = (0.693_359_4, -2.121_944_4e-4);
 /// Adding 1.5 · 2²³ rounds to a whole number, which then stands in the last bits.
 const ROUND: f32 = 12_582_912.0;
 
-/// (n, r) with x = n log 2 + r, for |x| up to some thousands.
+/// `a 2ⁿ` in two halves: 2¹²⁸ and 2⁻¹⁴⁹ have no exponent of their own.
 #[inline(always)]
-fn reduced<A: Arithmetic>(on: &mut A, x: A::Float) -> (A::Int, A::Float) {
+pub fn scaled_in_halves<A: Arithmetic>(on: &mut A, a: A::Float, n: A::Int) -> A::Float {
+    let half = on.shift_right(n, 1);
+    let rest = on.int_sub(n, half);
+    let (half, rest) = (power_of_2(on, half), power_of_2(on, rest));
+    let value = on.mul(a, half);
+    on.mul(value, rest)
+}
+
+/// (n, r) with x = n log 2 + r, for |x| up to some thousands; n as a float and as an int.
+#[inline(always)]
+fn reduced<A: Arithmetic>(on: &mut A, x: A::Float) -> ((A::Float, A::Int), A::Float) {
     let (per_log_2, round) = (on.float(std::f32::consts::LOG2_E), on.float(ROUND));
     let sum = on.fused(x, per_log_2, round);
     let n = on.sub(sum, round);
     let (high, low) = (on.float(-LOG_2.0), on.float(-LOG_2.1));
     let r = on.fused(n, high, x);
     let (sum, round) = (on.bits(sum), on.int(ROUND.to_bits() as i32));
-    (on.int_sub(sum, round), on.fused(n, low, r))
+    ((n, on.int_sub(sum, round)), on.fused(n, low, r))
 }
 
 /// 2ⁿ for n from -126 to 127.
@@ -291,14 +308,9 @@ fn between<A: Arithmetic>(on: &mut A, x: A::Float, least: f32, most: f32) -> A::
 pub fn exp_of<A: Arithmetic>(on: &mut A, x: A::Float) -> A::Float {
     let x = between(on, x, -104.0, 89.0);
     let (n, r) = reduced(on, x);
-    // In two halves: 2¹²⁸ and 2⁻¹⁴⁹ have no exponent of their own.
-    let half = on.shift_right(n, 1);
-    let rest = on.int_sub(n, half);
-    let (half, rest) = (power_of_2(on, half), power_of_2(on, rest));
     let (one, tail) = (on.float(1.0), tail(on, r));
     let value = on.add(one, tail);
-    let value = on.mul(value, half);
-    on.mul(value, rest)
+    on.scaled(value, n)
 }
 
 /// eˣ - 1, with all digits near 0: 2ⁿ (e^r - 1) + (2ⁿ - 1).
@@ -308,7 +320,7 @@ pub fn expm1_of<A: Arithmetic>(on: &mut A, x: A::Float) -> A::Float {
     let (n, r) = reduced(on, clamped);
     // 2¹²⁸ has no exponent of its own: half of it, twice.
     let one = on.int(1);
-    let less = on.int_sub(n, one);
+    let less = on.int_sub(n.1, one);
     let power = power_of_2(on, less);
     let (half, two, zero) = (on.float(0.5), on.float(2.0), on.float(0.0));
     let rest = on.sub(power, half);

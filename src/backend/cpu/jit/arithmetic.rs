@@ -155,6 +155,7 @@ impl Emitter<'_> {
             Binary::Sub => (SUB, false),
             Binary::Mul => (MUL, true),
             Binary::Div => (DIV, false),
+            Binary::Scale => (SCALE, false),
             Binary::Max => (MAX, false),
             Binary::Min => (MIN, false),
             Binary::And => (AND, true),

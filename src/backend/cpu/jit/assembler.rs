@@ -116,6 +116,7 @@ pub const TERNARY: Form = form(P66, 3, 0x25);
 pub const BLEND_BY_MASK: Form = form(P66, 2, 0x65);
 pub const VECTOR_OF_MASK: Form = form(PF3, 2, 0x38);
 pub const BYTES_OF_INTS: Form = form(PF3, 2, 0x31);
+pub const SCALE: Form = form(P66, 2, 0x2c);
 pub const SCATTER: Form = form(P66, 2, 0xa2);
 pub const BROADCAST_GENERAL: Form = form(P66, 2, 0x7c);
 pub const UPPER_HALF: Form = form64(P66, 3, 0x1b);

@@ -1,6 +1,6 @@
 //! A section under construction, and the functions of floats in it: those of `math`, of the same operations in the same order.
 
-use super::super::math::Arithmetic;
+use super::super::math::{self, Arithmetic};
 use super::steps::{Binary, Fixed, Section, Source, Step, Test, Unary};
 use crate::plan::Fused;
 
@@ -59,6 +59,10 @@ impl Arithmetic for Section {
 
     fn fused(&mut self, a: Source, b: Source, c: Source) -> Source {
         self.push(Step::Fused(Fused::Sum, [a, b, c]))
+    }
+
+    fn scaled(&mut self, a: Source, n: (Source, Source)) -> Source {
+        if self.scales { self.binary(Binary::Scale, a, n.0) } else { math::scaled_in_halves(self, a, n.1) }
     }
 
     fn at_least(&mut self, a: Source, bound: Source) -> Source {

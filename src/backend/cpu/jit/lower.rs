@@ -9,13 +9,14 @@ use crate::plan::{Instruction, Layout, Level, Loop, Register, Storage, Target};
 use std::collections::{BTreeSet, HashMap};
 
 /// The steps of a loop in its space; `None` if there is something in it that machine code does not do.
-pub fn lower(body: &Loop, code: &Prepared) -> Option<(Program, Space)> {
+pub fn lower(body: &Loop, code: &Prepared, wide: bool) -> Option<(Program, Space)> {
     if code.rows == 0 || code.columns == 0 || code.storage.contains(&Storage::F64) {
         return None;
     }
     let mut this = Lowering {
         code,
         body,
+        wide,
         level: vec![0; code.instructions.len()],
         stores: vec![None; code.instructions.len()],
         wanted: Vec::new(),
@@ -50,6 +51,8 @@ pub fn lower(body: &Loop, code: &Prepared) -> Option<(Program, Space)> {
 struct Lowering<'l> {
     code: &'l Prepared,
     body: &'l Loop,
+    /// Whether vectors have 512 bits.
+    wide: bool,
     /// Of a value of columns the run over columns that computes it; of a value of rows the first run before which it is there.
     level: Vec<usize>,
     /// The number of each store among the writes, and of each reduction over rows.
@@ -205,7 +208,7 @@ impl Lowering<'_> {
 
     /// What a row computes before a run over its columns.
     fn row_section(&mut self, at: usize) -> Option<()> {
-        let mut section = Section::default();
+        let mut section = Section { scales: self.wide, ..Section::default() };
         self.values.clear();
         for register in 0..self.code.instructions.len() {
             let instruction = &self.code.instructions[register];
@@ -245,7 +248,7 @@ impl Lowering<'_> {
     }
 
     fn column_section(&mut self, at: usize, needed: &BTreeSet<Register>) -> Option<()> {
-        let mut section = Section { over_columns: true, ..Section::default() };
+        let mut section = Section { over_columns: true, scales: self.wide, ..Section::default() };
         self.values.clear();
         for register in needed {
             match &self.code.instructions[*register] {

@@ -36,7 +36,7 @@ impl Native {
             Engine::Avx2 => false,
             Engine::Avx512 => true,
         };
-        let (program, space) = lower(body, code)?;
+        let (program, space) = lower(body, code, wide)?;
         if program.accesses.len() > MOST || !program.accesses.iter().all(|access| is_done(access, &space, wide)) {
             return None;
         }

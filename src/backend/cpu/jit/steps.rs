@@ -55,6 +55,8 @@ pub enum Binary {
     Sub,
     Mul,
     Div,
+    /// The first by 2 to the power of the second (of 512 bits only).
+    Scale,
     /// The second operand unless the first is greater.
     Max,
     /// The second operand unless the first is less.
@@ -134,6 +136,8 @@ impl Step {
 #[derive(Clone, Debug, Default)]
 pub struct Section {
     pub over_columns: bool,
+    /// Whether [`Binary::Scale`] is there.
+    pub scales: bool,
     pub steps: Vec<Step>,
     pub accumulators: Vec<(Reduce, Kind)>,
 }
