@@ -159,7 +159,6 @@ impl Emitter<'_> {
             Binary::Max => (MAX, false),
             Binary::Min => (MIN, false),
             Binary::And => (AND, true),
-            Binary::AndNot => (AND_NOT, false),
             Binary::Or => (OR, true),
             Binary::Xor => (XOR, true),
             Binary::IntAdd => (INT_ADD, true),
@@ -191,7 +190,13 @@ impl Emitter<'_> {
             }
             Source::Fixed(_) => false,
         };
-        let factor = if ends(self, 0) { Some((0, 1)) } else if ends(self, 1) { Some((1, 0)) } else { None };
+        let factor = if ends(self, 0) {
+            Some((0, 1))
+        } else if ends(self, 1) {
+            Some((1, 0))
+        } else {
+            None
+        };
         let to = match factor {
             Some((own, other)) => {
                 let to = self.source(sources[own]);

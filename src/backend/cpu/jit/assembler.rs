@@ -67,7 +67,6 @@ pub const DIV: Form = form(NONE, 1, 0x5e);
 pub const MAX: Form = form(NONE, 1, 0x5f);
 pub const SQRT: Form = form(NONE, 1, 0x51);
 pub const AND: Form = form(NONE, 1, 0x54);
-pub const AND_NOT: Form = form(NONE, 1, 0x55);
 pub const OR: Form = form(NONE, 1, 0x56);
 pub const XOR: Form = form(NONE, 1, 0x57);
 pub const LOAD: Form = form(NONE, 1, 0x10);
@@ -137,20 +136,13 @@ pub const UPPER_128: Form = form(P66, 3, 0x19);
 pub const SWAP_128: Form = form(P66, 3, 0x06);
 pub const FROM_GENERAL: Form = form(P66, 1, 0x6e);
 pub const BROADCAST_INT: Form = form(P66, 2, 0x58);
-pub const PACK_INTS: Form = form(P66, 1, 0x6b);
-pub const PACK_WORDS: Form = form(P66, 1, 0x63);
 pub const WIDEN_MASK: Form = form(P66, 2, 0x25);
-pub const TO_GENERAL: Form = form(P66, 1, 0x7e);
-pub const LANE: Form = form(P66, 3, 0x17);
-pub const TEST_64: Form = form(P66, 1, 0xd6);
 
 /// Conditions of jumps.
 #[derive(Clone, Copy, Debug)]
 pub enum Jump {
-    Always,
     Below,
     NotBelow,
-    Equal,
     NotEqual,
 }
 
@@ -205,7 +197,9 @@ impl Assembler {
         // The bits 3 and 4 of what the last operand is made of.
         let (x, b, high) = match last {
             Last::Vector(last) => (last >> 4 & 1, last >> 3 & 1, 0),
-            Last::Place(Place::At { base, index, .. }) => (index.map_or(0, |(index, _)| index.0 >> 3 & 1), base.0 >> 3 & 1, 0),
+            Last::Place(Place::At { base, index, .. }) => {
+                (index.map_or(0, |(index, _)| index.0 >> 3 & 1), base.0 >> 3 & 1, 0)
+            }
             Last::Place(Place::Lanes { base, index, .. }) => (index >> 3 & 1, base.0 >> 3 & 1, index >> 4 & 1),
             Last::Place(Place::Data(_)) => (0, 0, 0),
         };
@@ -274,10 +268,6 @@ impl Assembler {
         self.general(true, &[0x8b], to.0, Last::Place(from), 0);
     }
 
-    pub fn store(&mut self, to: Place, from: General) {
-        self.general(true, &[0x89], from.0, Last::Place(to), 0);
-    }
-
     /// A byte, with zeros above.
     pub fn load_byte(&mut self, to: General, from: Place) {
         self.general(false, &[0x0f, 0xb6], to.0, Last::Place(from), 0);
@@ -285,10 +275,6 @@ impl Assembler {
 
     pub fn store_byte(&mut self, to: Place, from: General) {
         self.general(false, &[0x88], from.0, Last::Place(to), 0);
-    }
-
-    pub fn store_int(&mut self, to: Place, from: General) {
-        self.general(false, &[0x89], from.0, Last::Place(to), 0);
     }
 
     /// An address, not what it holds.
@@ -386,10 +372,8 @@ impl Assembler {
 
     pub fn jump(&mut self, jump: Jump, to: Label) {
         match jump {
-            Jump::Always => self.code.push(0xe9),
             Jump::Below => self.code.extend([0x0f, 0x82]),
             Jump::NotBelow => self.code.extend([0x0f, 0x83]),
-            Jump::Equal => self.code.extend([0x0f, 0x84]),
             Jump::NotEqual => self.code.extend([0x0f, 0x85]),
         }
         self.jumps.push((self.code.len(), to.0));

@@ -1,7 +1,8 @@
 //! Machine code from steps: the function's frame, its loops over rows and columns, and the registers of each section.
 
 use super::assembler::{
-    Assembler, Form, General, Jump, LOAD, Last, Mask, Place, RAX, RBP, RBX, RCX, RDI, RDX, RSI, STORE, Vector, Width, XOR,
+    Assembler, Form, General, Jump, LOAD, Last, Mask, Place, RAX, RBP, RBX, RCX, RDI, RDX, RSI, STORE, Vector, Width,
+    XOR,
 };
 use super::frame::{Frame, VECTOR};
 use super::registers::{Moved, Registers, live, pressure};

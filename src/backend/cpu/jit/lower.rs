@@ -38,9 +38,8 @@ pub fn lower(body: &Loop, code: &Prepared, wide: bool) -> Option<(Program, Space
     }
     this.row_section(last)?;
     let Lowering { wanted, mut program, .. } = this;
-    let crosses = |instruction: &Instruction| {
-        matches!(instruction, Instruction::ReduceColumns(..) | Instruction::Expand(_))
-    };
+    let crosses =
+        |instruction: &Instruction| matches!(instruction, Instruction::ReduceColumns(..) | Instruction::Expand(_));
     let pure = code.levels.iter().all(|level| *level == Level::Full) && !code.instructions.iter().any(crosses);
     let (space, accesses) = Space::of(body, code, &wanted, pure)?;
     program.accesses = accesses;
@@ -194,7 +193,15 @@ impl Lowering<'_> {
     }
 
     /// The access of an instruction, made at its first use.
-    fn access(&mut self, at: Register, memory: Memory, element: Element, start: isize, layout: Layout, level: Level) -> usize {
+    fn access(
+        &mut self,
+        at: Register,
+        memory: Memory,
+        element: Element,
+        start: isize,
+        layout: Layout,
+        level: Level,
+    ) -> usize {
         let wanted = &mut self.wanted;
         *self.access.entry(at).or_insert_with(|| {
             wanted.push(Wanted { memory, element, start, layout, level });
@@ -242,7 +249,8 @@ impl Lowering<'_> {
     fn reductions(&self, at: usize) -> impl Iterator<Item = Register> + '_ {
         let all = self.code.instructions.iter().enumerate();
         all.filter(move |(own, instruction)| {
-            matches!(instruction, Instruction::ReduceColumns(_, from) if self.level[*from] + 1 == at) && self.level[*own] == at
+            matches!(instruction, Instruction::ReduceColumns(_, from) if self.level[*from] + 1 == at)
+                && self.level[*own] == at
         })
         .map(|(own, _)| own)
     }

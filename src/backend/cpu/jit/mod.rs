@@ -11,11 +11,13 @@
 //! | `frame` | working memory of the function |
 //! | `assembler` | instructions as bytes |
 //! | `native` | the function, and a call of it for a share |
+//! | `check` | the same with the interpreter beside it |
 //!
 //! Left to the interpreter: 64-bit floats, remainders and quotients of ints, `sin`, `cos`, powers, sums of ints over columns.
 
 mod arithmetic;
 mod assembler;
+mod check;
 mod emit;
 mod frame;
 mod function;
@@ -27,6 +29,7 @@ mod space;
 mod steps;
 mod transfer;
 
+pub use check::run_checked;
 pub use native::Native;
 
 /// What runs loops.
@@ -37,37 +40,56 @@ pub enum Engine {
     Avx2,
     /// Of 512 bits.
     Avx512,
+    /// The best machine code, each loop held against the interpreter: a panic if a bit differs.
+    Checked,
 }
 
 impl Engine {
-    /// The best one that the processor has; `MLX_JIT` can take another: `off` or `avx2`.
-    pub fn of_processor() -> Engine {
-        let wanted = std::env::var("MLX_JIT").unwrap_or_default();
+    /// What `MLX_JIT` names (`off`, `avx2` or `check`), or the best that the processor has.
+    pub fn chosen() -> Engine {
+        match std::env::var("MLX_JIT").as_deref() {
+            Ok("off") => Engine::Interpreter,
+            Ok("avx2") if Engine::Avx2.is_there() => Engine::Avx2,
+            Ok("check") => Engine::Checked,
+            _ => Engine::best(),
+        }
+    }
+
+    /// The best that the processor has.
+    pub fn best() -> Engine {
         let all = [Engine::Avx512, Engine::Avx2];
-        let allowed = |engine: &&Engine| match wanted.as_str() {
-            "off" => false,
-            "avx2" => **engine == Engine::Avx2,
-            _ => true,
-        };
-        all.iter().filter(allowed).find(|engine| engine.is_there()).copied().unwrap_or(Engine::Interpreter)
+        all.into_iter().find(|engine| engine.is_there()).unwrap_or(Engine::Interpreter)
     }
 
     /// Whether the processor has it.
     pub fn is_there(self) -> bool {
-        #[cfg(target_arch = "x86_64")]
-        {
-            use std::arch::is_x86_feature_detected as has;
-            let narrow = has!("avx2") && has!("fma");
-            let wide = || has!("avx512f") && has!("avx512dq") && has!("avx512bw") && has!("avx512vl");
-            match self {
-                Engine::Interpreter => true,
-                Engine::Avx2 => narrow,
-                Engine::Avx512 => narrow && wide(),
-            }
-        }
-        #[cfg(not(target_arch = "x86_64"))]
-        {
-            self == Engine::Interpreter
+        match self {
+            Engine::Interpreter | Engine::Checked => true,
+            Engine::Avx2 => has_avx2(),
+            Engine::Avx512 => has_avx2() && has_avx512(),
         }
     }
+}
+
+#[cfg(target_arch = "x86_64")]
+fn has_avx2() -> bool {
+    std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma")
+}
+
+#[cfg(target_arch = "x86_64")]
+fn has_avx512() -> bool {
+    std::arch::is_x86_feature_detected!("avx512f")
+        && std::arch::is_x86_feature_detected!("avx512dq")
+        && std::arch::is_x86_feature_detected!("avx512bw")
+        && std::arch::is_x86_feature_detected!("avx512vl")
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn has_avx2() -> bool {
+    false
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn has_avx512() -> bool {
+    false
 }

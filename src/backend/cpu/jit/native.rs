@@ -14,13 +14,19 @@ use crate::plan::{Instruction, Loop, Storage, Target};
 use memmap2::{Mmap, MmapMut};
 
 /// A function of a frame, a number of rows and a number of columns.
+#[cfg(target_arch = "x86_64")]
 type Function = unsafe extern "sysv64" fn(*mut u64, usize, usize);
+/// Nothing is compiled for other processors.
+#[cfg(not(target_arch = "x86_64"))]
+type Function = unsafe extern "C" fn(*mut u64, usize, usize);
 
 pub struct Native {
     /// Written once, then executable and no longer writable.
     code: Mmap,
     accesses: Vec<Access>,
     space: Space,
+    /// Whether each run is held against the interpreter.
+    pub is_checked: bool,
     frame: Frame,
     frame_bytes: usize,
     scalars: Vec<(usize, Kind)>,
@@ -31,8 +37,9 @@ pub struct Native {
 impl Native {
     /// `None` if the processor or the system does not have it, or the loop has what machine code does not do.
     pub fn compile(body: &Loop, code: &Prepared, engine: Engine) -> Option<Native> {
-        let wide = match engine {
-            Engine::Interpreter => return None,
+        let is_checked = engine == Engine::Checked;
+        let wide = match if is_checked { Engine::best() } else { engine } {
+            Engine::Interpreter | Engine::Checked => return None,
             Engine::Avx2 => false,
             Engine::Avx512 => true,
         };
@@ -55,7 +62,7 @@ impl Native {
             number += 1;
         }
         let (accesses, scalars) = (program.accesses, program.scalars);
-        Some(Native { code: executable, accesses, space, frame, frame_bytes, scalars, tiles })
+        Some(Native { code: executable, accesses, space, is_checked, frame, frame_bytes, scalars, tiles })
     }
 
     /// Words of 8 bytes that a call works in; what it starts with may lie anywhere.

@@ -91,9 +91,15 @@ fn ints(op: ScalarOp, values: &[Source], to: &mut Section) -> Option<Source> {
         ScalarOp::NotEqual => to.push(Step::Compare(Test::IntNotEqual, [a, b])),
         // There is no division of vectors of ints.
         ScalarOp::Mod | ScalarOp::Quotient => return None,
-        ScalarOp::Exp | ScalarOp::Expm1 | ScalarOp::Log | ScalarOp::Log1p | ScalarOp::Sqrt | ScalarOp::Sin => return None,
-        ScalarOp::Cos | ScalarOp::Tanh | ScalarOp::Erf | ScalarOp::Floor | ScalarOp::Div | ScalarOp::Pow => return None,
-        ScalarOp::Atan2 | ScalarOp::And | ScalarOp::Or | ScalarOp::Not | ScalarOp::Select | ScalarOp::Cast(_) => return None,
+        ScalarOp::Exp | ScalarOp::Expm1 | ScalarOp::Log | ScalarOp::Log1p | ScalarOp::Sqrt | ScalarOp::Sin => {
+            return None;
+        }
+        ScalarOp::Cos | ScalarOp::Tanh | ScalarOp::Erf | ScalarOp::Floor | ScalarOp::Div | ScalarOp::Pow => {
+            return None;
+        }
+        ScalarOp::Atan2 | ScalarOp::And | ScalarOp::Or | ScalarOp::Not | ScalarOp::Select | ScalarOp::Cast(_) => {
+            return None;
+        }
     })
 }
 
@@ -104,11 +110,17 @@ fn truths(op: ScalarOp, values: &[Source], to: &mut Section) -> Option<Source> {
         ScalarOp::And => to.binary(Binary::And, a, b),
         ScalarOp::Or => to.binary(Binary::Or, a, b),
         ScalarOp::Not => to.binary(Binary::Xor, a, bits(ALL)),
-        ScalarOp::Neg | ScalarOp::Abs | ScalarOp::Exp | ScalarOp::Expm1 | ScalarOp::Log | ScalarOp::Log1p => return None,
-        ScalarOp::Sqrt | ScalarOp::Sin | ScalarOp::Cos | ScalarOp::Tanh | ScalarOp::Erf | ScalarOp::Floor => return None,
+        ScalarOp::Neg | ScalarOp::Abs | ScalarOp::Exp | ScalarOp::Expm1 | ScalarOp::Log | ScalarOp::Log1p => {
+            return None;
+        }
+        ScalarOp::Sqrt | ScalarOp::Sin | ScalarOp::Cos | ScalarOp::Tanh | ScalarOp::Erf | ScalarOp::Floor => {
+            return None;
+        }
         ScalarOp::Add | ScalarOp::Sub | ScalarOp::Mul | ScalarOp::Div | ScalarOp::Pow | ScalarOp::Min => return None,
         ScalarOp::Max | ScalarOp::Mod | ScalarOp::Quotient | ScalarOp::Atan2 | ScalarOp::Less => return None,
-        ScalarOp::LessEqual | ScalarOp::Equal | ScalarOp::NotEqual | ScalarOp::Select | ScalarOp::Cast(_) => return None,
+        ScalarOp::LessEqual | ScalarOp::Equal | ScalarOp::NotEqual | ScalarOp::Select | ScalarOp::Cast(_) => {
+            return None;
+        }
     })
 }
 

@@ -62,8 +62,6 @@ pub enum Binary {
     /// The second operand unless the first is less.
     Min,
     And,
-    /// The second operand without the bits of the first.
-    AndNot,
     Or,
     Xor,
     IntAdd,
