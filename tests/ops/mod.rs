@@ -3,6 +3,7 @@
 
 mod bodies;
 mod check;
+mod compiled;
 mod containers;
 pub mod cpu;
 mod loops;
@@ -35,6 +36,7 @@ pub fn trials() -> Vec<Trial> {
         .collect();
     trials.extend(bodies::trials());
     trials.extend(containers::trials());
+    trials.extend(compiled::trials());
     trials.extend(cpu::trials());
     trials.extend(random::trials());
     trials.extend(values::trials());

@@ -11,8 +11,9 @@ use super::steps::{Fixed, Program, Section, Source, Step};
 use std::collections::{BTreeSet, HashMap};
 
 /// Registers for the addresses of accesses; what they hold must be given back to the caller.
-const POINTERS: [General; 8] =
-    [RBX, General(8), General(9), General(10), General(11), General(12), General(13), General(14)];
+const POINTERS: [General; 7] = [RBX, General(8), General(9), General(10), General(11), General(12), General(13)];
+/// The first column.
+const FIRST: General = General(14);
 /// For an address that has no register of its own.
 pub const FAR: General = General(15);
 const SAVED: [General; 6] = [RBX, RBP, General(12), General(13), General(14), General(15)];
@@ -116,12 +117,15 @@ impl Emitter<'_> {
         Place::At { base: RDI, index: None, offset: offset as i32 }
     }
 
-    /// `fn(frame, rows, columns)`.
+    /// `fn(frame, rows, end of columns, first column)`: in `rdi`, `rsi`, `rdx`, `rcx`.
     fn function(&mut self) -> Option<()> {
         SAVED.iter().for_each(|register| self.assembler.push(*register));
-        // Whole vectors of a row.
+        // The end of whole vectors of a row.
+        self.assembler.copy(FIRST, RCX);
         self.assembler.copy(RBP, RDX);
+        self.assembler.subtract(RBP, RCX);
         self.assembler.and_number(RBP, -(self.lanes() as i32));
+        self.assembler.add(RBP, RCX);
         self.tail_mask();
         let sections = &self.program.sections;
         let read = rows_read(sections);
@@ -242,7 +246,7 @@ impl Emitter<'_> {
         }
         self.load_pointers(section, live);
         self.start_accumulators(section);
-        self.assembler.set(RCX, 0);
+        self.assembler.copy(RCX, FIRST);
         let lanes = self.lanes();
         // Two halves of an accumulator take turns.
         let halves = if section.accumulators.is_empty() || self.wide { 1 } else { 2 };
@@ -359,7 +363,7 @@ impl Emitter<'_> {
         }
     }
 
-    /// The offsets of the columns of an access, filled up to whole vectors.
+    /// The offsets of the columns of an access, and what fills up a vector.
     pub fn list(&mut self, access: usize) -> Place {
         let (data, program) = (&mut self.data, self.program);
         Place::Data(*self.lists.entry(access).or_insert_with(|| {
@@ -367,7 +371,8 @@ impl Emitter<'_> {
             if let Columns::Listed(all) = &program.accesses[access].columns {
                 all.iter().for_each(|offset| data.extend(offset.to_le_bytes()));
             }
-            data.resize(data.len().next_multiple_of(VECTOR), 0);
+            // A vector that starts at any of them stays within.
+            data.resize((data.len() + VECTOR).next_multiple_of(VECTOR), 0);
             start
         }))
     }

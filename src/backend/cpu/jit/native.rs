@@ -12,13 +12,14 @@ use super::steps::Kind;
 use crate::ir::Reduce;
 use crate::plan::{Instruction, Loop, Storage, Target};
 use memmap2::{Mmap, MmapMut};
+use std::ops::Range;
 
-/// A function of a frame, a number of rows and a number of columns.
+/// A function of a frame, a number of rows, the end of the columns and the first of them.
 #[cfg(target_arch = "x86_64")]
-type Function = unsafe extern "sysv64" fn(*mut u64, usize, usize);
+type Function = unsafe extern "sysv64" fn(*mut u64, usize, usize, usize);
 /// Nothing is compiled for other processors.
 #[cfg(not(target_arch = "x86_64"))]
-type Function = unsafe extern "C" fn(*mut u64, usize, usize);
+type Function = unsafe extern "C" fn(*mut u64, usize, usize, usize);
 
 pub struct Native {
     /// Written once, then executable and no longer writable.
@@ -80,7 +81,7 @@ impl Native {
         let (first, rows) = (share.first, share.rows);
         self.space.runs(&self.accesses, first, rows, offsets, |call| {
             let tile = call.row - call.row % code.tile_rows;
-            let call_of = Of { rows: call.rows, columns: call.columns, tile: first + tile };
+            let call_of = Of { rows: call.rows, columns: call.columns.clone(), tile: first + tile };
             for (at, (access, offset)) in self.accesses.iter().zip(call.offsets).enumerate() {
                 let tile_start = frame.as_mut_ptr().wrapping_byte_add(self.frame.tiles[at]);
                 frame[at] = address(code, access, *offset, &call_of, tile_start, share, inputs);
@@ -89,7 +90,7 @@ impl Native {
             // columns lies within its slice; slices that are written are borrowed mutably by the share.
             unsafe {
                 let function = std::mem::transmute::<*const u8, Function>(self.code.as_ptr());
-                function(frame.as_mut_ptr(), call.rows, call.columns);
+                function(frame.as_mut_ptr(), call.rows, call.columns.end, call.columns.start);
             }
             if let Some(done) = call.done
                 && (done == rows || done % code.tile_rows == 0)
@@ -137,7 +138,7 @@ impl Native {
 /// What a call does.
 struct Of {
     rows: usize,
-    columns: usize,
+    columns: Range<usize>,
     /// The first row of its tile.
     tile: usize,
 }
@@ -169,7 +170,7 @@ fn address(
         }
         Memory::Tile(_) => (tile_start.cast(), code.tile() * 4, (call.tile * width(access, code)) as isize),
     };
-    let (low, high) = access.touched(offset - from, call.rows, call.columns);
+    let (low, high) = access.touched(offset - from, call.rows, &call.columns);
     let len = (bytes / size) as isize;
     assert!(low >= 0 && high < len, "a compiled loop leaves its operand: {low} to {high} of {len}");
     start.wrapping_offset((offset - from) * size as isize) as u64

@@ -3,6 +3,7 @@
 
 use super::super::code::Prepared;
 use crate::plan::{Layout, Level, Loop};
+use std::ops::Range;
 
 /// The memory of an access.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,6 +78,8 @@ pub struct Space {
     columns: Vec<usize>,
     /// Whether rows and columns are one axis in every access.
     joint: bool,
+    /// The elements of a row of the loop, where a row of a call is another.
+    long: Option<usize>,
     /// Columns of a call.
     pub width: usize,
     /// Rows after which a call ends.
@@ -85,6 +88,9 @@ pub struct Space {
 
 /// The elements of a list of columns, at most: it lies in memory.
 const LIST: usize = 1 << 16;
+
+/// Elements of a call, below which it is short.
+const SHORT: usize = 128;
 
 /// An access before axes are merged: all axes of the loop, and how many of them it has.
 pub struct Wanted {
@@ -150,6 +156,14 @@ impl Space {
             accesses.push(Access { memory, element, start, columns, strides, step, reach });
         }
         let outer = if in_pieces { columns_merged[..columns_merged.len() - 1].to_vec() } else { Vec::new() };
+        let run = outer.last().or(rows_merged.last()).map_or(1, |size| *size) * width;
+        if pure && !collects && !flat && run < SHORT {
+            let sizes: Vec<usize> = rows_merged.iter().chain(&columns_merged).copied().collect();
+            let strides = rows.iter().zip(&columns_strides).map(|(rows, columns)| [&rows[..], columns].concat());
+            if let Some(found) = Space::of_long_rows(&sizes, &strides.collect::<Vec<_>>(), code, wanted) {
+                return Some(found);
+            }
+        }
         let joint = pure
             && !collects
             && outer.is_empty()
@@ -161,7 +175,40 @@ impl Space {
             });
         let tiled = wanted.iter().any(|want| matches!(want.memory, Memory::Tile(_)));
         let limit = if tiled { code.tile_rows } else { usize::MAX };
-        Some((Space { rows: rows_merged, columns: outer, joint, width, limit }, accesses))
+        Some((Space { rows: rows_merged, columns: outer, joint, long: None, width, limit }, accesses))
+    }
+
+    /// For short runs: so many inner axes together that a row is long, whose elements are gathered by a list of offsets.
+    fn of_long_rows(
+        sizes: &[usize],
+        strides: &[Vec<isize>],
+        code: &Prepared,
+        wanted: &[Wanted],
+    ) -> Option<(Space, Vec<Access>)> {
+        let is_long = |axis: &usize| sizes[*axis..].iter().product::<usize>() >= SHORT;
+        let first = (0..sizes.len()).rev().find(is_long).unwrap_or(0);
+        let width: usize = sizes[first..].iter().product();
+        let mut accesses = Vec::new();
+        for (want, strides) in wanted.iter().zip(strides) {
+            let columns = match Layout::merged(&sizes[first..], &strides[first..]) {
+                Some((_, stride)) => stepped(stride)?,
+                None => Columns::Listed(listed(&sizes[first..], &strides[first..])?),
+            };
+            let is_listed = matches!(columns, Columns::Listed(_));
+            // What is written of such a row is a part of it, and bytes are not gathered.
+            if is_listed && (matches!(want.memory, Memory::Out(_)) || want.element == Element::Truth) {
+                return None;
+            }
+            let reach = columns.reach(width);
+            let (memory, element, start) = (want.memory, want.element, want.start);
+            let strides = strides[..first].to_vec();
+            accesses.push(Access { memory, element, start, columns, strides, step: 0, reach });
+        }
+        let tiled = wanted.iter().any(|want| matches!(want.memory, Memory::Tile(_)));
+        let limit = if tiled { code.tile_rows } else { usize::MAX };
+        let own = Some(code.columns);
+        let space = Space { rows: sizes[..first].to_vec(), columns: Vec::new(), joint: true, long: own, width, limit };
+        Some((space, accesses))
     }
 
     /// Whether a call has one row, of all the elements of its rows.
@@ -178,6 +225,9 @@ impl Space {
         offsets: &mut [isize],
         mut call: impl FnMut(Call),
     ) {
+        if let Some(columns) = self.long {
+            return self.long_rows(accesses, (first, rows), columns, offsets, &mut call);
+        }
         let inner = self.rows.last().copied().unwrap_or(1);
         let mut row = first;
         while row < first + rows {
@@ -194,11 +244,37 @@ impl Space {
             if !self.columns.is_empty() {
                 self.pieces(accesses, row - first, offsets, &mut call);
             } else if self.joint {
-                call(Call { row: row - first, offsets, rows: 1, columns: count * self.width, done });
+                call(Call { row: row - first, offsets, rows: 1, columns: 0..count * self.width, done });
             } else {
-                call(Call { row: row - first, offsets, rows: count, columns: self.width, done });
+                call(Call { row: row - first, offsets, rows: count, columns: 0..self.width, done });
             }
             row += count;
+        }
+    }
+
+    /// The elements of some rows, as parts of rows that are longer or shorter.
+    fn long_rows(
+        &self,
+        accesses: &[Access],
+        (first, rows): (usize, usize),
+        columns: usize,
+        offsets: &mut [isize],
+        call: &mut impl FnMut(Call),
+    ) {
+        let (mut element, end) = (first * columns, (first + rows) * columns);
+        while element < end {
+            let row = element / columns - first;
+            // Calls end where tiles do.
+            let tile_end =
+                first.saturating_add((row - row % self.limit).saturating_add(self.limit)).saturating_mul(columns);
+            let from = element % self.width;
+            let to = self.width.min(from + end.min(tile_end) - element);
+            for (offset, access) in offsets.iter_mut().zip(accesses) {
+                *offset = access.start + access.row(&self.rows, element / self.width);
+            }
+            element += to - from;
+            let done = (element % columns == 0).then_some(element / columns - first);
+            call(Call { row, offsets, rows: 1, columns: from..to, done });
         }
     }
 
@@ -210,7 +286,7 @@ impl Space {
             let place = |access: &Access| access.within(outer, self.rows.len(), piece);
             offsets.iter_mut().zip(accesses).for_each(|(offset, access)| *offset += place(access));
             let done = (piece + 1 == count).then_some(row + 1);
-            call(Call { row, offsets, rows: *inner, columns: self.width, done });
+            call(Call { row, offsets, rows: *inner, columns: 0..self.width, done });
             offsets.iter_mut().zip(accesses).for_each(|(offset, access)| *offset -= place(access));
         }
     }
@@ -223,7 +299,7 @@ pub struct Call<'a> {
     /// Where each access starts, in elements.
     pub offsets: &'a [isize],
     pub rows: usize,
-    pub columns: usize,
+    pub columns: Range<usize>,
     /// How many rows of the share are done after it, if it ends one.
     pub done: Option<usize>,
 }
@@ -245,13 +321,13 @@ impl Access {
     }
 
     /// The least and the greatest offset that some rows and columns from an offset on touch.
-    pub fn touched(&self, offset: isize, rows: usize, columns: usize) -> (isize, isize) {
+    pub fn touched(&self, offset: isize, rows: usize, columns: &Range<usize>) -> (isize, isize) {
         let rows = (rows as isize - 1) * self.step;
         let (low, high) = match self.columns {
-            Columns::Adjacent => (0, columns as isize - 1),
+            Columns::Adjacent => (columns.start as isize, columns.end as isize - 1),
             Columns::Stepped(stride) => {
-                let last = (columns as isize - 1) * stride as isize;
-                (last.min(0), last.max(0))
+                let ends = [columns.start as isize * stride as isize, (columns.end as isize - 1) * stride as isize];
+                (ends[0].min(ends[1]), ends[0].max(ends[1]))
             }
             Columns::None | Columns::Same | Columns::Listed(_) => self.reach,
         };
