@@ -36,7 +36,7 @@ impl Test {
 
 impl Emitter<'_> {
     /// One step.
-    pub fn step(&mut self, _section: &Section, at: usize, step: &Step) {
+    pub fn step(&mut self, section: &Section, at: usize, step: &Step) {
         match step {
             Step::Load(access) => {
                 let to = self.take();
@@ -70,7 +70,7 @@ impl Emitter<'_> {
             Step::Choose([mask, x, y]) => self.choose(at, step, [*mask, *x, *y]),
             Step::Accumulate(accumulator, a) => {
                 let a = self.source(*a);
-                self.accumulate(_section.accumulators[*accumulator], *accumulator, a);
+                self.accumulate(section.accumulators[*accumulator], *accumulator, a);
                 self.registers.release(step, at);
             }
             Step::Store(access, a) => {
