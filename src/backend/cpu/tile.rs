@@ -66,7 +66,7 @@ impl Scratch {
 pub fn run(code: &Prepared, share: &mut Share, inputs: &Inputs, scratch: &mut Scratch) {
     match &code.native {
         None => interpret(code, share, inputs, scratch),
-        Some(native) if native.is_checked => {
+        Some(native) if native.is_to_check() => {
             let mut frame = std::mem::take(&mut scratch.frame);
             let compiled = |share: &mut Share| native.run(code, share, inputs, &mut frame);
             run_checked(code, share, inputs, compiled, |share| interpret(code, share, inputs, scratch));

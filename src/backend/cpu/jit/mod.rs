@@ -40,7 +40,8 @@ pub enum Engine {
     Avx2,
     /// Of 512 bits.
     Avx512,
-    /// The best machine code, each loop held against the interpreter: a panic if a bit differs.
+    /// The best machine code, each loop held against the interpreter in its first runs and some later ones: a panic if a bit
+    /// differs.
     Checked,
 }
 

@@ -13,6 +13,7 @@ use crate::ir::Reduce;
 use crate::plan::{Instruction, Loop, Storage, Target};
 use memmap2::{Mmap, MmapMut};
 use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A function of a frame, a number of rows, the end of the columns and the first of them.
 #[cfg(target_arch = "x86_64")]
@@ -26,8 +27,9 @@ pub struct Native {
     code: Mmap,
     accesses: Vec<Access>,
     space: Space,
-    /// Whether each run is held against the interpreter.
-    pub is_checked: bool,
+    /// Whether runs are held against the interpreter, and how many there were.
+    is_checked: bool,
+    runs: AtomicUsize,
     frame: Frame,
     frame_bytes: usize,
     scalars: Vec<(usize, Kind)>,
@@ -63,7 +65,25 @@ impl Native {
             number += 1;
         }
         let (accesses, scalars) = (program.accesses, program.scalars);
-        Some(Native { code: executable, accesses, space, is_checked, frame, frame_bytes, scalars, tiles })
+        Some(Native {
+            code: executable,
+            accesses,
+            space,
+            is_checked,
+            runs: AtomicUsize::new(0),
+            frame,
+            frame_bytes,
+            scalars,
+            tiles,
+        })
+    }
+
+    /// Whether the next run is to be held against the interpreter: the first ones, then some.
+    pub fn is_to_check(&self) -> bool {
+        const FIRST: usize = 64;
+        const EVERY: usize = 61;
+        let run = || self.runs.fetch_add(1, Ordering::Relaxed);
+        self.is_checked && matches!(run(), run if run < FIRST || run % EVERY == 0)
     }
 
     /// Words of 8 bytes that a call works in; what it starts with may lie anywhere.
