@@ -6,6 +6,7 @@ mod check;
 mod compiled;
 mod containers;
 pub mod cpu;
+mod lean;
 mod loops;
 mod matrices;
 mod random;
@@ -38,6 +39,7 @@ pub fn trials() -> Vec<Trial> {
     trials.extend(containers::trials());
     trials.extend(compiled::trials());
     trials.extend(cpu::trials());
+    trials.extend(lean::trials());
     trials.extend(random::trials());
     trials.extend(values::trials());
     trials.push(trial("ops::each_rule_of_the_gradient_matters", each_rule_of_the_gradient_matters));
