@@ -10,7 +10,7 @@ use std::collections::{BTreeSet, HashMap};
 
 /// The steps of a loop in its space; `None` if there is something in it that machine code does not do.
 pub fn lower(body: &Loop, code: &Prepared, wide: bool) -> Option<(Program, Space)> {
-    if code.rows == 0 || code.columns == 0 || code.storage.contains(&Storage::F64) {
+    if code.rows == 0 || code.columns == 0 || !is_of_32_bits(code) {
         return None;
     }
     let mut this = Lowering {
@@ -185,7 +185,7 @@ impl Lowering<'_> {
                     roots[own].push(register);
                     continue;
                 }
-                open.extend(self.code.instructions[register].registers());
+                open.extend(self.code.instructions[register].registers().iter().map(|from| narrow(self.code, *from)));
             }
         }
         self.program.kept = self.kept.len();
@@ -220,7 +220,8 @@ impl Lowering<'_> {
         for register in 0..self.code.instructions.len() {
             let instruction = &self.code.instructions[register];
             let stored = matches!(instruction, Instruction::Store(..) | Instruction::ReduceRows(..));
-            if !self.is_row(register) || self.level[register] != at || self.is_scalar(register) {
+            let is_converted = matches!(instruction, Instruction::Convert(_));
+            if !self.is_row(register) || self.level[register] != at || self.is_scalar(register) || is_converted {
                 continue;
             }
             if stored {
@@ -301,6 +302,7 @@ impl Lowering<'_> {
                 section.push(Step::Store(access, value));
             }
             Instruction::ReduceRows(reduce, from, target, _) => {
+                let from = narrow(self.code, from);
                 let mut value = self.value(from)?;
                 let (level, split) = (self.code.levels[from], self.body.split);
                 let kind = match self.code.storage[from] {
@@ -407,6 +409,25 @@ impl Lowering<'_> {
                 None
             }
         }
+    }
+}
+
+/// Whether a loop computes with 32 bits. What it only converts to reduce it over rows is one of them: reductions gather 64 bits
+/// of either.
+fn is_of_32_bits(code: &Prepared) -> bool {
+    let is_wide = |register: &Register| code.storage[*register] == Storage::F64;
+    code.instructions.iter().enumerate().all(|(at, instruction)| match instruction {
+        Instruction::ReduceRows(_, from, ..) => !is_wide(&narrow(code, *from)),
+        Instruction::Convert(from) => is_wide(&at) && !is_wide(from),
+        other => !is_wide(&at) && !other.registers().iter().any(is_wide),
+    })
+}
+
+/// What a register was before it was converted to 64 bits.
+fn narrow(code: &Prepared, register: Register) -> Register {
+    match code.instructions[register] {
+        Instruction::Convert(from) => from,
+        _ => register,
     }
 }
 
