@@ -1,6 +1,7 @@
 //! The state in which kernels run (memory, threads, compiled loops), and plans loaded into it.
 
 use super::code::Prepared;
+use super::jit::Engine;
 use super::memory::{Memory, Slices};
 use super::pass::{self, Pass};
 use super::pool::Pool;
@@ -15,6 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub struct Machine {
     pub memory: Memory,
     pub pool: Pool,
+    engine: Engine,
     /// Compiled loops by their code, shared by kernels of all plans.
     prepared: HashMap<Arc<Code>, Arc<Prepared>>,
     partials: Vec<f64>,
@@ -44,11 +46,12 @@ enum Ready {
 }
 
 impl Machine {
-    pub fn new(threads: usize) -> Machine {
+    pub fn new(threads: usize, engine: Engine) -> Machine {
         let pool = Pool::new(threads);
         let scratch = (0..pool.threads()).map(|_| Mutex::default()).collect();
         let rooms = Rooms::new(pool.threads());
-        Machine { memory: Memory::default(), pool, prepared: HashMap::new(), partials: Vec::new(), scratch, rooms }
+        let (memory, prepared) = (Memory::default(), HashMap::new());
+        Machine { memory, pool, engine, prepared, partials: Vec::new(), scratch, rooms }
     }
 
     /// Compiles the code of a plan, and reserves the memory that it needs while it runs.
@@ -89,7 +92,7 @@ impl Machine {
         if let Some(known) = self.prepared.get(code) {
             return Arc::clone(known);
         }
-        let prepared = Arc::new(Prepared::new(body, ends_product));
+        let prepared = Arc::new(Prepared::new(body, ends_product, self.engine));
         self.prepared.insert(Arc::clone(code), Arc::clone(&prepared));
         prepared
     }
