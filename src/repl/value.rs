@@ -6,7 +6,7 @@ use crate::backend::Tensor;
 use crate::check::program::Explored;
 use crate::check::terms::{Kind, Leaf, TermId};
 use crate::compile;
-use crate::run::dataset::Opened;
+use crate::run::opened::Opened;
 use crate::run::schedule::Schedule;
 use crate::run::value::{Present, value};
 use crate::source::Span;
@@ -104,5 +104,5 @@ fn raw_classes(explored: &Explored, term: TermId) -> Option<&String> {
     let Kind::Leaf(Leaf::Column(column)) = explored.terms.get(term).kind else { return None };
     let Kind::Leaf(Leaf::Raw(raw)) = explored.terms.get(data.columns.get(column)?.value).kind else { return None };
     let raw = data.raw.get(raw)?;
-    raw.kind.is_class().then_some(&raw.name)
+    raw.kind.is_class().then_some(&raw.key)
 }

@@ -138,6 +138,7 @@ fn is_tensor(value: &Value) -> bool {
         | Value::Text(_)
         | Value::RawColumn(_)
         | Value::Unequal(..)
+        | Value::Set(_)
         | Value::Table(_)
         | Value::OfTable(..)
         | Value::Item(_)
