@@ -586,7 +586,9 @@ impl<'p> Run<'p> {
                 Some(Input::Column(at)) => {
                     let own = self.program.columns[*at].set;
                     let set = &self.sets[own];
-                    set.splits[0].values(&set.computed, *at, &rows[own], of_step(counters))?
+                    let split = set.splits.first();
+                    let values = |split: &Split| split.values(&set.computed, *at, &rows[own], of_step(counters));
+                    split.map_or(Ok(Vec::new()), values)?
                 }
                 Some(Input::Once(at)) => self.once.get(*at).cloned().unwrap_or_default(),
                 Some(Input::Next(param)) => {

@@ -180,9 +180,16 @@ impl Elaborator<'_> {
         Some(self.report(error.help(help)))
     }
 
-    /// `c.x` of a data set that the block does not name.
+    /// `c.x` of a data set that the block does not name, or in the block of another data set.
     pub(super) fn part_of_other_set(&mut self, item: &Rc<tree::Item>, part: &Name, base: Span) -> Option<Reported> {
         let ItemKind::Data(other) = &item.kind else { return None };
+        if self.open.is_some() {
+            let (name, part) = (&other.name.text, &part.text);
+            let message = format!("the rows of `{name}` are not those of this data set");
+            let error = Diagnostic::error("E0382", message, base, "another data set");
+            let help = format!("what was fitted there is taken over by `as`: `standardize(x, as = {name}.{part})`");
+            return Some(self.report(error.help(help)));
+        }
         let data = self.data.as_ref()?;
         let own = data.sets.iter().filter(|set| !set.lends && !set.name.is_empty());
         let names: Vec<&str> = own.map(|set| set.name.as_str()).collect();
@@ -222,6 +229,10 @@ impl Elaborator<'_> {
             let terms = minimized.map(|term| term.loss).chain(reports.map(|report| report.value));
             let terms: Vec<TermId> = terms.collect();
             let Some(data) = &self.data else { return Err(Reported) };
+            // Where no set has any, that is said already.
+            if data.rows()[at] == 0 {
+                continue;
+            }
             let read = data.sets_of(&self.terms, &terms);
             let Some(empty) = read.into_iter().find(|set| data.sets[*set].rows[at] == 0) else { continue };
             let set = &data.sets[empty].name;

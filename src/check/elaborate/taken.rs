@@ -129,10 +129,19 @@ impl Elaborator<'_> {
     /// The next fitted value that a call takes over: that which the same function was fitted to in the other column.
     pub(super) fn taken_fit(&mut self, ty: &Type, span: Span) -> Option<Out<TermId>> {
         let taken = self.taking.as_mut()?;
-        let (column, count) = (taken.column, taken.count);
         taken.count += 1;
-        let (shown, at) = (taken.shown.clone(), taken.at);
+        let taken = taken.clone();
         let function = self.calls.first().map_or(String::new(), |(_, name)| name.clone());
+        // What is wrong is wrong where `as` stands, whatever the function does inside.
+        let calls = std::mem::take(&mut self.calls);
+        let fit = self.taken_fit_of(&function, &taken, (ty, span));
+        self.calls = calls;
+        fit
+    }
+
+    fn taken_fit_of(&mut self, function: &str, taken: &Taken, (ty, span): (&Type, Span)) -> Option<Out<TermId>> {
+        let Taken { column, shown, at, count } = taken;
+        let (column, at, count) = (*column, *at, count - 1);
         let data = self.data.as_ref()?;
         let name = data.columns.get(column)?;
         let set = &data.sets[name.set];
@@ -140,7 +149,7 @@ impl Elaborator<'_> {
         let own = data.fits.iter().enumerate().filter(|(_, fit)| {
             let place =
                 fit.name.strip_prefix(&prefix).is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()));
-            place && fit.whole.is_none() && fit.of.as_ref().is_some_and(|(_, name)| *name == function)
+            place && fit.whole.is_none() && fit.of.as_ref().is_some_and(|(_, name)| name == function)
         });
         let own: Vec<(usize, Option<(Span, String)>, TermId)> =
             own.map(|(at, fit)| (at, fit.of.clone(), fit.value)).collect();
@@ -152,8 +161,10 @@ impl Elaborator<'_> {
             let error =
                 Diagnostic::error("E0386", message, at, format!("`{function}` takes its fitted values from there"));
             let made = self.terms.get(self.data.as_ref()?.columns[column].value).span;
+            let own = !self.library.is_stdlib(made.source);
+            let error = if own { error.label(made, "made here") } else { error };
             let help = format!("make both by one function: its fitted values are those of `{shown}`");
-            return Some(Err(self.report(error.label(made, "made here").help(help))));
+            return Some(Err(self.report(error.help(help))));
         };
         if let Some((_, Some((other, _)), _)) = own.iter().find(|(_, of, _)| *of != first) {
             let message = format!("`{shown}` is made by `{function}` twice, and which is meant is not clear");
