@@ -94,6 +94,8 @@ pub struct Explored {
     /// The data of the `train` block that it stands in, if it does.
     pub data: Option<Data>,
     pub params: Vec<Param>,
+    /// Those that are known when training is over.
+    pub calibrated: Vec<ParamId>,
     /// What it gives: a `let` to its name.
     pub value: Value,
     /// The value as a tensor, if it is one.

@@ -1,7 +1,7 @@
 //! Loss and reports on a whole split. Sums over rows, and what is added up, have 64 bits.
 
 use crate::backend::Device;
-use crate::ir::{Class, DType, NodeId, Op};
+use crate::ir::{Class, DType, Node, NodeId, Op};
 use crate::lower::program::{Input, Program};
 use crate::plan::Residents;
 use crate::run::error::RunError;
@@ -25,7 +25,7 @@ pub struct Evaluator<'p> {
     batches: Vec<Batches<'p>>,
 }
 
-/// Roots in which rows meet, one with another, of the same data sets: each is a mean over batches of as many rows as a step has.
+/// Roots in which rows meet, one with another, or that read some by their places, of the same data sets: each is a mean over batches of as many rows as a step has.
 struct Batches<'p> {
     stream: Stream<'p>,
     roots: Vec<usize>,
@@ -73,10 +73,16 @@ pub fn evaluated(program: &Program, over: bool) -> Vec<NodeId> {
     std::iter::once(program.loss).chain(reports).chain(demands).collect()
 }
 
-/// Whether rows meet in pairs below a root: such a table grows with the square of them.
-fn is_of_pairs(program: &Program, root: NodeId) -> bool {
-    let pairs = |node: &NodeId| program.graph.shape(*node).iter().filter(|size| size.is_rows()).count() > 1;
-    program.graph.needed(&[root]).iter().any(pairs)
+/// Whether a root says something else of more rows: where rows meet in pairs, which are a table that grows with the square of them, and
+/// where so many of them are read by their places, as in `x[0]`.
+fn is_of_batches(program: &Program, root: NodeId) -> bool {
+    let graph = &program.graph;
+    let pairs = |node: NodeId| graph.shape(node).iter().filter(|size| size.is_rows()).count() > 1;
+    let places = |node: NodeId| {
+        let Node { op, inputs, .. } = graph.node(node);
+        matches!(op, Op::Slice { axis, count, .. } if count.settled().is_some() && graph.shape(inputs[0])[*axis].is_rows())
+    };
+    graph.needed(&[root]).into_iter().any(|node| pairs(node) || places(node))
 }
 
 impl<'p> Evaluator<'p> {
@@ -95,7 +101,7 @@ impl<'p> Evaluator<'p> {
         let readable = (0..roots.len()).filter(|at| read[*at].iter().all(|set| sets.contains(set)));
         // Where steps see all rows, so do evaluations.
         let (meeting, whole): (Vec<usize>, Vec<usize>) =
-            readable.partition(|at| in_batches && is_of_pairs(program, roots[*at]));
+            readable.partition(|at| in_batches && is_of_batches(program, roots[*at]));
         let of = |numbers: &[usize], rows: usize| {
             let roots: Vec<NodeId> = numbers.iter().map(|at| roots[*at]).collect();
             let digits = Digits::Evaluation { wide: wide_columns(program, &roots) };
