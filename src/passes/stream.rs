@@ -54,6 +54,9 @@ impl Streamed {
     }
 }
 
+/// What stands for a node, its axis of rows with their set, and the first pass in which it is known.
+type Known = (NodeId, Option<(usize, usize)>, usize);
+
 /// Takes roots without rows apart; new inputs are numbered from `inputs` on. `None` where rows meet each other otherwise
 /// than in a sum or an extreme, as in a sort or a product of rows with rows. `rows` are those of each data set.
 pub fn streamed(graph: &Graph, rows: &[Symbol], roots: &[NodeId], inputs: usize) -> Option<Streamed> {
@@ -61,13 +64,11 @@ pub fn streamed(graph: &Graph, rows: &[Symbol], roots: &[NodeId], inputs: usize)
     let (graph_of_batch, whole) = (Graph::default(), HashMap::new());
     let mut this = Streamed { graph: graph_of_batch, joins: Vec::new(), sizes: Vec::new(), roots: Vec::new(), whole };
     let mut next = inputs as u32..;
-    // Of each node: what stands for it, its axis of rows with their set, and the first pass in which it is known.
-    let mut known: HashMap<NodeId, (NodeId, Option<(usize, usize)>, usize)> = HashMap::new();
+    let mut known: HashMap<NodeId, Known> = HashMap::new();
     for id in graph.needed(roots) {
         let node = graph.node(id);
         let own = axis_of_any(&node.shaped.shape, &rows)?;
-        let operands: Vec<(NodeId, Option<(usize, usize)>, usize)> =
-            node.inputs.iter().map(|input| known[input]).collect();
+        let operands: Vec<Known> = node.inputs.iter().map(|input| known[input]).collect();
         let operand_nodes: Vec<NodeId> = operands.iter().map(|(node, ..)| *node).collect();
         // The rows of two sets meet nowhere but in what was joined.
         let sets: BTreeSet<usize> =

@@ -5,6 +5,7 @@
 //! | `dataset` | the files behind a program's data |
 //! | `opened` | the data of one program |
 //! | `order` | the rows of each data set that a step sees |
+//! | `tables` | the data sets of a run |
 //! | `raw` | the columns of a source where they lie |
 //! | `batch` | columns that are computed of the rows of each batch |
 //! | `column` | the columns of a split in memory |
@@ -47,4 +48,5 @@ pub mod schedule;
 mod splits;
 pub mod steps;
 pub mod stream;
+mod tables;
 pub mod value;

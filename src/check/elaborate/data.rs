@@ -207,7 +207,7 @@ impl Elaborator<'_> {
 
     fn made_column(&mut self, name: &Name, value: TermId) {
         if let Some(data) = &mut self.data
-            && let Some((at, set)) = data.sets.iter().enumerate().last()
+            && let Some((at, set)) = data.sets.iter().enumerate().next_back()
         {
             let name = set.source.key(&name.text);
             data.columns.push(program::Column { name, value, set: at });
@@ -458,7 +458,7 @@ impl Elaborator<'_> {
             let error = Diagnostic::error("E0221", "a fitted value has no axis of rows", span, format!("this is {ty}"));
             return Err(self.report(error.help("reduce over the rows first: `mean(i: x[i])`")));
         }
-        let Some((set, own)) = data.sets.iter().enumerate().last() else { return Err(Reported) };
+        let Some((set, own)) = data.sets.iter().enumerate().next_back() else { return Err(Reported) };
         let name = format!("{}.{}.{}", own.name, open.name, open.fitted);
         open.fitted += 1;
         data.fits.push(program::Fit { name, value: term, set, of, whole: None });

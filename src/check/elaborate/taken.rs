@@ -146,14 +146,14 @@ impl Elaborator<'_> {
         let name = data.columns.get(column)?;
         let set = &data.sets[name.set];
         let prefix = format!("{}.{}.", set.name, name.name.strip_prefix(&set.source.key("")).unwrap_or(&name.name));
-        let own = data.fits.iter().enumerate().filter(|(_, fit)| {
-            let place =
-                fit.name.strip_prefix(&prefix).is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()));
-            place && fit.whole.is_none() && fit.of.as_ref().is_some_and(|(_, name)| name == function)
+        let own = data.fits.iter().enumerate().filter_map(|(at, fit)| {
+            let rest = fit.name.strip_prefix(&prefix)?;
+            let (call, name) = fit.of.as_ref()?;
+            let is_it = rest.bytes().all(|byte| byte.is_ascii_digit()) && fit.whole.is_none() && name == function;
+            is_it.then_some((at, *call, fit.value))
         });
-        let own: Vec<(usize, Option<(Span, String)>, TermId)> =
-            own.map(|(at, fit)| (at, fit.of.clone(), fit.value)).collect();
-        let Some((place, first, value)) = own.get(count).cloned() else {
+        let own: Vec<(usize, Span, TermId)> = own.collect();
+        let Some((place, first, value)) = own.get(count).copied() else {
             let message = match own.is_empty() {
                 true => format!("`{shown}` is made without `{function}`, so that nothing of it is fitted so"),
                 false => format!("`{function}` fits more here than in `{shown}`"),
@@ -166,10 +166,10 @@ impl Elaborator<'_> {
             let help = format!("make both by one function: its fitted values are those of `{shown}`");
             return Some(Err(self.report(error.help(help))));
         };
-        if let Some((_, Some((other, _)), _)) = own.iter().find(|(_, of, _)| *of != first) {
+        if let Some((_, other, _)) = own.iter().find(|(_, call, _)| *call != first) {
             let message = format!("`{shown}` is made by `{function}` twice, and which is meant is not clear");
             let error = Diagnostic::error("E0386", message, at, "taken over from there");
-            let error = first.map_or(error.clone(), |(one, _)| error.label(one, "this one"));
+            let error = error.label(first, "this one");
             let help = "give each a column of its own there, and name that";
             return Some(Err(self.report(error.label(*other, "and this one").help(help))));
         }

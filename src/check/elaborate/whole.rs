@@ -178,7 +178,9 @@ impl Elaborator<'_> {
         let Some(data) = &mut self.data else { return self.leaf(Leaf::Fit(0), ty, span) };
         let matrix = part.is_empty();
         let dot = if part.is_empty() { "" } else { "." };
-        let Some((set, of)) = data.sets.iter().enumerate().last() else { return self.leaf(Leaf::Fit(0), ty, span) };
+        let Some((set, of)) = data.sets.iter().enumerate().next_back() else {
+            return self.leaf(Leaf::Fit(0), ty, span);
+        };
         let name = format!("{}.{own}{dot}{part}", of.name);
         let known = data.fits.iter().position(|fit| fit.name == name);
         let place = known.unwrap_or(data.fits.len());
