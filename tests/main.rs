@@ -48,6 +48,10 @@ mod training;
 mod weights;
 
 fn main() {
+    if std::env::var_os("MLX_JIT").is_none() {
+        // SAFETY: there is no other thread yet.
+        unsafe { std::env::set_var("MLX_JIT", "check") };
+    }
     let arguments = Arguments::from_args();
     let mut trials: Vec<Trial> = Vec::new();
     trials.extend(allocations::trials());
