@@ -33,6 +33,7 @@ mod repl;
 mod rooms;
 mod runs;
 mod safety;
+mod sets;
 mod shapes;
 mod sites;
 mod size;
@@ -85,6 +86,7 @@ fn main() {
     trials.extend(rooms::trials());
     trials.extend(runs::trials());
     trials.extend(safety::trials());
+    trials.extend(sets::trials());
     trials.extend(shapes::trials());
     trials.extend(sites::trials());
     trials.extend(size::trials());
