@@ -26,6 +26,7 @@ mod number;
 mod onnx;
 mod ops;
 mod papers;
+mod products;
 mod programs;
 mod promises;
 mod record;
@@ -33,6 +34,7 @@ mod repl;
 mod rooms;
 mod runs;
 mod safety;
+mod sets;
 mod shapes;
 mod sites;
 mod size;
@@ -48,6 +50,10 @@ mod training;
 mod weights;
 
 fn main() {
+    if std::env::var_os("MLX_JIT").is_none() {
+        // SAFETY: there is no other thread yet.
+        unsafe { std::env::set_var("MLX_JIT", "check") };
+    }
     let arguments = Arguments::from_args();
     let mut trials: Vec<Trial> = Vec::new();
     trials.extend(allocations::trials());
@@ -74,6 +80,7 @@ fn main() {
     trials.extend(onnx::trials());
     trials.extend(ops::trials());
     trials.extend(papers::trials());
+    trials.extend(products::trials());
     trials.extend(programs::trials());
     trials.extend(promises::trials());
     trials.extend(record::trials());
@@ -81,6 +88,7 @@ fn main() {
     trials.extend(rooms::trials());
     trials.extend(runs::trials());
     trials.extend(safety::trials());
+    trials.extend(sets::trials());
     trials.extend(shapes::trials());
     trials.extend(sites::trials());
     trials.extend(size::trials());

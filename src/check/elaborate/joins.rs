@@ -140,7 +140,7 @@ impl Elaborator<'_> {
     }
 
     fn keeps_order(&self) -> bool {
-        let split = self.data.as_ref().map(|data| data.split.as_ref());
+        let split = self.set().map(|set| set.split.as_ref());
         split.is_some_and(|split| split.is_none_or(keeps_order))
     }
 
@@ -210,7 +210,7 @@ impl Elaborator<'_> {
 
     /// What a column reads by the order of rows has a meaning where the split keeps that order.
     fn out_of_order(&self, join: &Join) -> Option<Diagnostic> {
-        let split = self.data.as_ref()?.split.as_ref().filter(|split| !keeps_order(split))?;
+        let split = self.set()?.split.as_ref().filter(|split| !keeps_order(split))?;
         let message = "rows are read by their order, and the split does not keep it";
         let error = Diagnostic::error("E0390", message, join.place, "this reads the rows before or behind a row");
         let calls = join.calls.iter().rev();
@@ -272,7 +272,7 @@ fn keeps_order(split: &Split) -> bool {
 
 /// Whether a size is that of the rows, or counts with them.
 pub(super) fn has_rows(size: &Size) -> bool {
-    size.settled().is_none() && size.settle(&[(Elaborator::rows(), 1)]) != *size
+    size.has_rows()
 }
 
 fn any_rows(ty: &Type) -> bool {

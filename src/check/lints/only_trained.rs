@@ -9,7 +9,7 @@ use crate::diagnostic::Diagnostic;
 const FEW: usize = 50;
 
 pub fn find(view: &View) -> Vec<Diagnostic> {
-    let [train, valid, test] = view.program.data.rows;
+    let [train, valid, test] = view.program.data.rows();
     if valid > 0 {
         return watched(view);
     }
@@ -32,7 +32,7 @@ fn watched(view: &View) -> Vec<Diagnostic> {
 
 /// The first report of a metric of the library, which is not that of what is minimized.
 fn metric(view: &View) -> Option<Diagnostic> {
-    let split = view.program.data.split.as_ref()?;
+    let split = view.program.data.sets.first()?.split.as_ref()?;
     let losses: Vec<&str> = view.losses().iter().map(|loss| loss.name.as_str()).collect();
     view.program.reports.iter().find_map(|report| {
         let applied = view.gave(view.bare(report.value)).filter(|applied| applied.input("target").is_some())?;

@@ -6,14 +6,20 @@ use crate::check::schema::{Bond, Kin, Way};
 use crate::diagnostic::Diagnostic;
 
 pub fn find(view: &View) -> Vec<Diagnostic> {
+    let sets = 0..view.program.data.sets.len();
+    sets.filter_map(|at| of_set(view, at)).collect()
+}
+
+fn of_set(view: &View, at: usize) -> Option<Diagnostic> {
     let data = &view.program.data;
-    let Some(split) = &data.split else { return Vec::new() };
+    let set = data.sets.get(at).filter(|set| !set.lends)?;
+    let split = set.split.as_ref()?;
     let at_random = split.shuffle && split.group.is_none() && !matches!(split.way, Way::Column(..) | Way::Given { .. });
-    if !at_random || data.rows[1] + data.rows[2] == 0 {
-        return Vec::new();
+    if !at_random || set.rows[1] + set.rows[2] == 0 {
+        return None;
     }
-    let is_read = |kin: &&Kin| data.raw.iter().any(|raw| raw.name == kin.column);
-    let Some(kin) = view.kin.iter().find(|kin| kin.bond == Bond::Time || !is_read(kin)) else { return Vec::new() };
+    let is_read = |kin: &&Kin| data.raw.iter().any(|raw| raw.set == at && raw.name == kin.column);
+    let kin = view.kin.get(at)?.iter().find(|kin| kin.bond == Bond::Time || !is_read(kin))?;
     let name = &kin.column;
     let (message, told, help) = match kin.bond {
         Bond::Group(values) => (
@@ -28,7 +34,7 @@ pub fn find(view: &View) -> Vec<Diagnostic> {
         ),
     };
     let warning = Diagnostic::error("W0463", message, split.span, "at random").label(kin.span, told);
-    vec![warning.help(help)]
+    Some(warning.help(help))
 }
 
 /// A name as a program writes it.

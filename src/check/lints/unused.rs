@@ -101,7 +101,7 @@ fn count(name: &Name, counts: &mut Counts) {
 fn note(expr: &Expr, counts: &mut Counts) {
     let mut add = |name: &Name| count(name, counts);
     match &expr.kind {
-        ExprKind::Name(name) => add(name),
+        ExprKind::Name(name) | ExprKind::Field(_, name) => add(name),
         ExprKind::Index(_, subscripts) => {
             use crate::syntax::tree::Subscript;
             for subscript in subscripts {

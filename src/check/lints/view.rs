@@ -12,8 +12,8 @@ pub struct View<'p> {
     sources: &'p Sources,
     /// What stands in each of the source's columns that are read.
     pub looks: &'p [Option<Look>],
-    /// By what rows of the source belong together.
-    pub kin: &'p [Kin],
+    /// By what rows of the source of each data set belong together.
+    pub kin: &'p [Vec<Kin>],
     /// What of the library gave a term; of several the outermost.
     gave: QuickMap<TermId, &'p Applied>,
     facts: Vec<Option<Found>>,
@@ -22,7 +22,12 @@ pub struct View<'p> {
 }
 
 impl<'p> View<'p> {
-    pub fn new(program: &'p TypedProgram, sources: &'p Sources, looks: &'p [Option<Look>], kin: &'p [Kin]) -> View<'p> {
+    pub fn new(
+        program: &'p TypedProgram,
+        sources: &'p Sources,
+        looks: &'p [Option<Look>],
+        kin: &'p [Vec<Kin>],
+    ) -> View<'p> {
         let gave = program.applied.iter().map(|applied| (applied.result, applied)).collect();
         let mut view = View { program, sources, looks, kin, gave, facts: Vec::new(), readers: Vec::new() };
         view.readers = view.counted();
