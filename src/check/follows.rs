@@ -15,7 +15,7 @@ pub fn remove(found: &mut Vec<Diagnostic>, file: &File, sources: &Sources) {
     classes_as_numbers(found, file, sources);
 }
 
-fn item_of<'f>(span: Span, file: &'f File) -> Option<&'f Item> {
+fn item_of(span: Span, file: &File) -> Option<&Item> {
     let inside =
         |item: &&Item| item.span.source == span.source && item.span.start <= span.start && span.end <= item.span.end;
     file.items.iter().find(inside)
