@@ -8,7 +8,7 @@ use super::tile::{self, Inputs, Read, Scratch, Share};
 use super::{ALONE, product};
 use crate::ir::Reduce;
 use crate::plan::{Instruction, Kernel, Matrices, Storage};
-use bytemuck::{cast_slice, cast_slice_mut};
+use bytemuck::cast_slice_mut;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};
 
@@ -35,11 +35,12 @@ pub fn can_fuse(code: &Prepared, kernel: &Kernel, matrices: &Matrices, threads: 
     let buffer = |operand: usize| kernel.bindings[operand].buffer;
     let operands = [buffer(Matrices::A), buffer(Matrices::B)];
     let apart = written.into_iter().all(|operand| !operands.contains(&buffer(operand)));
-    let same = (code.rows, code.columns) == (matrices.batch * matrices.rows, matrices.columns);
+    let [batch, rows, _, columns] = matrices.counts();
+    let same = (code.rows, code.columns) == (batch * rows, columns);
     same && apart
         && code.reads.contains(&Matrices::OUT)
         && code.chunks() >= threads
-        && (matrices.batch > 1 || product::by_rows(matrices.rows, matrices.columns))
+        && (batch > 1 || product::by_rows(rows, columns))
 }
 
 impl Pass<'_> {
@@ -201,10 +202,4 @@ fn join(shares: &mut [Share], number: usize, reduce: Reduce, storage: Storage, o
         }
     }
     true
-}
-
-/// The elements of an operand, from its start.
-pub fn elements<T: bytemuck::Pod>(read: Read<'_>) -> &[T] {
-    let all: &[T] = cast_slice(read.bytes);
-    &all[(read.start.max(0) as usize).min(all.len())..]
 }
