@@ -34,7 +34,7 @@ const ROOMS: &[Room] = &[
     room("autodiff", &["ir"]),
     room("lower", &["source", "diagnostic", "syntax", "check", "ir", "autodiff"]),
     room("passes", &["ir"]),
-    room("plan", &["ir"]),
+    room("plan", &["ir", "passes"]),
     room("compile", &["source", "diagnostic", "syntax", "ir", "check", "autodiff", "lower", "passes", "plan"]),
     room("backend", &["ir", "plan"]),
     room("data", &["source", "diagnostic", "ir"]),
