@@ -11,8 +11,8 @@
 //!    given, down to the primitives, and leaves typed [terms](check::terms) in a [program](check::program). Functions,
 //!    layers, losses and optimizers are text of the standard library, in `stdlib/`, and go the same way.
 //! 4. [`lower`] turns terms into a [graph](ir::Graph) of some 35 operations, adds the gradient
-//!    ([`autodiff`], one [table of rules](autodiff::contributions)) and the updates. Sizes stay
-//!    [polynomials](ir::Size) of the rows until a batch is known.
+//!    ([`autodiff`], one [table of rules](autodiff::contributions)) and the updates. [`loops`] leaves as little in a loop
+//!    as can be. Sizes stay [polynomials](ir::Size) of the rows until a batch is known.
 //! 5. [`plan`] makes kernels of a graph, and says where all lies that they read and write. [`backend::cpu`] runs them on
 //!    threads. [`backend::reference`] runs the graph itself, in f64, one operation at a time: it is the definition.
 //! 6. [`data`] reads tables and splits them; [`run`] feeds plans and takes the [steps](run::steps::Run) of a training, and
@@ -36,6 +36,7 @@ pub mod format;
 pub mod interrupt;
 pub mod io;
 pub mod ir;
+pub mod loops;
 pub mod lower;
 pub mod passes;
 pub mod plan;

@@ -1,8 +1,10 @@
-//! Rules of bodies. What runs backwards computes the body anew from what the body was given, so nothing within a body is
-//! kept: of a loop only the carries before each step, and of those the ones that the gradient reads.
+//! Rules of bodies. What runs backwards computes the body anew from what the body was given, and keeps nothing of what is within a
+//! call. Of a loop it reads the carries before each step, and what the steps gave where that would be dear to compute anew: of those
+//! the ones that the gradient reads.
 
 use super::{backward, reached, rules::contributions};
 use crate::ir::{Body, Carry, DType, Graph, NodeId, Op, Part, ScalarOp, Scan, ScanBuilder, Shaped};
+use crate::loops;
 use std::sync::Arc;
 
 /// A call gets a call: of a body that computes the first one's values and, from the gradients by its results, those by
@@ -88,6 +90,8 @@ struct Step {
     given: Vec<Option<NodeId>>,
     /// The gradient by what the step took of each operand.
     by: Vec<Option<NodeId>>,
+    /// What the step forwards gave, and this one reads instead of computing it anew: by number.
+    kept: Vec<(usize, NodeId)>,
 }
 
 fn step_back(graph: &Graph, scan: &Scan, arrived: &[(Part, NodeId)], through: &[bool], active: &[usize]) -> Step {
@@ -119,7 +123,10 @@ fn step_back(graph: &Graph, scan: &Scan, arrived: &[(Part, NodeId)], through: &[
             by[*carry] = Some(inside.sum(by[*carry], *given));
         }
     }
-    Step { inside, own, after, given, by }
+    let of_body = scan.body.results().iter().zip(&values).skip(scan.carries).enumerate();
+    let kept = of_body.filter(|(_, (result, _))| loops::is_dear(scan.body.graph(), **result));
+    let kept = kept.map(|(each, (_, value))| (each, *value)).collect();
+    Step { inside, own, after, given, by, kept }
 }
 
 /// The loop of such steps, and what of it each operand gets.
@@ -155,9 +162,15 @@ fn assemble(
         return vec![None; inputs.len()];
     }
     let results: Vec<NodeId> = carries.iter().map(|carry| carry.next).chain(each.iter().copied()).collect();
-    let read = step.inside.graph.needed(&results);
+    let given = step.given.iter().copied().flatten();
+    let inputs_of_step = step.own.iter().chain(&step.after).copied().chain(given);
+    let inputs_of_step: Vec<NodeId> = inputs_of_step.chain(step.kept.iter().map(|(_, value)| *value)).collect();
+    let read = step.inside.graph.read_behind(&inputs_of_step, &results);
     let is_read = |input: NodeId| read.contains(&input);
     let mut slices = Vec::new();
+    for (each, value) in step.kept.iter().filter(|(_, value)| is_read(*value)) {
+        slices.push((graph.add(Op::Scan(Arc::clone(scan), Part::Each(*each)), inputs.to_vec()), *value));
+    }
     for carry in (0..scan.carries).filter(|carry| is_read(step.own[1 + carry])) {
         let before = graph.add(Op::Scan(Arc::clone(scan), Part::Before(carry)), inputs.to_vec());
         slices.push((before, step.own[1 + carry]));
@@ -165,16 +178,19 @@ fn assemble(
     slices.extend(rest.clone().map(|slice| (inputs[slice], step.own[1 + slice])));
     slices.extend(arrived.iter().zip(&step.given).filter_map(|((_, g), given)| given.map(|given| (*g, given))));
     let captures = whole.clone().map(|capture| (inputs[capture], step.own[1 + capture])).collect();
-    let scanned = graph.scan(ScanBuilder {
-        body: step.inside.graph,
-        index: step.own[0],
-        steps: scan.steps.clone(),
-        reverse: !scan.reverse,
-        carries,
-        slices,
-        captures,
-        each,
-    });
+    let scanned = loops::scan(
+        graph,
+        ScanBuilder {
+            body: step.inside.graph,
+            index: step.own[0],
+            steps: scan.steps.clone(),
+            reverse: !scan.reverse,
+            carries,
+            slices,
+            captures,
+            each,
+        },
+    );
     let (mut last, mut each) = (scanned.last.into_iter(), scanned.each.into_iter());
     let mut gets = vec![None; inputs.len()];
     active.iter().for_each(|carry| gets[*carry] = last.next());

@@ -2,11 +2,12 @@
 
 mod body;
 mod matrix;
+mod range;
 mod rules;
 mod scalar;
 mod structure;
 
-use crate::ir::{DType, Graph, NodeId, ScalarOp};
+use crate::ir::{DType, Graph, NodeId};
 
 pub use rules::contributions;
 pub use scalar::may_be_infinite;
@@ -38,17 +39,16 @@ pub fn gradient_by(graph: &mut Graph, of: NodeId, by: &[NodeId], rule: Rule) -> 
 fn backward(graph: &mut Graph, given: &[(NodeId, NodeId)], by: &[NodeId], rule: Rule) -> Vec<Option<NodeId>> {
     let order = graph.needed(&given.iter().map(|(of, _)| *of).collect::<Vec<_>>());
     let reaches = reached(graph, &order, by);
-    // By number of the node; those that come while this goes on have no gradient.
-    let mut gradients: Vec<Option<NodeId>> = vec![None; reaches.len()];
-    let add = |graph: &mut Graph, gradients: &mut Vec<Option<NodeId>>, id: NodeId, part: NodeId| {
-        let so_far = gradients[id.0 as usize];
-        gradients[id.0 as usize] = Some(so_far.map_or(part, |other| graph.binary(ScalarOp::Add, other, part)));
-    };
-    given.iter().for_each(|(of, gradient)| add(graph, &mut gradients, *of, *gradient));
+    // By number of the node, parts that add up; those that come while this goes on have no gradient.
+    let mut parts: Vec<Vec<NodeId>> = vec![Vec::new(); reaches.len()];
+    given.iter().for_each(|(of, gradient)| parts[of.0 as usize].push(*gradient));
     let families: Vec<Vec<NodeId>> = graph.families(&order).map(<[NodeId]>::to_vec).collect();
     for family in families.into_iter().rev() {
-        let arrived = |id: &NodeId| gradients[id.0 as usize].filter(|_| reaches[id.0 as usize]).map(|by| (*id, by));
-        let arrived: Vec<(NodeId, NodeId)> = family.iter().filter_map(arrived).collect();
+        let of_family = family.iter().filter(|id| reaches[id.0 as usize]);
+        let mut arrived: Vec<(NodeId, NodeId)> = Vec::new();
+        for id in of_family {
+            arrived.extend(structure::sum(graph, &mut parts[id.0 as usize]).map(|gradient| (*id, gradient)));
+        }
         let inputs = graph.node(family[0]).inputs.clone();
         let wanted: Vec<bool> = inputs.iter().map(|input| reaches[input.0 as usize]).collect();
         if arrived.is_empty() || !wanted.contains(&true) {
@@ -56,11 +56,14 @@ fn backward(graph: &mut Graph, given: &[(NodeId, NodeId)], by: &[NodeId], rule: 
         }
         for (input, part) in inputs.into_iter().zip(rule(graph, &arrived, &wanted)) {
             if let Some(part) = part.filter(|_| reaches[input.0 as usize]) {
-                add(graph, &mut gradients, input, part);
+                parts[input.0 as usize].push(part);
             }
         }
     }
-    by.iter().map(|id| gradients[id.0 as usize].filter(|_| reaches[id.0 as usize])).collect()
+    let of = |id: &NodeId| {
+        if reaches[id.0 as usize] { structure::sum(graph, &mut parts[id.0 as usize]) } else { None }
+    };
+    by.iter().map(of).collect()
 }
 
 /// Of each node of the graph, by its number: whether it is one of `order`, and floats go from some nodes to it.

@@ -1,5 +1,6 @@
 //! The rules of scalar operations. In each, `g` is the gradient by the value `y`.
 
+use super::range::range;
 use super::rules::like;
 use crate::ir::{Class, DType, Graph, NodeId, Op, ScalarOp};
 use std::collections::HashSet;
@@ -11,21 +12,21 @@ pub(super) fn scalar(graph: &mut Graph, op: ScalarOp, x: &[NodeId], y: NodeId, g
     match op {
         ScalarOp::Neg => one(graph.unary(ScalarOp::Neg, g)),
         ScalarOp::Abs => one(absolute(graph, a, g)),
-        ScalarOp::Exp => one(times_slope(graph, g, y)),
+        ScalarOp::Exp => one(times(graph, g, y)),
         // Not y + 1, which has lost its digits where eˣ is near 0.
         ScalarOp::Expm1 => {
             let slope = graph.unary(ScalarOp::Exp, a);
-            one(times_slope(graph, g, slope))
+            one(times(graph, g, slope))
         }
         ScalarOp::Log => {
             let slope = reciprocal(graph, a);
-            one(times_slope(graph, g, slope))
+            one(times(graph, g, slope))
         }
         ScalarOp::Log1p => {
             let unit = like(graph, 1.0, a);
             let sum = graph.binary(ScalarOp::Add, unit, a);
             let slope = reciprocal(graph, sum);
-            one(times_slope(graph, g, slope))
+            one(times(graph, g, slope))
         }
         ScalarOp::Sqrt => {
             let half = like(graph, 0.5, a);
@@ -114,7 +115,7 @@ fn quotient(graph: &mut Graph, b: NodeId, y: NodeId, g: NodeId) -> Vec<Option<No
     let slope = reciprocal(graph, b);
     let quotient = graph.binary(ScalarOp::Div, y, b);
     let falling = graph.unary(ScalarOp::Neg, quotient);
-    vec![Some(times_slope(graph, g, slope)), Some(times_slope(graph, g, falling))]
+    vec![Some(times(graph, g, slope)), Some(times(graph, g, falling))]
 }
 
 fn reciprocal(graph: &mut Graph, x: NodeId) -> NodeId {
@@ -205,12 +206,23 @@ pub fn may_be_infinite(graph: &Graph, node: NodeId) -> bool {
     false
 }
 
+/// A power up to this is a finite number of 32 bits, and so is what is divided by a number that is no closer to 0.
+const GREATEST_POWER: f64 = 80.0;
+const LEAST: f64 = 1e-6;
+
 /// Whether an operation of finite operands may be infinite or no number. (Sums and products that overflow are outside of this.)
 fn has_pole(graph: &Graph, op: ScalarOp, operands: &[NodeId]) -> bool {
     match op {
+        ScalarOp::Exp | ScalarOp::Expm1 => range(graph, operands[0]).1 > GREATEST_POWER,
+        ScalarOp::Log => range(graph, operands[0]).0 < LEAST,
+        ScalarOp::Log1p => range(graph, operands[0]).0 < LEAST - 1.0,
         // A square is a product by now.
-        ScalarOp::Exp | ScalarOp::Expm1 | ScalarOp::Log | ScalarOp::Log1p | ScalarOp::Sqrt | ScalarOp::Pow => true,
-        ScalarOp::Div | ScalarOp::Mod | ScalarOp::Quotient => !is_constant(graph, operands[1]),
+        ScalarOp::Sqrt | ScalarOp::Pow => true,
+        ScalarOp::Div => {
+            let (low, high) = range(graph, operands[1]);
+            !is_constant(graph, operands[1]) && low < LEAST && high > -LEAST
+        }
+        ScalarOp::Mod | ScalarOp::Quotient => !is_constant(graph, operands[1]),
         ScalarOp::Neg | ScalarOp::Abs | ScalarOp::Sin | ScalarOp::Cos | ScalarOp::Tanh | ScalarOp::Erf => false,
         ScalarOp::Floor | ScalarOp::Add | ScalarOp::Sub | ScalarOp::Mul | ScalarOp::Min | ScalarOp::Max => false,
         ScalarOp::Atan2 => false,

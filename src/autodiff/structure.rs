@@ -1,6 +1,7 @@
 //! Rules of products and views: each view's adjoint writes back where the view reads.
 
-use crate::ir::{Graph, NodeId, Op, Reduce, Size};
+use crate::ir::{Graph, NodeId, Op, Reduce, ScalarOp, Size};
+use std::collections::{HashMap, HashSet};
 
 /// For each operand the product of the gradient with the other operand, over the other's free axes.
 pub(super) fn dot(
@@ -110,4 +111,72 @@ pub(super) fn concat(graph: &mut Graph, axis: usize, parts: &[NodeId], g: NodeId
         start = start.plus(&count);
     }
     slices
+}
+
+/// The sum of the parts of a gradient, of which one is left; none of no parts.
+pub(super) fn sum(graph: &mut Graph, parts: &mut Vec<NodeId>) -> Option<NodeId> {
+    let sum = side_by_side(graph, parts).into_iter().reduce(|sum, part| graph.binary(ScalarOp::Add, sum, part));
+    *parts = sum.into_iter().collect();
+    sum
+}
+
+/// What came from neighbouring slices is put side by side instead of being added with zeros around it.
+fn side_by_side(graph: &mut Graph, parts: &[NodeId]) -> Vec<NodeId> {
+    let places: Vec<Option<Padded>> = parts.iter().map(|part| padded(graph, *part)).collect();
+    // The first that begins at a place, and where others end.
+    let mut begin: HashMap<(usize, &Size), usize> = HashMap::new();
+    let mut ends: HashSet<(usize, &Size)> = HashSet::new();
+    for (at, Padded { axis, low, end, .. }) in
+        places.iter().enumerate().filter_map(|(at, own)| Some((at, own.as_ref()?)))
+    {
+        begin.entry((*axis, low)).or_insert(at);
+        ends.insert((*axis, end));
+    }
+    let mut is_taken = vec![false; parts.len()];
+    let mut made = Vec::new();
+    // Those that follow no other begin a row of neighbours; what is left of the rest stands alone.
+    for alone in [false, true] {
+        for at in 0..parts.len() {
+            let follows = places[at].as_ref().is_some_and(|own| ends.contains(&(own.axis, &own.low)));
+            if is_taken[at] || (follows && !alone) {
+                continue;
+            }
+            let mut row: Vec<&Padded> = Vec::new();
+            let mut next = Some(at);
+            while let Some(own) = next.filter(|own| !is_taken[*own]) {
+                is_taken[own] = true;
+                row.extend(&places[own]);
+                next = places[own].as_ref().and_then(|own| begin.get(&(own.axis, &own.end)).copied());
+            }
+            made.push(if row.len() > 1 { padded_row(graph, &row) } else { parts[at] });
+        }
+    }
+    made
+}
+
+/// What has zeros around it along one axis, and none between.
+struct Padded {
+    of: NodeId,
+    axis: usize,
+    low: Size,
+    end: Size,
+    high: Size,
+}
+
+fn padded(graph: &Graph, part: NodeId) -> Option<Padded> {
+    let node = graph.node(part);
+    let Op::Pad { axis, low, high, between: 0 } = &node.op else { return None };
+    let (axis, low, high, of) = (*axis, low.clone(), high.clone(), node.inputs[0]);
+    let end = low.plus(&graph.shape(of)[axis]);
+    (low != end).then_some(Padded { of, axis, low, end, high })
+}
+
+fn padded_row(graph: &mut Graph, row: &[&Padded]) -> NodeId {
+    let (first, last) = (row[0], row[row.len() - 1]);
+    let whole = graph.add(Op::Concat(first.axis), row.iter().map(|own| own.of).collect());
+    let (low, high) = (first.low.clone(), last.high.clone());
+    if low == Size::from(0) && high == Size::from(0) {
+        return whole;
+    }
+    graph.add(Op::Pad { axis: first.axis, low, high, between: 0 }, vec![whole])
 }

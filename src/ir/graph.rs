@@ -154,7 +154,7 @@ impl Graph {
     }
 
     /// What the roots need besides some nodes that are given, and what only those need; in the order of the graph.
-    pub(super) fn needed_behind(&self, given: &[NodeId], roots: &[NodeId]) -> Vec<NodeId> {
+    pub fn needed_behind(&self, given: &[NodeId], roots: &[NodeId]) -> Vec<NodeId> {
         let mut wanted = vec![false; self.nodes.len()];
         for root in roots {
             if let Some(wanted) = wanted.get_mut(root.0 as usize) {
@@ -169,6 +169,14 @@ impl Graph {
             }
         }
         (0..self.nodes.len()).filter(|at| wanted[*at] && !is_given[*at]).map(|at| NodeId(at as u32)).collect()
+    }
+
+    /// Those of some given nodes that the roots are, or are made of, where nothing behind them is looked at.
+    pub fn read_behind(&self, given: &[NodeId], roots: &[NodeId]) -> HashSet<NodeId> {
+        let needed = self.needed_behind(given, roots);
+        let operands = needed.iter().flat_map(|id| &self.node(*id).inputs);
+        let read: HashSet<NodeId> = operands.chain(roots).copied().collect();
+        given.iter().copied().filter(|id| read.contains(id)).collect()
     }
 
     /// Nodes that [`Graph::needed`] gives, those that one run of a body computes together.

@@ -163,6 +163,53 @@ impl ScalarOp {
         })
     }
 
+    /// Whether it takes many operations of a processor.
+    pub fn is_function(self) -> bool {
+        match self {
+            Exp | Expm1 | Log | Log1p | Sin | Cos | Tanh | Erf | Pow | Atan2 => true,
+            Neg | Abs | Sqrt | Floor | Add | Sub | Mul | Div | Min | Max | Mod | Quotient => false,
+            Less | LessEqual | Equal | NotEqual | And | Or | Not | Select | Cast(_) => false,
+        }
+    }
+
+    /// Between which numbers its value is, for operands that are between some; infinite where nothing is known. NaN is outside of this.
+    pub fn range(self, operands: &[(f64, f64)]) -> (f64, f64) {
+        let all = (f64::NEG_INFINITY, f64::INFINITY);
+        let a = operands.first().copied().unwrap_or(all);
+        let b = operands.get(1).copied().unwrap_or(all);
+        let both = |f: fn(f64, f64) -> f64| {
+            let ends = [f(a.0, b.0), f(a.0, b.1), f(a.1, b.0), f(a.1, b.1)];
+            let is_known = ends.iter().all(|end| !end.is_nan());
+            let least = ends.iter().fold(f64::INFINITY, |least, end| least.min(*end));
+            let most = ends.iter().fold(f64::NEG_INFINITY, |most, end| most.max(*end));
+            if is_known { (least, most) } else { all }
+        };
+        let rising = |f: fn(f64) -> f64, from: f64| if a.0 >= from { (f(a.0), f(a.1)) } else { all };
+        match self {
+            Neg => (-a.1, -a.0),
+            Abs if a.0 >= 0.0 => a,
+            Abs => (0.0, a.1.max(-a.0)),
+            Exp => (libm::exp(a.0), libm::exp(a.1)),
+            Expm1 => (libm::expm1(a.0), libm::expm1(a.1)),
+            Log => rising(libm::log, 0.0),
+            Log1p => rising(libm::log1p, -1.0),
+            Sqrt => rising(f64::sqrt, 0.0),
+            Tanh | Erf | Sin | Cos => (-1.0, 1.0),
+            Add => both(|a, b| a + b),
+            Sub => both(|a, b| a - b),
+            Mul => both(|a, b| a * b),
+            Div if b.0 > 0.0 || b.1 < 0.0 => both(|a, b| a / b),
+            Min => (a.0.min(b.0), a.1.min(b.1)),
+            Max => (a.0.max(b.0), a.1.max(b.1)),
+            Select => {
+                let c = operands.get(2).copied().unwrap_or(all);
+                (b.0.min(c.0), b.1.max(c.1))
+            }
+            Div | Floor | Pow | Mod | Quotient | Atan2 | Cast(_) => all,
+            Less | LessEqual | Equal | NotEqual | And | Or | Not => (0.0, 1.0),
+        }
+    }
+
     /// The kind of its result for operands of given kinds, or what is wrong with them.
     pub fn dtype(self, operands: &[DType]) -> Result<DType, &'static str> {
         let first = operands.first().copied().unwrap_or(DType::Float);

@@ -86,12 +86,31 @@ impl ScanBuilder {
         self.each.push(each);
     }
 
-    /// The loop and its operands: first carries, slices, captures.
+    /// What the body takes.
+    pub fn inputs(&self) -> Vec<NodeId> {
+        let carries = self.carries.iter().map(|carry| carry.now);
+        let others = self.slices.iter().chain(&self.captures).map(|(_, inside)| *inside);
+        std::iter::once(self.index).chain(carries).chain(others).collect()
+    }
+
+    /// What the body gives: the next carries, then what each step gives.
+    pub fn results(&self) -> Vec<NodeId> {
+        self.carries.iter().map(|carry| carry.next).chain(self.each.iter().copied()).collect()
+    }
+
+    /// Nodes of the body take the places of others.
+    pub fn replace(&mut self, others: &HashMap<NodeId, NodeId>) {
+        let nexts = self.carries.iter_mut().map(|carry| &mut carry.next);
+        for node in nexts.chain(&mut self.each) {
+            *node = *others.get(node).unwrap_or(node);
+        }
+    }
+
+    /// The loop and its operands: first carries, slices, captures. What comes in need not be an input of the body: it is cut there.
     pub(super) fn close(mut self) -> (Scan, Vec<NodeId>) {
-        let results: Vec<NodeId> =
-            self.carries.iter().map(|carry| carry.next).chain(self.each.iter().copied()).collect();
-        let read = self.body.needed_behind(&[], &results);
-        let is_read = |(_, inside): &(NodeId, NodeId)| read.binary_search(inside).is_ok();
+        let results = self.results();
+        let read = self.body.read_behind(&self.inputs(), &results);
+        let is_read = |(_, inside): &(NodeId, NodeId)| read.contains(inside);
         self.slices.retain(is_read);
         self.captures.retain(is_read);
         let carries = self.carries.iter().map(|carry| (carry.first, carry.now));

@@ -4,6 +4,7 @@ use super::term::Lowering;
 use crate::check::terms::{Running, TermId};
 use crate::check::types::Type;
 use crate::ir::{DType, NodeId, Op, ScalarOp, ScanBuilder, Size};
+use crate::loops;
 
 /// Sums have an operation; all else is a loop along the axis.
 pub(super) fn running(lowering: &mut Lowering, how: Running, a: TermId) -> NodeId {
@@ -25,7 +26,7 @@ pub(super) fn running(lowering: &mut Lowering, how: Running, a: TermId) -> NodeI
     let next = scan.body.binary(join, so_far, own);
     scan.next(so_far, next);
     scan.give(next);
-    let each = graph.scan(scan).each[0];
+    let each = loops::scan(graph, scan).each[0];
     graph.permute((1..=last).chain([0]).collect(), each)
 }
 

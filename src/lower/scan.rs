@@ -4,6 +4,7 @@ use super::term::{Lowering, dtype};
 use crate::check::steps::{Scan, ScanPart};
 use crate::check::terms::Leaf;
 use crate::ir::{DType, NodeId, Op, ScalarOp, ScanBuilder, Scanned, Size};
+use crate::loops;
 
 /// By how much a draw's repetition grows with each loop around it: more steps than this, and those of two loops may meet.
 const STRIDE: f64 = 65_537.0;
@@ -81,7 +82,7 @@ fn made(lowering: &mut Lowering, scan: &Scan) -> Scanned {
         }
     }
     builder.body = inner.graph;
-    lowering.graph.scan(builder)
+    loops::scan(&mut lowering.graph, builder)
 }
 
 /// The counters of a step: the repetition tells its place, too.

@@ -1,6 +1,7 @@
 //! Samples of calls and loops.
 
 use super::check::{Sample, sizes};
+use super::lean;
 use super::samples::Make;
 use mlx::ir::{Body, DType, Graph, NodeId, Op, Part, Reduce, ScalarOp, Scan, ScanBuilder, Scanned, Size};
 use std::sync::Arc;
@@ -59,7 +60,8 @@ pub fn recurrent_scan(graph: &Graph, steps: Size, reverse: bool, h: NodeId, x: N
 fn recurrent_of(make: &mut Make, steps: usize, reverse: bool) -> Scanned {
     let (h, x) = (make.floats(&[2], (-1.0, 1.0)), make.floats(&[steps, 2], (-1.0, 1.0)));
     let w = make.floats(&[2, 2], (-1.0, 1.0));
-    recurrent(&mut make.graph, Size::from(steps as i64), reverse, h, x, w)
+    let scan = recurrent_scan(&make.graph, Size::from(steps as i64), reverse, h, x, w);
+    make.scan(scan)
 }
 
 pub fn calls(op: &Op) -> Vec<Sample> {
@@ -92,10 +94,13 @@ pub fn calls(op: &Op) -> Vec<Sample> {
 pub fn scans(op: &Op) -> Vec<Sample> {
     let mut samples = Vec::new();
     let mut sample = |what: &str, build: &dyn Fn(&mut Make) -> Vec<NodeId>| {
-        let mut make = Make::new(op, what);
-        let results = build(&mut make);
-        let root = if results.len() == 1 { results[0] } else { all(&mut make, &results) };
-        samples.push(make.at(root));
+        for lean in [false, true] {
+            let mut make = Make::new(op, format!("{what}, lean {lean}"));
+            make.lean = lean;
+            let results = build(&mut make);
+            let root = if results.len() == 1 { results[0] } else { all(&mut make, &results) };
+            samples.push(make.at(root));
+        }
     };
     for reverse in [false, true] {
         for steps in [0, 1, 4] {
@@ -119,7 +124,7 @@ pub fn scans(op: &Op) -> Vec<Sample> {
         let log = scan.body.unary(ScalarOp::Log, x);
         let product = mul(&mut scan.body, log, c);
         scan.give(product);
-        make.graph.scan(scan).each
+        make.scan(scan).each
     });
     sample("no slices, and the place of the step", &|make| {
         let (h, c) = (make.floats(&[], (-1.0, 1.0)), make.floats(&[], (-1.0, 1.0)));
@@ -130,7 +135,7 @@ pub fn scans(op: &Op) -> Vec<Sample> {
         let next = mul(&mut scan.body, now, shifted);
         let next = scan.body.unary(ScalarOp::Sin, next);
         scan.next(now, next);
-        make.graph.scan(scan).last
+        make.scan(scan).last
     });
     sample("two of each", &two_of_each);
     sample("an int carry", &int_carry);
@@ -154,12 +159,21 @@ pub fn scans(op: &Op) -> Vec<Sample> {
         scan.give(now);
         scan.give(x);
         scan.give(x);
-        let scanned = make.graph.scan(scan);
+        let scanned = make.scan(scan);
         [scanned.last, scanned.each].concat()
     });
     sample("carries that change places, given as they were", &change_places);
     sample("results that do not depend on the step", &the_same_in_each);
     sample("a tensor that is sliced twice and captured, one row after the other", &one_in_many_ways);
+    for (what, build) in lean::CASES {
+        for (steps, reverse) in [(0, false), (3, false), (3, true)] {
+            sample(&format!("{what}, {steps} steps, reverse {reverse}"), &|make| {
+                let built = build(make, steps, reverse);
+                let scanned = make.scan(built);
+                [scanned.last, scanned.each].concat()
+            });
+        }
+    }
     samples
 }
 
@@ -182,7 +196,7 @@ fn change_places(make: &mut Make) -> Vec<NodeId> {
     scan.give(column);
     scan.give(b);
     scan.give(bent);
-    let scanned = make.graph.scan(scan);
+    let scanned = make.scan(scan);
     [scanned.last, scanned.each].concat()
 }
 
@@ -200,7 +214,7 @@ fn the_same_in_each(make: &mut Make) -> Vec<NodeId> {
     scan.next(now, half);
     scan.next(turns, turned);
     [product, half, b, turned, turns].into_iter().for_each(|each| scan.give(each));
-    let scanned = make.graph.scan(scan);
+    let scanned = make.scan(scan);
     [scanned.last, scanned.each].concat()
 }
 
@@ -223,7 +237,7 @@ fn one_in_many_ways(make: &mut Make) -> Vec<NodeId> {
     let last = scan.body.scan(inner).last[0];
     scan.give(square);
     scan.give(last);
-    make.graph.scan(scan).each
+    make.scan(scan).each
 }
 
 /// Carries that mix, one of which gives nothing; slices along one axis; captures, one of them twice.
@@ -248,7 +262,7 @@ fn two_of_each(make: &mut Make) -> Vec<NodeId> {
     scan.next(b, next_b);
     scan.give(next_a);
     scan.give(told);
-    let scanned = make.graph.scan(scan);
+    let scanned = make.scan(scan);
     [scanned.last, scanned.each].concat()
 }
 
@@ -268,7 +282,7 @@ fn int_carry(make: &mut Make) -> Vec<NodeId> {
     scan.next(count, next);
     scan.next(sum, next_sum);
     scan.give(next);
-    let scanned = make.graph.scan(scan);
+    let scanned = make.scan(scan);
     assert_eq!(make.graph.dtype(scanned.each[0]), DType::Int);
     [scanned.last, scanned.each].concat()
 }
@@ -282,7 +296,7 @@ fn chain(make: &mut Make) -> Vec<NodeId> {
     let product = mul(&mut scan.body, carries[1], carries[3]);
     scan.next(carries[1], bent);
     scan.next(carries[2], product);
-    let last = make.graph.scan(scan).last;
+    let last = make.scan(scan).last;
     vec![last[2], last[3]]
 }
 
@@ -304,7 +318,7 @@ fn nested(make: &mut Make) -> Vec<NodeId> {
     let scanned = outer.body.scan(inner);
     outer.next(now, scanned.last[0]);
     outer.give(scanned.each[0]);
-    let scanned = make.graph.scan(outer);
+    let scanned = make.scan(outer);
     [scanned.last, scanned.each].concat()
 }
 
@@ -320,5 +334,5 @@ fn called(make: &mut Make) -> Vec<NodeId> {
     let (now, x) = (scan.carry(&make.graph, h), scan.slice(&make.graph, x));
     let next = scan.body.call(&body, &[now, x])[0];
     scan.next(now, next);
-    make.graph.scan(scan).last
+    make.scan(scan).last
 }

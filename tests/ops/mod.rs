@@ -5,6 +5,7 @@ mod bodies;
 mod check;
 mod containers;
 pub mod cpu;
+mod lean;
 mod loops;
 mod matrices;
 mod random;
@@ -36,6 +37,7 @@ pub fn trials() -> Vec<Trial> {
     trials.extend(bodies::trials());
     trials.extend(containers::trials());
     trials.extend(cpu::trials());
+    trials.extend(lean::trials());
     trials.extend(random::trials());
     trials.extend(values::trials());
     trials.push(trial("ops::each_rule_of_the_gradient_matters", each_rule_of_the_gradient_matters));

@@ -374,7 +374,16 @@ impl Builder {
         let next = scan.body.unary(ScalarOp::Tanh, next);
         scan.next(carry, next);
         scan.give(inner.floats[inner.floats.len() - 1]);
-        let made = self.graph.scan(scan);
+        // A carry that gathers a sum.
+        if self.below(2) == 0 {
+            let (sum, added) = (scan.carry(&self.graph, first), alike[self.below(alike.len())]);
+            let gathered = scan.body.binary(ScalarOp::Add, sum, added);
+            scan.next(sum, gathered);
+        }
+        let made = match self.below(3) {
+            0 => self.graph.scan(scan),
+            _ => mlx::loops::scan(&mut self.graph, scan),
+        };
         made.last.into_iter().chain(made.each).for_each(|made| self.keep(made));
     }
 

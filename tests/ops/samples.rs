@@ -3,7 +3,7 @@
 use super::check::{Sample, numbers, sizes};
 use super::{loops, matrices};
 use mlx::backend::Tensor;
-use mlx::ir::{DType, Draw, Graph, NodeId, Number, Op, Reduce, ScalarOp, Size};
+use mlx::ir::{DType, Draw, Graph, NodeId, Number, Op, Reduce, ScalarOp, ScanBuilder, Scanned, Size};
 
 /// One of each kind of operation; a rule that differs by variant stands once for each.
 pub fn representatives() -> Vec<Op> {
@@ -249,11 +249,17 @@ pub struct Make {
     what: String,
     pub graph: Graph,
     inputs: Vec<Tensor>,
+    /// Loops have as little in them as can be.
+    pub lean: bool,
 }
 
 impl Make {
     pub fn new(op: &Op, case: impl std::fmt::Debug) -> Make {
-        Make { what: format!("{} of {case:?}", name(op)), graph: Graph::default(), inputs: Vec::new() }
+        Make { what: format!("{} of {case:?}", name(op)), graph: Graph::default(), inputs: Vec::new(), lean: false }
+    }
+
+    pub fn scan(&mut self, built: ScanBuilder) -> Scanned {
+        if self.lean { mlx::loops::scan(&mut self.graph, built) } else { self.graph.scan(built) }
     }
 
     pub fn floats(&mut self, shape: &[usize], domain: (f64, f64)) -> NodeId {

@@ -351,8 +351,16 @@ impl<'r> Body<'r> {
         self.lines.push(format!("let {own} = dense({width})"));
         self.lines.push(format!("let {back} = dense({width}, bias = false)"));
         let first = self.leaf(width);
-        let body = format!("h' = tanh({own}(at) + {back}(h))");
-        let scan = format!("scan at in {given}[n, t, e] over t {{ state h: [n, {width}] = {first} {body} out h' }}");
+        // Products of what the step reads, of what the step before left, of both, and of what is given.
+        let body = match self.pick(4) {
+            0 => format!("h' = tanh({own}(concat(at, h)) - {back}(h)) out h'"),
+            1 => format!("h' = tanh({own}(at) + h) out {back}(h')"),
+            2 => format!(
+                "state all: [n, {width}] = 0 h' = sin({own}(at) + {back}(h)) all' = all + {back}(h) out all' * h'"
+            ),
+            _ => format!("h' = tanh({own}(at) + {back}(h)) out h'"),
+        };
+        let scan = format!("scan at in {given}[n, t, e] over t {{ state h: [n, {width}] = {first} {body} }}");
         if self.one_in(2) {
             return format!("last({scan})");
         }
