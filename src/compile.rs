@@ -7,7 +7,7 @@ use crate::check::elaborate::Elaborator;
 use crate::check::items::{lets, name_of, trains, unused_data};
 use crate::check::library::{Library, stdlib_names};
 use crate::check::lints::{self, View};
-use crate::check::program::{Explored, Sweep, TypedProgram};
+use crate::check::program::{Explored, Raw, Sweep, TypedProgram};
 use crate::check::terms::TermId;
 use crate::check::uses::{self, Gathered, Used};
 use crate::check::value::Value;
@@ -187,7 +187,8 @@ pub fn check_file(
                 && !found.iter().any(|found| found.severity == Severity::Error)
             {
                 let data = &program.data;
-                let looks: Vec<_> = data.raw.iter().map(|raw| schemas.look(&data.source, &raw.name)).collect();
+                let look = |raw: &Raw| schemas.look(&data.sets.get(raw.set)?.source, &raw.name);
+                let looks: Vec<_> = data.raw.iter().map(look).collect();
                 found.extend(lints::find(&View::new(program, sources, &looks)));
             }
             programs.extend(program);
@@ -262,7 +263,7 @@ pub fn explore(
 /// A checked program → the graph of its run, with gradients and updates. What breaks a rule of the graph here is a
 /// bug of this compiler, and the error is a message without a span.
 pub fn lower(program: &TypedProgram) -> Result<Lowered, String> {
-    let lowered = lower::lower(program, Elaborator::rows());
+    let lowered = lower::lower(program);
     lowered.graph.verify()?;
     Ok(lowered)
 }
@@ -279,7 +280,7 @@ pub fn names_around(
 
 /// The graph of an explored value, which is `term`.
 pub fn lower_value(explored: &Explored, term: TermId) -> Result<LoweredValue, String> {
-    let lowered = lower::value(explored, term, Elaborator::rows());
+    let lowered = lower::value(explored, term);
     lowered.graph.verify()?;
     Ok(lowered)
 }

@@ -135,7 +135,7 @@ impl Bar {
         // The loss on the training rows stands there already.
         for event in self.evals.iter().rev() {
             let Event::Eval { split, loss, reports, .. } = event else { continue };
-            let loss = (split != "train" && !loss.is_nan()).then_some(("loss", *loss));
+            let loss = loss.filter(|_| split != "train").map(|loss| ("loss", loss));
             // What has axes waits for the table.
             let reports = reports.iter().filter_map(|report| Some((report.name.as_str(), report.figure.number()?)));
             let numbers = loss.into_iter().chain(reports);
@@ -166,7 +166,7 @@ pub fn table(finals: &[Event]) -> String {
         return String::new();
     }
     let mut rows: Vec<Vec<String>> = vec![vec![String::new()]];
-    let has_loss = finals.iter().any(|event| matches!(event, Event::Eval { loss, .. } if !loss.is_nan()));
+    let has_loss = finals.iter().any(|event| matches!(event, Event::Eval { loss: Some(_), .. }));
     let mut matrices = String::new();
     for event in finals {
         let Event::Eval { split, loss, reports, per_batch, .. } = event else { continue };
@@ -177,7 +177,7 @@ pub fn table(finals: &[Event]) -> String {
         }
         for report in reports {
             match lines(report) {
-                Some(lines) => numbers.extend(lines),
+                Some(lines) => numbers.extend(lines.into_iter().map(|(name, value)| (name, Some(value)))),
                 None => matrices += &matrix(report, split),
             }
         }
@@ -185,13 +185,20 @@ pub fn table(finals: &[Event]) -> String {
             true => format!("{name} (per batch)"),
             false => name,
         };
-        for (at, (name, value)) in numbers.into_iter().enumerate() {
-            if rows.len() < at + 2 {
-                rows.push(vec![labelled(name)]);
+        // What reads a data set without rows in a split stands in the others alone.
+        for (name, value) in numbers {
+            let name = labelled(name);
+            let at = rows.iter().position(|row| row[0] == name).filter(|at| *at > 0).unwrap_or(rows.len());
+            if at == rows.len() {
+                rows.push(vec![name]);
             }
-            rows[at + 1].push(shown(value));
+            let splits = rows[0].len();
+            rows[at].resize(splits - 1, String::new());
+            rows[at].push(value.map_or(String::new(), shown));
         }
     }
+    let splits = rows[0].len();
+    rows.iter_mut().for_each(|row| row.resize(splits, String::new()));
     columns(&rows) + &matrices
 }
 

@@ -4,6 +4,7 @@ use crate::binary::{events, mlx, numbers, repository, train};
 use crate::trial;
 use libtest_mimic::Trial;
 use mlx::train::{record, weights};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -23,6 +24,7 @@ pub fn trials() -> Vec<Trial> {
         trial("cli::a_folder_that_cannot_be_written", a_folder_that_cannot_be_written),
         trial("cli::a_reader_that_goes_away_is_no_failure", a_reader_that_goes_away_is_no_failure),
         trial("cli::eval_gives_what_training_reported", eval_gives_what_training_reported),
+        trial("cli::rows_read_by_their_place_are_those_of_batches", rows_read_by_their_place),
         trial("cli::predict_brings_its_transforms_along", predict_brings_its_transforms_along),
         trial("cli::classes_are_predicted_by_their_names", classes_are_predicted_by_their_names),
         trial("cli::a_sweep_goes_on_where_it_ended", a_sweep_goes_on),
@@ -250,6 +252,23 @@ fn eval_gives_what_training_reported() {
     wrong(&["--weights", weights, "--split", "tests"], 2);
     wrong(&["--weights", weights, "--split", "valid"], 1);
     wrong(&[], 2);
+}
+
+/// `x[0]` is the first row of a batch: over a split it is a mean over batches, not the first row of all.
+fn rows_read_by_their_place() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).expect("written");
+    write("d.csv", "x\n1\n2\n3\n6\n");
+    write(
+        "net.mlx",
+        "data d = csv(\"d.csv\") {\n    x = x\n    split = holdout(train = 100%)\n}\n\
+         train {\n    data = d\n    param w: [] = 0\n    minimize (x[0] - w)^2 using sgd(lr = 0)\n    \
+         report first = x[0]\n    report all = mean(x)\n    batch = 1\n    steps = 2\n}\n",
+    );
+    let events = train(folder.path(), Path::new("net.mlx"), &[]);
+    let last = events.iter().rfind(|event| event["event"] == "eval").expect("an evaluation");
+    assert_eq!([&last["loss"], &last["first"], &last["all"]].map(Value::as_f64), [Some(12.5), Some(3.0), Some(3.0)]);
+    assert_eq!(last["per_batch"], serde_json::json!(["loss", "first"]));
 }
 
 /// New rows are standardized by the training rows' mean and deviation, and classes keep their places.

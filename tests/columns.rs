@@ -88,10 +88,10 @@ fn kept_up_to_a_bound() {
     let checked = checked(&OFFSET.replace("BATCH", "16"), &mut files);
     let lowered = compile::lower(&checked.programs[0]).expect("a graph");
     // The columns are `a`, `b`, `x`, `y` and `c`; only the last three are read.
-    assert_eq!(kept(&lowered, 101, KEPT), [false, false, true, true, true]);
-    assert_eq!(kept(&lowered, 101, 101 * 4 * 3), [false, false, true, false, false]);
-    assert_eq!(kept(&lowered, 101, 101 * 4 * 2), [false, false, false, true, true]);
-    assert_eq!(kept(&lowered, 101, 0), [false; 5]);
+    assert_eq!(kept(&lowered, &[Some(101)], KEPT), [false, false, true, true, true]);
+    assert_eq!(kept(&lowered, &[Some(101)], 101 * 4 * 3), [false, false, true, false, false]);
+    assert_eq!(kept(&lowered, &[Some(101)], 101 * 4 * 2), [false, false, false, true, true]);
+    assert_eq!(kept(&lowered, &[Some(101)], 0), [false; 5]);
 }
 
 /// 1.6 GB of draws, of which a few rows are read.
@@ -118,7 +118,7 @@ train {
     let data = files.open(&program.data).expect("data");
     let raw = &program.data.raw[0];
     let RawKind::Drawn(distribution) = raw.kind else { panic!("a drawn column") };
-    let from = &program.data.source.from;
+    let from = &program.data.sets[0].source.from;
     let own = |row: usize| drawn(from, &raw.name, distribution, 1000, 1, |_| row, || false);
     assert!(data.column(0, &[7, 199_999]).values == [own(7), own(199_999)].concat());
     let mut run =

@@ -412,7 +412,7 @@ fn agrees(seed: u64, text: &str, lets: &[Let], ints: &[(&str, usize, usize)]) {
     let [program] = &checked.programs[..] else { panic!("{seed}: no program\n{text}") };
     let lowered = compile::lower(program).unwrap_or_else(|error| panic!("{seed}: {error}\n{text}"));
     let data = files.open(&program.data).expect("no data is read");
-    let schedule = Schedule { steps: 1, epochs: 1, batch: program.data.rows[0], seed: 1, threads: 2, kept: KEPT };
+    let schedule = Schedule { steps: 1, epochs: 1, batch: program.data.rows()[0], seed: 1, threads: 2, kept: KEPT };
     let mut run = Run::new(&lowered, schedule, &data).expect("a run");
     let (graph, feed) = run.for_reference().expect("a feed");
     let mut values: Values = HashMap::new();

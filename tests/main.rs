@@ -32,6 +32,7 @@ mod repl;
 mod rooms;
 mod runs;
 mod safety;
+mod sets;
 mod shapes;
 mod sites;
 mod size;
@@ -47,6 +48,10 @@ mod training;
 mod weights;
 
 fn main() {
+    if std::env::var_os("MLX_JIT").is_none() {
+        // SAFETY: there is no other thread yet.
+        unsafe { std::env::set_var("MLX_JIT", "check") };
+    }
     let arguments = Arguments::from_args();
     let mut trials: Vec<Trial> = Vec::new();
     trials.extend(allocations::trials());
@@ -79,6 +84,7 @@ fn main() {
     trials.extend(rooms::trials());
     trials.extend(runs::trials());
     trials.extend(safety::trials());
+    trials.extend(sets::trials());
     trials.extend(shapes::trials());
     trials.extend(sites::trials());
     trials.extend(size::trials());

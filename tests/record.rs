@@ -108,7 +108,7 @@ fn event_lines() {
         report("class_f1", Figure::of(&[2], &[0.5, 1.0]), &["no", "yes"]),
         report("of_kinds", Figure::of(&[1], &[0.5]), &["a"]),
     ];
-    let eval = Event::Eval { step: 1, split: "valid".into(), loss: 0.25, reports, per_batch: vec![] };
+    let eval = Event::Eval { step: 1, split: "valid".into(), loss: Some(0.25), reports, per_batch: vec![] };
     let expected = r#"{"event":"eval","step":1,"split":"valid","loss":0.25,"accuracy":1.0,"r2":null,"#.to_string()
         + r#""confusion":[[3.0,0.0],[1.0,null]],"class_f1":[0.5,1.0],"of_kinds":[0.5],"classes":["no","yes"],"#
         + r#""of_kinds.classes":["a"]}"#;
@@ -142,13 +142,13 @@ fn metrics_are_bounded() {
         for step in 1..=taken {
             add(Event::Step { step, epoch: 1, loss: 1.0, lr: 0.1, terms: vec![] });
             if step % 1_001 == 0 {
-                add(Event::Eval { step, split: "valid".into(), loss: 1.0, reports: vec![], per_batch: vec![] });
+                add(Event::Eval { step, split: "valid".into(), loss: Some(1.0), reports: vec![], per_batch: vec![] });
                 evals += 1;
             }
         }
         metrics.end_steps().expect("written");
         let mut add = |event: Event| metrics.add(&event).expect("written");
-        add(Event::Eval { step: taken, split: "test".into(), loss: 1.0, reports: vec![], per_batch: vec![] });
+        add(Event::Eval { step: taken, split: "test".into(), loss: Some(1.0), reports: vec![], per_batch: vec![] });
         add(Event::End { step: taken, reason: Reason::Done, seconds: 1.0, peak_rss_bytes: 1 });
         let text = std::fs::read_to_string(folder.path().join("metrics.jsonl")).expect("a text");
         let events: Vec<serde_json::Value> =

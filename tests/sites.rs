@@ -9,7 +9,7 @@ use std::path::Path;
 
 pub fn trials() -> Vec<Trial> {
     vec![
-        trial("sites::a_scalar_operation_has_few", || hold("A new scalar operation:", "Erf", 4)),
+        trial("sites::a_scalar_operation_has_few", || hold("A new scalar operation:", "Erf", 5)),
         trial("sites::a_structural_operation_has_few", || hold("A new structural operation", "ScatterAdd", 10)),
         trial("sites::no_operation_falls_through", no_operation_falls_through),
         trial("sites::an_arm_for_the_rest_is_found", an_arm_for_the_rest_is_found),

@@ -26,7 +26,7 @@ use mlx::run::evaluate::{Evaluator, Present, evaluated};
 use mlx::run::events::Event;
 use mlx::run::schedule::{KEPT, Schedule};
 use mlx::run::steps::{Run, counters_of_split, holder_of, residents, steps_of};
-use mlx::run::stream::Rows;
+use mlx::run::stream::{Rows, Table};
 use mlx::source::{SourceId, Sources, Span};
 use std::fmt::Write;
 use std::fs;
@@ -151,7 +151,7 @@ fn said(program: &str) -> String {
     for program in &checked.programs {
         let lowered = compile::lower(program).expect("what is checked becomes a graph");
         let data = files.open(&program.data).expect("the data was read");
-        let batch = program.data.rows[0];
+        let batch = program.data.rows()[0];
         let schedule = Schedule { steps: 1, epochs: 1, batch, seed: program.run.seed, threads: 2, kept: KEPT };
         let mut run = Run::new(&lowered, schedule, &data).expect("a run");
         for param in lowered.params.iter().filter(|_| shows_params) {
@@ -198,7 +198,6 @@ fn in_batches_of_two(program: &Program, graph: &Graph, feed: &[Tensor]) -> Vec<V
         column
     };
     let columns: Vec<Column> = program.columns.iter().map(|own| column(own.input)).collect();
-    let rows = program.columns.iter().map(|column| feed[column.input].shape[0]).max().unwrap_or(1);
     let mut device = Cpu::new(2);
     let step = device.load(steps_of(program, &program.phases[0], graph).expect("a plan"));
     for param in &program.params {
@@ -208,17 +207,23 @@ fn in_batches_of_two(program: &Program, graph: &Graph, feed: &[Tensor]) -> Vec<V
     for fit in program.lying.iter().map(|at| &program.fits[*at]) {
         device.write_numbers(holder, fit.input as u32, &feed[fit.input].values);
     }
-    let fed = program.columns.iter().zip(&columns).map(|(own, values)| -> (u32, Rows) {
-        (own.input as u32, Box::new(move |some, to| values.feed(rows, some, to)))
-    });
+    let table = |set: usize| {
+        let own = || program.columns.iter().zip(&columns).filter(|(own, _)| own.set == set);
+        let rows = own().map(|(column, _)| feed[column.input].shape[0]).max().unwrap_or(0);
+        let fed = own().map(|(own, values)| -> (u32, Rows) {
+            (own.input as u32, Box::new(move |some, to| values.feed(rows, some, to)))
+        });
+        // Without columns there is one row, in which nothing stands.
+        Table { rows: if program.columns.is_empty() { 1 } else { rows }, columns: fed.collect() }
+    };
+    let sets: Vec<usize> = (0..program.rows.len()).collect();
     let present = Present {
-        columns: fed.collect(),
-        rows,
+        tables: sets.iter().map(|set| table(*set)).collect(),
         hosts: program.hosts.iter().map(|(_, input)| (*input as u32, feed[*input].values[0])).collect(),
         counters: [0, 1, 2, 3, 4].map(|at| feed[program.draws].values[at]),
     };
-    let mut evaluator =
-        Evaluator::new(program, evaluated(program, false), residents(program), 2, (2, false), 0).expect("an evaluator");
+    let (roots, residents) = (evaluated(program, false), residents(program));
+    let mut evaluator = Evaluator::new(program, roots, residents, (2, &sets), (2, false), 0).expect("an evaluator");
     evaluator.evaluate(&mut device, present).expect("numbers")
 }
 

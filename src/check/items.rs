@@ -1,6 +1,6 @@
 //! Which items a file has.
 
-use super::elaborate::setting;
+use super::elaborate::{fitted_as, setting};
 use crate::syntax::tree::{Block, Data, ExprKind, File, Item, ItemKind};
 
 /// The names of all `train` blocks.
@@ -31,15 +31,34 @@ pub fn unused_data(file: &File) -> Vec<&Data> {
     for item in &file.items {
         if let ItemKind::Train(block) = &item.kind {
             let named = block.body.iter().filter_map(|statement| setting(statement, "data"));
-            used.extend(named.filter_map(|expr| match &expr.kind {
+            let parts = named.flat_map(|expr| match &expr.kind {
+                ExprKind::List(parts) => parts.iter().collect(),
+                _ => vec![expr],
+            });
+            used.extend(parts.filter_map(|expr| match &expr.kind {
                 ExprKind::Name(name) => Some(name.text.as_str()),
                 _ => None,
             }));
         }
     }
-    let data = file.items.iter().filter_map(|item| match &item.kind {
+    let all = file.items.iter().filter_map(|item| match &item.kind {
         ItemKind::Data(data) => Some(data),
         _ => None,
     });
-    data.filter(|data| !used.contains(&data.name.text.as_str())).collect()
+    let data: Vec<&Data> = all.collect();
+    // What others are fitted as is used where they are.
+    let mut known = 0;
+    while known < used.len() {
+        let own = data.iter().filter(|data| data.name.text == used[known]);
+        let lend = own.flat_map(|data| fitted_as(data));
+        let lend = lend.filter_map(|name| Some(data.iter().find(|data| data.name.text == name)?.name.text.as_str()));
+        let lend: Vec<&str> = lend.collect();
+        lend.into_iter().for_each(|name| {
+            if !used.contains(&name) {
+                used.push(name)
+            }
+        });
+        known += 1;
+    }
+    data.into_iter().filter(|data| !used.contains(&data.name.text.as_str())).collect()
 }

@@ -75,6 +75,12 @@ impl Library {
         self.own.get(name).cloned()
     }
 
+    /// The names of the file's own data sets.
+    pub fn data_sets(&self) -> Vec<String> {
+        let own = self.own.iter().filter(|(_, item)| matches!(item.kind, ItemKind::Data(_)));
+        own.map(|(name, _)| name.clone()).collect()
+    }
+
     /// The item of a name. What is wrong in the library itself goes to `found`.
     pub fn find(&mut self, name: &str, sources: &mut Sources, found: &mut Vec<Diagnostic>) -> Option<Rc<Item>> {
         match self.own.get(name) {

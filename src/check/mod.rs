@@ -14,6 +14,7 @@
 //! | `types`, `shapes` | types with the origin of each size; the rules of the operators |
 //! | `affine` | whole numbers made of indices, and what keeps them inside of an axis |
 //! | `schema` | what must be known of data, and whom to ask |
+//! | `data` | the data of a program: its sets, columns, what is fitted |
 //! | `value` | what expressions stand for while they are checked |
 //! | `elaborate` | from the tree to terms |
 //! | `lints` | what a good reviewer would say, a lint a file |
@@ -25,6 +26,7 @@ pub mod affine;
 pub mod again;
 pub mod chains;
 pub mod comments;
+pub mod data;
 pub mod elaborate;
 pub mod items;
 pub mod library;

@@ -1,10 +1,10 @@
 //! What checking a `train` block gives: everything that a run computes, as terms.
 
+pub use super::data::{Column, Data, Fit, Items, Raw, RawKind, Set, Whole};
 use super::number::Number;
-use super::schema::{Source, Split};
 use super::terms::{Leaf, ParamId, Start, TermId, Terms};
 use super::types::Type;
-use super::value::{Distribution, Value};
+use super::value::Value;
 use crate::source::Span;
 use std::collections::BTreeMap;
 
@@ -94,6 +94,8 @@ pub struct Explored {
     /// The data of the `train` block that it stands in, if it does.
     pub data: Option<Data>,
     pub params: Vec<Param>,
+    /// Those that are known when training is over.
+    pub calibrated: Vec<ParamId>,
     /// What it gives: a `let` to its name.
     pub value: Value,
     /// The value as a tensor, if it is one.
@@ -148,106 +150,6 @@ pub struct Patience {
 pub enum Length {
     Epochs(u64),
     Steps(u64),
-}
-
-pub struct Data {
-    pub name: String,
-    pub source: Source,
-    pub split: Option<Split>,
-    /// Rows in train, valid, test.
-    pub rows: [usize; 3],
-    /// Where rows are windows: how many rows of the source each has.
-    pub window: Option<usize>,
-    /// The columns whose last class stands for all that no training row has.
-    pub unknown: Vec<String>,
-    /// The columns of the source that are read.
-    pub raw: Vec<Raw>,
-    /// Values on the training rows, and what is read whole; a later one may read an earlier one.
-    pub fits: Vec<Fit>,
-    pub columns: Vec<Column>,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub enum RawKind {
-    Numbers,
-    /// Numbers, and NaN where a cell has no value.
-    Gappy,
-    /// The place of each cell among the classes of the training rows.
-    Classes,
-    /// The classes of neighbouring cells, from so many behind the row on.
-    Window {
-        offset: usize,
-    },
-    /// Numbers that are classes themselves: whole, and below a bound.
-    Whole(usize),
-    /// So many elements of each row, filled up with 0.
-    Padded {
-        items: Items,
-        length: usize,
-        /// Whether a row has fewer.
-        filled: bool,
-    },
-    /// How many of them each row has itself.
-    Length {
-        most: usize,
-    },
-    /// A draw for each element.
-    Drawn(Distribution),
-}
-
-/// What the elements of rows of unequal length are.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Items {
-    Numbers,
-    /// Classes by their numbers, which are below a bound.
-    Whole(usize),
-    /// Classes of the training rows.
-    Classes,
-}
-
-impl RawKind {
-    /// Whether it has the classes of a column.
-    pub fn is_class(&self) -> bool {
-        match self {
-            RawKind::Classes | RawKind::Window { .. } | RawKind::Padded { items: Items::Classes, .. } => true,
-            RawKind::Numbers
-            | RawKind::Gappy
-            | RawKind::Whole(_)
-            | RawKind::Padded { items: Items::Numbers | Items::Whole(_), .. }
-            | RawKind::Length { .. }
-            | RawKind::Drawn(_) => false,
-        }
-    }
-}
-
-pub struct Raw {
-    pub name: String,
-    pub kind: RawKind,
-    pub ty: Type,
-    /// Where the program asks for it.
-    pub span: Span,
-}
-
-pub struct Fit {
-    /// `diabetes.x.1`: the column that it was fitted for, and its number there.
-    pub name: String,
-    /// Of what is read whole, itself.
-    pub value: TermId,
-    /// Where it comes from, if it is read from a table and not computed.
-    pub whole: Option<Whole>,
-}
-
-/// Columns of a table that is read whole.
-pub struct Whole {
-    pub source: Source,
-    pub columns: Vec<String>,
-    /// Whether they stand side by side in a matrix; else it is one.
-    pub matrix: bool,
-}
-
-pub struct Column {
-    pub name: String,
-    pub value: TermId,
 }
 
 pub struct Param {
@@ -384,6 +286,13 @@ impl TypedProgram {
     pub fn is_of_model(&self, path: &str) -> bool {
         let first = path.split('.').next().unwrap_or_default();
         !self.roots.iter().any(|root| root == first)
+    }
+
+    /// The data set for whose rows predictions are made.
+    pub fn set_predicted(&self) -> usize {
+        let first = self.predictions.first().and_then(|report| self.terms.get(report.value).ty.axes.first());
+        let own = first.and_then(|axis| self.data.set_of(&axis.size));
+        own.unwrap_or(0)
     }
 
     /// The parameters that terms read.

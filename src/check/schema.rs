@@ -10,6 +10,19 @@ pub struct Source {
     pub from: From,
     /// Where it is written.
     pub span: Span,
+    /// The name of its data set, where a training lists several; else nothing.
+    pub set: String,
+}
+
+impl Source {
+    pub fn new(from: From, span: Span) -> Source {
+        Source { from, span, set: String::new() }
+    }
+
+    /// What a column of the source is called beside those of other sets.
+    pub fn key(&self, column: &str) -> String {
+        if self.set.is_empty() { column.to_string() } else { format!("{}.{column}", self.set) }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -64,6 +77,8 @@ pub struct Asked {
     pub order: Option<Vec<String>>,
     /// The class of what no training row has.
     pub unknown: Option<String>,
+    /// The classes of another column, as which this one is read, and how that is named.
+    pub like: Option<(Vec<String>, String)>,
     /// Whether each element of a row is of a class: the characters of a text, what an array holds.
     pub each: bool,
 }
@@ -207,6 +222,9 @@ pub trait Schemas {
         asked: &Asked,
         call: Span,
     ) -> Result<usize, Diagnostic>;
+
+    /// The classes of a column that was asked for, in their order.
+    fn class_names(&mut self, source: &Source, column: &str) -> Option<Vec<String>>;
 
     /// Whether all values of a column are whole numbers from 0 to below a bound; `call` makes classes of them.
     fn whole(

@@ -6,13 +6,11 @@ use crate::source::Span;
 /// A construct without a meaning so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unsupported {
-    SeveralData,
     Source,
 }
 
 /// Every row, with how a message names it.
-pub const TABLE: &[(Unsupported, &str)] =
-    &[(Unsupported::SeveralData, "a training on several data sets"), (Unsupported::Source, "the source")];
+pub const TABLE: &[(Unsupported, &str)] = &[(Unsupported::Source, "the source")];
 
 /// Sources of a `data` block.
 pub const SOURCES: &[&str] = &["parquet", "npy", "npz", "safetensors", "cifar10", "cifar100", "images"];
@@ -20,10 +18,6 @@ pub const SOURCES: &[&str] = &["parquet", "npy", "npz", "safetensors", "cifar10"
 impl Unsupported {
     pub fn what(self) -> &'static str {
         TABLE.iter().find(|(row, _)| *row == self).map_or("this", |(_, what)| what)
-    }
-
-    pub fn diagnostic(self, span: Span) -> Diagnostic {
-        Diagnostic::error("E0199", format!("{} is not supported yet", self.what()), span, "this")
     }
 
     /// Of a source, split or function, by its name.

@@ -23,6 +23,8 @@ pub enum Value {
     RawColumn(usize),
     /// A column of the source whose rows are of unequal length: `pad` reads it.
     Unequal(usize, Items),
+    /// One of several data sets of a training, by its number.
+    Set(usize),
     /// A table that is read whole, and a column of one.
     Table(usize),
     OfTable(usize, usize),
@@ -304,6 +306,7 @@ impl Value {
             Value::Tensor(_) => "a tensor",
             Value::RawColumn(_) => "a column",
             Value::Unequal(..) => "rows of unequal length",
+            Value::Set(_) => "a data set",
             Value::Table(_) => "a table",
             Value::OfTable(..) => "a column of a table",
             Value::Item(item) => match &item.kind {

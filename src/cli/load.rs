@@ -126,11 +126,11 @@ pub fn swept(loaded: &mut Loaded, name: Option<&str>) -> Result<Sweep, u8> {
 
 /// The graph of a checked program, which fits into the machine.
 pub fn lowered(program: &TypedProgram) -> Result<Lowered, u8> {
-    lowered_for(program, program.data.rows)
+    lowered_for(program, &program.data.sets.iter().map(|set| set.rows).collect::<Vec<_>>())
 }
 
 /// The same for so many rows.
-fn lowered_for(program: &TypedProgram, rows: [usize; 3]) -> Result<Lowered, u8> {
+fn lowered_for(program: &TypedProgram, rows: &[[usize; 3]]) -> Result<Lowered, u8> {
     let lowered = compile::lower(program).map_err(|broken| {
         complain(&format!("this is a mistake of mlx itself, please report it: {broken}"));
         FAILED
@@ -188,7 +188,7 @@ pub fn trained(file: &Path, name: Option<&str>, weights: &Path, sets: &[String],
     let program = program(&mut loaded, name)?;
     let lowered = match rows {
         Rows::Own => lowered(&program)?,
-        Rows::New => lowered_for(&program, [0; 3])?,
+        Rows::New => lowered_for(&program, &vec![[0; 3]; program.data.sets.len()])?,
     };
     if !identity.source.is_empty() && identity.source != loaded.hash {
         show(&changed(&loaded.name, &path, "what they are applied to may mean something else"), &loaded.sources);

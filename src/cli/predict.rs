@@ -77,13 +77,14 @@ fn predictions(arguments: &Predict) -> Result<(), u8> {
         complain(&format!("`{weights}` has no fitted value `{}`: its `data` was another one", missing.name));
         return Err(WRONG);
     }
-    if arguments.rows.is_some() && !matches!(program.data.source.from, From::Rows { .. }) {
+    let source = &program.data.sets[program.set_predicted()].source;
+    if arguments.rows.is_some() && !matches!(source.from, From::Rows { .. }) {
         complain("rows are drawn only of data whose source is `rows`; name a file: `--input FILE`");
         return Err(MISUSED);
     }
     let new = match (&arguments.input, arguments.rows) {
         (Some(input), _) => {
-            let table = Files::new_rows(&mut loaded.sources, input, &program.data.source);
+            let table = Files::new_rows(&mut loaded.sources, input, source);
             NewRows::Table(table.map_err(|wrong| {
                 wrong.iter().for_each(|wrong| show(wrong, &loaded.sources));
                 WRONG

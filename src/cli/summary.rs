@@ -2,6 +2,7 @@
 
 use super::FAILED;
 use super::load::{complain, load, lowered, print, program};
+use crate::check::program::Set;
 use crate::compile::Stage;
 use crate::ir::flops;
 use crate::run::plans::{holder_of, steps_of};
@@ -53,8 +54,9 @@ fn summarize(arguments: &Summary) -> Result<(), u8> {
     let mut loaded = load(&arguments.file, &arguments.set)?;
     let program = program(&mut loaded, arguments.name.as_deref())?;
     let lowered = lowered(&program)?;
-    let rows = program.run.batch.map_or(program.data.rows[0], |batch| batch as usize);
-    let graph = lowered.graph.settle(&[(lowered.rows.clone(), rows as i64)]);
+    let rows = program.run.batch.map_or(program.data.rows()[0], |batch| batch as usize);
+    let of = |set: &Set| set.rows[0].min(rows);
+    let graph = lowered.graph.settle(&lowered.of_rows(&program.data.sets.iter().map(of).collect::<Vec<_>>()));
     let plan = match lowered.phases.first() {
         Some(phase) => steps_of(&lowered, phase, &graph),
         None => holder_of(&lowered, &graph),

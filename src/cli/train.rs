@@ -2,7 +2,7 @@
 
 use super::load::{complain, load, lowered, print, program, show, wanted, weights_of};
 use super::{FAILED, MISUSED, WRONG};
-use crate::check::program::{Length, TypedProgram};
+use crate::check::program::{Length, Set, TypedProgram};
 use crate::interrupt;
 use crate::lower::program::Program as Lowered;
 use crate::progress::{Progress, say, table};
@@ -151,9 +151,9 @@ fn train(arguments: &Train, name: Option<&str>) -> Result<(), u8> {
         }
         if let (Event::Start { parameters, .. }, Some(_)) = (event, &progress) {
             let pairs: String = data.pairs().iter().map(|pair| format!("; {pair}")).collect();
-            let seen = match program.data.name.as_str() {
-                "" => program.name.clone(),
-                name => format!("{name}: {} rows", rows(&program)),
+            let seen = match program.data.is_missing() {
+                true => program.name.clone(),
+                false => program.data.sets.iter().filter(|set| !set.lends).map(rows).collect::<Vec<_>>().join("; "),
             };
             say(&format!("{seen}; {parameters} parameters{pairs}"));
         }
@@ -241,11 +241,12 @@ fn schedule(arguments: &Train, program: &TypedProgram) -> Schedule {
 
 pub fn progress(training: &Training) -> Progress {
     let Schedule { steps, epochs, batch, .. } = training.schedule;
-    Progress::new(steps, (batch < training.program.data.rows[0]).then_some(epochs))
+    Progress::new(steps, (batch < training.program.data.rows()[0]).then_some(epochs))
 }
 
-/// `354 train, 88 test`
-fn rows(program: &TypedProgram) -> String {
-    let splits = SPLITS.iter().zip(program.data.rows).filter(|(_, rows)| *rows > 0);
-    splits.map(|(split, rows)| format!("{rows} {split}")).collect::<Vec<_>>().join(", ")
+/// `diabetes: 354 train, 88 test rows`
+fn rows(set: &Set) -> String {
+    let splits = SPLITS.iter().zip(set.rows).filter(|(_, rows)| *rows > 0);
+    let splits: Vec<String> = splits.map(|(split, rows)| format!("{rows} {split}")).collect();
+    format!("{}: {} rows", set.name, splits.join(", "))
 }

@@ -1,6 +1,5 @@
 //! A large intermediate that index notation asks for and nothing recognises is told with its size.
 
-use crate::check::elaborate::Elaborator;
 use crate::check::program::TypedProgram;
 use crate::check::terms::{Kind, TermId, Terms};
 use crate::check::types::Type;
@@ -17,7 +16,7 @@ const BEYOND: f64 = 4.0;
 
 /// The largest thing of a step that is stored and that nothing in the text is as large as.
 pub(super) fn find(program: &TypedProgram) -> Option<Diagnostic> {
-    let rows = program.run.batch.map_or(program.data.rows[0] as i64, |batch| batch as i64);
+    let rows = program.run.batch.map_or(program.data.rows()[0] as i64, |batch| batch as i64);
     let terms = &program.terms;
     let all = (0..terms.count()).map(|at| TermId(at as u32));
     let most = all.map(|id| held(terms, &terms.get(id).ty, rows)).fold(0.0, f64::max);
@@ -26,7 +25,7 @@ pub(super) fn find(program: &TypedProgram) -> Option<Diagnostic> {
     }
     let named = named(terms, rows);
     let lowered = super::lower(program).ok()?;
-    let graph = lowered.graph.settle(&[(lowered.rows.clone(), rows)]);
+    let graph = lowered.graph.settle(&lowered.with_rows(rows as usize));
     let stored = |phase| stored(&lowered, &graph, phase);
     let (at, node, bytes) = (0..lowered.phases.len())
         .filter_map(|at| stored(&lowered.phases[at]).map(|(node, bytes)| (at, node, bytes)))
@@ -95,8 +94,7 @@ fn named(terms: &Terms, rows: i64) -> f64 {
 }
 
 fn held(terms: &Terms, ty: &Type, rows: i64) -> f64 {
-    let number =
-        |size: crate::ir::Size| size.settle(&[(Elaborator::rows(), rows)]).settled().unwrap_or(1).max(1) as f64;
+    let number = |size: crate::ir::Size| size.with_rows(rows).settled().unwrap_or(1).max(1) as f64;
     let free = ty.free.iter().filter_map(|id| terms.size_of(*id)).map(number);
     free.chain(ty.sizes().into_iter().map(number)).product()
 }

@@ -103,6 +103,35 @@ fn ordered(
     Ok((Vocabulary { classes: order.to_vec() }, codes))
 }
 
+/// The class of every row as its place among the classes of another column, which it need not have all.
+pub fn like(
+    sources: &Sources,
+    table: &Table,
+    column: usize,
+    (classes, shown, has_unknown): (&[String], &str, bool),
+    call: Span,
+) -> Result<(Vocabulary, Vec<usize>), Diagnostic> {
+    let places: HashMap<&str, usize> = classes.iter().enumerate().map(|(at, class)| (class.as_str(), at)).collect();
+    let mut codes = vec![0; table.rows];
+    for (row, code) in codes.iter_mut().enumerate() {
+        let text = class(table, column, row).text();
+        *code = match places.get(&*text) {
+            Some(place) => *place,
+            None if has_unknown => classes.len().saturating_sub(1),
+            None => {
+                let message =
+                    format!("the class `{text}` of column `{}` is none of `{shown}`", table.columns[column].name);
+                let error = Diagnostic::error("E0386", message, table.place(sources, row, column), "this class");
+                let error = error.label(call, format!("`{shown}` has {}", listed(classes)));
+                return Err(error.help(
+                    "leave the rows out, or have `unknown = \"other\"` there: then what its training rows lack is one more class",
+                ));
+            }
+        };
+    }
+    Ok((Vocabulary { classes: classes.to_vec() }, codes))
+}
+
 /// The class of every row as its place among classes that are known: those of the rows that weights were trained on. All
 /// of them, and no others, are in the column, or what the weights say means something else.
 pub fn by(

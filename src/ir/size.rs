@@ -2,11 +2,11 @@
 //! graph, so that one check and one graph serve every batch of a run.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
-/// A size that is known only when a run starts: the rows of a batch.
+/// A size that is known only when a run starts: the rows of a batch, of one data set.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Symbol {
     name: Arc<str>,
@@ -94,6 +94,33 @@ impl Size {
             Form::Number(_) => false,
             Form::Polynomial(terms) => terms.keys().flatten().any(|symbol| symbol.open),
         }
+    }
+
+    /// What is in it besides numbers.
+    pub fn symbols(&self) -> BTreeSet<&Symbol> {
+        match &self.0 {
+            Form::Number(_) => BTreeSet::new(),
+            Form::Polynomial(terms) => terms.keys().flatten().collect(),
+        }
+    }
+
+    /// Whether the rows of a batch are in it.
+    pub fn has_rows(&self) -> bool {
+        self.symbols().into_iter().any(|symbol| !symbol.open)
+    }
+
+    /// Whether it is the rows of a batch.
+    pub fn is_rows(&self) -> bool {
+        let Form::Polynomial(terms) = &self.0 else { return false };
+        let one = terms.iter().next().filter(|_| terms.len() == 1);
+        one.is_some_and(|(symbols, factor)| *factor == 1 && symbols.len() == 1 && !symbols[0].open)
+    }
+
+    /// The same size with so many rows of every data set.
+    pub fn with_rows(&self, rows: i64) -> Size {
+        let of_rows = self.symbols().into_iter().filter(|symbol| !symbol.open);
+        let numbers: Vec<(Symbol, i64)> = of_rows.map(|symbol| (symbol.clone(), rows)).collect();
+        self.settle(&numbers)
     }
 
     /// Whether a product with another could be longer than any that a person writes.

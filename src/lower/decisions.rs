@@ -63,7 +63,7 @@ fn class_column(program: &TypedProgram, term: TermId) -> Option<&str> {
         Kind::Leaf(Leaf::Raw(at)) => {
             let raw = &program.data.raw[*at];
             let two = matches!(&raw.ty.elem, Elem::Class(count) if count.size.settled() == Some(2));
-            (two && raw.kind == RawKind::Classes).then_some(raw.name.as_str())
+            (two && raw.kind == RawKind::Classes).then_some(raw.key.as_str())
         }
         Kind::Cast(a) | Kind::Constant(a) => class_column(program, *a),
         _ => None,

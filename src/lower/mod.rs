@@ -15,16 +15,16 @@ use crate::autodiff::gradient;
 use crate::check::program as checked;
 use crate::check::terms::{Host, Leaf, ParamId, Start, TermId};
 use crate::check::types::{Elem, Type};
-use crate::ir::{DType, Graph, NodeId, Op, Reduce, ScalarOp, Size, Symbol, philox};
+use crate::ir::{DType, Graph, NodeId, Op, Reduce, ScalarOp, Size, philox};
 use crate::source::Span;
 use program::{Input, Param, ParamInput, Phase, Program, Slot, State, Value};
 use std::collections::{HashMap, HashSet};
 use term::Lowering;
 
 /// The program of a run.
-pub fn lower(program: &checked::TypedProgram, rows: Symbol) -> Program {
+pub fn lower(program: &checked::TypedProgram) -> Program {
     let mut this = Lowering::new(&program.terms);
-    let SharedInputs { draws, raw, fits, columns, hosts } = shared_inputs(&mut this, Some(&program.data));
+    let SharedInputs { draws, raw, raw_sets, fits, columns, hosts } = shared_inputs(&mut this, Some(&program.data));
     let used: Vec<(ParamId, usize)> =
         program.used.iter().map(|id| (*id, this.input(Leaf::Param(*id), &program.params[id.0 as usize].ty))).collect();
     let place: HashMap<ParamId, usize> = used.iter().enumerate().map(|(at, (id, _))| (*id, at)).collect();
@@ -81,10 +81,11 @@ pub fn lower(program: &checked::TypedProgram, rows: Symbol) -> Program {
     let mut lowered = Program {
         inputs: vec![Input::Draws; this.inputs],
         graph: this.graph,
-        rows,
+        rows: program.data.symbols(),
         draws,
         hosts,
         raw,
+        raw_sets,
         fits,
         columns,
         params,
@@ -122,7 +123,9 @@ fn once(this: &mut Lowering, program: &checked::TypedProgram) -> (Vec<Slot>, Has
     this.forget();
     let slot = |(at, value): (usize, NodeId)| {
         let ty = this.terms.get(program.once[at]).ty.clone();
-        Slot { name: String::new(), value, input: this.input(Leaf::Once(at), &ty) }
+        let symbols = program.data.symbols();
+        let rows = ty.axes.iter().find_map(|axis| symbols.iter().position(|own| axis.size.symbols().contains(own)));
+        Slot { name: String::new(), value, input: this.input(Leaf::Once(at), &ty), set: rows.unwrap_or(0) }
     };
     (nodes.into_iter().enumerate().map(slot).collect(), places)
 }
@@ -268,9 +271,9 @@ fn clipped(graph: &mut Graph, gradients: &[NodeId], bound: NodeId) -> Vec<NodeId
 }
 
 /// One value of a session.
-pub fn value(explored: &checked::Explored, term: TermId, rows: Symbol) -> Value {
+pub fn value(explored: &checked::Explored, term: TermId) -> Value {
     let mut this = Lowering::new(&explored.terms);
-    let SharedInputs { draws, raw, fits, columns, hosts } = shared_inputs(&mut this, explored.data.as_ref());
+    let SharedInputs { draws, raw, raw_sets, fits, columns, hosts } = shared_inputs(&mut this, explored.data.as_ref());
     let mut params = Vec::new();
     for id in checked::TypedProgram::used(&explored.terms, &[term]) {
         let param = &explored.params[id.0 as usize];
@@ -279,13 +282,15 @@ pub fn value(explored: &checked::Explored, term: TermId, rows: Symbol) -> Value 
         params.push(ParamInput { path: param.path.clone(), shape: shape(param), input, initial });
     }
     let root = this.whole(term);
-    Value { graph: this.graph, rows, inputs: this.inputs, draws, hosts, raw, fits, columns, params, root }
+    let rows = explored.data.as_ref().map_or(Vec::new(), checked::Data::symbols);
+    Value { graph: this.graph, rows, inputs: this.inputs, draws, hosts, raw, raw_sets, fits, columns, params, root }
 }
 
 /// The inputs of every program.
 struct SharedInputs {
     draws: usize,
     raw: Vec<usize>,
+    raw_sets: Vec<usize>,
     fits: Vec<Slot>,
     columns: Vec<Slot>,
     hosts: Vec<(Host, usize)>,
@@ -294,6 +299,7 @@ struct SharedInputs {
 fn shared_inputs(this: &mut Lowering, data: Option<&checked::Data>) -> SharedInputs {
     let draws = this.new_input(DType::Int, vec![Size::from(5)]);
     this.counters = this.graph.input(draws as u32, DType::Int, vec![Size::from(5)]);
+    let raw_sets = data.iter().flat_map(|data| &data.raw).map(|raw| raw.set).collect();
     let raw = data.iter().flat_map(|data| &data.raw).enumerate();
     let raw = raw.map(|(at, raw)| this.input(Leaf::Raw(at), &raw.ty)).collect();
     // Columns may read what the host tells.
@@ -304,13 +310,13 @@ fn shared_inputs(this: &mut Lowering, data: Option<&checked::Data>) -> SharedInp
         .collect();
     let fits = data.iter().flat_map(|data| &data.fits).enumerate();
     let fits = fits.map(|(at, fit)| match fit.whole {
-        None => this.slot(&fit.name, fit.value, Leaf::Fit(at)),
-        Some(_) => this.whole_slot(&fit.name, fit.value, Leaf::Fit(at)),
+        None => this.slot(&fit.name, fit.value, Leaf::Fit(at), fit.set),
+        Some(_) => this.whole_slot(&fit.name, fit.value, Leaf::Fit(at), fit.set),
     });
     let fits = fits.collect();
     let columns = data.iter().flat_map(|data| &data.columns).enumerate();
-    let columns = columns.map(|(at, column)| this.slot(&column.name, column.value, Leaf::Column(at))).collect();
-    SharedInputs { draws, raw, fits, columns, hosts }
+    let columns = columns.map(|(at, own)| this.slot(&own.name, own.value, Leaf::Column(at), own.set)).collect();
+    SharedInputs { draws, raw, raw_sets, fits, columns, hosts }
 }
 
 fn shape(param: &checked::Param) -> Vec<usize> {
@@ -338,15 +344,15 @@ fn start(this: &mut Lowering, param: &checked::Param, draws: usize) -> NodeId {
 
 impl Lowering<'_> {
     /// What is read and not computed.
-    fn whole_slot(&mut self, name: &str, value: TermId, leaf: Leaf) -> Slot {
+    fn whole_slot(&mut self, name: &str, value: TermId, leaf: Leaf, set: usize) -> Slot {
         let ty = self.terms.get(value).ty.clone();
         let input = self.input(leaf, &ty);
-        Slot { name: name.to_string(), value: self.node(value), input }
+        Slot { name: name.to_string(), value: self.node(value), input, set }
     }
 
-    fn slot(&mut self, name: &str, value: TermId, leaf: Leaf) -> Slot {
+    fn slot(&mut self, name: &str, value: TermId, leaf: Leaf, set: usize) -> Slot {
         let node = self.node(value);
         let ty = self.terms.get(value).ty.clone();
-        Slot { name: name.to_string(), value: node, input: self.input(leaf, &ty) }
+        Slot { name: name.to_string(), value: node, input: self.input(leaf, &ty), set }
     }
 }

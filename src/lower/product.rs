@@ -2,7 +2,6 @@
 
 use super::term::Lowering;
 use crate::autodiff::may_be_infinite;
-use crate::check::elaborate::Elaborator;
 use crate::check::terms::{Kind, TermId, Terms};
 use crate::check::types::{Elem, IndexId, Type};
 use crate::ir::{DType, NodeId, Op, Reduce, ScalarOp};
@@ -183,7 +182,7 @@ fn factor(lowering: &mut Lowering, id: TermId) -> (NodeId, Vec<IndexId>) {
 
 /// How much a family over indices holds, where rows are as many as are usual in a batch.
 fn volume(terms: &Terms, ids: &[IndexId]) -> f64 {
-    let size = |id: &IndexId| terms.size_of(*id)?.settle(&[(Elaborator::rows(), 64)]).settled();
+    let size = |id: &IndexId| terms.size_of(*id)?.with_rows(64).settled();
     ids.iter().map(|id| size(id).unwrap_or(64).max(1) as f64).product()
 }
 

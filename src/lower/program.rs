@@ -3,7 +3,7 @@
 
 use super::decisions::Decision;
 use crate::check::terms::Host;
-use crate::ir::{Graph, NodeId, Symbol};
+use crate::ir::{Graph, NodeId, Op, Size, Symbol};
 use crate::source::Span;
 use std::collections::{BTreeMap, HashMap};
 
@@ -28,8 +28,8 @@ pub enum Input {
 
 pub struct Program {
     pub graph: Graph,
-    /// The rows of a batch: the one symbol of the graph.
-    pub rows: Symbol,
+    /// The rows of a batch, of each data set: the symbols of the graph.
+    pub rows: Vec<Symbol>,
     /// By number.
     pub inputs: Vec<Input>,
     pub draws: usize,
@@ -37,6 +37,8 @@ pub struct Program {
     pub hosts: Vec<(Host, usize)>,
     /// Columns of the source, in the order of [`crate::check::program::Data::raw`].
     pub raw: Vec<usize>,
+    /// The data set that each is of.
+    pub raw_sets: Vec<usize>,
     /// Over source columns of the training rows and earlier fits, in the order in which they must be computed.
     pub fits: Vec<Slot>,
     /// Fits that more than columns read, by their places: they lie beside the parameters.
@@ -113,6 +115,8 @@ pub struct Slot {
     pub name: String,
     pub value: NodeId,
     pub input: usize,
+    /// The data set whose rows it is computed of.
+    pub set: usize,
 }
 
 pub struct Param {
@@ -130,11 +134,12 @@ pub struct Param {
 /// One value of a session: what it reads is fed as to a run.
 pub struct Value {
     pub graph: Graph,
-    pub rows: Symbol,
+    pub rows: Vec<Symbol>,
     pub inputs: usize,
     pub draws: usize,
     pub hosts: Vec<(Host, usize)>,
     pub raw: Vec<usize>,
+    pub raw_sets: Vec<usize>,
     pub fits: Vec<Slot>,
     pub columns: Vec<Slot>,
     pub params: Vec<ParamInput>,
@@ -157,7 +162,46 @@ pub struct State {
     pub initial: NodeId,
 }
 
+/// Numbers for the rows of each data set.
+pub fn of_rows(symbols: &[Symbol], rows: &[usize]) -> Vec<(Symbol, i64)> {
+    symbols.iter().cloned().zip(rows.iter().map(|rows| *rows as i64)).collect()
+}
+
 impl Program {
+    /// Numbers for the rows of each data set.
+    pub fn of_rows(&self, rows: &[usize]) -> Vec<(Symbol, i64)> {
+        of_rows(&self.rows, rows)
+    }
+
+    /// So many rows of every data set.
+    pub fn with_rows(&self, rows: usize) -> Vec<(Symbol, i64)> {
+        self.rows.iter().map(|symbol| (symbol.clone(), rows as i64)).collect()
+    }
+
+    /// The data set whose rows a size is.
+    pub fn set_of(&self, size: &Size) -> Option<usize> {
+        self.rows.iter().position(|symbol| size.symbols().contains(symbol))
+    }
+
+    /// Whether a node has an axis of rows.
+    pub fn has_rows(&self, node: NodeId) -> bool {
+        self.graph.shape(node).iter().any(Size::has_rows)
+    }
+
+    /// The data sets whose rows, or their number, some nodes are computed of.
+    pub fn sets_of(&self, roots: &[NodeId]) -> Vec<usize> {
+        let needed = self.graph.needed(roots);
+        let sizes = needed.iter().flat_map(|id| {
+            let node = self.graph.node(*id);
+            let number = if let Op::SizeOf(size) = &node.op { Some(size) } else { None };
+            node.shaped.shape.iter().chain(number)
+        });
+        let mut sets: Vec<usize> = sizes.filter_map(|size| self.set_of(size)).collect();
+        sets.sort_unstable();
+        sets.dedup();
+        sets
+    }
+
     /// What each input is fed, by its number.
     pub fn table(&self) -> Vec<Input> {
         let mut table = vec![Input::Draws; self.inputs.len()];

@@ -2,7 +2,6 @@
 
 use super::{along, product, read, scan, sums};
 use crate::autodiff::gradient;
-use crate::check::elaborate::Elaborator;
 use crate::check::steps::{ScanId, read_here};
 use crate::check::terms::{Cut, Kind, Leaf, TermId, Terms};
 use crate::check::types::{Elem, IndexId, Type};
@@ -186,8 +185,8 @@ impl<'a> Lowering<'a> {
                 gradient(&mut self.graph, of, &[by])[0]
             }
             Kind::Draw(draw, path) => {
-                let (row, shape) = (Size::symbol(Elaborator::rows()), self.shape(ty));
-                let rows = shape.iter().position(|size| *size == row);
+                let shape = self.shape(ty);
+                let rows = shape.iter().position(Size::is_rows);
                 self.graph.random(*draw, *path, shape, rows, self.counters)
             }
             Kind::Scan(scan, part) => scan::part(self, scan, *part),

@@ -1,9 +1,9 @@
 //! Values over all rows, taken apart so that only a batch of rows is in memory: what is done row by row is computed of each
 //! batch; a reduction over rows is joined from those of the batches; the rest reads what was joined. A reduction that reads
-//! another one, as a variance reads a mean, takes a further pass over the rows.
+//! another one, as a variance reads a mean, takes a further pass over the rows. Rows of several data sets have passes of their own.
 
 use crate::ir::{Graph, Node, NodeId, Op, Part, Reduce, ScalarOp, Size, Symbol};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 pub struct Streamed {
     /// The graph with an input in the place of each join, and of each number of rows.
@@ -24,6 +24,8 @@ pub struct Join {
     /// The input where that of all rows is read.
     pub input: u32,
     pub how: Reduce,
+    /// The data set whose rows these are.
+    pub set: usize,
     /// The pass over the rows that computes it, from 0; what it reads is joined in passes before.
     pub pass: usize,
 }
@@ -39,27 +41,44 @@ impl Streamed {
         nodes.iter().filter_map(|node| self.whole.get(node).copied()).collect()
     }
 
-    /// What a pass joins.
-    pub fn of_pass(&self, pass: usize) -> impl Iterator<Item = &Join> {
-        self.joins.iter().filter(move |join| join.pass == pass)
+    /// What a pass over the rows of a data set joins.
+    pub fn of_pass(&self, pass: usize, set: usize) -> impl Iterator<Item = &Join> {
+        self.joins.iter().filter(move |join| (join.pass, join.set) == (pass, set))
+    }
+
+    /// The data sets whose rows a pass goes over.
+    pub fn sets_of_pass(&self, pass: usize) -> Vec<usize> {
+        let own = self.joins.iter().filter(|join| join.pass == pass);
+        let sets: BTreeSet<usize> = own.map(|join| join.set).collect();
+        sets.into_iter().collect()
     }
 }
 
+/// What stands for a node, its axis of rows with their set, and the first pass in which it is known.
+type Known = (NodeId, Option<(usize, usize)>, usize);
+
 /// Takes roots without rows apart; new inputs are numbered from `inputs` on. `None` where rows meet each other otherwise
-/// than in a sum or an extreme, as in a sort or a product of rows with rows.
-pub fn streamed(graph: &Graph, rows: &Symbol, roots: &[NodeId], inputs: usize) -> Option<Streamed> {
-    let row = Size::symbol(rows.clone());
+/// than in a sum or an extreme, as in a sort or a product of rows with rows. `rows` are those of each data set.
+pub fn streamed(graph: &Graph, rows: &[Symbol], roots: &[NodeId], inputs: usize) -> Option<Streamed> {
+    let rows: Vec<Size> = rows.iter().map(|symbol| Size::symbol(symbol.clone())).collect();
     let (graph_of_batch, whole) = (Graph::default(), HashMap::new());
     let mut this = Streamed { graph: graph_of_batch, joins: Vec::new(), sizes: Vec::new(), roots: Vec::new(), whole };
     let mut next = inputs as u32..;
-    // Of each node: what stands for it, its axis of rows, and the first pass in which it is known.
-    let mut known: HashMap<NodeId, (NodeId, Option<usize>, usize)> = HashMap::new();
+    let mut known: HashMap<NodeId, Known> = HashMap::new();
     for id in graph.needed(roots) {
         let node = graph.node(id);
-        let axis = axis_of_rows(&node.shaped.shape, &row)?;
-        let operands: Vec<(NodeId, Option<usize>, usize)> = node.inputs.iter().map(|input| known[input]).collect();
+        let own = axis_of_any(&node.shaped.shape, &rows)?;
+        let operands: Vec<Known> = node.inputs.iter().map(|input| known[input]).collect();
         let operand_nodes: Vec<NodeId> = operands.iter().map(|(node, ..)| *node).collect();
-        let axes: Vec<Option<usize>> = operands.iter().map(|(_, axis, _)| *axis).collect();
+        // The rows of two sets meet nowhere but in what was joined.
+        let sets: BTreeSet<usize> =
+            operands.iter().filter_map(|(_, own, _)| *own).chain(own).map(|(_, set)| set).collect();
+        if sets.len() > 1 {
+            return None;
+        }
+        let set = sets.first().copied().unwrap_or(0);
+        let axis = own.map(|(axis, _)| axis);
+        let axes: Vec<Option<usize>> = operands.iter().map(|(_, own, _)| own.map(|(axis, _)| axis)).collect();
         let pass = operands.iter().map(|(.., pass)| *pass).max().unwrap_or(0);
         let (dtype, shape) = (node.shaped.dtype, node.shaped.shape.clone());
         let made = if let Op::SizeOf(size) = &node.op
@@ -69,23 +88,23 @@ pub fn streamed(graph: &Graph, rows: &Symbol, roots: &[NodeId], inputs: usize) -
             this.sizes.push((number, size.clone()));
             (this.graph.input(number, dtype, shape), None, pass)
         } else if let Some(result) = result_of_body(&node.op) {
-            let sums = sums_of_body(graph, node, &row)?;
+            let sums = sums_of_body(graph, node, rows.get(set)?)?;
             let of_batch = this.graph.add(node.op.clone(), operand_nodes);
             if sums.get(result) == Some(&true) {
                 let number = next.next()?;
-                this.joins.push(Join { of_batch, input: number, how: Reduce::Sum, pass });
+                this.joins.push(Join { of_batch, input: number, how: Reduce::Sum, set, pass });
                 (this.graph.input(number, dtype, shape), None, pass + 1)
             } else {
-                (of_batch, axis, pass)
+                (of_batch, own, pass)
             }
         } else if axis.is_none() && axes.iter().any(Option::is_some) {
             let (how, number) = (joined(&node.op, &axes)?, next.next()?);
             let of_batch = this.graph.add(node.op.clone(), operand_nodes);
-            this.joins.push(Join { of_batch, input: number, how, pass });
+            this.joins.push(Join { of_batch, input: number, how, set, pass });
             this.whole.entry(of_batch).or_insert(id);
             (this.graph.input(number, dtype, shape), None, pass + 1)
         } else if is_row_wise(graph, node, axis, &axes) {
-            (this.graph.add(node.op.clone(), operand_nodes), axis, pass)
+            (this.graph.add(node.op.clone(), operand_nodes), own, pass)
         } else {
             return None;
         };
@@ -94,6 +113,13 @@ pub fn streamed(graph: &Graph, rows: &Symbol, roots: &[NodeId], inputs: usize) -
     }
     this.roots = roots.iter().map(|root| known[root].0).collect();
     Some(this)
+}
+
+/// The axis whose size is the rows of a data set, and which that is. `None` outside: rows are in the shape in another way.
+fn axis_of_any(shape: &[Size], rows: &[Size]) -> Option<Option<(usize, usize)>> {
+    let Some(size) = shape.iter().find(|size| size.settled().is_none()) else { return Some(None) };
+    let set = rows.iter().position(|row| row == size)?;
+    Some(axis_of_rows(shape, &rows[set])?.map(|axis| (axis, set)))
 }
 
 /// The axis whose size is the rows. `None` outside: rows are in the shape in another way.

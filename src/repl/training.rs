@@ -95,7 +95,7 @@ impl Session {
         // Until the first step it may be ended; from then on it asks for itself, and its data must be whole.
         let data = self.files.open(&program.data).ok_or_else(|| words("the data could not be read"))?;
         let schedule = Schedule::of(program, length.unwrap_or(program.run.length));
-        let epochs = (schedule.batch < program.data.rows[0]).then_some(schedule.epochs);
+        let epochs = (schedule.batch < program.data.rows()[0]).then_some(schedule.epochs);
         let mut progress = console.live.then(|| Progress::new(schedule.steps, epochs));
         let stop = console.stop;
         let mut tell = |event: &Event| match &mut progress {
@@ -113,7 +113,7 @@ impl Session {
             console.note(&format!("interrupted after step {}; the weights are kept", run.step));
         }
         console.tell(&numbers(&finals));
-        let epoch = run.step / Schedule::steps_of(program.data.rows[0], schedule.batch, 1).max(1);
+        let epoch = run.step / Schedule::steps_of(program.data.rows()[0], schedule.batch, 1).max(1);
         Ok(Trained { weights: run.weights(), schedule, step: run.step, epoch })
     }
 
@@ -148,7 +148,8 @@ impl Session {
 fn lowered(program: &TypedProgram) -> Result<Lowered, String> {
     let lowered = compile::lower(program)
         .map_err(|broken| format!("this is a mistake of mlx itself, please report it: {broken}"))?;
-    memory::refuse(program, &lowered, program.data.rows)?;
+    let rows: Vec<[usize; 3]> = program.data.sets.iter().map(|set| set.rows).collect();
+    memory::refuse(program, &lowered, &rows)?;
     Ok(lowered)
 }
 

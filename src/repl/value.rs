@@ -3,10 +3,10 @@
 use super::session::Session;
 use super::{Console, Outcome, show};
 use crate::backend::Tensor;
-use crate::check::program::Explored;
+use crate::check::program::{Explored, TypedProgram};
 use crate::check::terms::{Kind, Leaf, TermId};
 use crate::compile;
-use crate::run::dataset::Opened;
+use crate::run::opened::Opened;
 use crate::run::schedule::Schedule;
 use crate::run::value::{Present, value};
 use crate::source::Span;
@@ -45,6 +45,13 @@ impl Session {
         let program = self.program();
         let nothing = BTreeMap::new();
         let trained = program.and_then(|program| self.trained.get(&program.name));
+        let known = |path: &str| trained.is_some_and(|trained| trained.weights.contains_key(path));
+        let read = TypedProgram::used(&explored.terms, &[term]);
+        let late = read.iter().filter(|id| explored.calibrated.contains(id));
+        let mut late = late.map(|id| &explored.params[id.0 as usize].path).filter(|path| !known(path));
+        if let Some(path) = late.next() {
+            return Err(format!("`{path}` is calibrated when training is over; `:train` trains"));
+        }
         let none = Schedule { steps: 0, epochs: 0, batch: 1, seed: 0, threads: 1, kept: 0 };
         let planned = program.map(|program| Schedule::of(program, program.run.length));
         let present = Present {
@@ -104,5 +111,5 @@ fn raw_classes(explored: &Explored, term: TermId) -> Option<&String> {
     let Kind::Leaf(Leaf::Column(column)) = explored.terms.get(term).kind else { return None };
     let Kind::Leaf(Leaf::Raw(raw)) = explored.terms.get(data.columns.get(column)?.value).kind else { return None };
     let raw = data.raw.get(raw)?;
-    raw.kind.is_class().then_some(&raw.name)
+    raw.kind.is_class().then_some(&raw.key)
 }

@@ -3,7 +3,7 @@
 //! slope of a ratio of sums, say) takes one more pass over the parts. So the parts change nothing but the order of additions.
 
 use crate::backend::{Device, Fault, PlanId};
-use crate::ir::{Graph, NodeId, Size, count};
+use crate::ir::{NodeId, Size, count};
 use crate::lower::program::{Phase, Program};
 use crate::passes::{Streamed, streamed};
 use crate::plan::{Limits, Plan, Precision, Request, plan};
@@ -17,14 +17,14 @@ use std::ops::Range;
 pub struct Parts {
     streamed: Streamed,
     hosts: Vec<u32>,
-    /// The plans of each pass, by the rows of a part.
-    passes: BTreeMap<(usize, usize), PlanId>,
+    /// The plans of each pass over the rows of a data set, by the rows of a part.
+    passes: BTreeMap<(usize, usize, usize), PlanId>,
     /// What reads the sums: the loss and its gradients, then the next values.
     pub rest: PlanId,
 }
 
-/// Feeds the columns of some rows of the batch to a plan.
-pub type FeedRows<'a> = &'a mut dyn FnMut(&mut dyn Device, PlanId, Range<usize>);
+/// Feeds the columns of some rows of a data set's batch to a plan.
+pub type FeedRows<'a> = &'a mut dyn FnMut(&mut dyn Device, PlanId, usize, Range<usize>);
 
 /// A phase taken apart; `None` where rows meet otherwise than in sums and extremes.
 pub fn taken_apart(program: &Program, phase: &Phase) -> Option<Streamed> {
@@ -42,7 +42,7 @@ impl Parts {
         let (first, second) = streamed.roots.split_at(count_of_first);
         let updates: Vec<(NodeId, u32)> =
             second.iter().zip(&phase.updates).map(|(next, (_, input))| (*next, *input as u32)).collect();
-        let graph = settled(program, &streamed.graph, 0);
+        let graph = streamed.graph.settle(&program.with_rows(0));
         let rest = plan(&Request {
             graph: &graph,
             stages: &[first.to_vec(), second.to_vec()],
@@ -56,9 +56,10 @@ impl Parts {
         Ok(Parts { streamed, hosts, passes: BTreeMap::new(), rest })
     }
 
-    fn planned(&self, program: &Program, pass: usize, rows: usize) -> Result<Plan, RunError> {
-        let graph = settled(program, &self.streamed.graph, rows);
-        let roots: Vec<NodeId> = self.streamed.of_pass(pass).map(|join| join.of_batch).collect();
+    fn planned(&self, program: &Program, (pass, set): (usize, usize), rows: usize) -> Result<Plan, RunError> {
+        let graph = self.streamed.graph.settle(&[(program.rows[set].clone(), rows as i64)]);
+        let graph = graph.settle(&program.with_rows(0));
+        let roots: Vec<NodeId> = self.streamed.of_pass(pass, set).map(|join| join.of_batch).collect();
         Ok(plan(&Request {
             graph: &graph,
             stages: &[roots],
@@ -75,21 +76,23 @@ impl Parts {
         &mut self,
         program: &Program,
         (schedule, moment): (Schedule, Moment),
-        rows: usize,
+        rows: &[usize],
         device: &mut dyn Device,
         feed: FeedRows,
     ) -> Result<(), RunError> {
         let mut joined: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
-        let part = rows.div_ceil(program.accumulate.max(1) as usize).max(1);
+        let part = |set: usize| rows[set].div_ceil(program.accumulate.max(1) as usize).max(1);
         for pass in 0..self.streamed.passes() {
             let mut sums: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
-            for first in (0..rows).step_by(part) {
-                let own = first..rows.min(first + part);
-                let id = match self.passes.get(&(pass, own.len())) {
+            let sets = self.streamed.sets_of_pass(pass).into_iter();
+            let parts = sets.flat_map(|set| (0..rows[set]).step_by(part(set)).map(move |first| (set, first)));
+            for (set, first) in parts {
+                let own = first..rows[set].min(first + part(set));
+                let id = match self.passes.get(&(pass, set, own.len())) {
                     Some(id) => *id,
                     None => {
-                        let id = device.load(self.planned(program, pass, own.len())?);
-                        self.passes.insert((pass, own.len()), id);
+                        let id = device.load(self.planned(program, (pass, set), own.len())?);
+                        self.passes.insert((pass, set, own.len()), id);
                         id
                     }
                 };
@@ -97,9 +100,9 @@ impl Parts {
                 let mut counters = moment.counters(schedule.seed)?;
                 counters[4] = own.start as f64;
                 device.write_numbers(id, program.draws as u32, &counters);
-                feed(device, id, own);
+                feed(device, id, set, own);
                 device.run(id).map_err(|fault| self.fault(fault))?;
-                for (root, join) in self.streamed.of_pass(pass).enumerate() {
+                for (root, join) in self.streamed.of_pass(pass, set).enumerate() {
                     let elements = count(&self.streamed.graph, join.of_batch) as usize;
                     let part = device.read(id, root).to_f64(elements);
                     let sum = sums.entry(join.input).or_insert_with(|| vec![join.how.start(); part.len()]);
@@ -121,20 +124,16 @@ impl Parts {
         &self,
         program: &Program,
         (schedule, moment): (Schedule, Moment),
-        rows: usize,
+        rows: &[usize],
         device: &mut dyn Device,
         id: PlanId,
         joined: &BTreeMap<u32, Vec<f64>>,
     ) -> Result<(), RunError> {
         feed_host(program, schedule, moment, device, id)?;
-        let all = [(program.rows.clone(), rows as i64)];
+        let all = program.of_rows(rows);
         let number = |size: &Size| size.settle(&all).settled().unwrap_or(0) as f64;
         self.streamed.sizes.iter().for_each(|(input, size)| device.set_host(id, *input, number(size)));
         joined.iter().for_each(|(input, values)| device.write_numbers(id, *input, values));
         Ok(())
     }
-}
-
-fn settled(program: &Program, graph: &Graph, rows: usize) -> Graph {
-    graph.settle(&[(program.rows.clone(), rows as i64)])
 }

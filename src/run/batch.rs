@@ -10,7 +10,7 @@ use crate::plan::Storage;
 use crate::run::column::Column;
 use crate::run::error::RunError;
 use crate::run::prepare::{held, stream_of_sources};
-use crate::run::stream::{Feed, Rows, Stream};
+use crate::run::stream::{Feed, Rows, Stream, Table};
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -18,17 +18,16 @@ use std::ops::Range;
 
 /// Of each column, whether it is computed once, of all rows, before the first step. It is if something reads it, if it is the
 /// same in each step and each evaluation, and if it still fits into so many bytes, counted in the order of the program. Other columns are computed
-/// of the rows of each batch.
-pub fn kept(program: &Program, rows: usize, bytes: u64) -> Vec<bool> {
+/// of the rows of each batch. `rows` are those of each data set; of one whose rows are windows none is kept, for windows overlap and
+/// are cut anew from what they are of.
+pub fn kept(program: &Program, rows: &[Option<usize>], bytes: u64) -> Vec<bool> {
     let read = read(program);
     let mut free = bytes;
     let mut keeps = |(at, column): (usize, &Slot)| {
         let changes = draws(program, column.value) || reads_training(program, column.value);
-        if !read.contains(&at) || changes {
-            return false;
-        }
-        let all = [(program.rows.clone(), rows as i64)];
-        let shape: Vec<Size> = program.graph.shape(column.value).iter().map(|size| size.settle(&all)).collect();
+        let Some(rows) = rows[column.set].filter(|_| read.contains(&at) && !changes) else { return false };
+        let shape = program.graph.shape(column.value).iter().map(|size| size.with_rows(rows as i64));
+        let shape: Vec<Size> = shape.collect();
         let count = elements(&shape).settled().unwrap_or(i64::MAX).max(0) as u64;
         let left = free.checked_sub(count.saturating_mul(4));
         free = left.unwrap_or(free);
@@ -89,6 +88,8 @@ pub type Gather<'p> = Box<dyn Fn(usize, &[usize]) -> Vec<f64> + 'p>;
 /// Columns of the rows that were asked for last.
 pub struct Batch<'p> {
     program: &'p Program,
+    /// The data set whose rows they are.
+    set: usize,
     gather: Gather<'p>,
     /// The places of the source columns that these columns read.
     raw: Vec<usize>,
@@ -108,10 +109,10 @@ pub struct Batch<'p> {
 }
 
 impl<'p> Batch<'p> {
-    /// Of some columns, on so many threads. Those that are `wide` have 64 bits; so many rows go through a plan at a time.
+    /// Of some columns of a data set, on so many threads. Those that are `wide` have 64 bits; so many rows go through a plan at a time.
     pub fn new(
         program: &'p Program,
-        columns: Vec<usize>,
+        (set, columns): (usize, Vec<usize>),
         wide: &[u32],
         gather: Gather<'p>,
         feed: Vec<Tensor>,
@@ -127,7 +128,21 @@ impl<'p> Batch<'p> {
         // Threads that have nothing to do are not started.
         let device = Cpu::new(if columns.is_empty() { 1 } else { threads });
         let values = Vec::new();
-        Batch { program, gather, raw, feed, device, stream, columns, storages, draws, values, of: None, failure: None }
+        Batch {
+            program,
+            set,
+            gather,
+            raw,
+            feed,
+            device,
+            stream,
+            columns,
+            storages,
+            draws,
+            values,
+            of: None,
+            failure: None,
+        }
     }
 
     /// Computes the columns of some rows, if they are not those of the last time.
@@ -146,8 +161,7 @@ impl<'p> Batch<'p> {
         });
         let whole = self.program.fits.iter().map(|fit| (fit.input as u32, &self.feed[fit.input]));
         let feed = Feed {
-            rows: rows.len(),
-            columns: raw.collect(),
+            tables: Table { rows: rows.len(), columns: raw.collect() }.one(self.set, self.program.rows.len()),
             whole: whole.collect(),
             hosts: training(self.program, occasion.training),
             counters: (self.program.draws as u32, occasion.counters),
@@ -184,19 +198,20 @@ impl Split<'_> {
         order: Option<&'a [usize]>,
         occasion: Occasion,
     ) -> Vec<(u32, Rows<'a>)> {
-        let own = move |at: usize| order.map_or(at, |order| order[at]);
-        let program = batch.borrow().program;
+        let chosen = move |at: usize| order.map_or(at, |order| order[at]);
+        let (program, set) = (batch.borrow().program, batch.borrow().set);
         let computed = batch.borrow().columns.clone();
-        let kept = program.columns.iter().zip(&self.kept).enumerate().filter(|(at, _)| !computed.contains(at));
+        let own = |at: &usize| program.columns[*at].set == set && !computed.contains(at);
+        let kept = program.columns.iter().zip(&self.kept).enumerate().filter(|(at, _)| own(at));
         let kept = kept.map(|(_, (column, values))| -> (u32, Rows) {
-            (column.input as u32, Box::new(move |rows, to| values.feed(self.rows.len(), rows.map(own), to)))
+            (column.input as u32, Box::new(move |rows, to| values.feed(self.rows.len(), rows.map(chosen), to)))
         });
         let mut feeds: Vec<(u32, Rows)> = kept.collect();
         let computed = computed.into_iter().enumerate().map(|(place, at)| -> (u32, Rows) {
             let column = move |rows: Range<usize>, to: (&mut [u8], Storage)| {
                 let batch = &mut *batch.borrow_mut();
                 let (first, count) = (rows.start, rows.len());
-                let rows: Vec<usize> = rows.map(|at| self.rows[own(at)]).collect();
+                let rows: Vec<usize> = rows.map(|at| self.rows[chosen(at)]).collect();
                 let mut occasion = occasion;
                 occasion.counters[4] += first as f64;
                 match batch.compute(&rows, occasion) {

@@ -1,7 +1,7 @@
 //! The files behind a program's data: asked by the checker for columns, rows and classes, and by a run for the numbers.
 
 use crate::backend::Tensor;
-use crate::check::program::{Data, Raw, Whole};
+use crate::check::program::{Data, Set, Whole};
 use crate::check::schema::{Asked, Column, From, Holds, Lacking, Lengths, Look, Schemas, Source, Split as Wanted};
 use crate::data;
 use crate::data::fit::{self, Vocabulary};
@@ -12,15 +12,13 @@ use crate::data::table::{Listed, Lists, Table, Values};
 use crate::data::windows;
 use crate::diagnostic::Diagnostic;
 use crate::io;
-use crate::run::known::{Known, KnownTable};
-use crate::run::raw::RawColumn;
+use crate::run::known::KnownTable;
 pub use crate::run::raw::{DRAWN, drawn, lies};
 use crate::run::splits;
 use crate::source::{SourceId, Sources, Span};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
-use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
@@ -96,17 +94,30 @@ pub struct Files {
 }
 
 /// The rows of each split, and what the program said of them; a session asks for the same again and again.
-struct Dealt {
+pub(super) struct Dealt {
     from: From,
+    /// The data set, where a training lists several: each has windows and classes of its own.
+    set: String,
     by: Option<Wanted>,
-    split: Split,
+    pub split: Split,
     /// The windows in it, by their first rows, with the rows of one.
-    windows: Option<(usize, Split)>,
+    pub windows: Option<(usize, Split)>,
     /// By column: what was asked of its classes, those that it has, and the class of each row.
-    vocabularies: BTreeMap<String, (Asked, Vocabulary, Vec<usize>)>,
+    pub vocabularies: BTreeMap<String, (Asked, Vocabulary, Vec<usize>)>,
+}
+
+impl Dealt {
+    fn is_of(&self, source: &Source, by: Option<&Wanted>) -> bool {
+        self.from == source.from && self.set == source.set && self.by.as_ref() == by
+    }
 }
 
 impl Files {
+    /// The rows of each split of a data set that was checked.
+    pub(super) fn dealt(&self, set: &Set) -> Option<&Dealt> {
+        self.splits.iter().find(|dealt| dealt.is_of(&set.source, set.split.as_ref()))
+    }
+
     pub fn beside(file: &Path) -> Files {
         let folder = file.parent().unwrap_or(Path::new("")).to_path_buf();
         Files { folder, tables: BTreeMap::new(), splits: Vec::new(), trained: BTreeMap::new(), stop: || false }
@@ -154,10 +165,10 @@ impl Files {
             }
             From::Csv { .. } | From::Text { .. } | From::Jsonl { .. } => source.from.clone(),
         };
-        table_of(sources, vec![text], &Source { from, span: source.span }, || false)
+        table_of(sources, vec![text], &Source::new(from, source.span), || false)
     }
 
-    fn table(&self, source: &Source) -> Option<&Table> {
+    pub(super) fn table(&self, source: &Source) -> Option<&Table> {
         self.tables.get(&source.from).map(|(table, _)| table)
     }
 
@@ -175,15 +186,23 @@ impl Files {
     /// Where all files of some data are.
     pub fn paths_of(&self, data: &Data) -> Vec<PathBuf> {
         let wholes = Files::whole_sources(data).into_iter().flat_map(|source| self.paths(source));
-        self.paths(&data.source).into_iter().chain(wholes).collect()
+        data.sets.iter().flat_map(|set| self.paths(&set.source)).chain(wholes).collect()
     }
 
-    fn files_of(&self, data: &Data) -> Vec<DataFile> {
-        let sources = std::iter::once(&data.source).chain(Files::whole_sources(data));
-        sources.filter_map(|source| self.tables.get(&source.from)).flat_map(|(_, files)| files.clone()).collect()
+    pub(super) fn files_of(&self, data: &Data) -> Vec<DataFile> {
+        let sources = data.sets.iter().map(|set| &set.source).chain(Files::whole_sources(data));
+        let all = sources.filter_map(|source| self.tables.get(&source.from)).flat_map(|(_, files)| files.clone());
+        let mut files: Vec<DataFile> = Vec::new();
+        // Several sets may be made of one file.
+        all.for_each(|file| {
+            if !files.contains(&file) {
+                files.push(file)
+            }
+        });
+        files
     }
 
-    fn wholes_of(&self, data: &Data) -> Option<BTreeMap<String, Tensor>> {
+    pub(super) fn wholes_of(&self, data: &Data) -> Option<BTreeMap<String, Tensor>> {
         let mut all = BTreeMap::new();
         for fit in &data.fits {
             let Some(Whole { source, columns, matrix }) = &fit.whole else { continue };
@@ -198,7 +217,7 @@ impl Files {
         Some(all)
     }
 
-    fn tables_of(&self, data: &Data) -> Vec<KnownTable> {
+    pub(super) fn tables_of(&self, data: &Data) -> Vec<KnownTable> {
         let known = |source: &Source| {
             let table = self.table(source)?;
             let columns = table.columns.iter();
@@ -207,122 +226,10 @@ impl Files {
         };
         Files::whole_sources(data).into_iter().filter_map(known).collect()
     }
-
-    /// What a run of the data reads: rows of each split, numbers, classes.
-    pub fn open<'f>(&'f self, data: &'f Data) -> Option<Opened<'f>> {
-        let from = &data.source.from;
-        let dealt = self.splits.iter().find(|dealt| dealt.from == *from && dealt.by == data.split)?;
-        let split = match (&data.window, &dealt.windows) {
-            (Some(_), Some((_, windows))) => windows,
-            _ => &dealt.split,
-        };
-        let vocabulary = |name: &str| dealt.vocabularies.get(name);
-        let columns: Option<Vec<RawColumn>> = data
-            .raw
-            .iter()
-            .map(|raw| {
-                RawColumn::of(raw, self.table(&data.source), vocabulary(&raw.name).map(|(_, _, codes)| &codes[..]))
-            })
-            .collect();
-        let classes = data.raw.iter().filter(|raw| raw.kind.is_class());
-        let classes = classes.filter_map(|raw| Some((raw.name.clone(), vocabulary(&raw.name)?.1.classes.clone())));
-        let held = |raw: &Raw| {
-            let table = self.table(&data.source)?;
-            let place = table.columns.iter().position(|column| column.name == raw.name)?;
-            let column = &table.columns[place];
-            Some((place, raw.name.clone(), (holds(&column.values), column.shape().to_vec())))
-        };
-        let mut in_file: Vec<(usize, String, (Holds, Vec<usize>))> = data.raw.iter().filter_map(held).collect();
-        in_file.sort_by_key(|(place, ..)| *place);
-        Some(Opened {
-            from,
-            files: self.files_of(data),
-            wholes: self.wholes_of(data)?,
-            tables: self.tables_of(data),
-            splits: [&split.train, &split.valid, &split.test],
-            window: data.window,
-            columns: columns?,
-            classes: classes.collect(),
-            holds: in_file.into_iter().map(|(_, name, holds)| (name, holds)).collect(),
-            stop: Cell::new(self.stop),
-        })
-    }
 }
 
 /// Of tables with more rows the lints see nothing: a check is quick.
 const LOOKED_AT: usize = 200_000;
-
-/// The data of one program.
-pub struct Opened<'f> {
-    from: &'f From,
-    /// Those of the source, none where rows are drawn, then those of the tables that are read whole.
-    pub files: Vec<DataFile>,
-    /// What is read whole, by the names of fitted values.
-    pub wholes: BTreeMap<String, Tensor>,
-    /// The tables that are read whole.
-    tables: Vec<KnownTable>,
-    /// The rows of train, valid and test.
-    pub splits: [&'f [usize]; 3],
-    /// How many rows of the source a window has, where rows are windows. Training sees all windows, and evaluation those that
-    /// follow one another.
-    pub window: Option<usize>,
-    /// The source columns that the program reads, all rows.
-    columns: Vec<RawColumn<'f>>,
-    /// The classes of each category column.
-    pub classes: BTreeMap<String, Vec<String>>,
-    /// What each of the columns of a file holds, in the order of the file.
-    holds: Vec<(String, (Holds, Vec<usize>))>,
-    stop: Cell<fn() -> bool>,
-}
-
-impl Opened<'_> {
-    /// Whether what reads it is to end.
-    pub fn stops(&self) -> fn() -> bool {
-        self.stop.get()
-    }
-
-    /// From now on nothing that is read is cut short: what has begun with it keeps what it has.
-    pub fn stays_whole(&self) {
-        self.stop.set(|| false);
-    }
-
-    /// Of each column of two classes, which is which: `kind: 0 is benign, 1 is malignant`.
-    pub fn pairs(&self) -> Vec<String> {
-        let pair = |(column, classes): (&String, &Vec<String>)| match &classes[..] {
-            [first, second] => Some(format!("{column}: 0 is {first}, 1 is {second}")),
-            _ => None,
-        };
-        self.classes.iter().filter_map(pair).collect()
-    }
-
-    /// What tells the files apart from others: the hash of the only one, or that of all hashes.
-    pub fn sha256(&self) -> Option<String> {
-        match &self.files[..] {
-            [] => None,
-            [file] => Some(file.sha256.clone()),
-            files => {
-                let all: Vec<&str> = files.iter().map(|file| file.sha256.as_str()).collect();
-                Some(checksum(all.concat().as_bytes()))
-            }
-        }
-    }
-
-    /// What weights remember of the data.
-    pub fn known(&self) -> Known {
-        let (columns, tables) = (self.holds.clone(), self.tables.clone());
-        Known { sha256: self.sha256(), rows: self.splits.map(<[usize]>::len), columns, tables }
-    }
-
-    /// The most elements that a row of a source column has.
-    pub fn widest(&self) -> usize {
-        self.columns.iter().map(RawColumn::width).max().unwrap_or(0)
-    }
-
-    /// A source column on some rows: `[rows, …]`. Where that is to stop, the rest is 0, and of no use.
-    pub fn column(&self, at: usize, rows: &[usize]) -> Tensor {
-        self.columns[at].rows(self.from, rows, self.stop.get())
-    }
-}
 
 impl Schemas for Files {
     fn goes_on(&self) -> bool {
@@ -345,7 +252,7 @@ impl Schemas for Files {
 
     fn rows(&mut self, sources: &Sources, source: &Source, wanted: Option<&Wanted>) -> Result<[usize; 3], Diagnostic> {
         let sizes = |split: &Split| [split.train.len(), split.valid.len(), split.test.len()];
-        let known = self.splits.iter().position(|known| known.from == source.from && known.by.as_ref() == wanted);
+        let known = self.splits.iter().position(|known| known.is_of(source, wanted));
         if let Some(at) = known {
             let known = self.splits.remove(at);
             let rows = sizes(&known.split);
@@ -364,8 +271,8 @@ impl Schemas for Files {
             Some(wanted) => splits::dealt(sources, table, count, wanted, self.stop)?,
         };
         let rows = sizes(&split);
-        let (from, by) = (source.from.clone(), wanted.cloned());
-        self.splits.push(Dealt { from, by, split, windows: None, vocabularies: BTreeMap::new() });
+        let (from, set, by) = (source.from.clone(), source.set.clone(), wanted.cloned());
+        self.splits.push(Dealt { from, set, by, split, windows: None, vocabularies: BTreeMap::new() });
         Ok(rows)
     }
 
@@ -411,7 +318,8 @@ impl Schemas for Files {
     }
 
     fn look(&mut self, source: &Source, column: &str) -> Option<Look> {
-        let dealt = self.splits.iter().rfind(|dealt| dealt.from == source.from)?;
+        let own = |dealt: &&Dealt| dealt.from == source.from && dealt.set == source.set;
+        let dealt = self.splits.iter().rfind(own)?;
         let (table, split) = (self.table(source)?, &dealt.split);
         if table.rows > LOOKED_AT {
             return None;
@@ -436,6 +344,11 @@ impl Schemas for Files {
         Some(Look { least, greatest, sum: hasher.finish(), of_numbers, counts })
     }
 
+    fn class_names(&mut self, source: &Source, column: &str) -> Option<Vec<String>> {
+        let dealt = self.splits.iter().rfind(|dealt| dealt.from == source.from && dealt.set == source.set)?;
+        Some(dealt.vocabularies.get(column)?.1.classes.clone())
+    }
+
     fn classes(
         &mut self,
         sources: &Sources,
@@ -454,9 +367,11 @@ impl Schemas for Files {
         let Some((table, at)) = table.and_then(|table| Some((table, *table.by_name.get(column)?))) else {
             return Ok(0);
         };
-        let known = self.trained.get(column);
+        let known = self.trained.get(&source.key(column));
         let (vocabulary, codes) = match known {
+            _ if asked.like.is_some() && !asked.each => fit::like(sources, table, at, asked_like(asked), call)?,
             _ if asked.each => {
+                let known = asked.like.as_ref().map(|(classes, _)| classes).or(known);
                 let wanted = (fit_by(asked), known.map(Vec::as_slice));
                 lists::category(sources, table, at, &dealt.split, wanted, (call, self.stop))?
             }
@@ -481,6 +396,12 @@ fn seen(table: &Table, column: &data::table::Column) -> Column {
     Column { name, holds, shape, span: column.span, lacking, word: column.word, mistakes }
 }
 
+/// The classes that a column takes over, how the column that has them is named, and whether the last stands for all others.
+fn asked_like(asked: &Asked) -> (&[String], &str, bool) {
+    let (classes, shown) = asked.like.as_ref().map_or((&[][..], ""), |(classes, shown)| (&classes[..], shown.as_str()));
+    (classes, shown, asked.unknown.is_some())
+}
+
 fn fit_by(asked: &Asked) -> fit::Wanted<'_> {
     fit::Wanted { order: asked.order.as_deref(), unknown: asked.unknown.as_deref() }
 }
@@ -494,7 +415,7 @@ fn numbers_in(values: &Values) -> Option<Cow<'_, [f64]>> {
     }
 }
 
-fn holds(values: &Values) -> Holds {
+pub(super) fn holds(values: &Values) -> Holds {
     match values {
         Values::Numbers(_) | Values::Integers(_) | Values::Cells(_) => Holds::Numbers,
         Values::Text(_) => Holds::Text,

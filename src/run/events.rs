@@ -96,7 +96,8 @@ pub enum Event {
     Eval {
         step: u64,
         split: String,
-        loss: f64,
+        /// None where nothing is minimized, or what is reads a data set without rows in this split.
+        loss: Option<f64>,
         reports: Vec<Reported>,
         /// The figures that are means over batches, for rows meet in them.
         per_batch: Vec<String>,
@@ -133,7 +134,7 @@ impl Event {
                 fields.text("event", "eval");
                 fields.count("step", *step);
                 fields.text("split", split);
-                fields.number("loss", *loss);
+                fields.number("loss", loss.unwrap_or(f64::NAN));
                 fields.reports(reports);
                 if !per_batch.is_empty() {
                     fields.put("per_batch", per_batch.iter().cloned().map(Value::String).collect());

@@ -4,7 +4,7 @@ use crate::check::schema::{Asked, Column, Holds, Lacking, Lengths, Look, Schemas
 use crate::diagnostic::Diagnostic;
 use crate::io;
 use crate::source::{SourceId, Sources, Span};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -13,12 +13,19 @@ use std::path::Path;
 pub struct Known {
     /// SHA-256 of its file; none where rows are drawn.
     pub sha256: Option<String>,
+    /// By their names; one without a name where the training lists none.
+    pub sets: BTreeMap<String, KnownSet>,
+    /// The tables that are read whole.
+    pub tables: Vec<KnownTable>,
+}
+
+/// A data set.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct KnownSet {
     /// Rows of train, valid and test.
     pub rows: [usize; 3],
     /// The columns of the source that were read, in the order of the file.
     pub columns: Vec<KnownColumn>,
-    /// The tables that are read whole.
-    pub tables: Vec<KnownTable>,
 }
 
 /// A table that is read whole.
@@ -35,8 +42,18 @@ type KnownColumn = (String, (Holds, Vec<usize>));
 
 impl Known {
     pub fn to_json(&self) -> Value {
-        let mut all = json!({ "sha256": self.sha256, "rows": self.rows });
-        write_columns(&self.columns, &mut all);
+        let set = |set: &KnownSet| {
+            let mut own = json!({ "rows": set.rows });
+            write_columns(&set.columns, &mut own);
+            own
+        };
+        let mut all = self.sets.get("").map_or(json!({}), set);
+        all["sha256"] = json!(self.sha256);
+        let named = self.sets.iter().filter(|(name, _)| !name.is_empty());
+        let named: Map<String, Value> = named.map(|(name, own)| (name.clone(), set(own))).collect();
+        if !named.is_empty() {
+            all["sets"] = named.into();
+        }
         if !self.tables.is_empty() {
             let table = |table: &KnownTable| {
                 let mut own = json!({ "paths": table.paths, "rows": table.rows });
@@ -49,16 +66,24 @@ impl Known {
     }
 
     pub fn from_json(value: &Value) -> Option<Known> {
-        let rows: Option<Vec<usize>> =
-            value["rows"].as_array()?.iter().map(|rows| Some(rows.as_u64()? as usize)).collect();
+        let set = |own: &Value| {
+            let rows = own["rows"].as_array()?.iter().map(|rows| Some(rows.as_u64()? as usize));
+            let rows: Option<Vec<usize>> = rows.collect();
+            Some(KnownSet { rows: rows?.try_into().ok()?, columns: read_columns(own)? })
+        };
+        let named = value["sets"].as_object().into_iter().flatten();
+        let mut sets: BTreeMap<String, KnownSet> =
+            named.map(|(name, own)| Some((name.clone(), set(own)?))).collect::<Option<_>>()?;
+        if sets.is_empty() || value.get("rows").is_some() {
+            sets.insert(String::new(), set(value)?);
+        }
         let table = |own: &Value| {
             let paths = own["paths"].as_str()?.to_string();
             Some(KnownTable { paths, rows: own["rows"].as_u64()? as usize, columns: read_columns(own)? })
         };
         Some(Known {
             sha256: value["sha256"].as_str().map(str::to_string),
-            rows: rows?.try_into().ok()?,
-            columns: read_columns(value)?,
+            sets,
             tables: value["tables"].as_array().into_iter().flatten().map(table).collect::<Option<_>>()?,
         })
     }
@@ -127,6 +152,12 @@ pub struct Remembered<'w> {
     pub folder: &'w Path,
 }
 
+impl Remembered<'_> {
+    fn set(&self, source: &Source) -> Option<&KnownSet> {
+        self.data.sets.get(&source.set)
+    }
+}
+
 impl Schemas for Remembered<'_> {
     fn goes_on(&self) -> bool {
         true
@@ -137,7 +168,7 @@ impl Schemas for Remembered<'_> {
     }
 
     fn columns(&mut self, _: &mut Sources, source: &Source) -> Result<Vec<Column>, Vec<Diagnostic>> {
-        Ok(seen(&self.data.columns, source))
+        Ok(self.set(source).map_or(Vec::new(), |set| seen(&set.columns, source)))
     }
 
     fn whole_table(&mut self, _: &mut Sources, source: &Source) -> Result<(Vec<Column>, usize), Vec<Diagnostic>> {
@@ -152,8 +183,8 @@ impl Schemas for Remembered<'_> {
         }
     }
 
-    fn rows(&mut self, _: &Sources, _: &Source, _: Option<&Split>) -> Result<[usize; 3], Diagnostic> {
-        Ok(self.data.rows)
+    fn rows(&mut self, _: &Sources, source: &Source, _: Option<&Split>) -> Result<[usize; 3], Diagnostic> {
+        Ok(self.set(source).map_or([0; 3], |set| set.rows))
     }
 
     /// It was, when the weights were trained.
@@ -161,8 +192,8 @@ impl Schemas for Remembered<'_> {
         true
     }
 
-    fn windows(&mut self, _: &Source, _: usize, _: Span) -> Result<[usize; 3], Diagnostic> {
-        Ok(self.data.rows)
+    fn windows(&mut self, source: &Source, _: usize, _: Span) -> Result<[usize; 3], Diagnostic> {
+        Ok(self.set(source).map_or([0; 3], |set| set.rows))
     }
 
     /// They were, when the weights were trained; new rows are looked at when they are read.
@@ -179,8 +210,19 @@ impl Schemas for Remembered<'_> {
         None
     }
 
-    fn classes(&mut self, _: &Sources, _: &Source, column: &str, _: &Asked, call: Span) -> Result<usize, Diagnostic> {
-        self.classes.get(column).map(Vec::len).ok_or_else(|| no_classes(column, call))
+    fn class_names(&mut self, source: &Source, column: &str) -> Option<Vec<String>> {
+        self.classes.get(&source.key(column)).cloned()
+    }
+
+    fn classes(
+        &mut self,
+        _: &Sources,
+        source: &Source,
+        column: &str,
+        _: &Asked,
+        call: Span,
+    ) -> Result<usize, Diagnostic> {
+        self.classes.get(&source.key(column)).map(Vec::len).ok_or_else(|| no_classes(column, call))
     }
 }
 

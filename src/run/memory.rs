@@ -1,8 +1,8 @@
 //! What does not fit into the machine is refused before anything is computed.
 
-use crate::check::program::TypedProgram;
+use crate::check::program::{Set, TypedProgram};
 use crate::io;
-use crate::ir::{self, Graph, Node, NodeId, Op, Shaped, elements, held, largest};
+use crate::ir::{self, Graph, Node, NodeId, Op, Shaped, Symbol, elements, held, largest};
 use crate::lower::program::{Input, Program};
 use crate::run::batch;
 use crate::run::dataset::lies;
@@ -20,12 +20,15 @@ struct Part {
     bytes: u64,
 }
 
-/// Refuses a program that needs more than the memory of the machine, on so many rows of train, valid and test. Counted is
+/// Refuses a program that needs more than the memory of the machine, on so many rows of train, valid and test of each data set. Counted is
 /// the least that it needs: its data, its parameters with their gradients and states, and its largest tensor.
-pub fn refuse(checked: &TypedProgram, program: &Program, rows: [usize; 3]) -> Result<(), String> {
+pub fn refuse(checked: &TypedProgram, program: &Program, rows: &[[usize; 3]]) -> Result<(), String> {
     let mut parts = data(checked, program, rows);
     parts.extend(parameters(program));
-    parts.extend(largest_tensor(program, rows.into_iter().max().unwrap_or(0)));
+    parts.extend(largest_tensor(
+        program,
+        &rows.iter().map(|rows| rows.iter().copied().max().unwrap_or(0)).collect::<Vec<_>>(),
+    ));
     let memory = io::memory().unwrap_or(UNKNOWN);
     let needed = parts.iter().fold(0u64, |sum, part| sum.saturating_add(part.bytes));
     if needed <= memory {
@@ -66,27 +69,29 @@ pub fn refuse_tables(graph: &Graph, nodes: &[NodeId]) -> Result<(), String> {
 
 /// The columns of the source as they were read, in 64 bits; those made of them, for steps and for evaluation. Of a column that
 /// is not kept there is a batch.
-fn data(checked: &TypedProgram, program: &Program, rows: [usize; 3]) -> Vec<Part> {
-    let all = rows.iter().sum();
-    let batch = checked.run.batch.map_or(rows[0], |batch| batch as usize);
-    let kept = batch::kept(program, all, KEPT);
-    let from = &checked.data.source.from;
+fn data(checked: &TypedProgram, program: &Program, rows: &[[usize; 3]]) -> Vec<Part> {
+    let all: Vec<usize> = rows.iter().map(|rows| rows.iter().sum()).collect();
+    let batch = |set: usize| checked.run.batch.map_or(rows[set][0], |batch| (batch as usize).min(rows[set][0]));
+    let in_all = |(set, rows): (&Set, &usize)| set.window.is_none().then_some(*rows);
+    let kept = batch::kept(program, &checked.data.sets.iter().zip(&all).map(in_all).collect::<Vec<_>>(), KEPT);
     let part = |(_, node): (NodeId, &Node)| {
         let Op::Input { number, .. } = node.op else { return None };
         let (name, rows) = match program.inputs.get(number as usize)? {
             Input::Column(at) => {
-                (format!("the column `{}`", program.columns[*at].name), if kept[*at] { all } else { batch })
+                let set = program.columns[*at].set;
+                (format!("the column `{}`", program.columns[*at].name), if kept[*at] { all[set] } else { batch(set) })
             }
             Input::Raw(at) => {
-                let lies = lies(&checked.data.raw[*at], from);
-                ("a column of the source".to_string(), if lies { all } else { batch })
+                let raw = &checked.data.raw[*at];
+                let lies = lies(raw, &checked.data.sets[raw.set].source.from);
+                ("a column of the source".to_string(), if lies { all[raw.set] } else { batch(raw.set) })
             }
-            Input::Once(_) => ("what is computed once a step".to_string(), batch),
+            Input::Once(at) => ("what is computed once a step".to_string(), batch(program.once[*at].set)),
             Input::Draws | Input::Host(_) | Input::Fit(_) | Input::Param(_) | Input::State(_) | Input::Next(_) => {
                 return None;
             }
         };
-        let shaped = settled(program, node, rows);
+        let shaped = settled(node, &program.with_rows(rows));
         Some(Part { name: format!("{name} {shaped}"), bytes: count(&shaped).saturating_mul(8) })
     };
     program.graph.nodes().filter_map(part).collect()
@@ -109,7 +114,8 @@ fn parameters(program: &Program) -> Vec<Part> {
 }
 
 /// The largest thing that a step or an evaluation makes. Views take no room.
-fn largest_tensor(program: &Program, rows: usize) -> Option<Part> {
+fn largest_tensor(program: &Program, rows: &[usize]) -> Option<Part> {
+    let rows = program.of_rows(rows);
     let takes_room = |node: &&Node| {
         !matches!(
             node.op,
@@ -123,16 +129,14 @@ fn largest_tensor(program: &Program, rows: usize) -> Option<Part> {
     };
     let nodes = program.graph.needed(&[program.loss]).into_iter().map(|id| program.graph.node(id)).filter(takes_room);
     // The first of the largest.
-    let (count, node) =
-        nodes.map(|node| (count(&settled(program, node, rows)), node)).rev().max_by_key(|(count, _)| *count)?;
-    let shaped = settled(program, node, rows);
+    let (count, node) = nodes.map(|node| (count(&settled(node, &rows)), node)).rev().max_by_key(|(count, _)| *count)?;
+    let shaped = settled(node, &rows);
     Some(Part { name: format!("a result of {} {shaped}", node.op), bytes: count.saturating_mul(4) })
 }
 
 /// What a node holds, on so many rows.
-fn settled(program: &Program, node: &Node, rows: usize) -> Shaped {
-    let rows = [(program.rows.clone(), rows as i64)];
-    let shape = node.shaped.shape.iter().map(|size| size.settle(&rows)).collect();
+fn settled(node: &Node, rows: &[(Symbol, i64)]) -> Shaped {
+    let shape = node.shaped.shape.iter().map(|size| size.settle(rows)).collect();
     Shaped { dtype: node.shaped.dtype, shape }
 }
 

@@ -3,6 +3,9 @@
 //! | file | what |
 //! |---|---|
 //! | `dataset` | the files behind a program's data |
+//! | `opened` | the data of one program |
+//! | `order` | the rows of each data set that a step sees |
+//! | `tables` | the data sets of a run |
 //! | `raw` | the columns of a source where they lie |
 //! | `batch` | columns that are computed of the rows of each batch |
 //! | `column` | the columns of a split in memory |
@@ -34,6 +37,8 @@ pub mod events;
 pub mod known;
 pub mod memory;
 mod naming;
+pub mod opened;
+mod order;
 pub mod params;
 pub mod plans;
 pub mod predict;
@@ -43,4 +48,5 @@ pub mod schedule;
 mod splits;
 pub mod steps;
 pub mod stream;
+mod tables;
 pub mod value;

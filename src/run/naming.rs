@@ -169,7 +169,7 @@ impl<'c> Naming<'c> {
     /// The name of a source column, if it is one of so many classes.
     fn class_column(&self, raw: &'c Raw) -> Option<&'c str> {
         let as_many = matches!(&raw.ty.elem, Elem::Class(own) if own.size == *self.count);
-        (raw.kind.is_class() && as_many).then_some(&*raw.name)
+        (raw.kind.is_class() && as_many).then_some(&*raw.key)
     }
 }
 

@@ -9,7 +9,7 @@ use crate::run::error::RunError;
 use crate::run::schedule::Schedule;
 use std::collections::HashSet;
 
-/// The splits by name, in the order of [`crate::run::dataset::Opened::splits`].
+/// The splits by name, in the order of [`crate::run::opened::OpenedSet::splits`].
 pub const SPLITS: [&str; 3] = ["train", "valid", "test"];
 
 /// Starting points are computed in about so many stages.
@@ -275,7 +275,7 @@ pub fn counters(seed: u64, step: u64) -> Result<[f64; 5], RunError> {
     Ok([seed as u32, (seed >> 32) as u32, step, 0, 0].map(|bits| f64::from(bits as i32)))
 }
 
-/// The graph of a batch of so many rows.
-pub fn settle(program: &Program, rows: usize) -> Graph {
-    program.graph.settle(&[(program.rows.clone(), rows as i64)])
+/// The graph of a batch of so many rows of each data set.
+pub fn settle(program: &Program, rows: &[usize]) -> Graph {
+    program.graph.settle(&program.of_rows(rows))
 }

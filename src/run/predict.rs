@@ -25,7 +25,7 @@ use crate::run::params::Params;
 use crate::run::prepare;
 use crate::run::schedule::KEPT;
 use crate::run::steps::{counters_of_split, residents};
-use crate::run::stream::{Digits, Feed, Rows, Stream};
+use crate::run::stream::{self, Digits, Feed, Rows, Stream};
 use crate::source::{Sources, Span};
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -77,11 +77,13 @@ pub fn predict(
     };
     let read = read_columns(checked);
     let counters = counters_of_split(checked.run.seed, "new").map_err(PredictError::Run)?;
-    let kept = batch::kept(program, rows, KEPT);
+    let set = checked.set_predicted();
+    let counts: Vec<usize> = (0..program.rows.len()).map(|at| if at == set { rows } else { 0 }).collect();
+    let kept = batch::kept(program, &vec![Some(rows); program.rows.len()], KEPT);
     let (kept, computed): (Vec<usize>, Vec<usize>) = read.iter().partition(|at| kept[**at]);
     let values: Vec<NodeId> = kept.iter().map(|at| program.columns[*at].value).collect();
     let nodes: Vec<NodeId> = program.predictions.iter().map(|(_, node)| *node).collect();
-    let graph = program.graph.settle(&[(program.rows.clone(), rows as i64)]);
+    let graph = program.graph.settle(&program.of_rows(&counts));
     memory::refuse_tables(&graph, &[&values[..], &nodes].concat())
         .map_err(|message| PredictError::Run(RunError::Broken(message)))?;
     let mut device = Cpu::new(threads);
@@ -96,16 +98,17 @@ pub fn predict(
         feed[fit.input] = trained.fits.get(&fit.name).cloned().unwrap_or(Tensor::scalar(0.0));
     }
     let wide = wide_columns(program, &nodes);
-    let kept = columns(program, &mut device, &feed, &wide, &kept, rows, &raws).map_err(PredictError::Run)?;
+    let kept = columns(program, &mut device, &feed, &wide, &kept, (set, rows), &raws).map_err(PredictError::Run)?;
     let gather = Box::new(|at: usize, some: &[usize]| {
         let values = &raws[&at].values;
         let width = values.len() / rows.max(1);
         some.iter().flat_map(|row| &values[row * width..(row + 1) * width]).copied().collect()
     });
-    let computed = RefCell::new(Batch::new(program, computed, &wide, gather, feed, threads, ROWS));
+    let computed = RefCell::new(Batch::new(program, (set, computed), &wide, gather, feed, threads, ROWS));
     let all: Vec<usize> = (0..rows).collect();
     let split = Split { name: "new", rows: Cow::Borrowed(&all), kept };
-    let found = values_of(program, &mut device, trained, (&split, counters), &computed).map_err(PredictError::Run)?;
+    let found =
+        values_of(program, &mut device, trained, (&split, counters), (set, &computed)).map_err(PredictError::Run)?;
     let predictions = checked.predictions.iter().zip(found).map(|(report, tensor)| {
         let name = report.name.clone();
         if let Some(decision) = program.decisions.get(&name) {
@@ -136,7 +139,7 @@ fn columns(
     feed: &[Tensor],
     wide: &[u32],
     read: &[usize],
-    rows: usize,
+    (set, rows): (usize, usize),
     sources: &BTreeMap<usize, Tensor>,
 ) -> Result<Vec<Column>, RunError> {
     let own = program.columns.iter();
@@ -148,7 +151,8 @@ fn columns(
         };
         (program.raw[*at] as u32, Box::new(some))
     });
-    let source = prepare::Source { rows, columns: raws.collect(), batch: ROWS, stop: || false };
+    let table = stream::Table { rows, columns: raws.collect() };
+    let source = prepare::Source { set, table, batch: ROWS, stop: || false };
     let roots = read.iter().map(|at| program.columns[*at].value).collect();
     prepare::of_sources(program, device, roots, source, feed, &mut |root, values| {
         columns[read[root]].extend(values.into_iter());
@@ -162,11 +166,11 @@ fn values_of(
     device: &mut dyn Device,
     trained: &Trained,
     (split, counters): (&Split, [f64; 5]),
-    computed: &RefCell<Batch>,
+    (set, computed): (usize, &RefCell<Batch>),
 ) -> Result<Vec<Tensor>, RunError> {
     let rows = split.rows.len();
     let nodes: Vec<NodeId> = program.predictions.iter().map(|(_, node)| *node).collect();
-    let size = |size: &Size| size.settle(&[(program.rows.clone(), rows as i64)]).settled().unwrap_or(0).max(0) as usize;
+    let size = |size: &Size| size.with_rows(rows as i64).settled().unwrap_or(0).max(0) as usize;
     let shape = |node: &NodeId| program.graph.shape(*node).iter().map(size).collect();
     let mut found: Vec<Tensor> = nodes.iter().map(|node| Tensor { shape: shape(node), values: Vec::new() }).collect();
     let params = program.params.iter().filter_map(|param| {
@@ -180,15 +184,15 @@ fn values_of(
     });
     let params: Vec<(u32, Tensor)> = params.chain(fits).collect();
     let feed = Feed {
-        rows,
-        columns: split.feeds(computed, None, Occasion { counters, training: false }),
+        tables: stream::Table { rows, columns: split.feeds(computed, None, Occasion { counters, training: false }) }
+            .one(set, program.rows.len()),
         whole: params.iter().map(|(input, tensor)| (*input, tensor)).collect(),
         hosts: Vec::new(),
         counters: (program.draws as u32, counters),
     };
     let digits = Digits::Evaluation { wide: wide_columns(program, &nodes) };
     let (hosts, inputs) = (program.host_inputs(), program.inputs.len());
-    Stream::new(&program.graph, program.rows.clone(), nodes, inputs, hosts, digits, ROWS)
+    Stream::new(&program.graph, &program.rows, nodes, inputs, hosts, digits, ROWS)
         .with_residents(residents(program))
         .run(device, feed, &mut |root, values, count| found[root].values.extend(values.to_f64(count)))?;
     computed.borrow_mut().failure()?;
@@ -227,8 +231,9 @@ fn raw(
     let inner: Vec<usize> =
         raw.ty.sizes()[1..].iter().map(|size| size.settled().unwrap_or(0).max(0) as usize).collect();
     let width: usize = inner.iter().product();
-    let from = &checked.data.source.from;
-    let has_unknown = checked.data.unknown.contains(&raw.name);
+    let set = &checked.data.sets[raw.set];
+    let from = &set.source.from;
+    let has_unknown = set.unknown.contains(&raw.name);
     let values = match (new, &raw.kind, from) {
         (NewRows::Drawn(rows), RawKind::Drawn(distribution), From::Rows { count, .. }) => {
             drawn(from, &raw.name, *distribution, width, *rows, |row| count + row, || false)
@@ -238,11 +243,11 @@ fn raw(
             return Err(Diagnostic::error("E0220", message, raw.span, "this column is read from a file"));
         }
         (NewRows::Table(table), RawKind::Classes, _) => {
-            let classes = trained.classes.get(&raw.name).ok_or_else(|| known::no_classes(&raw.name, raw.span))?;
+            let classes = trained.classes.get(&raw.key).ok_or_else(|| known::no_classes(&raw.name, raw.span))?;
             codes(table, raw, (classes, has_unknown), sources)?
         }
         (NewRows::Table(table), RawKind::Window { offset }, _) => {
-            let classes = trained.classes.get(&raw.name).ok_or_else(|| known::no_classes(&raw.name, raw.span))?;
+            let classes = trained.classes.get(&raw.key).ok_or_else(|| known::no_classes(&raw.name, raw.span))?;
             let codes = codes(table, raw, (classes, has_unknown), sources)?;
             let starts = windows_of(checked, table)?;
             // What stands behind the last row is not known.
@@ -284,10 +289,11 @@ fn raw(
 
 /// The rows that something is predicted for: those of the table, or, where rows are windows, the first of each.
 fn windows_of(checked: &TypedProgram, table: &Table) -> Result<Vec<usize>, Diagnostic> {
-    let Some(length) = checked.data.window else { return Ok((0..table.rows).collect()) };
+    let set = &checked.data.sets[checked.set_predicted()];
+    let Some(length) = set.window else { return Ok((0..table.rows).collect()) };
     if table.rows < length {
         let message = format!("`{}` has {} characters, and a window takes {length}", table.name, table.rows);
-        let call = checked.data.source.span;
+        let call = set.source.span;
         return Err(Diagnostic::error("E0348", message, call, "the weights are of windows of this data"));
     }
     Ok((0..=table.rows - length).step_by(length).collect())
@@ -394,7 +400,7 @@ fn padded(
     let at = place(table, &raw.name, raw.span)?;
     let of = |row: usize| starts[row]..starts[row + 1];
     if items == Items::Classes {
-        let classes = classes.get(&raw.name).ok_or_else(|| known::no_classes(&raw.name, raw.span))?;
+        let classes = classes.get(&raw.key).ok_or_else(|| known::no_classes(&raw.name, raw.span))?;
         let codes = lists::by(sources, table, at, classes, has_unknown, raw.span)?;
         return Ok((0..table.rows)
             .flat_map(|row| lists::padded(&codes, of(row), length, |code| code as f64))

@@ -85,6 +85,11 @@ impl<'f> RawColumn<'f> {
         Some(RawColumn { raw, shape: shape?, values })
     }
 
+    /// The data set whose source it is of.
+    pub fn set(&self) -> usize {
+        self.raw.set
+    }
+
     /// The elements of a row.
     pub fn width(&self) -> usize {
         self.shape.iter().product()

@@ -20,7 +20,7 @@ pub struct Schedule {
 impl Schedule {
     /// What the file says, for a run of some length, on all processors.
     pub fn of(program: &TypedProgram, length: Length) -> Schedule {
-        let rows = program.data.rows[0];
+        let rows = program.data.rows()[0];
         let batch = program.run.batch.map_or(rows, |batch| batch as usize);
         let in_epoch = Schedule::steps_of(rows, batch, 1).max(1);
         // Each repetition of a `minimize` sees another batch, unless all rows are one.

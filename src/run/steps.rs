@@ -4,24 +4,24 @@ use crate::backend::cpu::Cpu;
 use crate::backend::device::fill;
 use crate::backend::{Device, PlanId, Tensor, Values, reference};
 use crate::check::terms::Host;
-use crate::data::{shuffle, windows};
 use crate::ir::{Graph, NodeId, Op, count};
 use crate::lower::program::{Input, Program};
 use crate::plan::{Plan, Storage};
 use crate::run::accumulate::Parts;
 use crate::run::batch::{self, Batch, Occasion, Split};
-use crate::run::dataset::Opened;
 use crate::run::demands;
 use crate::run::error::RunError;
-use crate::run::evaluate::{Evaluator, Present, ROWS, evaluated, wide_columns};
+use crate::run::evaluate::{Present, ROWS, evaluated, wide_columns};
 use crate::run::events::{Event, Figure, Named, Reported};
+use crate::run::opened::{Opened, OpenedSet};
+use crate::run::order::{Chosen, Order};
 use crate::run::params::{Params, Tensor as Param};
 use crate::run::plans::{Moment, advance_of, feed_host, remembered, settle, start, start_states, values_of};
 pub use crate::run::plans::{SPLITS, counters, counters_of_split, holder_of, host_value, residents, steps_of};
 use crate::run::prepare::{Preparation, rows_at_once};
 use crate::run::schedule::Schedule;
-use crate::run::stream::{Digits, Feed, Rows, Stream};
-use std::borrow::Cow;
+use crate::run::stream::{Digits, Feed, Stream, Table};
+use crate::run::tables::{Figures, OfSet, counts, evaluators, part_of, splits_of, tables_of};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
@@ -36,23 +36,19 @@ pub struct Run<'p> {
     /// Holds the parameters and states.
     device: Box<dyn Device>,
     fits: Vec<Tensor>,
-    /// Those that have rows; the first is that of training.
-    splits: Vec<Split<'p>>,
-    /// The columns that are not kept.
-    computed: RefCell<Batch<'p>>,
-    evaluator: Evaluator<'p>,
-    /// The same, with the reports that are known when training is over.
-    late: Option<Evaluator<'p>>,
+    sets: Vec<OfSet<'p>>,
+    /// By the data sets that have rows in a split.
+    evaluators: Vec<(Vec<usize>, Figures<'p>)>,
     /// Whether that is so.
     calibrated: bool,
     /// A plan in which every parameter and state has its place.
     holder: PlanId,
     /// What a step does, by the rows of a batch.
-    plans: HashMap<(Stage, usize), PlanId>,
+    plans: HashMap<(Stage, Vec<usize>), PlanId>,
     /// The phases in parts, where rows are accumulated.
     parts: HashMap<usize, Parts>,
     /// The order in which an epoch sees the training rows.
-    order: (u64, Rc<[usize]>),
+    order: Order,
     /// The values that were computed once in the present step.
     once: Vec<Vec<f64>>,
     /// The plan in whose scratch the only batch lies: fed once, as long as no other plan has run.
@@ -66,20 +62,6 @@ enum Stage {
     Once,
     Phase(usize),
     Advance,
-}
-
-/// What columns are fed in a step: those that were read once keep the rows and draws that they had.
-fn columns_of<'a>(
-    program: &Program,
-    split: &'a Split,
-    computed: &'a RefCell<Batch<'_>>,
-    (rows, occasion): (&'a [usize], Occasion),
-    (held, at_first): (&'a [usize], Occasion),
-) -> Vec<(u32, Rows<'a>)> {
-    let keeps = |input: u32| program.held.iter().any(|at| program.columns[*at].input as u32 == input);
-    let own = split.feeds(computed, Some(rows), occasion).into_iter().filter(|(input, _)| !keeps(*input));
-    let held = if program.held.is_empty() { Vec::new() } else { split.feeds(computed, Some(held), at_first) };
-    own.chain(held.into_iter().filter(|(input, _)| keeps(*input))).collect()
 }
 
 /// The fitted values that steps and evaluations read themselves, to where they lie.
@@ -115,117 +97,107 @@ impl<'p> Run<'p> {
         // What is read whole is what the files hold.
         known.extend(data.wholes.clone());
         let fits = preparation.fit(&known, &mut feed)?;
-        let rows = data.splits[0].len();
-        let batch = schedule.batch.clamp(1, rows.max(1));
+        let trained = |set: &OpenedSet| if set.lends { 0 } else { set.splits[0].len() };
+        let rows: Vec<usize> = data.sets.iter().map(trained).collect();
+        let longest = rows.iter().copied().max().unwrap_or(0);
+        let batch = schedule.batch.clamp(1, longest.max(1));
         let schedule = Schedule { batch, ..schedule };
-        let mut splits = Vec::new();
         let wide = wide_columns(program, &evaluated(program, true));
-        // Windows overlap, and are cut anew from what they are of.
-        let room = if data.window.is_some() { 0 } else { schedule.kept };
-        let kept = batch::kept(program, data.splits.iter().map(|rows| rows.len()).sum(), room);
-        for (name, rows) in SPLITS.into_iter().zip(data.splits).filter(|(_, rows)| !rows.is_empty()) {
-            let kept = preparation.columns(rows, &feed, &wide, &kept)?;
-            splits.push(Split { name, rows: Cow::Borrowed(rows), kept });
+        let in_all = |set: &OpenedSet| {
+            (set.window.is_none() && !set.lends).then(|| set.splits.iter().map(|rows| rows.len()).sum())
+        };
+        let in_all: Vec<Option<usize>> = data.sets.iter().map(in_all).collect();
+        let kept = batch::kept(program, &in_all, schedule.kept);
+        let mut sets = Vec::new();
+        for at in 0..data.sets.len() {
+            let splits = splits_of(&mut preparation, (at, &data.sets[at]), &feed, &wide, &kept)?;
+            let computed =
+                batch::read(program).into_iter().filter(|own| !kept[*own] && program.columns[*own].set == at);
+            let gather = Box::new(|at: usize, rows: &[usize]| data.column(at, rows).values);
+            let at_once = rows_at_once(&data.sets[at]);
+            let computed = (at, computed.collect());
+            let computed = Batch::new(program, computed, &wide, gather, feed.clone(), schedule.threads, at_once);
+            sets.push(OfSet { splits, computed: RefCell::new(computed) });
         }
-        if let (Some(length), Some(steps)) = (data.window, splits.first()) {
-            // No column of windows is kept.
-            let rows = windows::following(&steps.rows, length);
-            splits.push(Split { name: SPLITS[0], rows: Cow::Owned(rows), kept: steps.kept.clone() });
-        }
-        let computed = batch::read(program).into_iter().filter(|at| !kept[*at]).collect();
-        let gather = Box::new(|at: usize, rows: &[usize]| data.column(at, rows).values);
-        let at_once = rows_at_once(data);
-        let computed = Batch::new(program, computed, &wide, gather, feed.clone(), schedule.threads, at_once);
         let stop = data.stops();
         let goes_on = || if stop() { Err(RunError::Interrupted) } else { Ok(()) };
         goes_on()?;
-        let graph = settle(program, batch);
+        let order = Order::new(&rows, batch, schedule.seed);
+        let full = order.full();
+        let graph = settle(program, &full);
         let holder = device.load(holder_of(program, &graph)?);
         write_fits(program, &fits, &mut *device, holder);
-        start(program, &settle(program, rows), &feed, &mut *device)?;
+        start(program, &settle(program, &rows), &feed, &mut *device)?;
         goes_on()?;
-        start_states(program, &settle(program, rows), &feed, |_| true, &mut *device)?;
+        start_states(program, &settle(program, &rows), &feed, |_| true, &mut *device)?;
         let scratch = match program.phases.first() {
             Some(phase) if program.accumulate == 1 => steps_of(program, phase, &graph)?.scratch,
             _ => 0,
         };
-        let most = splits.iter().map(|split| split.rows.len()).max().unwrap_or(0);
-        let of = |over| {
-            let roots = evaluated(program, over);
-            Evaluator::new(program, roots, residents(program), most, (batch, batch < rows), scratch)
-        };
-        let evaluator = of(false)?;
-        let is_late = !program.late.is_empty() || program.demands[1].iter().any(|demand| demand.late);
-        let late = if is_late { Some(of(true)?) } else { None };
         let mut run = Run {
             program,
             schedule,
             classes: data.classes.clone(),
             device,
             fits,
-            splits,
-            computed: RefCell::new(computed),
-            evaluator,
-            late,
+            evaluators: evaluators(program, &sets, (batch, !order.is_whole()), scratch)?,
+            sets,
             calibrated: false,
             holder,
             plans: HashMap::new(),
             parts: HashMap::new(),
-            order: (u64::MAX, (0..rows).collect()),
             once: Vec::new(),
             fed: None,
             step: 0,
+            order,
         };
         goes_on()?;
-        run.load(batch, &goes_on)?;
-        if !rows.is_multiple_of(batch) {
-            run.load(rows % batch, &goes_on)?;
+        run.load(&full, &goes_on)?;
+        if let Some(last) = run.order.last() {
+            run.load(&last, &goes_on)?;
         }
         data.stays_whole();
         Ok(run)
     }
 
     /// Has every plan ready for batches of so many rows.
-    fn load(&mut self, rows: usize, goes_on: &impl Fn() -> Result<(), RunError>) -> Result<(), RunError> {
+    fn load(&mut self, rows: &[usize], goes_on: &impl Fn() -> Result<(), RunError>) -> Result<(), RunError> {
         let program = self.program;
         let graph = settle(program, rows);
         if !program.once.is_empty() {
             let roots = program.once.iter().map(|once| once.value).collect();
             let id = self.device.load(values_of(program, &graph, roots)?);
-            self.plans.insert((Stage::Once, rows), id);
+            self.plans.insert((Stage::Once, rows.to_vec()), id);
         }
         for (at, phase) in program.phases.iter().enumerate() {
             goes_on()?;
             if program.accumulate == 1 {
                 let id = self.device.load(steps_of(program, phase, &graph)?);
-                self.plans.insert((Stage::Phase(at), rows), id);
+                self.plans.insert((Stage::Phase(at), rows.to_vec()), id);
             } else if !self.parts.contains_key(&at) {
                 self.parts.insert(at, Parts::new(program, phase, &mut *self.device)?);
             }
         }
         if !program.advance.is_empty() {
             let id = self.device.load(advance_of(program, &graph)?);
-            self.plans.insert((Stage::Advance, rows), id);
+            self.plans.insert((Stage::Advance, rows.to_vec()), id);
         }
         Ok(())
     }
 
-    fn rows_of_training(&self) -> usize {
-        self.splits.iter().find(|split| split.name == SPLITS[0]).map_or(0, |split| split.rows.len())
-    }
-
-    fn batches_in_epoch(&self) -> u64 {
-        Schedule::steps_of(self.rows_of_training(), self.schedule.batch, 1).max(1)
-    }
-
     /// How many batches a step sees: each repetition of a `minimize` sees another.
     fn batches_in_step(&self) -> u64 {
-        self.program.batches_in_step(self.schedule.batch >= self.rows_of_training())
+        self.program.batches_in_step(self.order.is_whole())
+    }
+
+    /// The training rows of each data set.
+    fn rows_of_training(&self) -> Vec<usize> {
+        self.sets.iter().map(|set| set.splits.first().map_or(0, |split| split.rows.len())).collect()
     }
 
     /// The epoch that a step begins in.
     fn epoch_of(&self, step: u64) -> u64 {
-        step * self.batches_in_step() / self.batches_in_epoch()
+        step * self.batches_in_step() / self.order.batches_in_epoch()
     }
 
     /// Whether every training row was seen as often as any other, or about so.
@@ -242,7 +214,7 @@ impl<'p> Run<'p> {
         for (fit, value) in self.program.fits.iter().zip(&self.fits) {
             feed[fit.input] = value.clone();
         }
-        let graph = settle(self.program, self.rows_of_training());
+        let graph = settle(self.program, &self.rows_of_training());
         start_states(self.program, &graph, &feed, |path| !params.contains_key(path), &mut *self.device)
     }
 
@@ -256,29 +228,13 @@ impl<'p> Run<'p> {
         }
     }
 
-    /// The rows of a batch, counted from the first of the run.
-    fn batch(&mut self, number: u64) -> Rc<[usize]> {
-        let (rows, batch) = (self.rows_of_training(), self.schedule.batch);
-        let epoch = number / self.batches_in_epoch();
-        if batch >= rows {
-            return Rc::clone(&self.order.1);
-        }
-        if self.order.0 != epoch {
-            // Anew in every epoch.
-            let seed = self.schedule.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(epoch);
-            self.order = (epoch, shuffle::order(rows, seed).into());
-        }
-        let first = (number % self.batches_in_epoch()) as usize * batch;
-        self.order.1[first..rows.min(first + batch)].into()
-    }
-
     /// One step. What comes back is the loss before the update; if it or a gradient is not finite, the step is not taken
     /// and the failure says so.
     pub fn take_step(&mut self) -> Result<Event, RunError> {
         let program = self.program;
         let epoch = self.epoch_of(self.step);
         let first = self.step * self.batches_in_step();
-        let held = self.batch(first);
+        let held = self.order.batch(first);
         self.remember()?;
         self.compute_once(&held, epoch)?;
         if self.step == 0 {
@@ -287,11 +243,8 @@ impl<'p> Run<'p> {
         let (mut sum, mut first_lr, mut named, mut rates) = (0.0, f64::NAN, Named::new(), Named::new());
         for (at, phase) in program.phases.iter().enumerate() {
             for repetition in 0..phase.times {
-                let rows = if repetition == 0 {
-                    Rc::clone(&held)
-                } else {
-                    self.batch(first + repetition % self.batches_in_step())
-                };
+                let own = first + repetition % self.batches_in_step();
+                let rows = if repetition == 0 { Rc::clone(&held) } else { self.order.batch(own) };
                 let moment = Moment { step: self.step, epoch, phase: at, repetition, times: phase.times };
                 let (loss, lr) = self.run_phase(moment, &rows, &held)?;
                 if repetition > 0 {
@@ -317,8 +270,7 @@ impl<'p> Run<'p> {
 
     /// What next values of states read as it was at the start of the step.
     fn remember(&mut self) -> Result<(), RunError> {
-        let batch = self.schedule.batch;
-        let Some(advance) = self.plans.get(&(Stage::Advance, batch)).copied() else { return Ok(()) };
+        let Some(advance) = self.plans.get(&(Stage::Advance, self.order.full())).copied() else { return Ok(()) };
         for (input, _) in remembered(self.program) {
             let Some(Values::F32(values)) = self.device.written(self.holder, input) else { continue };
             let values = values.to_vec();
@@ -329,14 +281,14 @@ impl<'p> Run<'p> {
     }
 
     /// What is computed once a step, before anything is minimized.
-    fn compute_once(&mut self, rows: &[usize], epoch: u64) -> Result<(), RunError> {
-        let Some(id) = self.plans.get(&(Stage::Once, rows.len())).copied() else { return Ok(()) };
+    fn compute_once(&mut self, rows: &Chosen, epoch: u64) -> Result<(), RunError> {
+        let Some(id) = self.plans.get(&(Stage::Once, counts(rows))).copied() else { return Ok(()) };
         self.once.clear();
         let moment = Moment { step: self.step, epoch, ..Moment::default() };
         self.feed_columns(id, moment, rows, rows)?;
         feed_host(self.program, self.schedule, moment, &mut *self.device, id)?;
         self.device.run(id)?;
-        let graph = settle(self.program, rows.len());
+        let graph = settle(self.program, &counts(rows));
         for (root, once) in self.program.once.iter().enumerate() {
             self.once.push(self.device.read(id, root).to_f64(count(&graph, once.value) as usize));
         }
@@ -344,7 +296,7 @@ impl<'p> Run<'p> {
     }
 
     /// Whether what the first step demands holds, of its rows.
-    fn look(&mut self, held: &[usize], epoch: u64) -> Result<(), RunError> {
+    fn look(&mut self, held: &Chosen, epoch: u64) -> Result<(), RunError> {
         let program = self.program;
         if program.demands[0].is_empty() {
             return Ok(());
@@ -357,36 +309,40 @@ impl<'p> Run<'p> {
             hosts.map(|(host, input)| (*input as u32, moment.host(*host, self.schedule) as f64)).collect();
         let feed = || {
             let own = (held, of_step(counters));
-            let mut columns = columns_of(program, &self.splits[0], &self.computed, own, own);
-            columns.extend(program.once.iter().zip(&self.once).map(|(slot, values)| -> (u32, Rows) {
+            let mut tables = tables_of(program, &self.sets, own, own);
+            for (slot, values) in program.once.iter().zip(&self.once) {
+                let (all, has_rows) = (held[slot.set].len(), program.has_rows(slot.value));
                 let some = move |rows: Range<usize>, (bytes, storage): (&mut [u8], Storage)| {
-                    let each = if values.len().is_multiple_of(held.len()) { values.len() / held.len() } else { 0 };
-                    let part = if each == 0 { &values[..] } else { &values[rows.start * each..rows.end * each] };
-                    fill(bytes, storage, part.iter().copied());
+                    fill(bytes, storage, part_of(values, rows, all, has_rows).iter().copied());
                 };
-                (slot.input as u32, Box::new(some))
-            }));
+                tables[slot.set].columns.push((slot.input as u32, Box::new(some)));
+            }
             let (whole, counters) = (Vec::new(), (program.draws as u32, counters));
-            Feed { rows: held.len(), columns, whole, hosts: hosts.clone(), counters }
+            Feed { tables, whole, hosts: hosts.clone(), counters }
         };
-        let part = held.len().div_ceil(program.accumulate.max(1) as usize);
-        let rows: Vec<usize> = held.iter().map(|at| self.splits[0].rows[*at]).collect();
+        let most = held.iter().map(|rows| rows.len()).max().unwrap_or(0);
+        let part = most.div_ceil(program.accumulate.max(1) as usize);
+        let rows = self.sets.iter().zip(held.iter());
+        let rows = rows.map(|(set, held)| held.iter().map(|at| set.splits[0].rows[*at]).collect());
+        let rows: Vec<Vec<usize>> = rows.collect();
+        let rows: Vec<&[usize]> = rows.iter().map(Vec::as_slice).collect();
         let looked =
             demands::look(program, &mut *self.device, part, &feed, (&format!("in step {}", self.step + 1), &rows));
         self.fed = None;
-        self.computed.borrow_mut().failure()?;
+        self.failure()?;
         looked
     }
 
     /// Next values of states, from the rows of the last `minimize`.
-    fn advance(&mut self, held: &[usize], epoch: u64) -> Result<(), RunError> {
+    fn advance(&mut self, held: &Chosen, epoch: u64) -> Result<(), RunError> {
         let program = self.program;
         if program.advance.is_empty() {
             return Ok(());
         }
         let last = program.phases.last().map_or(1, |phase| phase.times);
-        let rows = self.batch(self.step * self.batches_in_step() + (last - 1) % self.batches_in_step());
-        let Some(id) = self.plans.get(&(Stage::Advance, rows.len())).copied() else { return Ok(()) };
+        let rows = self.step * self.batches_in_step() + (last - 1) % self.batches_in_step();
+        let rows = self.order.batch(rows);
+        let Some(id) = self.plans.get(&(Stage::Advance, counts(&rows))).copied() else { return Ok(()) };
         let phase = program.phases.len().saturating_sub(1);
         let moment = Moment { step: self.step, epoch, phase, repetition: last - 1, times: last };
         self.feed_columns(id, moment, &rows, held)?;
@@ -395,16 +351,18 @@ impl<'p> Run<'p> {
     }
 
     /// Columns of some rows, and what was computed once; columns that this read keep the rows that it had.
-    fn feed_columns(&mut self, id: PlanId, moment: Moment, rows: &[usize], held: &[usize]) -> Result<(), RunError> {
+    fn feed_columns(&mut self, id: PlanId, moment: Moment, rows: &Chosen, held: &Chosen) -> Result<(), RunError> {
         let own = (rows, of_step(moment.counters(self.schedule.seed)?));
         let held = (held, of_step(counters(self.schedule.seed, self.step)?));
         // Where a step sees all rows, their columns lie where they were written, as long as they stay the same.
-        let lie = self.schedule.batch >= self.rows_of_training() && !self.computed.borrow().draws;
+        let lie = self.order.is_whole() && !self.sets.iter().any(|set| set.computed.borrow().draws);
         if !(self.fed == Some(id) && lie) {
-            for (input, column) in columns_of(self.program, &self.splits[0], &self.computed, own, held) {
-                self.device.write(id, input, &mut |bytes, storage| column(0..rows.len(), (bytes, storage)));
+            for Table { rows, columns } in tables_of(self.program, &self.sets, own, held) {
+                for (input, column) in columns {
+                    self.device.write(id, input, &mut |bytes, storage| column(0..rows, (bytes, storage)));
+                }
             }
-            self.computed.borrow_mut().failure()?;
+            self.failure()?;
         }
         for (slot, values) in self.program.once.iter().zip(&self.once) {
             self.device.write_numbers(id, slot.input as u32, values);
@@ -414,10 +372,10 @@ impl<'p> Run<'p> {
     }
 
     /// One phase of a step: its loss before the update, and its learning rate.
-    fn run_phase(&mut self, moment: Moment, rows: &[usize], held: &[usize]) -> Result<(f64, f64), RunError> {
+    fn run_phase(&mut self, moment: Moment, rows: &Chosen, held: &Chosen) -> Result<(f64, f64), RunError> {
         let program = self.program;
         let phase = &program.phases[moment.phase];
-        let id = match self.plans.get(&(Stage::Phase(moment.phase), rows.len())) {
+        let id = match self.plans.get(&(Stage::Phase(moment.phase), counts(rows))) {
             Some(id) => {
                 let id = *id;
                 self.feed_columns(id, moment, rows, held)?;
@@ -453,41 +411,44 @@ impl<'p> Run<'p> {
     }
 
     /// A phase in parts, up to the plan that reads what they gave.
-    fn run_parts(&mut self, moment: Moment, rows: &[usize], held: &[usize]) -> Result<PlanId, RunError> {
+    fn run_parts(&mut self, moment: Moment, rows: &Chosen, held: &Chosen) -> Result<PlanId, RunError> {
         let Some(mut parts) = self.parts.remove(&moment.phase) else {
             return Err(RunError::Broken("a phase has no plan".to_string()));
         };
         let program = self.program;
         let own = (rows, of_step(moment.counters(self.schedule.seed)?));
         let held = (held, of_step(counters(self.schedule.seed, self.step)?));
-        let columns = columns_of(program, &self.splits[0], &self.computed, own, held);
+        let tables = tables_of(program, &self.sets, own, held);
         let once = &self.once;
-        let graph = settle(program, rows.len());
-        let mut feed = |device: &mut dyn Device, id: PlanId, own: Range<usize>| {
-            for (input, column) in &columns {
+        let mut feed = |device: &mut dyn Device, id: PlanId, set: usize, own: Range<usize>| {
+            for (input, column) in &tables[set].columns {
                 device.write(id, *input, &mut |bytes, storage| column(own.clone(), (bytes, storage)));
             }
             for (slot, values) in program.once.iter().zip(once) {
-                let per = if graph.shape(slot.value) == program.graph.shape(slot.value) {
-                    0
-                } else {
-                    values.len() / rows.len()
-                };
-                let part = if per == 0 { &values[..] } else { &values[own.start * per..own.end * per] };
-                device.write_numbers(id, slot.input as u32, part);
+                let has_rows = program.has_rows(slot.value);
+                if !has_rows || slot.set == set {
+                    let part = part_of(values, own.clone(), rows[set].len(), has_rows);
+                    device.write_numbers(id, slot.input as u32, part);
+                }
             }
         };
-        let done = parts.run(program, (self.schedule, moment), rows.len(), &mut *self.device, &mut feed);
+        let done = parts.run(program, (self.schedule, moment), &counts(rows), &mut *self.device, &mut feed);
         let rest = parts.rest;
         self.parts.insert(moment.phase, parts);
         self.fed = None;
-        self.computed.borrow_mut().failure()?;
+        self.failure()?;
         done.map(|()| rest)
+    }
+
+    /// What went wrong in columns that were fed.
+    fn failure(&self) -> Result<(), RunError> {
+        self.sets.iter().try_for_each(|set| set.computed.borrow_mut().failure())
     }
 
     /// The present step again, on the reference: the node below `root` where numbers stop being finite.
     fn not_finite(&mut self, message: String, moment: Moment, root: NodeId) -> Result<RunError, RunError> {
-        let rows = self.batch(self.step * self.batches_in_step() + moment.repetition % self.batches_in_step());
+        let rows = self.step * self.batches_in_step() + moment.repetition % self.batches_in_step();
+        let rows = self.order.batch(rows);
         let (graph, feed) = self.fed_as(moment, &rows)?;
         let origin = reference::origin_of_non_finite(&graph, root, &feed)?;
         Ok(RunError::NotFinite { message, origin, phase: moment.phase })
@@ -496,19 +457,26 @@ impl<'p> Run<'p> {
     /// What the first phase of the present step computes, as the reference takes it: the graph of its rows, and what every
     /// input is fed.
     pub fn for_reference(&mut self) -> Result<(Graph, Vec<Tensor>), RunError> {
-        let rows = self.batch(self.step * self.batches_in_step());
+        let rows = self.step * self.batches_in_step();
+        let rows = self.order.batch(rows);
         let times = self.program.phases.first().map_or(1, |phase| phase.times);
         self.fed_as(Moment { step: self.step, epoch: self.epoch_of(self.step), times, ..Moment::default() }, &rows)
     }
 
-    fn fed_as(&self, moment: Moment, rows: &[usize]) -> Result<(Graph, Vec<Tensor>), RunError> {
-        let graph = settle(self.program, rows.len());
+    fn fed_as(&self, moment: Moment, rows: &Chosen) -> Result<(Graph, Vec<Tensor>), RunError> {
+        let graph = settle(self.program, &counts(rows));
         let counters = moment.counters(self.schedule.seed)?;
         let mut feed = vec![Tensor::scalar(0.0); self.program.inputs.len()];
         for (_, node) in graph.nodes() {
             let Op::Input { number, shape, .. } = &node.op else { continue };
             let values = match self.program.inputs.get(*number as usize) {
-                Some(Input::Column(at)) => self.splits[0].values(&self.computed, *at, rows, of_step(counters))?,
+                Some(Input::Column(at)) => {
+                    let own = self.program.columns[*at].set;
+                    let set = &self.sets[own];
+                    let split = set.splits.first();
+                    let values = |split: &Split| split.values(&set.computed, *at, &rows[own], of_step(counters));
+                    split.map_or(Ok(Vec::new()), values)?
+                }
                 Some(Input::Once(at)) => self.once.get(*at).cloned().unwrap_or_default(),
                 Some(Input::Next(param)) => {
                     let input = self.program.params[*param].input as u32;
@@ -534,34 +502,38 @@ impl<'p> Run<'p> {
     /// Loss and reports on a whole split, by the present weights. `None` if it has no rows.
     pub fn evaluate(&mut self, split: &str) -> Result<Option<Event>, RunError> {
         let epoch = self.epoch_of(self.step);
-        // Of two of training, the last is what is evaluated.
-        let Some(split) = self.splits.iter().rfind(|prepared| prepared.name == split) else { return Ok(None) };
+        let present: Vec<usize> = (0..self.sets.len()).filter(|at| self.sets[*at].split(split).is_some()).collect();
+        let Some(split) = SPLITS.into_iter().find(|name| *name == split) else { return Ok(None) };
+        let Some((_, figures)) = self.evaluators.iter_mut().find(|(sets, _)| *sets == present) else { return Ok(None) };
         let host =
             |(host, input): &(Host, usize)| (*input as u32, host_value(*host, self.schedule, self.step, epoch) as f64);
         let hosts: Vec<(u32, f64)> = self.program.hosts.iter().map(host).collect();
         self.fed = None;
-        let counters = counters_of_split(self.schedule.seed, split.name)?;
-        let columns = split.feeds(&self.computed, None, Occasion { counters, training: false });
-        let present = Present { columns, rows: split.rows.len(), hosts: hosts.clone(), counters };
-        let late = self.late.as_mut().filter(|_| self.calibrated);
+        let counters = counters_of_split(self.schedule.seed, split)?;
+        let tables = || self.sets.iter().map(|set| set.table(split, counters)).collect();
+        let now = Present { tables: tables(), hosts: hosts.clone(), counters };
+        let late = figures.late.as_mut().filter(|_| self.calibrated);
         let over = late.is_some();
-        let evaluator = late.unwrap_or(&mut self.evaluator);
-        let values = evaluator.evaluate(&mut *self.device, present)?;
-        let of_batches = evaluator.per_batch().to_vec();
-        self.computed.borrow_mut().failure()?;
+        let evaluator = late.unwrap_or(&mut figures.evaluator);
+        let values = evaluator.evaluate(&mut *self.device, now)?;
+        let of_batches = evaluator.per_batch();
+        self.sets.iter().try_for_each(|set| set.computed.borrow_mut().failure())?;
         let Some((loss, values)) = values.split_first() else { return Ok(None) };
         let program = self.program;
         let demands = program.demands[1].iter().filter(|demand| over || !demand.late).count();
         let (values, holds) = values.split_at(values.len() - demands);
         if let Some(broken) = holds.iter().position(|holds| holds.first() == Some(&0.0)) {
-            let columns = split.feeds(&self.computed, None, Occasion { counters, training: false });
-            let (whole, counters) = (Vec::new(), (program.draws as u32, counters));
-            let feed = Feed { rows: split.rows.len(), columns, whole, hosts, counters };
-            let place = (&*format!("on `{}`", split.name), &*split.rows);
+            let feed = Feed { tables: tables(), whole: Vec::new(), hosts, counters: (program.draws as u32, counters) };
+            let rows = self.sets.iter().map(|set| set.split(split).map_or(&[][..], |split| &split.rows));
+            let rows: Vec<&[usize]> = rows.collect();
+            let place = (&*format!("on `{split}`"), &rows[..]);
             return Err(demands::broken(program, &mut *self.device, (1, broken), feed, place)?);
         }
         let all = program.reports.iter().chain(program.late.iter().filter(|_| over));
-        let reports = all.zip(values).map(|((name, node), values)| {
+        // What reads a data set without rows here is not known.
+        let known =
+            all.zip(values).filter(|((_, node), values)| !values.is_empty() || count(&program.graph, *node) == 0);
+        let reports = known.map(|((name, node), values)| {
             let shape = self.program.graph.shape(*node).iter();
             let shape: Vec<usize> = shape.map(|size| size.settled().unwrap_or(0).max(0) as usize).collect();
             let classes = self.program.classes.get(name).and_then(|column| self.classes.get(column));
@@ -572,12 +544,12 @@ impl<'p> Run<'p> {
             }
         });
         let reports: Vec<Reported> = reports.collect();
-        let name = |at: &usize| if *at == 0 { Some("loss") } else { Some(&*reports.get(at - 1)?.name) };
+        let all: Vec<&String> = program.reports.iter().chain(&program.late).map(|(name, _)| name).collect();
+        let name = |at: &usize| if *at == 0 { Some("loss") } else { Some(all.get(at - 1)?.as_str()) };
         let per_batch = of_batches.iter().filter_map(name).map(str::to_string).collect();
         // Where nothing is minimized there is no loss.
-        let own = loss.first().copied().unwrap_or(f64::NAN);
-        let loss = if self.program.phases.is_empty() { f64::NAN } else { own };
-        Ok(Some(Event::Eval { step: self.step, split: split.name.to_string(), loss, reports, per_batch }))
+        let loss = loss.first().copied().filter(|_| !self.program.phases.is_empty());
+        Ok(Some(Event::Eval { step: self.step, split: split.to_string(), loss, reports, per_batch }))
     }
 
     /// Computes what is known when training is over, by the present weights.
@@ -586,14 +558,13 @@ impl<'p> Run<'p> {
         let epoch = self.epoch_of(self.step);
         self.fed = None;
         for calibration in &program.calibrated {
-            let Some(split) = self.splits.iter().rfind(|split| split.name == calibration.split) else { continue };
+            let split = calibration.split.as_str();
             let host = |(host, input): &(Host, usize)| {
                 (*input as u32, host_value(*host, self.schedule, self.step, epoch) as f64)
             };
-            let counters = counters_of_split(self.schedule.seed, split.name)?;
+            let counters = counters_of_split(self.schedule.seed, split)?;
             let feed = Feed {
-                rows: split.rows.len(),
-                columns: split.feeds(&self.computed, None, Occasion { counters, training: false }),
+                tables: self.sets.iter().map(|set| set.table(split, counters)).collect(),
                 whole: Vec::new(),
                 hosts: program.hosts.iter().map(host).collect(),
                 counters: (program.draws as u32, counters),
@@ -601,13 +572,13 @@ impl<'p> Run<'p> {
             let roots = vec![calibration.value];
             let digits = Digits::Evaluation { wide: wide_columns(program, &roots) };
             let (hosts, inputs) = (program.host_inputs(), program.inputs.len());
-            let mut stream = Stream::new(&program.graph, program.rows.clone(), roots, inputs, hosts, digits, ROWS)
+            let mut stream = Stream::new(&program.graph, &program.rows, roots, inputs, hosts, digits, ROWS)
                 .with_residents(residents(program));
             let mut values: Vec<f32> = Vec::new();
             stream.run(&mut *self.device, feed, &mut |_, found, count| {
                 values.extend(found.to_f64(count).into_iter().map(|value| value as f32));
             })?;
-            self.computed.borrow_mut().failure()?;
+            self.failure()?;
             let input = program.params[calibration.param].input as u32;
             self.device.write(self.holder, input, &mut |bytes, _| bytes.copy_from_slice(bytemuck::cast_slice(&values)));
         }
@@ -625,11 +596,13 @@ impl<'p> Run<'p> {
         self.calibrated = true;
     }
 
-    /// Rows of each split that has any.
+    /// Rows of each split that has any: of the data set that has most.
     pub fn rows(&self) -> Vec<(&'static str, usize)> {
-        let is_first = |at: usize, name: &str| !self.splits[..at].iter().any(|other| other.name == name);
-        let own = self.splits.iter().enumerate().filter(|(at, split)| is_first(*at, split.name));
-        own.map(|(_, split)| (split.name, split.rows.len())).collect()
+        let rows = |name: &str| {
+            let own = self.sets.iter().filter_map(|set| set.splits.iter().find(|split| split.name == name));
+            own.map(|split| split.rows.len()).max()
+        };
+        SPLITS.into_iter().filter_map(|name| Some((name, rows(name)?))).collect()
     }
 
     /// The present parameters by path: shape and values, where they lie.
@@ -667,7 +640,7 @@ impl<'p> Run<'p> {
 
     /// The plan of the first phase of a step.
     fn first(&self) -> PlanId {
-        let whole = self.plans.get(&(Stage::Phase(0), self.schedule.batch)).copied();
+        let whole = self.plans.get(&(Stage::Phase(0), self.order.full())).copied();
         whole.or_else(|| self.parts.get(&0).map(|parts| parts.rest)).unwrap_or(self.holder)
     }
 

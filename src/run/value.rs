@@ -2,9 +2,9 @@
 
 use crate::backend::{Tensor, reference};
 use crate::ir::{NodeId, Op};
-use crate::lower::program::Value;
-use crate::run::dataset::Opened;
+use crate::lower::program::{Value, of_rows};
 use crate::run::memory;
+use crate::run::opened::Opened;
 use crate::run::params::Params;
 use crate::run::schedule::Schedule;
 use crate::run::steps::{counters, host_value};
@@ -23,8 +23,9 @@ pub struct Present<'a> {
 
 /// Computes a value, as long as that shall go on. What cannot be computed is told in words.
 pub fn value(program: &Value, present: &Present, goes_on: &dyn Fn() -> bool) -> Result<Tensor, String> {
-    let rows = present.data.map_or(&[][..], |data| data.splits[0]);
-    let graph = program.graph.settle(&[(program.rows.clone(), rows.len() as i64)]);
+    let rows: Vec<&[usize]> = present.data.iter().flat_map(|data| &data.sets).map(|set| set.splits[0]).collect();
+    let counts: Vec<usize> = rows.iter().map(|rows| rows.len()).collect();
+    let graph = program.graph.settle(&of_rows(&program.rows, &counts));
     let inputs = |node: NodeId| -> BTreeSet<usize> {
         let number = |id: NodeId| match graph.node(id).op {
             Op::Input { number, .. } => Some(number as usize),
@@ -61,7 +62,7 @@ pub fn value(program: &Value, present: &Present, goes_on: &dyn Fn() -> bool) -> 
     }
     for (at, input) in program.raw.iter().enumerate().filter(|(_, input)| read.contains(input)) {
         if let Some(data) = present.data {
-            feed[*input] = data.column(at, rows);
+            feed[*input] = data.column(at, rows[program.raw_sets[at]]);
         }
     }
     let wholes = present.data.map(|data| &data.wholes);

@@ -34,6 +34,8 @@ pub struct Other {
     pub name: String,
     pub value: Tensor,
     pub span: Span,
+    /// The function that fits the column here.
+    pub by: String,
 }
 
 impl Begin {
@@ -62,9 +64,12 @@ impl Begin {
             return Ok(());
         }
         // `a.x.1` of other data, where there is `b.x.1`.
-        let here = name.split_once('.').map(|(_, rest)| format!("{}.{rest}", program.data.name));
-        if let Some(here) = here.filter(|here| own(here)) {
-            self.others.insert(here, Other { name, value, span: from.span });
+        let rest = name.split_once('.').map_or("", |(_, rest)| rest);
+        let here = program.data.sets.iter().map(|set| format!("{}.{rest}", set.name)).filter(|here| own(here));
+        for here in here {
+            let fit = program.data.fits.iter().find(|fit| fit.name == here);
+            let by = fit.and_then(|fit| fit.of.as_ref()).map_or("f", |(_, name)| name).to_string();
+            self.others.insert(here, Other { name: name.clone(), value: value.clone(), span: from.span, by });
         }
         Ok(())
     }
@@ -78,8 +83,10 @@ impl Begin {
         let message = format!("`{mine}` is fitted to other rows than `{theirs}`, which these weights were trained on");
         let error = Diagnostic::error("E0377", message, other.span, "the weights of this");
         let name = mine.rsplit('.').next().unwrap_or(&mine);
+        let by = &other.by;
         Some(error.help(format!(
-            "train both on one data set, whose fitted values come along; a column that means something else is called otherwise than `{name}`"
+            "have it fitted as that is, `{name} = {by}(…, as = {theirs})`, with that `data` item in this file; a column that means \
+             something else is called otherwise than `{name}`"
         )))
     }
 }

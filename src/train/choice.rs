@@ -73,7 +73,7 @@ impl Watch {
             return None;
         }
         match self.watched.name.as_str() {
-            "loss" => Some(*loss),
+            "loss" => *loss,
             name => reports.iter().find(|report| report.name == name)?.figure.number(),
         }
     }

@@ -7,9 +7,9 @@ use crate::diagnostic::{Diagnostic, Label, Severity};
 use crate::io;
 use crate::ir::{NodeId, Op, Reduce, ScalarOp};
 use crate::lower::program::Program as Lowered;
-use crate::run::dataset::Opened;
 use crate::run::error::{NotHeld, RunError};
 use crate::run::events::{Event, Figure, Reason};
+use crate::run::opened::Opened;
 use crate::run::schedule::Schedule;
 use crate::run::steps::{Run, SPLITS};
 use crate::source::Span;
@@ -430,7 +430,7 @@ fn per_batch(finals: &[Event]) -> Vec<String> {
 fn named(event: &Event) -> Option<(String, BTreeMap<String, Figure>)> {
     match event {
         Event::Eval { split, loss, reports, .. } => {
-            let loss = std::iter::once(("loss".to_string(), Figure::One(*loss)));
+            let loss = std::iter::once(("loss".to_string(), Figure::One(loss.unwrap_or(f64::NAN))));
             let reports = reports.iter().map(|report| (report.name.clone(), report.figure.clone()));
             Some((split.clone(), loss.chain(reports).collect()))
         }

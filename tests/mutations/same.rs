@@ -37,7 +37,8 @@ fn of_program(program: &TypedProgram) -> u64 {
     let starts = program.used.iter().map(|id| &program.params[id.0 as usize]);
     parts.extend(starts.map(|param| hashed(&replaced(&format!("{:?} {}", param.start, param.ty), &terms))));
     let data = &program.data;
-    parts.push(hashed(&format!("{:?} {:?} {:?} {:?}", program.run, data.source, data.rows, data.window)));
+    parts.push(hashed(&format!("{:?}", program.run)));
+    parts.extend(data.sets.iter().map(|set| hashed(&format!("{:?} {:?} {:?}", set.source, set.rows, set.window))));
     parts.extend(data.raw.iter().map(|raw| hashed(&raw.name)));
     hashed(&parts)
 }

@@ -190,7 +190,7 @@ fn holds(case: &Case, program: &Program, text: &str) -> Result<(), String> {
     let typed = &checked.programs[0];
     let lowered = compile::lower(typed).map_err(|wrong| wrong.to_string())?;
     let data = files.open(&typed.data).expect("no data is open");
-    let batch = typed.data.rows[0];
+    let batch = typed.data.rows()[0];
     let schedule = Schedule { steps: 1, epochs: 1, batch, seed: 0, threads: 1, kept: KEPT };
     let mut run = Run::new(&lowered, schedule, &data).map_err(|wrong| wrong.message().to_string())?;
     let fed = case.inputs.iter().enumerate().filter_map(|(at, input)| {

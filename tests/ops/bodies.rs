@@ -463,7 +463,7 @@ fn rows_stream() {
         let last = graph.scan(scan).last[0];
         let sum = graph.reduce(Reduce::Sum, (0..graph.shape(last).len()).collect(), last);
         graph.verify().expect("a sound graph");
-        let streamed = streamed(&graph, &rows, &[sum], 1)?;
+        let streamed = streamed(&graph, std::slice::from_ref(&rows), &[sum], 1)?;
         streamed.graph.verify().expect("a sound graph");
         Some(streamed.joins.len())
     };

@@ -8,7 +8,7 @@ use super::samples::{representatives, samples};
 use crate::trial;
 use libtest_mimic::Trial;
 use mlx::autodiff::gradient;
-use mlx::backend::cpu::{Cpu, math, pool::Pool};
+use mlx::backend::cpu::{Cpu, Engine, math, pool::Pool};
 use mlx::backend::{Device, PlanId, Tensor, reference};
 use mlx::ir::{Body, DType, Graph, NodeId, Op, Reduce, ScalarOp, ScanBuilder, Scanned, Size};
 use mlx::plan::{Code, Limits, Precision, Request, Residents, plan, verify};
@@ -34,7 +34,7 @@ pub fn trials() -> Vec<Trial> {
 
 /// A device with a plan of roots, ready to be fed.
 pub fn cpu_of(graph: &Graph, roots: &[NodeId], threads: usize) -> Result<(Cpu, PlanId), String> {
-    of_precision(graph, roots, threads, Precision::Step)
+    of_precision(graph, roots, threads, Precision::Step, Engine::best())
 }
 
 fn of_precision(
@@ -42,12 +42,13 @@ fn of_precision(
     roots: &[NodeId],
     threads: usize,
     precision: Precision,
+    engine: Engine,
 ) -> Result<(Cpu, PlanId), String> {
     let (hosts, updates, residents) = (&[], &[], &Residents::default());
     let stages = &[roots.to_vec()];
     let plan = plan(&Request { graph, stages, hosts, updates, residents, precision, limits: Limits::default() })?;
     verify(&plan)?;
-    let mut device = Cpu::new(threads);
+    let mut device = Cpu::with(threads, engine);
     let id = device.load(plan);
     Ok((device, id))
 }
@@ -57,6 +58,7 @@ pub fn run(graph: &Graph, roots: &[NodeId], inputs: &[Tensor], threads: usize) -
     run_precise(graph, roots, inputs, threads, Precision::Step)
 }
 
+/// By machine code and by the interpreter, which do not differ in a bit.
 pub fn run_precise(
     graph: &Graph,
     roots: &[NodeId],
@@ -64,7 +66,27 @@ pub fn run_precise(
     threads: usize,
     precision: Precision,
 ) -> Result<Vec<Tensor>, String> {
-    let (mut device, id) = of_precision(graph, roots, threads, precision)?;
+    let expected = run_on(Engine::Interpreter, graph, roots, inputs, threads, precision);
+    for engine in [Engine::Avx2, Engine::Avx512].into_iter().filter(|engine| engine.is_there()) {
+        let found = run_on(engine, graph, roots, inputs, threads, precision);
+        let same = match (&found, &expected) {
+            (Ok(found), Ok(expected)) => bits(found) == bits(expected),
+            (found, expected) => found == expected,
+        };
+        assert!(same, "{engine:?}: {found:?} instead of {expected:?}");
+    }
+    expected
+}
+
+fn run_on(
+    engine: Engine,
+    graph: &Graph,
+    roots: &[NodeId],
+    inputs: &[Tensor],
+    threads: usize,
+    precision: Precision,
+) -> Result<Vec<Tensor>, String> {
+    let (mut device, id) = of_precision(graph, roots, threads, precision, engine)?;
     for (number, tensor) in inputs.iter().enumerate() {
         device.write_numbers(id, number as u32, &tensor.values);
     }
@@ -188,7 +210,9 @@ fn products_and_their_loops_agree() {
 }
 
 pub fn bits(tensors: &[Tensor]) -> Vec<u64> {
-    tensors.iter().flat_map(|tensor| tensor.values.iter().map(|value| value.to_bits())).collect()
+    // The bits of what is no number mean nothing.
+    let bits = |value: &f64| if value.is_nan() { f64::NAN } else { *value }.to_bits();
+    tensors.iter().flat_map(|tensor| tensor.values.iter().map(bits)).collect()
 }
 
 /// As 32-bit floats hold it.

@@ -3,6 +3,7 @@
 
 mod bodies;
 mod check;
+mod compiled;
 mod containers;
 pub mod cpu;
 mod lean;
@@ -36,6 +37,7 @@ pub fn trials() -> Vec<Trial> {
         .collect();
     trials.extend(bodies::trials());
     trials.extend(containers::trials());
+    trials.extend(compiled::trials());
     trials.extend(cpu::trials());
     trials.extend(lean::trials());
     trials.extend(random::trials());

@@ -82,7 +82,7 @@ fn runs(text: &str) -> Result<(), String> {
     for program in &checked.programs {
         let lowered = compile::lower(program).map_err(|wrong| format!("it has no sound graph: {wrong}"))?;
         let data = files.open(&program.data).ok_or("its data cannot be read")?;
-        let batch = program.data.rows[0];
+        let batch = program.data.rows()[0];
         let schedule = Schedule { steps: 1, epochs: 1, batch, seed: program.run.seed, threads: 2, kept: KEPT };
         let mut run = Run::new(&lowered, schedule, &data).map_err(|wrong| wrong.message().to_string())?;
         let one = matches!(&lowered.phases[..], [only] if only.times == 1 && lowered.advance.is_empty());

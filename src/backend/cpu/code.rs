@@ -1,6 +1,7 @@
 //! A loop of the plan, compiled: the slot of each instruction, and the sizes of tiles and chunks. It is independent of buffers,
 //! so that kernels of equal code share it.
 
+use super::jit::{Engine, Native};
 use crate::ir::ScalarOp;
 use crate::plan::{Instruction, Layout, Level, Loop, Operand, Register, Storage, Target};
 use std::collections::HashMap;
@@ -44,8 +45,8 @@ pub struct Write {
     /// The number of the operand among those that are written.
     pub out: usize,
     /// The offset of the first element.
-    start: usize,
-    layout: Layout,
+    pub start: usize,
+    pub layout: Layout,
     /// How many of the layout's axes are rows.
     split: usize,
     /// Elements of a row.
@@ -132,11 +133,13 @@ pub struct Prepared {
     pub writes: Vec<Write>,
     /// How many axes of the space are rows.
     pub split: usize,
+    /// Its machine code, if it has one.
+    pub native: Option<Native>,
 }
 
 impl Prepared {
     /// Of a loop that stands alone, or that follows a product and has the rows of that.
-    pub fn new(body: &Loop, ends_product: bool) -> Prepared {
+    pub fn new(body: &Loop, ends_product: bool, engine: Engine) -> Prepared {
         let flat = !ends_product && body.is_flat();
         let (rows, columns) = if flat { (body.shape.iter().product(), 1) } else { body.space() };
         let levels = body.levels();
@@ -176,8 +179,10 @@ impl Prepared {
             collects,
             writes,
             split: body.split,
+            native: None,
         };
         prepared.assign_slots();
+        prepared.native = Native::compile(body, &prepared, engine);
         prepared
     }
 

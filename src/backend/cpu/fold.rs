@@ -7,7 +7,7 @@ use crate::plan::Target;
 /// The number of independent accumulators: a vector register of the widest processors.
 const LANES: usize = 16;
 
-/// One number of a row, by lanes and then across them.
+/// One number of a row, by lanes and then across them: the second half of the lanes is joined to the first, until one is left.
 #[inline(always)]
 pub fn fold<T: Number + std::ops::Add<Output = T>>(reduce: Reduce, values: &[T]) -> T {
     match reduce {
@@ -31,7 +31,13 @@ fn by_lanes<T: Copy>(values: &[T], start: T, join: impl Fn(T, T) -> T) -> T {
         lanes.iter_mut().zip(group).for_each(|(lane, x)| *lane = join(*lane, *x));
     }
     lanes.iter_mut().zip(groups.remainder()).for_each(|(lane, x)| *lane = join(*lane, *x));
-    lanes.into_iter().fold(start, join)
+    let mut half = LANES / 2;
+    while half > 0 {
+        let (first, second) = lanes.split_at_mut(half);
+        first.iter_mut().zip(second).for_each(|(lane, x)| *lane = join(*lane, *x));
+        half /= 2;
+    }
+    lanes[0]
 }
 
 /// The same for ints: sums accumulate in 64 bits; `None` if the result overflows 32.

@@ -1,6 +1,7 @@
 //! The state in which kernels run (memory, threads, compiled loops), and plans loaded into it.
 
 use super::code::Prepared;
+use super::jit::Engine;
 use super::memory::{Memory, Slices};
 use super::pass::{self, Pass};
 use super::pool::Pool;
@@ -14,6 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub struct Machine {
     pub memory: Memory,
     pub pool: Pool,
+    engine: Engine,
     /// Compiled loops by their code, shared by kernels of all plans.
     prepared: HashMap<Arc<Code>, Arc<Prepared>>,
     partials: Vec<f64>,
@@ -40,10 +42,10 @@ enum Ready {
 }
 
 impl Machine {
-    pub fn new(threads: usize) -> Machine {
+    pub fn new(threads: usize, engine: Engine) -> Machine {
         let pool = Pool::new(threads);
         let scratch = (0..pool.threads()).map(|_| Mutex::default()).collect();
-        Machine { memory: Memory::default(), pool, prepared: HashMap::new(), partials: Vec::new(), scratch }
+        Machine { memory: Memory::default(), pool, engine, prepared: HashMap::new(), partials: Vec::new(), scratch }
     }
 
     /// Compiles the code of a plan, and reserves the memory that it needs while it runs.
@@ -80,7 +82,7 @@ impl Machine {
         if let Some(known) = self.prepared.get(code) {
             return Arc::clone(known);
         }
-        let prepared = Arc::new(Prepared::new(body, ends_product));
+        let prepared = Arc::new(Prepared::new(body, ends_product, self.engine));
         self.prepared.insert(Arc::clone(code), Arc::clone(&prepared));
         prepared
     }

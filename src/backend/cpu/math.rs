@@ -73,143 +73,401 @@ fn flipped(x: f32, bits: u32) -> f32 {
     f32::from_bits(x.to_bits() ^ bits)
 }
 
+/// The operations that the functions are made of: of numbers here, of instructions where machine code is made of them
+/// (`jit/function.rs`). So the bits are the same.
+pub trait Arithmetic {
+    type Float: Copy;
+    type Int: Copy;
+
+    fn float(&mut self, value: f32) -> Self::Float;
+    fn int(&mut self, value: i32) -> Self::Int;
+    fn add(&mut self, a: Self::Float, b: Self::Float) -> Self::Float;
+    fn sub(&mut self, a: Self::Float, b: Self::Float) -> Self::Float;
+    fn mul(&mut self, a: Self::Float, b: Self::Float) -> Self::Float;
+    fn div(&mut self, a: Self::Float, b: Self::Float) -> Self::Float;
+    /// `a b + c` with one rounding.
+    fn fused(&mut self, a: Self::Float, b: Self::Float, c: Self::Float) -> Self::Float;
+    /// `a 2ⁿ` for n from -252 to 254, given as a float and as an int, with one rounding.
+    fn scaled(&mut self, a: Self::Float, n: (Self::Float, Self::Int)) -> Self::Float;
+    /// The number, or the bound if it is less.
+    fn at_least(&mut self, a: Self::Float, bound: Self::Float) -> Self::Float;
+    /// The number, or the bound if it is greater.
+    fn at_most(&mut self, a: Self::Float, bound: Self::Float) -> Self::Float;
+    /// The first of `values` where a is less than b, else the second.
+    fn if_less(&mut self, a: Self::Float, b: Self::Float, values: [Self::Float; 2]) -> Self::Float;
+    fn if_equal(&mut self, a: Self::Float, b: Self::Float, values: [Self::Float; 2]) -> Self::Float;
+    fn if_nan(&mut self, a: Self::Float, values: [Self::Float; 2]) -> Self::Float;
+    fn abs(&mut self, a: Self::Float) -> Self::Float;
+    fn neg(&mut self, a: Self::Float) -> Self::Float;
+    /// The size of the first with the sign of the second.
+    fn with_sign(&mut self, a: Self::Float, sign: Self::Float) -> Self::Float;
+    fn bits(&mut self, a: Self::Float) -> Self::Int;
+    fn of_bits(&mut self, a: Self::Int) -> Self::Float;
+    fn of_int(&mut self, a: Self::Int) -> Self::Float;
+    fn int_add(&mut self, a: Self::Int, b: Self::Int) -> Self::Int;
+    fn int_sub(&mut self, a: Self::Int, b: Self::Int) -> Self::Int;
+    fn int_and(&mut self, a: Self::Int, b: Self::Int) -> Self::Int;
+    fn shift_left(&mut self, a: Self::Int, by: u8) -> Self::Int;
+    fn shift_right(&mut self, a: Self::Int, by: u8) -> Self::Int;
+}
+
+/// Arithmetic of numbers themselves.
+struct Plain;
+
+impl Arithmetic for Plain {
+    type Float = f32;
+    type Int = i32;
+
+    #[inline(always)]
+    fn float(&mut self, value: f32) -> f32 {
+        value
+    }
+
+    #[inline(always)]
+    fn int(&mut self, value: i32) -> i32 {
+        value
+    }
+
+    #[inline(always)]
+    fn add(&mut self, a: f32, b: f32) -> f32 {
+        a + b
+    }
+
+    #[inline(always)]
+    fn sub(&mut self, a: f32, b: f32) -> f32 {
+        a - b
+    }
+
+    #[inline(always)]
+    fn mul(&mut self, a: f32, b: f32) -> f32 {
+        a * b
+    }
+
+    #[inline(always)]
+    fn div(&mut self, a: f32, b: f32) -> f32 {
+        a / b
+    }
+
+    #[inline(always)]
+    fn fused(&mut self, a: f32, b: f32, c: f32) -> f32 {
+        a.mul_add(b, c)
+    }
+
+    #[inline(always)]
+    fn scaled(&mut self, a: f32, (_, n): (f32, i32)) -> f32 {
+        scaled_in_halves(self, a, n)
+    }
+
+    #[inline(always)]
+    fn at_least(&mut self, a: f32, bound: f32) -> f32 {
+        if a < bound { bound } else { a }
+    }
+
+    #[inline(always)]
+    fn at_most(&mut self, a: f32, bound: f32) -> f32 {
+        if a > bound { bound } else { a }
+    }
+
+    #[inline(always)]
+    fn if_less(&mut self, a: f32, b: f32, values: [f32; 2]) -> f32 {
+        if a < b { values[0] } else { values[1] }
+    }
+
+    #[inline(always)]
+    fn if_equal(&mut self, a: f32, b: f32, values: [f32; 2]) -> f32 {
+        if a == b { values[0] } else { values[1] }
+    }
+
+    #[inline(always)]
+    fn if_nan(&mut self, a: f32, values: [f32; 2]) -> f32 {
+        if a.is_nan() { values[0] } else { values[1] }
+    }
+
+    #[inline(always)]
+    fn abs(&mut self, a: f32) -> f32 {
+        a.abs()
+    }
+
+    #[inline(always)]
+    fn neg(&mut self, a: f32) -> f32 {
+        -a
+    }
+
+    #[inline(always)]
+    fn with_sign(&mut self, a: f32, sign: f32) -> f32 {
+        a.copysign(sign)
+    }
+
+    #[inline(always)]
+    fn bits(&mut self, a: f32) -> i32 {
+        a.to_bits() as i32
+    }
+
+    #[inline(always)]
+    fn of_bits(&mut self, a: i32) -> f32 {
+        f32::from_bits(a as u32)
+    }
+
+    #[inline(always)]
+    fn of_int(&mut self, a: i32) -> f32 {
+        a as f32
+    }
+
+    #[inline(always)]
+    fn int_add(&mut self, a: i32, b: i32) -> i32 {
+        a.wrapping_add(b)
+    }
+
+    #[inline(always)]
+    fn int_sub(&mut self, a: i32, b: i32) -> i32 {
+        a.wrapping_sub(b)
+    }
+
+    #[inline(always)]
+    fn int_and(&mut self, a: i32, b: i32) -> i32 {
+        a & b
+    }
+
+    #[inline(always)]
+    fn shift_left(&mut self, a: i32, by: u8) -> i32 {
+        a << by
+    }
+
+    #[inline(always)]
+    fn shift_right(&mut self, a: i32, by: u8) -> i32 {
+        a >> by
+    }
+}
+
+/// A polynomial by Horner's rule, its highest coefficient first.
+#[inline(always)]
+fn polynomial<A: Arithmetic, const N: usize>(on: &mut A, coefficients: [f32; N], x: A::Float) -> A::Float {
+    let mut sum = on.float(coefficients[0]);
+    for coefficient in &coefficients[1..] {
+        let coefficient = on.float(*coefficient);
+        sum = on.fused(sum, x, coefficient);
+    }
+    sum
+}
+
 /// log 2, in a part of few digits, whose products with whole numbers are exact, and the rest.
 const LOG_2: (f32, f32) = (0.693_359_4, -2.121_944_4e-4);
 
 /// Adding 1.5 · 2²³ rounds to a whole number, which then stands in the last bits.
 const ROUND: f32 = 12_582_912.0;
 
-/// (n, r) with x = n log 2 + r, for |x| up to some thousands.
+/// `a 2ⁿ` in two halves: 2¹²⁸ and 2⁻¹⁴⁹ have no exponent of their own.
 #[inline(always)]
-fn reduced(x: f32) -> (i32, f32) {
-    let sum = x.mul_add(std::f32::consts::LOG2_E, ROUND);
-    let n = sum - ROUND;
-    let r = n.mul_add(-LOG_2.0, x);
-    (sum.to_bits() as i32 - ROUND.to_bits() as i32, n.mul_add(-LOG_2.1, r))
+pub fn scaled_in_halves<A: Arithmetic>(on: &mut A, a: A::Float, n: A::Int) -> A::Float {
+    let half = on.shift_right(n, 1);
+    let rest = on.int_sub(n, half);
+    let (half, rest) = (power_of_2(on, half), power_of_2(on, rest));
+    let value = on.mul(a, half);
+    on.mul(value, rest)
+}
+
+/// (n, r) with x = n log 2 + r, for |x| up to some thousands; n as a float and as an int.
+#[inline(always)]
+fn reduced<A: Arithmetic>(on: &mut A, x: A::Float) -> ((A::Float, A::Int), A::Float) {
+    let (per_log_2, round) = (on.float(std::f32::consts::LOG2_E), on.float(ROUND));
+    let sum = on.fused(x, per_log_2, round);
+    let n = on.sub(sum, round);
+    let (high, low) = (on.float(-LOG_2.0), on.float(-LOG_2.1));
+    let r = on.fused(n, high, x);
+    let (sum, round) = (on.bits(sum), on.int(ROUND.to_bits() as i32));
+    ((n, on.int_sub(sum, round)), on.fused(n, low, r))
 }
 
 /// 2ⁿ for n from -126 to 127.
 #[inline(always)]
-fn power_of_2(n: i32) -> f32 {
-    f32::from_bits(((n + 127) << 23) as u32)
+fn power_of_2<A: Arithmetic>(on: &mut A, n: A::Int) -> A::Float {
+    let bias = on.int(127);
+    let exponent = on.int_add(n, bias);
+    let bits = on.shift_left(exponent, 23);
+    on.of_bits(bits)
 }
 
 /// eʳ - 1 for |r| up to log 2 / 2.
 #[inline(always)]
-fn tail(r: f32) -> f32 {
-    let p = 1.388_252_2e-3f32;
-    let p = p.mul_add(r, 8.366_515e-3);
-    let p = p.mul_add(r, 4.166_72e-2);
-    let p = p.mul_add(r, 1.666_654_3e-1);
-    let p = p.mul_add(r, 0.499_999_97);
-    (p * r).mul_add(r, r)
+fn tail<A: Arithmetic>(on: &mut A, r: A::Float) -> A::Float {
+    let p = polynomial(on, [1.388_252_2e-3, 8.366_515e-3, 4.166_72e-2, 1.666_654_3e-1, 0.499_999_97], r);
+    let p = on.mul(p, r);
+    on.fused(p, r, r)
+}
+
+/// A number between two bounds; what is no number stays none.
+#[inline(always)]
+fn between<A: Arithmetic>(on: &mut A, x: A::Float, least: f32, most: f32) -> A::Float {
+    let (least, most) = (on.float(least), on.float(most));
+    let x = on.at_least(x, least);
+    on.at_most(x, most)
 }
 
 /// eˣ: 2ⁿ e^r with x = n log 2 + r. Overflows to infinity, underflows to 0.
 #[inline(always)]
-pub fn exp(x: f32) -> f32 {
-    let (n, r) = reduced(x.clamp(-104.0, 89.0));
-    // In two halves: 2¹²⁸ and 2⁻¹⁴⁹ have no exponent of their own.
-    let half = n >> 1;
-    (1.0 + tail(r)) * power_of_2(half) * power_of_2(n - half)
+pub fn exp_of<A: Arithmetic>(on: &mut A, x: A::Float) -> A::Float {
+    let x = between(on, x, -104.0, 89.0);
+    let (n, r) = reduced(on, x);
+    let (one, tail) = (on.float(1.0), tail(on, r));
+    let value = on.add(one, tail);
+    on.scaled(value, n)
 }
 
 /// eˣ - 1, with all digits near 0: 2ⁿ (e^r - 1) + (2ⁿ - 1).
 #[inline(always)]
-pub fn expm1(x: f32) -> f32 {
-    let (n, r) = reduced(x.clamp(-18.0, 89.0));
+pub fn expm1_of<A: Arithmetic>(on: &mut A, x: A::Float) -> A::Float {
+    let clamped = between(on, x, -18.0, 89.0);
+    let (n, r) = reduced(on, clamped);
     // 2¹²⁸ has no exponent of its own: half of it, twice.
-    let power = power_of_2(n - 1);
-    let value = 2.0 * tail(r).mul_add(power, power - 0.5);
+    let one = on.int(1);
+    let less = on.int_sub(n.1, one);
+    let power = power_of_2(on, less);
+    let (half, two, zero) = (on.float(0.5), on.float(2.0), on.float(0.0));
+    let rest = on.sub(power, half);
+    let tail = tail(on, r);
+    let value = on.fused(tail, power, rest);
+    let value = on.mul(two, value);
     // -0 is itself.
-    if x == 0.0 { x } else { value }
+    on.if_equal(x, zero, [x, value])
 }
 
 /// Natural logarithm; -∞ at 0, NaN below.
 #[inline(always)]
-pub fn log(x: f32) -> f32 {
-    let tiny = x < f32::MIN_POSITIVE;
-    let scaled = if tiny { x * 8_388_608.0 } else { x };
+pub fn log_of<A: Arithmetic>(on: &mut A, x: A::Float) -> A::Float {
+    let (least, zero) = (on.float(f32::MIN_POSITIVE), on.float(0.0));
+    let (scale, digits) = (on.float(8_388_608.0), on.float(23.0));
+    let scaled = on.mul(x, scale);
+    let scaled = on.if_less(x, least, [scaled, x]);
+    let lost = on.if_less(x, least, [digits, zero]);
     // A mantissa between √½ and √2.
-    let shifted = (scaled.to_bits() as i32).wrapping_sub(0x3f35_04f3);
-    let n = (shifted >> 23) as f32 - if tiny { 23.0 } else { 0.0 };
-    let m = f32::from_bits(((shifted & 0x007f_ffff) + 0x3f35_04f3) as u32) - 1.0;
-    let value = logarithm(n, m);
-    let value = if x == f32::INFINITY { x } else { value };
-    let value = if x == 0.0 { f32::NEG_INFINITY } else { value };
-    if x < 0.0 || x.is_nan() { f32::NAN } else { value }
+    let (root, mantissa) = (on.int(0x3f35_04f3), on.int(0x007f_ffff));
+    let bits = on.bits(scaled);
+    let shifted = on.int_sub(bits, root);
+    let exponent = on.shift_right(shifted, 23);
+    let n = on.of_int(exponent);
+    let n = on.sub(n, lost);
+    let bits = on.int_and(shifted, mantissa);
+    let bits = on.int_add(bits, root);
+    let (m, one) = (on.of_bits(bits), on.float(1.0));
+    let m = on.sub(m, one);
+    let value = logarithm(on, n, m);
+    let (infinity, least, nan) = (on.float(f32::INFINITY), on.float(f32::NEG_INFINITY), on.float(f32::NAN));
+    let value = on.if_equal(x, infinity, [x, value]);
+    let value = on.if_equal(x, zero, [least, value]);
+    let value = on.if_less(x, zero, [nan, value]);
+    on.if_nan(x, [nan, value])
 }
 
 /// log(2ⁿ (1 + m)) for m from √½ - 1 to √2 - 1.
 #[inline(always)]
-fn logarithm(n: f32, m: f32) -> f32 {
-    let p = -7.634_588e-2f32;
-    let p = p.mul_add(m, 1.276_17e-1);
-    let p = p.mul_add(m, -1.316_020_8e-1);
-    let p = p.mul_add(m, 1.420_174_4e-1);
-    let p = p.mul_add(m, -1.662_335_4e-1);
-    let p = p.mul_add(m, 2.000_122_7e-1);
-    let p = p.mul_add(m, -2.500_082_3e-1);
-    let p = p.mul_add(m, 3.333_333e-1);
-    let z = m * m;
-    let y = (m * z).mul_add(p, n * LOG_2.1);
-    let y = z.mul_add(-0.5, y);
-    n.mul_add(LOG_2.0, m + y)
+fn logarithm<A: Arithmetic>(on: &mut A, n: A::Float, m: A::Float) -> A::Float {
+    const SERIES: [f32; 8] = [
+        -7.634_588e-2,
+        1.276_17e-1,
+        -1.316_020_8e-1,
+        1.420_174_4e-1,
+        -1.662_335_4e-1,
+        2.000_122_7e-1,
+        -2.500_082_3e-1,
+        3.333_333e-1,
+    ];
+    let p = polynomial(on, SERIES, m);
+    let (high, low, half) = (on.float(LOG_2.0), on.float(LOG_2.1), on.float(-0.5));
+    let z = on.mul(m, m);
+    let (cube, rest) = (on.mul(m, z), on.mul(n, low));
+    let y = on.fused(cube, p, rest);
+    let y = on.fused(z, half, y);
+    let y = on.add(m, y);
+    on.fused(n, high, y)
 }
 
 /// log(1 + x), with all digits near 0: the logarithm of the rounded sum, with what its rounding lost put back (Kahan).
 #[inline(always)]
-pub fn log1p(x: f32) -> f32 {
-    let sum = 1.0 + x;
-    let lost = x - (sum - 1.0);
-    let value = log(sum) + lost / sum;
-    let value = if sum == f32::INFINITY { sum } else { value };
-    let value = if x == -1.0 { f32::NEG_INFINITY } else { value };
+pub fn log1p_of<A: Arithmetic>(on: &mut A, x: A::Float) -> A::Float {
+    let one = on.float(1.0);
+    let sum = on.add(one, x);
+    let taken = on.sub(sum, one);
+    let lost = on.sub(x, taken);
+    let lost = on.div(lost, sum);
+    let value = log_of(on, sum);
+    let value = on.add(value, lost);
+    let (infinity, least, start) = (on.float(f32::INFINITY), on.float(f32::NEG_INFINITY), on.float(-1.0));
+    let value = on.if_equal(sum, infinity, [sum, value]);
+    let value = on.if_equal(x, start, [least, value]);
     // Below 2⁻²⁴ it is x itself, with its sign.
-    if sum == 1.0 { x } else { value }
+    on.if_equal(sum, one, [x, value])
 }
 
 /// Hyperbolic tangent: by its series near 0, by e^2x away from it.
 #[inline(always)]
-pub fn tanh(x: f32) -> f32 {
-    let a = x.abs();
-    let z = a * a;
-    let p = -5.704_987e-3f32;
-    let p = p.mul_add(z, 2.063_908_8e-2);
-    let p = p.mul_add(z, -5.373_971_5e-2);
-    let p = p.mul_add(z, 1.333_144_2e-1);
-    let p = p.mul_add(z, -3.333_328e-1);
-    let near = (p * z).mul_add(a, a);
-    let far = 1.0 - 2.0 / (exp(2.0 * a) + 1.0);
-    let value = if a < 0.625 { near } else { far };
-    value.copysign(x)
+pub fn tanh_of<A: Arithmetic>(on: &mut A, x: A::Float) -> A::Float {
+    let a = on.abs(x);
+    let z = on.mul(a, a);
+    let p = polynomial(on, [-5.704_987e-3, 2.063_908_8e-2, -5.373_971_5e-2, 1.333_144_2e-1, -3.333_328e-1], z);
+    let p = on.mul(p, z);
+    let near = on.fused(p, a, a);
+    let (one, two, end) = (on.float(1.0), on.float(2.0), on.float(0.625));
+    let double = on.mul(two, a);
+    let e = exp_of(on, double);
+    let e = on.add(e, one);
+    let quotient = on.div(two, e);
+    let far = on.sub(one, quotient);
+    let value = on.if_less(a, end, [near, far]);
+    on.with_sign(value, x)
 }
 
 /// Gauss's error function: by its series near 0, as 1 - e^-q away from it.
 #[inline(always)]
-pub fn erf(x: f32) -> f32 {
-    let a = x.abs();
-    let z = a * a;
-    let p = 8.316_775e-5f32;
-    let p = p.mul_add(z, -8.130_013e-4);
-    let p = p.mul_add(z, 5.199_907e-3);
-    let p = p.mul_add(z, -2.685_894e-2);
-    let p = p.mul_add(z, 1.128_368_75e-1);
-    let p = p.mul_add(z, -3.761_263_2e-1);
-    let p = p.mul_add(z, 1.283_791_7e-1);
-    let near = p.mul_add(a, a);
+pub fn erf_of<A: Arithmetic>(on: &mut A, x: A::Float) -> A::Float {
+    const NEAR: [f32; 7] =
+        [8.316_775e-5, -8.130_013e-4, 5.199_907e-3, -2.685_894e-2, 1.128_368_75e-1, -3.761_263_2e-1, 1.283_791_7e-1];
+    const FAR: [f32; 6] =
+        [-2.143_016_5e-4, 3.217_565_6e-3, -2.289_833_3e-2, 1.052_749e-1, 6.357_084e-1, 1.285_172_8e-1];
+    let a = on.abs(x);
+    let z = on.mul(a, a);
+    let p = polynomial(on, NEAR, z);
+    let near = on.fused(p, a, a);
     // From 4 on it is 1.
-    let b = if a > 4.0 { 4.0 } else { a };
-    let q = -2.143_016_5e-4f32;
-    let q = q.mul_add(b, 3.217_565_6e-3);
-    let q = q.mul_add(b, -2.289_833_3e-2);
-    let q = q.mul_add(b, 1.052_749e-1);
-    let q = q.mul_add(b, 6.357_084e-1);
-    let q = q.mul_add(b, 1.285_172_8e-1);
-    let far = 1.0 - exp(-q.mul_add(b, b));
-    let value = if a < 0.93 { near } else { far };
-    let value = value.copysign(x);
-    if x.is_nan() { x } else { value }
+    let (last, one, end) = (on.float(4.0), on.float(1.0), on.float(0.93));
+    let b = on.at_most(a, last);
+    let q = polynomial(on, FAR, b);
+    let q = on.fused(q, b, b);
+    let q = on.neg(q);
+    let e = exp_of(on, q);
+    let far = on.sub(one, e);
+    let value = on.if_less(a, end, [near, far]);
+    let value = on.with_sign(value, x);
+    on.if_nan(x, [x, value])
+}
+
+#[inline(always)]
+pub fn exp(x: f32) -> f32 {
+    exp_of(&mut Plain, x)
+}
+
+#[inline(always)]
+pub fn expm1(x: f32) -> f32 {
+    expm1_of(&mut Plain, x)
+}
+
+#[inline(always)]
+pub fn log(x: f32) -> f32 {
+    log_of(&mut Plain, x)
+}
+
+#[inline(always)]
+pub fn log1p(x: f32) -> f32 {
+    log1p_of(&mut Plain, x)
+}
+
+#[inline(always)]
+pub fn tanh(x: f32) -> f32 {
+    tanh_of(&mut Plain, x)
+}
+
+#[inline(always)]
+pub fn erf(x: f32) -> f32 {
+    erf_of(&mut Plain, x)
 }
 
 #[inline(always)]

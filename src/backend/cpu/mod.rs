@@ -6,6 +6,7 @@
 //! | `body` | a plan within a plan, once or step after step |
 //! | `code` | a compiled loop: slots, tiles, chunks |
 //! | `tile` | the interpreter of a loop's code |
+//! | `jit` | machine code of it |
 //! | `pass` | a loop divided among threads, with a fused product |
 //! | `product` | products of matrices, by ndarray |
 //! | `special` | operations that are not fused |
@@ -19,6 +20,7 @@
 mod body;
 mod code;
 mod fold;
+mod jit;
 mod machine;
 pub mod math;
 mod matrix;
@@ -33,6 +35,7 @@ mod tile;
 use crate::backend::device::{Device, Fault, PlanId, Values};
 use crate::plan::{self, Buffer, Output, Plan};
 use bytemuck::{cast_slice, cast_slice_mut};
+pub use jit::Engine;
 use machine::{Loaded, Machine};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -49,7 +52,12 @@ pub struct Cpu {
 impl Cpu {
     /// With so many threads, the caller's own among them.
     pub fn new(threads: usize) -> Cpu {
-        Cpu { machine: Machine::new(threads), plans: Vec::new() }
+        Cpu::with(threads, Engine::chosen())
+    }
+
+    /// With what runs its loops.
+    pub fn with(threads: usize, engine: Engine) -> Cpu {
+        Cpu { machine: Machine::new(threads, engine), plans: Vec::new() }
     }
 
     fn values(&self, buffer: &Buffer) -> Values<'_> {

@@ -2,6 +2,7 @@
 
 use super::code::{Location, Prepared, Write};
 use super::fold::{collect, fold, fold_ints};
+use super::jit::{Native, run_checked};
 use super::math;
 use super::number::{Number, Operand, both, compare, each, select};
 use crate::backend::tensor::places;
@@ -43,6 +44,8 @@ pub struct Inputs<'a> {
 #[derive(Default)]
 pub struct Scratch {
     slots: Vec<Vec<u64>>,
+    /// What machine code works in.
+    frame: Vec<u64>,
 }
 
 impl Scratch {
@@ -54,11 +57,26 @@ impl Scratch {
         for slot in &mut self.slots[..code.slots] {
             slot.resize(slot.len().max(words), 0);
         }
+        let words = code.native.as_ref().map_or(0, Native::words);
+        self.frame.resize(self.frame.len().max(words), 0);
     }
 }
 
-/// Runs a code on a share.
+/// Runs a code on a share: its machine code, or the interpreter.
 pub fn run(code: &Prepared, share: &mut Share, inputs: &Inputs, scratch: &mut Scratch) {
+    match &code.native {
+        None => interpret(code, share, inputs, scratch),
+        Some(native) if native.is_to_check() => {
+            let mut frame = std::mem::take(&mut scratch.frame);
+            let compiled = |share: &mut Share| native.run(code, share, inputs, &mut frame);
+            run_checked(code, share, inputs, compiled, |share| interpret(code, share, inputs, scratch));
+            scratch.frame = frame;
+        }
+        Some(native) => native.run(code, share, inputs, &mut scratch.frame),
+    }
+}
+
+fn interpret(code: &Prepared, share: &mut Share, inputs: &Inputs, scratch: &mut Scratch) {
     #[cfg(target_arch = "x86_64")]
     if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
         // SAFETY: the processor has what the function is compiled for.

@@ -24,18 +24,29 @@ impl Elaborator<'_> {
 
     /// It has a place among the states of the block, which nothing moves while it is trained.
     fn calibrated(&mut self, name: &Name, expr: &Expr, split: &Name, scope: &mut Scope) -> Out<Calibrated> {
-        let rows = self.rows_of(split)?;
+        let at = self.split_of(split)?;
         // States of layers stay as they are.
         let kept_now = self.kept_now.clone();
         let value = self.value(expr, scope);
         self.kept_now = kept_now;
         let value = self.numbers(value?, expr.span)?;
         let value = self.filled(value, 0.0, expr.span);
-        let all = [(Self::rows(), rows)];
+        let Some(data) = &self.data else { return Err(Reported) };
+        let read = data.sets_of(&self.terms, &[value]);
+        if let Some(empty) = read.iter().map(|set| &data.sets[*set]).find(|set| set.rows[at] == 0) {
+            let message =
+                format!("`calibrate` reads the rows of `{}`, and `{}` has none there", split.text, empty.name);
+            let error = Diagnostic::error("E0371", message, split.span, "no row is for this");
+            let help = "give it some: `split = holdout(train = 80%, valid = 20%, seed = 1)`";
+            return Err(self.report(error.help(help)));
+        }
+        let all: Vec<_> = data.sets.iter().map(|set| (set.symbol.clone(), set.rows[at] as i64)).collect();
         let kept = |axis: &Axis| match axis.size.settled() {
             Some(_) => axis.clone(),
             None => {
-                Axis::new(axis.size.settle(&all), split.span, format!("is for the {rows} rows of `{}`", split.text))
+                let size = axis.size.settle(&all);
+                let text = format!("is for the {size} rows of `{}`", split.text);
+                Axis::new(size, split.span, text)
             }
         };
         let ty = Type::float(self.ty(value).axes.iter().map(kept).collect());
@@ -52,8 +63,8 @@ impl Elaborator<'_> {
         Ok(Calibrated { param, value, split: split.text.clone() })
     }
 
-    /// How many rows a split has, which are some.
-    fn rows_of(&mut self, split: &Name) -> Out<i64> {
+    /// The number of a split, which has rows.
+    fn split_of(&mut self, split: &Name) -> Out<usize> {
         let Some(at) = SPLITS.iter().position(|known| *known == split.text) else {
             let message = format!("there is no split `{}`", split.text);
             let help = nearest(&split.text, SPLITS.into_iter())
@@ -61,7 +72,7 @@ impl Elaborator<'_> {
             return Err(self.report(Diagnostic::error("E0371", message, split.span, "not found").help(help)));
         };
         let Some(data) = &self.data else { return Err(Reported) };
-        let (rows, without) = (data.rows[at] as i64, data.name.is_empty());
+        let (rows, without) = (data.rows()[at], data.is_missing());
         if rows == 0 || without {
             let message = format!("`calibrate` reads the rows of `{}`, and there are none", split.text);
             let error = Diagnostic::error("E0371", message, split.span, "no row is for this");
@@ -76,7 +87,7 @@ impl Elaborator<'_> {
             let warning = Diagnostic::error("W0341", message, split.span, "these rows").warning();
             self.report(warning.help("calibrate on `valid`, with rows of its own in the split"));
         }
-        Ok(rows)
+        Ok(at)
     }
 
     /// What steps and choices compute reads nothing that is known only after them.

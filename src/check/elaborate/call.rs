@@ -1,6 +1,7 @@
 //! Calls and pipes: what is called, and which argument is which parameter.
 
 use super::optimizer::TOTAL;
+use super::taken::AS;
 use super::{Elaborator, Out, Reported};
 use crate::check::types::Origin;
 use crate::check::value::{Bound, Layers, Recipe, Scope, Value};
@@ -36,9 +37,16 @@ impl Arg {
 impl Elaborator<'_> {
     pub(super) fn arguments(&mut self, arguments: &[Argument], scope: &mut Scope) -> Out<Vec<Arg>> {
         let mut given = Vec::new();
-        let mut wrong = None;
+        let (mut wrong, mut taken) = (None, None);
         for argument in arguments {
             let span = argument.value.span;
+            if self.in_data_block() && argument.name.as_ref().is_some_and(|name| name.text == AS) {
+                match self.taken_from(argument) {
+                    Ok(column) => taken = Some(column),
+                    Err(reported) => wrong = Some(reported),
+                }
+                continue;
+            }
             match self.value(&argument.value, scope) {
                 Ok(value) => {
                     let passed_on = match &argument.value.kind {
@@ -56,7 +64,13 @@ impl Elaborator<'_> {
                 Err(reported) => wrong = Some(reported),
             }
         }
+        self.taken = taken;
         wrong.map_or(Ok(given), Err)
+    }
+
+    /// Whether an expression stands in the text of a `data` block itself.
+    fn in_data_block(&self) -> bool {
+        self.open.is_some() && self.calls.is_empty()
     }
 
     /// `callee(arguments)`, `callee(arguments) as name`.
@@ -106,6 +120,13 @@ impl Elaborator<'_> {
         span: Span,
         scope: &mut Scope,
     ) -> Out<Value> {
+        match self.taken.take() {
+            Some(taken) => self.taking(taken, |this| this.called(head, site, given, span, scope)),
+            None => self.called(head, site, given, span, scope),
+        }
+    }
+
+    fn called(&mut self, head: Value, site: Site, given: Vec<Arg>, span: Span, scope: &mut Scope) -> Out<Value> {
         match head {
             Value::Recipe(recipe) => self.apply_recipe(&recipe, given, site, span, scope),
             Value::Item(item) => match &item.kind {

@@ -37,7 +37,7 @@ impl Elaborator<'_> {
             return Err(self.report(error.help(format!("write `characters({})`", column.name))));
         }
         let each = matches!(column.holds, Holds::Lists | Holds::Texts) || column.shape.len() == 1;
-        self.classes(at, Asked { order, unknown, each }, span)
+        self.classes(at, Asked { order, unknown, each, like: None }, span)
     }
 
     /// `characters(text)`, `characters(text, unknown = "?")`.
@@ -50,10 +50,10 @@ impl Elaborator<'_> {
         };
         match held {
             Some((at, Column { holds: Holds::Characters, .. })) => {
-                self.classes(at, Asked { order: None, unknown, each: false }, span)
+                self.classes(at, Asked { unknown, ..Asked::default() }, span)
             }
             Some((at, Column { holds: Holds::Text, .. })) => {
-                self.classes(at, Asked { order: None, unknown, each: true }, span)
+                self.classes(at, Asked { unknown, each: true, ..Asked::default() }, span)
             }
             _ => {
                 let message = "`characters` takes texts: those of a column, or of a source `text(\"file.txt\")`";
@@ -131,8 +131,18 @@ impl Elaborator<'_> {
     }
 
     /// The classes of a column of the source.
-    fn classes(&mut self, at: usize, asked: Asked, span: Span) -> Out<Value> {
+    fn classes(&mut self, at: usize, mut asked: Asked, span: Span) -> Out<Value> {
         let column = self.raw_column(at)?;
+        if let Some(taken) = self.taken_classes() {
+            let (names, has_unknown, shown) = taken?;
+            if asked.order.is_some() || asked.unknown.is_some() {
+                let message = format!("the classes are those of `{shown}`, in their order");
+                let error = Diagnostic::error("E0386", message, span, "this says more of them");
+                return Err(self.report(error.help("leave `order` and `unknown` out: they are said there")));
+            }
+            asked.unknown = names.last().cloned().filter(|_| has_unknown);
+            asked.like = Some((names, shown));
+        }
         if !column.shape.is_empty() && !asked.each {
             let message = format!("column `{}` has several numbers a row, and a class is one", column.name);
             return Err(self.error("E0211", message, span, "no class can be made of it"));
@@ -150,10 +160,11 @@ impl Elaborator<'_> {
             let error = Diagnostic::error("E0347", message, span, "this one").label(first, "and this one");
             return Err(self.report(error.help("name the classes once, and read them under that name")));
         }
-        if let (Some(data), Some(_)) = (&mut self.data, &asked.unknown) {
-            data.unknown.push(column.name.clone());
+        let set = self.data.as_mut().and_then(|data| data.sets.last_mut());
+        if let (Some(set), Some(_)) = (set, &asked.unknown) {
+            set.unknown.push(column.name.clone());
         }
-        let Some(source) = self.data.as_ref().map(|data| data.source.clone()) else { return Err(Reported) };
+        let Some(source) = self.set().map(|set| set.source.clone()) else { return Err(Reported) };
         let count = self.schemas.classes(self.sources, &source, &column.name, &asked, span);
         let count = count.map_err(|wrong| self.report(wrong))?;
         if asked.each {
@@ -166,7 +177,7 @@ impl Elaborator<'_> {
     /// What the elements of a column of unequal length are, whose classes were asked for.
     pub(super) fn classes_in(&mut self, column: &Column, span: Span) -> Out<Elem> {
         let asked = self.open.as_ref().and_then(|open| open.classes.get(&column.name)).cloned();
-        let source = self.data.as_ref().map(|data| data.source.clone());
+        let source = self.set().map(|set| set.source.clone());
         let (Some((asked, _)), Some(source)) = (asked, source) else { return Err(Reported) };
         let count = self.schemas.classes(self.sources, &source, &column.name, &asked, span);
         Ok(class_of(column, count.map_err(|wrong| self.report(wrong))?))
@@ -197,7 +208,7 @@ impl Elaborator<'_> {
         };
         let length = length as usize;
         self.windowed(length, span)?;
-        let rows = Axis { size: Size::symbol(Self::rows()), origin: None };
+        let rows = Axis { size: Size::symbol(self.rows()), origin: None };
         let context = Axis::new(Size::from(length as i64), context.span, "is the context");
         let ty = Type { axes: vec![rows, context], ..Type::scalar(elem) };
         let part = |this: &mut Self, offset: usize| {
@@ -216,13 +227,13 @@ impl Elaborator<'_> {
 
     /// From now on rows are windows.
     fn windowed(&mut self, length: usize, span: Span) -> Out<()> {
-        let Some(data) = &self.data else { return Err(Reported) };
-        if let Some(window) = data.window.filter(|window| *window != length) {
+        let Some(set) = self.set() else { return Err(Reported) };
+        if let Some(window) = set.window.filter(|window| *window != length) {
             let message = format!("rows are windows of {window} tokens, and here of {length}");
             let error = Diagnostic::error("E0348", message, span, "these windows");
             return Err(self.report(error.help("one `data` block has windows of one length")));
         }
-        let shuffled = data.split.as_ref().filter(|split| split.shuffle && !matches!(split.way, Way::Column(..)));
+        let shuffled = set.split.as_ref().filter(|split| split.shuffle && !matches!(split.way, Way::Column(..)));
         if let Some(split) = shuffled {
             let message = "windows are of neighbouring rows, and this split shuffles the rows";
             let error = Diagnostic::error("E0348", message, split.span, "neighbours are torn apart here");
@@ -230,10 +241,10 @@ impl Elaborator<'_> {
                 self.report(error.label(span, "windows are cut here").help("add `shuffle = false` to the split"))
             );
         }
-        let source = data.source.clone();
+        let source = set.source.clone();
         let rows = self.schemas.windows(&source, length, span).map_err(|wrong| self.report(wrong))?;
-        if let Some(data) = &mut self.data {
-            (data.rows, data.window) = (rows, Some(length));
+        if let Some(set) = self.data.as_mut().and_then(|data| data.sets.last_mut()) {
+            (set.rows, set.window) = (rows, Some(length));
         }
         Ok(())
     }

@@ -2,15 +2,16 @@
 
 use super::draw::Drawn;
 use super::joins::has_rows;
-use super::{Elaborator, Out, Reported};
+use super::sets::Role;
+use super::{Elaborator, Out, ROWS, Reported};
 use crate::check::program::{self, Raw, RawKind};
-use crate::check::schema::{Asked, Column, From, Holds, Lacking, Source};
+use crate::check::schema::{Asked, Column, From, Holds, Lacking};
 use crate::check::terms::{Kind, Leaf, TermId};
 use crate::check::types::{Axis, Elem, Origin, Type};
 use crate::check::value::{Bound, Distribution, Family, Scope, Value};
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::nearest;
-use crate::ir::{Draw, ScalarOp, Size};
+use crate::ir::{Draw, ScalarOp, Size, Symbol};
 use crate::source::Span;
 use crate::syntax::tree::{self, Expr, Init, Name, Statement, StatementKind, Target};
 use std::collections::HashMap;
@@ -30,9 +31,26 @@ pub(super) struct Open {
 }
 
 impl Elaborator<'_> {
-    /// Checks the block and leaves it in `self.data`.
-    pub(super) fn data_set(&mut self, item: &tree::Data) -> Out<()> {
-        let source = self.source(&item.from)?;
+    /// The data set whose block is checked, the last one of the block else.
+    pub(super) fn set(&self) -> Option<&program::Set> {
+        self.data.as_ref()?.sets.last()
+    }
+
+    /// The rows of a batch of that set.
+    pub(super) fn rows(&self) -> Symbol {
+        self.set().map_or_else(|| Symbol::new(ROWS), |set| set.symbol.clone())
+    }
+
+    /// Checks the block and adds it to `self.data`, behind those whose fitted values it takes over.
+    pub(super) fn data_set(&mut self, item: &tree::Data, role: Role) -> Out<()> {
+        self.lenders(item)?;
+        let name = item.name.text.clone();
+        let role = if self.named_sets.contains_key(&name) && role == Role::Lends { Role::Listed } else { role };
+        let mut source = self.source(&item.from)?;
+        match role {
+            Role::Only => {}
+            Role::Listed | Role::Lends => source.set.clone_from(&name),
+        }
         let split = item.body.iter().find_map(|statement| setting(statement, "split"));
         let split = split.map(|value| self.split(value)).transpose()?;
         let columns = match self.schemas.columns(self.sources, &source) {
@@ -45,22 +63,24 @@ impl Elaborator<'_> {
             }
         };
         let rows = self.schemas.rows(self.sources, &source, split.as_ref()).map_err(|wrong| self.report(wrong))?;
-        if split.is_none() {
+        if split.is_none() && role != Role::Lends {
             let warning =
                 Diagnostic::error("W0301", "without a split every row is for training", item.name.span, "this data")
                     .help("add `split = holdout(train = 80%, test = 20%, seed = 1)`");
             self.report(warning.warning());
         }
-        self.data = Some(program::Data {
-            name: item.name.text.clone(),
+        let symbol = Symbol::new(&source.key(ROWS));
+        let data = self.data.get_or_insert_default();
+        data.listed |= role == Role::Listed;
+        data.sets.push(program::Set {
+            name,
             source: source.clone(),
             split,
             rows,
             window: None,
             unknown: Vec::new(),
-            raw: Vec::new(),
-            fits: Vec::new(),
-            columns: Vec::new(),
+            symbol,
+            lends: role == Role::Lends,
         });
         let bound = |(at, column): (usize, &Column)| {
             let origin = Origin { span: column.span, text: "is named here".into() };
@@ -142,13 +162,13 @@ impl Elaborator<'_> {
 
     /// `x: [1] ~ uniform(-1, 1)`: a draw for each element of each row.
     fn drawn_column(&mut self, name: &Name, ty: Option<&tree::Type>, expr: &Expr, scope: &mut Scope) -> Out<TermId> {
-        let drawn = matches!(&self.data, Some(program::Data { source: Source { from: From::Rows { .. }, .. }, .. }));
+        let drawn = self.set().is_some_and(|set| matches!(set.source.from, From::Rows { .. }));
         if !drawn {
             let error =
                 Diagnostic::error("E0216", "only rows that are drawn have drawn columns", name.span, "this column");
             return Err(self.report(error.help("the source of such data is `rows(count, seed = 1)`")));
         }
-        let mut axes = vec![Axis { size: Size::symbol(Self::rows()), origin: None }];
+        let mut axes = vec![Axis { size: Size::symbol(self.rows()), origin: None }];
         let mut elem = None;
         match ty.map(|ty| &ty.kind) {
             None => {}
@@ -181,15 +201,27 @@ impl Elaborator<'_> {
                 self.sample(&law, &ty, Drawn::Column(name), expr.span)?
             }
         };
-        if let Some(data) = &mut self.data {
-            data.columns.push(program::Column { name: name.text.clone(), value: term });
-        }
+        self.made_column(name, term);
         Ok(term)
+    }
+
+    fn made_column(&mut self, name: &Name, value: TermId) {
+        if let Some(data) = &mut self.data
+            && let Some((at, set)) = data.sets.iter().enumerate().next_back()
+        {
+            let name = set.source.key(&name.text);
+            data.columns.push(program::Column { name, value, set: at });
+        }
+    }
+
+    /// The number of the set whose block is checked.
+    pub(super) fn number_of_set(&self) -> usize {
+        self.data.as_ref().map_or(0, |data| data.sets.len().saturating_sub(1))
     }
 
     /// What reads the column is not reported again.
     fn wrong_column(&mut self, name: &Name, scope: &mut Scope) {
-        self.wrong_columns.push(name.clone());
+        self.wrong_columns.push((self.number_of_set(), name.clone()));
         scope.bind(name, Value::Wrong);
     }
 
@@ -244,15 +276,14 @@ impl Elaborator<'_> {
     fn column(&mut self, name: &Name, value: Value, span: Span, before: usize) -> Out<TermId> {
         let term = self.tensor(value, span)?;
         let ty = self.ty(term).clone();
-        let of_rows = |axis: &Axis| axis.size == Size::symbol(Self::rows());
+        let rows = Size::symbol(self.rows());
+        let of_rows = |axis: &Axis| axis.size == rows;
         if !ty.axes.first().is_some_and(of_rows) || ty.axes.iter().skip(1).any(|axis| has_rows(&axis.size)) {
             let message = format!("a column has a value for each row, [n, …], and `{}` is {ty}", name.text);
             return Err(self.error("E0219", message, span, "this value"));
         }
         self.no_leak(term, before)?;
-        if let Some(data) = &mut self.data {
-            data.columns.push(program::Column { name: name.text.clone(), value: term });
-        }
+        self.made_column(name, term);
         Ok(term)
     }
 
@@ -310,7 +341,7 @@ impl Elaborator<'_> {
         };
         let column = self.numeric(at, span)?;
         // The library fills with what is fitted, and cannot where there is nothing to fit; a number of one's own it can.
-        let source = self.data.as_ref().map(|data| data.source.clone());
+        let source = self.set().map(|set| set.source.clone());
         let fits = self.library.is_stdlib(span.source);
         if fits && source.is_some_and(|source| !self.schemas.is_known(&source, &column.name)) {
             return Err(self.nothing_to_fit(&column, span));
@@ -379,7 +410,7 @@ impl Elaborator<'_> {
     }
 
     pub(super) fn raw(&mut self, column: &Column, kind: RawKind, elem: Elem, span: Span) -> TermId {
-        let rows = Axis { size: Size::symbol(Self::rows()), origin: None };
+        let rows = Axis { size: Size::symbol(self.rows()), origin: None };
         let inner = column.shape.iter().map(|size| {
             let text = format!("is an axis of column `{}`", column.name);
             Axis::new(Size::from(*size as i64), column.span, text)
@@ -395,10 +426,12 @@ impl Elaborator<'_> {
     }
 
     pub(super) fn raw_of(&mut self, name: String, kind: RawKind, ty: Type, span: Span) -> TermId {
+        let set = self.number_of_set();
         let raw = self.data.as_mut().map_or(0, |data| {
-            let known = data.raw.iter().position(|raw| raw.name == name && raw.kind == kind);
+            let known = data.raw.iter().position(|raw| raw.set == set && raw.name == name && raw.kind == kind);
             known.unwrap_or_else(|| {
-                data.raw.push(Raw { name, kind, ty: ty.clone(), span });
+                let key = data.sets.get(set).map_or_else(|| name.clone(), |set| set.source.key(&name));
+                data.raw.push(Raw { name, set, key, kind, ty: ty.clone(), span });
                 data.raw.len() - 1
             })
         });
@@ -411,6 +444,12 @@ impl Elaborator<'_> {
         if self.alone.is_some() {
             return Ok(Value::Tensor(term));
         }
+        if self.open.is_some()
+            && let Some(taken) = self.taken_fit(&ty, span)
+        {
+            return taken.map(Value::Tensor);
+        }
+        let of = self.calls.first().cloned();
         let (Some(data), Some(open)) = (&mut self.data, &mut self.open) else {
             let error = Diagnostic::error("E0221", "only columns are fitted", span, "this is no column");
             return Err(self.report(error.help("use it in a `data` block")));
@@ -419,9 +458,10 @@ impl Elaborator<'_> {
             let error = Diagnostic::error("E0221", "a fitted value has no axis of rows", span, format!("this is {ty}"));
             return Err(self.report(error.help("reduce over the rows first: `mean(i: x[i])`")));
         }
-        let name = format!("{}.{}.{}", data.name, open.name, open.fitted);
+        let Some((set, own)) = data.sets.iter().enumerate().next_back() else { return Err(Reported) };
+        let name = format!("{}.{}.{}", own.name, open.name, open.fitted);
         open.fitted += 1;
-        data.fits.push(program::Fit { name, value: term, whole: None });
+        data.fits.push(program::Fit { name, value: term, set, of, whole: None });
         let leaf = Leaf::Fit(data.fits.len() - 1);
         Ok(Value::Tensor(self.leaf(leaf, ty, span)))
     }

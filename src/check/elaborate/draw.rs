@@ -108,6 +108,7 @@ impl Elaborator<'_> {
                 Value::Tensor(_)
                 | Value::Size(_)
                 | Value::RawColumn(_)
+                | Value::Set(_)
                 | Value::Table(_)
                 | Value::OfTable(..)
                 | Value::List(_) => None,

@@ -31,6 +31,7 @@ impl Elaborator<'_> {
             among_items: alone && !layer && self.params.len() == params,
             terms: std::mem::take(&mut self.terms),
             data: self.data.take(),
+            calibrated: self.calibrated.keys().copied().collect(),
             params: std::mem::take(&mut self.params),
             value,
             term,
@@ -51,6 +52,12 @@ impl Elaborator<'_> {
                 }
                 // The parameters of the model are known after it was applied.
                 StatementKind::Minimize(minimize) => drop(self.value(&minimize.loss, &mut scope)),
+                // What is wrong in it was said when its block was checked.
+                StatementKind::Calibrate(name, expr, split) => {
+                    let found = self.found.len();
+                    let _ = self.calibrate(name, expr, split, &mut scope);
+                    self.found.truncate(found);
+                }
                 StatementKind::Param(..)
                 | StatementKind::State(..)
                 | StatementKind::Out(_)
@@ -58,8 +65,7 @@ impl Elaborator<'_> {
                 | StatementKind::Assign(..)
                 | StatementKind::Report(..)
                 | StatementKind::Predict(..)
-                | StatementKind::Check(..)
-                | StatementKind::Calibrate(..) => {}
+                | StatementKind::Check(..) => {}
             }
         }
         for statement in context.before {
@@ -138,6 +144,7 @@ fn is_tensor(value: &Value) -> bool {
         | Value::Text(_)
         | Value::RawColumn(_)
         | Value::Unequal(..)
+        | Value::Set(_)
         | Value::Table(_)
         | Value::OfTable(..)
         | Value::Item(_)

@@ -3,6 +3,7 @@
 use super::call::Site;
 use super::{Elaborator, Out, Reported};
 use crate::check::number::Number;
+use crate::check::program;
 use crate::check::terms::{Host, Kind, Leaf, TermId};
 use crate::check::types::{Axis, Elem, Type};
 use crate::check::value::{Bound, Namespace, Part, Scope, Value};
@@ -191,6 +192,9 @@ impl Elaborator<'_> {
         if self.blind || self.library.lacks {
             return Reported;
         }
+        if let (Namespace::Train, Some(reported)) = (&scope.namespace, self.part_without_set(name)) {
+            return reported;
+        }
         if matches!(scope.namespace, Namespace::Train)
             && let Some(help) = self.missing(name)
         {
@@ -210,7 +214,7 @@ impl Elaborator<'_> {
         if name.text == "model" {
             return Some("this `train` block names no model: add `model = Name`, of a `model Name(x: [n, d]) …` item");
         }
-        let lacks = self.data.as_ref().is_some_and(|data| data.name.is_empty());
+        let lacks = self.data.as_ref().is_some_and(program::Data::is_missing);
         self.blind |= lacks;
         lacks.then_some("this `train` block names no data, so it has no columns and no `n`: add `data = name`")
     }
@@ -301,6 +305,12 @@ impl Elaborator<'_> {
             Value::Wrong => Err(Reported),
             Value::Table(at) => self.whole_matrix(at, span),
             Value::OfTable(table, at) => self.whole_column(table, at, span),
+            Value::Set(set) => {
+                let set = self.data.as_ref().and_then(|data| data.sets.get(set)).map_or("", |set| &set.name);
+                let message = format!("expected a tensor, found the data set `{set}`");
+                let error = Diagnostic::error("E0211", message, span, "a data set");
+                Err(self.report(error.help(format!("its columns are its parts: `{set}.x`"))))
+            }
             Value::Unequal(..) => {
                 let message = "expected a tensor, found rows of unequal length";
                 let error = Diagnostic::error("E0352", message, span, "of these each row has as many as it has");

@@ -325,11 +325,12 @@ impl Elaborator<'_> {
         }
         let mut value = self.value(base, scope)?;
         let mut names = names.into_iter();
-        while let Value::Tuple(_) | Value::Table(_) = value {
+        while let Value::Tuple(_) | Value::Table(_) | Value::Set(_) = value {
             let Some(name) = names.next() else { return Ok(value) };
             value = match value {
                 Value::Tuple(parts) => self.named_part(parts, base.span, name)?,
                 Value::Table(table) => self.column_of_table(table, name, base.span)?,
+                Value::Set(set) => self.part_of_set(set, name, base.span)?,
                 other => other,
             };
         }
@@ -340,6 +341,9 @@ impl Elaborator<'_> {
             Value::Instance(_, own) => own,
             Value::Tensor(term) => return Err(self.no_part(term, base, &segments, part)),
             Value::Wrong => return Err(Reported),
+            Value::Item(item) if matches!(item.kind, ItemKind::Data(_)) => {
+                return Err(self.part_of_other_set(&item, part, base.span).unwrap_or(Reported));
+            }
             // How a list or a number is read is decided by a use.
             open if self.may_be_constant(&open) => return Err(Reported),
             other => {

@@ -197,7 +197,7 @@ impl Elaborator<'_> {
 
 /// Whether a size is that of the rows, or counts with them.
 pub(super) fn has_rows(size: &Size) -> bool {
-    size.settled().is_none() && size.settle(&[(Elaborator::rows(), 1)]) != *size
+    size.has_rows()
 }
 
 fn any_rows(ty: &Type) -> bool {

@@ -47,7 +47,7 @@ impl Elaborator<'_> {
         if terms.iter().all(|(term, _)| self.ty(*term).axes.len() <= 1) {
             return self.stack(terms, 1, span);
         }
-        let rows = Axis { size: Size::symbol(Self::rows()), origin: None };
+        let rows = Axis { size: Size::symbol(self.rows()), origin: None };
         let mut matrices = Vec::new();
         for (term, at) in terms {
             let ty = self.ty(term).clone();

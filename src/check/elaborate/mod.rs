@@ -24,6 +24,8 @@
 //! | `order`, `matrix` | those of them that sort, and that work on matrices |
 //! | `rounding` | whole numbers, quotients and what they leave |
 //! | `data` | columns |
+//! | `sets` | the data sets of a `train` block |
+//! | `taken` | fitted values of another column |
 //! | `undo` | `y.inverse(e)` |
 //! | `whole` | what a `let` in a `data` block names: tables, constants |
 //! | `classes`, `padded` | columns that are classes; rows of unequal length |
@@ -74,6 +76,7 @@ pub mod primitive;
 mod rounding;
 mod run_settings;
 mod scan;
+mod sets;
 mod signature;
 mod slice;
 mod source;
@@ -81,6 +84,7 @@ mod splits;
 mod state;
 mod states;
 mod sweep;
+mod taken;
 mod train;
 mod undo;
 mod watched;
@@ -88,16 +92,16 @@ mod whole;
 
 pub use data::setting;
 pub use explore::{Context, one_let};
+pub use taken::named_by as fitted_as;
 
 use super::library::Library;
 use super::program::{self, Setting};
 use super::schema::Schemas;
 use super::terms::{ParamId, TermId, Terms};
 use super::types::Type;
-use super::unsupported::Unsupported;
 use super::value::{Bound, Value};
 use crate::diagnostic::{Diagnostic, Label, Severity};
-use crate::ir::{QuickMap, Symbol};
+use crate::ir::QuickMap;
 use crate::source::{Sources, Span};
 use crate::syntax::tree::Name;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -149,11 +153,18 @@ pub struct Elaborator<'a> {
     open: Option<data::Open>,
     /// The tables that are read whole, and the whole values of the data by their names.
     tables: Vec<whole::Table>,
-    wholes: Vec<(String, Bound)>,
+    wholes: Vec<(usize, String, Bound)>,
     /// Terms that are classes of a column of the source, because the program says so.
     named_classes: Vec<(TermId, String)>,
     /// Columns in which something is wrong.
-    wrong_columns: Vec<Name>,
+    wrong_columns: Vec<(usize, Name)>,
+    /// Where the block names its data sets; and the names that each has there, where it lists them.
+    named_sets: HashMap<String, Span>,
+    /// The data sets that are being checked for what others take over from them; what a call takes over.
+    lending: Vec<String>,
+    taken: Option<taken::Taken>,
+    taking: Option<taken::Taken>,
+    set_parts: Vec<sets::Parts>,
     /// Whether columns or other files are not known, so that any name may be theirs.
     blind: bool,
     /// `let` items by name; `None` while one is being evaluated.
@@ -243,6 +254,11 @@ impl<'a> Elaborator<'a> {
             wholes: Vec::new(),
             named_classes: Vec::new(),
             wrong_columns: Vec::new(),
+            named_sets: HashMap::new(),
+            lending: Vec::new(),
+            taken: None,
+            taking: None,
+            set_parts: Vec::new(),
             blind: false,
             lets: HashMap::new(),
             settings: BTreeMap::new(),
@@ -313,10 +329,6 @@ impl<'a> Elaborator<'a> {
         self.report(Diagnostic::error(code, message, span, text))
     }
 
-    fn unsupported(&mut self, what: Unsupported, span: Span) -> Reported {
-        self.report(what.diagnostic(span))
-    }
-
     fn ty(&self, term: TermId) -> &Type {
         &self.terms.get(term).ty
     }
@@ -361,9 +373,5 @@ impl<'a> Elaborator<'a> {
         for name in names {
             let _ = self.file_let(name);
         }
-    }
-
-    pub fn rows() -> Symbol {
-        Symbol::new(ROWS)
     }
 }

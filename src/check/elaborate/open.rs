@@ -41,6 +41,7 @@ impl Elaborator<'_> {
             | Value::Text(_)
             | Value::RawColumn(_)
             | Value::Unequal(..)
+            | Value::Set(_)
             | Value::Table(_)
             | Value::OfTable(..)
             | Value::Item(_)

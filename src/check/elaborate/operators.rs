@@ -242,7 +242,16 @@ impl Elaborator<'_> {
         match ty.elem {
             Elem::Float | Elem::Int => Ok(term),
             Elem::Class(_) => Ok(self.as_int(term, span)),
-            Elem::Bool => Err(self.wrong_elem("numbers", &ty, span)),
+            Elem::Bool => {
+                let (text, message) = (self.sources.text(span), format!("expected numbers, found {ty}"));
+                let shown = if text.len() <= 60 && !text.contains('\n') { text } else { "…" };
+                let number = format!("if {shown} then 1 else 0");
+                let help = match ty.axes.len() + ty.free.len() {
+                    0 => format!("write `{number}`"),
+                    _ => format!("how often it is true is `mean({number})`"),
+                };
+                Err(self.report(Diagnostic::error("E0211", message, span, format!("this is {ty}")).help(help)))
+            }
         }
     }
 

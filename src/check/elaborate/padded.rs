@@ -47,7 +47,7 @@ impl Elaborator<'_> {
             Items::Whole(below) => Elem::Class(Axis::new(Size::from(below as i64), span, "is given to `as_class`")),
             Items::Classes => self.classes_in(&column, span)?,
         };
-        let rows = Axis { size: Size::symbol(Self::rows()), origin: None };
+        let rows = Axis { size: Size::symbol(self.rows()), origin: None };
         let width = Axis::new(Size::from(length as i64), at, "is the length of `pad`");
         let padded = Type { axes: vec![rows.clone(), width], ..Type::scalar(elem) };
         let padded = self.raw_of(column.name.clone(), RawKind::Padded { items, length, filled }, padded, span);
@@ -83,7 +83,7 @@ impl Elaborator<'_> {
 
     /// Warns of rows that are cut; whether others are filled up.
     fn warn_of_cuts(&mut self, column: &Column, length: usize, span: Span) -> bool {
-        let source = self.data.as_ref().map(|data| data.source.clone());
+        let source = self.set().map(|set| set.source.clone());
         let lengths = source.and_then(|source| self.schemas.lengths(&source, &column.name, length));
         let Some(Lengths { longer, shorter, all, longest }) = lengths else { return false };
         if longer == 0 {
@@ -124,7 +124,7 @@ impl Elaborator<'_> {
         if let Some(wrong) = checked.lacking.mistake(&checked.name, span) {
             return Err(self.report(wrong.help("fill the cells or leave the rows out")));
         }
-        let Some(source) = self.data.as_ref().map(|data| data.source.clone()) else { return Err(Reported) };
+        let Some(source) = self.set().map(|set| set.source.clone()) else { return Err(Reported) };
         let whole = self.schemas.whole(self.sources, &source, &column.name, below, span);
         whole.map_err(|wrong| self.report(wrong))?;
         if unequal {

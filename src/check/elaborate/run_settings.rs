@@ -85,8 +85,8 @@ impl Elaborator<'_> {
                 return Err(self.report(error));
             }
         };
-        let rows = self.data.as_ref().map(|data| data.rows[0] as u64);
-        let has_data = self.data.as_ref().is_none_or(|data| !data.name.is_empty());
+        let rows = self.data.as_ref().map(|data| data.rows()[0] as u64);
+        let has_data = self.data.as_ref().is_none_or(|data| !data.is_missing());
         let batch = match (batch?, rows) {
             (Some((_, span)), _) if !has_data => {
                 let error =
@@ -165,6 +165,7 @@ impl Elaborator<'_> {
                 // A report that is wrong may have the name that is watched.
                 let complete = shown.reports.len() == reports_of(block);
                 all = self.is_figure(expr, name, &known, complete).and(all);
+                all = self.is_known_on_its_split(expr, name, shown).and(all);
             }
         }
         all

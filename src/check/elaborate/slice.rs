@@ -266,7 +266,10 @@ pub(super) fn lies(size: &Size) -> Option<bool> {
     if size.is_open() {
         return Some(true);
     }
-    let at = |rows: i64| size.settle(&[(Elaborator::rows(), rows)]).settled();
+    if size.symbols().len() > 1 {
+        return size.is_never_negative().then_some(true);
+    }
+    let at = |rows: i64| size.with_rows(rows).settled();
     let (one, two) = (at(1)?, at(2)?);
     match (one >= 0, two >= one) {
         (true, true) => Some(true),

@@ -50,7 +50,7 @@ impl Elaborator<'_> {
             }
         }
         match source {
-            Some((path, span)) => Ok(Source { from: From::Csv { path, separator }, span }),
+            Some((path, span)) => Ok(Source::new(From::Csv { path, separator }, span)),
             None => Err(self.error("E0212", "`csv` is not given its path", from.span, "which file?")),
         }
     }
@@ -72,7 +72,7 @@ impl Elaborator<'_> {
         }
         match count {
             Some((count, _)) if (1..=100_000_000).contains(&count) => {
-                Ok(Source { from: From::Rows { count: count as usize, seed }, span })
+                Ok(Source::new(From::Rows { count: count as usize, seed }, span))
             }
             Some((_, at)) => Err(self.error("E0213", "rows are between 1 and 100 million", at, "here")),
             None => Err(self.error("E0212", "`rows` needs the number of rows", span, "here")),
@@ -144,7 +144,7 @@ impl Elaborator<'_> {
                 })));
             }
         };
-        Ok(Source { from, span })
+        Ok(Source::new(from, span))
     }
 
     fn no_source(&mut self, span: Span) -> Reported {

@@ -168,7 +168,7 @@ impl Elaborator<'_> {
     /// `keep = min(valid.loss)`: a figure of the block.
     fn told_best(&mut self, expr: &Expr, program: Option<&TypedProgram>) -> Out<Watched> {
         let Some(program) = program else { return Err(Reported) };
-        let rows = Rows { of: program.data.rows, without_data: program.data.name.is_empty() };
+        let rows = Rows { of: program.data.rows(), without_data: program.data.is_missing() };
         let watched = self.watched(expr, "keep", rows)?;
         let minimized = program.minimized.iter().filter_map(|minimized| minimized.name.as_deref());
         let mut known: Vec<Figure> = minimized.map(Figure::number).collect();

@@ -4,17 +4,17 @@ use super::data::setting;
 use super::minimize::Term;
 use super::optimizer::hosts;
 use super::run_settings::is_misspelled;
-use super::{Elaborator, Out, Reported};
-use crate::check::program::{Calibrated, Data, Demand, RawKind, Report, TypedProgram};
-use crate::check::schema::Source;
+use super::sets::Role;
+use super::{Elaborator, Out, ROWS, Reported};
+use crate::check::program::{Calibrated, Data, Demand, RawKind, Report, Set, TypedProgram};
+use crate::check::schema::{From, Source};
 use crate::check::terms::{Leaf, ParamId, Start, TermId};
-use crate::check::types::{Axis, Elem, Type};
-use crate::check::unsupported::Unsupported;
-use crate::check::value::{Bound, Namespace, Scope, Value};
+use crate::check::types::{Elem, Type};
+use crate::check::value::{Namespace, Scope, Value};
 use crate::diagnostic::Diagnostic;
-use crate::ir::Size;
+use crate::ir::Symbol;
 use crate::source::Span;
-use crate::syntax::tree::{Block, Expr, ExprKind, ItemKind, Name, StatementKind, Target};
+use crate::syntax::tree::{Block, Expr, ExprKind, Name, StatementKind, Target};
 use std::collections::{HashMap, HashSet};
 
 /// What the statements of a block say.
@@ -35,7 +35,9 @@ impl Elaborator<'_> {
     /// Checks a `data` block that no training has checked.
     pub fn data_alone(&mut self, item: &crate::syntax::tree::Data) {
         (self.tables, self.wholes) = (Vec::new(), Vec::new());
-        let _ = self.data_set(item);
+        self.data = None;
+        self.named_sets.clear();
+        let _ = self.data_set(item, Role::Only);
         self.data = None;
     }
 
@@ -87,7 +89,8 @@ impl Elaborator<'_> {
         let mut of_optimizers = std::mem::take(&mut self.demands);
         of_optimizers.dedup_by_key(|demand| demand.span);
         let figures = self.figures(block, shown);
-        let (minimized, run, ()) = (minimized.ok()?, run.ok()?, figures.ok()?);
+        let predicted = self.predicts_one_set(&shown.predictions);
+        let (minimized, run, (), ()) = (minimized.ok()?, run.ok()?, figures.ok()?, predicted.ok()?);
         if self.found[before..].iter().any(|found| found.severity == crate::diagnostic::Severity::Error) {
             return None;
         }
@@ -229,19 +232,11 @@ impl Elaborator<'_> {
         let find = |name: &str| block.body.iter().find_map(|statement| setting(statement, name));
         match find("data") {
             Some(expr) => match self.named_data(expr) {
-                Ok(()) => {
-                    self.bind_wholes(&mut scope);
-                    self.bind_columns(&mut scope);
-                }
+                Ok(()) => self.bind_sets(block.word, &mut scope),
                 Err(Reported) => (self.data, self.blind) = (None, true),
             },
             None if is_misspelled(block, "data") => (self.data, self.blind) = (None, true),
             None => self.without_data(block),
-        }
-        let rows = Axis::new(Size::symbol(Self::rows()), block.word, "is the rows of a batch");
-        let bound = self.bound(Value::Size(rows), block.word);
-        if find("data").is_some() && scope.get(super::ROWS).is_none() {
-            scope.insert(super::ROWS, bound);
         }
         for (name, host) in hosts(None) {
             let leaf = self.leaf(Leaf::Host(host), Type::scalar(Elem::Int), block.word);
@@ -261,49 +256,15 @@ impl Elaborator<'_> {
 
     /// What a block without data sees: one row in which nothing stands.
     fn without_data(&mut self, block: &Block) {
-        let source = Source { from: crate::check::schema::From::Rows { count: 1, seed: 0 }, span: block.word };
+        let source = Source::new(From::Rows { count: 1, seed: 0 }, block.word);
         match self.schemas.rows(self.sources, &source, None) {
             Ok(rows) => {
-                let (raw, fits, columns, unknown) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-                let (name, split, window) = (String::new(), None, None);
-                self.data = Some(Data { name, source, split, rows, unknown, raw, fits, columns, window });
+                let (name, split, window, unknown) = (String::new(), None, None, Vec::new());
+                let symbol = Symbol::new(ROWS);
+                let set = Set { name, source, split, rows, window, unknown, symbol, lends: false };
+                self.data = Some(Data { sets: vec![set], ..Data::default() });
             }
             Err(wrong) => drop(self.report(wrong)),
-        }
-    }
-
-    fn named_data(&mut self, expr: &Expr) -> Out<()> {
-        if let ExprKind::Name(name) = &expr.kind {
-            match self.library.own(&name.text) {
-                Some(item) => {
-                    if let ItemKind::Data(data) = &item.kind {
-                        return self.data_set(data);
-                    }
-                }
-                None => return self.name(name, expr.span, &Scope::default()).map(|_| ()).and(Err(Reported)),
-            }
-        }
-        if let ExprKind::List(_) = &expr.kind {
-            return Err(self.unsupported(Unsupported::SeveralData, expr.span));
-        }
-        let error = Diagnostic::error("E0211", "`data` names a `data` item", expr.span, "this is none");
-        Err(self.report(error))
-    }
-
-    fn bind_columns(&mut self, scope: &mut Scope) {
-        for name in std::mem::take(&mut self.wrong_columns) {
-            let bound = self.bound(Value::Wrong, name.span);
-            scope.insert(&name.text, bound);
-        }
-        let columns = self
-            .data
-            .as_ref()
-            .map_or(Vec::new(), |data| data.columns.iter().map(|column| (column.name.clone(), column.value)).collect());
-        for (at, (name, value)) in columns.into_iter().enumerate() {
-            let (ty, span) = (self.ty(value).clone(), self.terms.get(value).span);
-            let leaf = self.leaf(Leaf::Column(at), ty, span);
-            let bound: Bound = self.bound(Value::Tensor(leaf), span);
-            scope.insert(&name, bound);
         }
     }
 
@@ -362,7 +323,7 @@ impl Elaborator<'_> {
             Leaf::Raw(at) => Some(&data.raw[at]).filter(|raw| raw.kind == RawKind::Classes && as_many(&raw.ty)),
             _ => None,
         });
-        let names: HashSet<&str> = raws.map(|raw| raw.name.as_str()).collect();
+        let names: HashSet<&str> = raws.map(|raw| raw.key.as_str()).collect();
         if let [name] = &names.into_iter().collect::<Vec<_>>()[..] { Some((*name).to_string()) } else { None }
     }
 
@@ -392,7 +353,7 @@ impl Elaborator<'_> {
         let value = self.value(expr, scope)?;
         let term = self.tensor(value, expr.span)?;
         let ty = self.ty(term).clone();
-        let rows = ty.axes.first().is_some_and(|axis| axis.size == Size::symbol(Self::rows()));
+        let rows = ty.axes.first().is_some_and(|axis| axis.size.is_rows());
         let settled = ty.axes.iter().skip(1).all(|axis| axis.size.settled().is_some());
         if rows && settled && ty.free.is_empty() {
             return Ok(term);

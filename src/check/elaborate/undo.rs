@@ -78,7 +78,7 @@ impl Elaborator<'_> {
         let Kind::Leaf(Leaf::Raw(at)) = self.terms.get(value).kind else { return None };
         let raw = &data.raw[at];
         match &raw.ty.elem {
-            Elem::Class(count) if raw.kind.is_class() => Some((raw.name.clone(), count.clone())),
+            Elem::Class(count) if raw.kind.is_class() => Some((raw.key.clone(), count.clone())),
             _ => None,
         }
     }

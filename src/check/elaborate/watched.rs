@@ -36,7 +36,7 @@ impl Elaborator<'_> {
     /// Of the data of the block; where it is wrong, every split may have rows.
     pub(super) fn rows_of_splits(&self) -> Rows {
         match &self.data {
-            Some(data) => Rows { of: data.rows, without_data: data.name.is_empty() },
+            Some(data) => Rows { of: data.rows(), without_data: data.is_missing() },
             None => Rows { of: [1; 3], without_data: false },
         }
     }

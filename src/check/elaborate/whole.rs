@@ -8,7 +8,7 @@ use crate::check::program::{Fit, Whole};
 use crate::check::schema::{Column, Holds, Source};
 use crate::check::terms::{Leaf, TermId};
 use crate::check::types::{Axis, Elem, Type};
-use crate::check::value::{Bound, Scope, Value};
+use crate::check::value::{Scope, Value};
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::ir::Size;
 use crate::source::Span;
@@ -61,14 +61,9 @@ impl Elaborator<'_> {
         }
         for name in names {
             let bound = scope.get(&name.text).cloned();
-            self.wholes.extend(bound.map(|bound| (name.text.clone(), bound)));
+            let set = self.number_of_set();
+            self.wholes.extend(bound.map(|bound| (set, name.text.clone(), bound)));
         }
-    }
-
-    /// The whole values of the data reach the block by their names.
-    pub(super) fn bind_wholes(&mut self, scope: &mut Scope) {
-        let wholes: Vec<(String, Bound)> = self.wholes.clone();
-        wholes.into_iter().for_each(|(name, bound)| scope.insert(&name, bound));
     }
 
     /// A value that is the same for all rows: computed once, on the training rows.
@@ -183,12 +178,15 @@ impl Elaborator<'_> {
         let Some(data) = &mut self.data else { return self.leaf(Leaf::Fit(0), ty, span) };
         let matrix = part.is_empty();
         let dot = if part.is_empty() { "" } else { "." };
-        let name = format!("{}.{own}{dot}{part}", data.name);
+        let Some((set, of)) = data.sets.iter().enumerate().next_back() else {
+            return self.leaf(Leaf::Fit(0), ty, span);
+        };
+        let name = format!("{}.{own}{dot}{part}", of.name);
         let known = data.fits.iter().position(|fit| fit.name == name);
         let place = known.unwrap_or(data.fits.len());
         let leaf = self.leaf(Leaf::Fit(place), ty, span);
         if let (None, Some(data)) = (known, &mut self.data) {
-            data.fits.push(Fit { name, value: leaf, whole: Some(Whole { source, columns, matrix }) });
+            data.fits.push(Fit { name, value: leaf, set, of: None, whole: Some(Whole { source, columns, matrix }) });
         }
         leaf
     }

@@ -12,7 +12,7 @@ const FEW: usize = 50;
 
 pub fn find(view: &View) -> Vec<Diagnostic> {
     let program = view.program;
-    if program.data.rows[0] < FEW {
+    if program.data.rows()[0] < FEW {
         return Vec::new();
     }
     let mut found: Vec<Diagnostic> = Vec::new();

@@ -64,6 +64,6 @@ fn named<'v>(view: &'v View) -> impl Iterator<Item = (usize, &'v Raw, &'v Look)>
         kin.count() < if stem(&raw.name) == raw.name { 2 } else { KIN }
     };
     let looked = move |(at, raw): (usize, &'v Raw)| Some((at, raw, view.looks.get(at)?.as_ref()?));
-    let enough = data.rows[0] >= FEW;
+    let enough = data.rows()[0] >= FEW;
     data.raw.iter().enumerate().filter(move |(_, raw)| enough && alone(raw)).filter_map(looked)
 }

@@ -5,7 +5,7 @@ use crate::diagnostic::Diagnostic;
 
 pub fn find(view: &View) -> Vec<Diagnostic> {
     let program = view.program;
-    let (Some(batch), rows) = (program.run.batch, program.data.rows[0] as u64) else { return Vec::new() };
+    let (Some(batch), rows) = (program.run.batch, program.data.rows()[0] as u64) else { return Vec::new() };
     let Some(norm) = view.applies("batch_norm") else { return Vec::new() };
     // Beside further places a row has a spread.
     if view.term(norm.result).ty.axes.len() != 2 || batch == 0 || rows == 0 || (rows % batch != 1 && batch != 1) {

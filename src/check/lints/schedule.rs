@@ -11,7 +11,7 @@ const LITTLE: f64 = 0.02;
 
 pub fn find(view: &View) -> Vec<Diagnostic> {
     let program = view.program;
-    let rows = program.data.rows[0] as u64;
+    let rows = program.data.rows()[0] as u64;
     let in_epoch = program.run.batch.map_or(1, |batch| rows.div_ceil(batch.max(1)));
     let (steps, epochs) = match program.run.length {
         Length::Steps(steps) => (steps as f64, steps as f64 / in_epoch.max(1) as f64),

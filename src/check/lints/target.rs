@@ -17,7 +17,7 @@ pub fn find(view: &View) -> Vec<Diagnostic> {
             continue;
         }
         let (Some(classes), Some(raw)) = (classes(view, target), quantity(view, target)) else { continue };
-        let rows = view.program.data.rows[0];
+        let rows = view.program.data.rows()[0];
         if classes < MANY || 2 * classes < rows as i64 {
             continue;
         }

@@ -92,7 +92,7 @@ fn reads(item: &ItemKind) -> Counts {
 fn note(expr: &Expr, counts: &mut Counts) {
     let mut add = |name: &Name| *counts.entry(name.text.trim_end_matches('\'').to_string()).or_default() += 1;
     match &expr.kind {
-        ExprKind::Name(name) => add(name),
+        ExprKind::Name(name) | ExprKind::Field(_, name) => add(name),
         ExprKind::Index(_, subscripts) => {
             use crate::syntax::tree::Subscript;
             for subscript in subscripts {
