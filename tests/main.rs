@@ -26,6 +26,7 @@ mod number;
 mod onnx;
 mod ops;
 mod papers;
+mod products;
 mod programs;
 mod record;
 mod repl;
@@ -78,6 +79,7 @@ fn main() {
     trials.extend(onnx::trials());
     trials.extend(ops::trials());
     trials.extend(papers::trials());
+    trials.extend(products::trials());
     trials.extend(programs::trials());
     trials.extend(record::trials());
     trials.extend(repl::trials());

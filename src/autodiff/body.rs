@@ -104,6 +104,15 @@ fn step_back(graph: &Graph, scan: &Scan, arrived: &[(Part, NodeId)], through: &[
         let slice = Shaped { dtype: *dtype, shape: shape.iter().skip(1).cloned().collect() };
         given.push(if let Part::Last(_) = part { None } else { Some(inside.input(&slice)) });
     }
+    // The whole gradient by what is both carried and given is there before the step forwards is computed anew: a loop over elements
+    // that reads both is then one, and does not keep what the step forwards makes for another.
+    for ((part, _), given) in arrived.iter().zip(&given) {
+        let of = |each: usize| scan.body.results()[scan.carries + each];
+        let is_given = |carry: &usize| matches!(part, Part::Each(each) if of(*each) == scan.body.results()[*carry]);
+        if let (Some(at), Some(given)) = (active.iter().position(is_given), given) {
+            inside.graph.binary(ScalarOp::Add, after[at], *given);
+        }
+    }
     let values = inside.graph.inline(&scan.body, &own);
     let mut seeds: Vec<(NodeId, NodeId)> = active.iter().map(|carry| values[*carry]).zip(after.clone()).collect();
     for ((part, _), given) in arrived.iter().zip(&given) {

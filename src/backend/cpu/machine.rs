@@ -5,10 +5,11 @@ use super::jit::Engine;
 use super::memory::{Memory, Slices};
 use super::pass::{self, Pass};
 use super::pool::Pool;
+use super::product::Product;
+use super::product::room::Rooms;
 use super::tile::{Read, Scratch};
-use super::{body, product, special};
-use crate::plan::{Binding, Buffer, BufferId, Code, Loop, Matrices, Plan, values};
-use bytemuck::cast_slice_mut;
+use super::{body, special};
+use crate::plan::{Binding, Buffer, BufferId, Code, Kernel, Loop, Matrices, Plan, values};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -21,6 +22,8 @@ pub struct Machine {
     partials: Vec<f64>,
     /// Of each thread.
     scratch: Vec<Mutex<Scratch>>,
+    /// Of products.
+    rooms: Rooms,
 }
 
 pub struct Loaded {
@@ -35,8 +38,9 @@ pub struct Loaded {
 
 /// A kernel's code, compiled.
 enum Ready {
-    /// Of a loop, or of a product that is followed by one.
     Loop(Arc<Prepared>),
+    /// A product, and the loop that follows it.
+    Product(Box<Product>, Option<Arc<Prepared>>),
     Body(Loaded),
     Nothing,
 }
@@ -45,37 +49,43 @@ impl Machine {
     pub fn new(threads: usize, engine: Engine) -> Machine {
         let pool = Pool::new(threads);
         let scratch = (0..pool.threads()).map(|_| Mutex::default()).collect();
-        Machine { memory: Memory::default(), pool, engine, prepared: HashMap::new(), partials: Vec::new(), scratch }
+        let rooms = Rooms::new(pool.threads());
+        let (memory, prepared) = (Memory::default(), HashMap::new());
+        Machine { memory, pool, engine, prepared, partials: Vec::new(), scratch, rooms }
     }
 
     /// Compiles the code of a plan, and reserves the memory that it needs while it runs.
     pub fn make_ready(&mut self, plan: Arc<Plan>) -> Loaded {
         let mut codes = Vec::with_capacity(plan.kernels.len());
         for kernel in &plan.kernels {
-            let (body, ends_product) = match &*kernel.code {
-                Code::Loop(body) => (body, false),
-                Code::Product(_, body) if body.instructions.len() > 1 => (body, true),
-                Code::Product(..) | Code::Special(_) => {
-                    codes.push(Ready::Nothing);
-                    continue;
+            let ready = match &*kernel.code {
+                Code::Loop(body) => Ready::Loop(self.loop_of(&plan, kernel, body, false)),
+                Code::Product(matrices, body) => {
+                    let product = Product::new(matrices, self.pool.threads());
+                    product.reserve(&mut self.rooms);
+                    let follows = body.instructions.len() > 1;
+                    Ready::Product(Box::new(product), follows.then(|| self.loop_of(&plan, kernel, body, true)))
                 }
-                Code::Run(run) => {
-                    codes.push(Ready::Body(self.make_ready(Arc::clone(&run.body.plan))));
-                    continue;
-                }
+                Code::Run(run) => Ready::Body(self.make_ready(Arc::clone(&run.body.plan))),
+                Code::Special(_) => Ready::Nothing,
             };
-            let code = self.prepared(&kernel.code, body, ends_product);
-            let lens = code.collects.iter().map(|(operand, _)| plan.buffer(kernel.bindings[*operand].buffer).len);
-            let partials = lens.sum::<usize>() * code.chunks();
-            self.partials.resize(self.partials.len().max(partials), 0.0);
-            for scratch in &mut self.scratch {
-                scratch.get_mut().unwrap_or_else(PoisonError::into_inner).reserve(&code);
-            }
-            codes.push(Ready::Loop(code));
+            codes.push(ready);
         }
         let mut scalars = Vec::with_capacity(plan.scalars.len());
         values(&plan.scalars, |_| 0.0, &mut scalars);
         Loaded { buffers: plan.buffers.clone(), plan, codes, hosts: Vec::new(), scalars }
+    }
+
+    /// A kernel's loop, and the memory that it needs.
+    fn loop_of(&mut self, plan: &Plan, kernel: &Kernel, body: &Loop, ends_product: bool) -> Arc<Prepared> {
+        let code = self.prepared(&kernel.code, body, ends_product);
+        let lens = code.collects.iter().map(|(operand, _)| plan.buffer(kernel.bindings[*operand].buffer).len);
+        let partials = lens.sum::<usize>() * code.chunks();
+        self.partials.resize(self.partials.len().max(partials), 0.0);
+        for scratch in &mut self.scratch {
+            scratch.get_mut().unwrap_or_else(PoisonError::into_inner).reserve(&code);
+        }
+        code
     }
 
     fn prepared(&mut self, code: &Arc<Code>, body: &Loop, ends_product: bool) -> Arc<Prepared> {
@@ -92,8 +102,7 @@ impl Machine {
         let Loaded { plan, buffers, codes, scalars, .. } = loaded;
         let kernel = &plan.kernels[at];
         let bound = |operand: usize| kernel.bindings[operand];
-        let mut joined = None;
-        match (&*kernel.code, &mut codes[at]) {
+        let (code, product) = match (&*kernel.code, &mut codes[at]) {
             (Code::Special(special), _) => {
                 let out = bound(special.shapes.len() - 1).buffer;
                 let operands: Vec<BufferId> =
@@ -104,27 +113,33 @@ impl Machine {
                 return special::run(special, &operands, made, &self.pool);
             }
             (Code::Run(run), Ready::Body(inner)) => return body::run(self, run, kernel, buffers, inner),
-            (Code::Product(matrices, _), ready) => match ready {
-                Ready::Loop(code) if pass::can_fuse(code, kernel, matrices, self.pool.threads()) => {
-                    joined = Some(matrices);
+            (Code::Product(..), Ready::Product(product, follows)) => {
+                let [a, b, out] = [Matrices::A, Matrices::B, Matrices::OUT].map(bound);
+                let fused =
+                    follows.as_ref().filter(|code| pass::can_fuse(code, kernel, product, self.pool.threads())).cloned();
+                let writes = if fused.is_some() { None } else { Some(out.buffer) };
+                let reads = [a.buffer, b.buffer].into_iter();
+                let mut slices = Slices::borrow(&mut self.memory, buffers, reads, writes.into_iter());
+                let made = slices.take(out.buffer);
+                let [a, b] = [a, b].map(|bound: Binding| Read { bytes: slices.get(bound.buffer), start: bound.start });
+                match (fused, follows) {
+                    (Some(code), _) => {
+                        product.prepare(a, b, &mut self.rooms, &self.pool)?;
+                        (code, Some(&**product))
+                    }
+                    (None, follows) => {
+                        product.run(a, b, made, &mut self.rooms, &self.pool)?;
+                        let Some(code) = follows else { return Ok(()) };
+                        (Arc::clone(code), None)
+                    }
                 }
-                Ready::Loop(_) | Ready::Body(_) | Ready::Nothing => {
-                    let [a, b, out] = [Matrices::A, Matrices::B, Matrices::OUT].map(bound);
-                    let reads = [a.buffer, b.buffer].into_iter();
-                    let mut slices = Slices::borrow(&mut self.memory, buffers, reads, [out.buffer].into_iter());
-                    let made = slices.take(out.buffer);
-                    let read = |bound: Binding| Read { bytes: slices.get(bound.buffer), start: bound.start };
-                    product::run(matrices, read(a), read(b), cast_slice_mut(made), &self.pool)?;
-                }
-            },
-            (Code::Loop(_) | Code::Run(_), _) => {}
-        }
-        if let Ready::Loop(code) = &codes[at] {
-            let scalars: Vec<f64> = kernel.scalars.iter().map(|scalar| scalars[*scalar]).collect();
-            let (scratch, pool) = (&self.scratch, &self.pool);
-            let pass = Pass { code, kernel, buffers, scalars: &scalars, scratch, pool };
-            pass.run(joined, &mut self.memory, &mut self.partials)?;
-        }
-        Ok(())
+            }
+            (Code::Loop(_), Ready::Loop(code)) => (Arc::clone(code), None),
+            (Code::Loop(_) | Code::Product(..) | Code::Run(_), _) => return Ok(()),
+        };
+        let scalars: Vec<f64> = kernel.scalars.iter().map(|scalar| scalars[*scalar]).collect();
+        let (scratch, rooms, pool) = (&self.scratch, &self.rooms, &self.pool);
+        let pass = Pass { code: &code, kernel, buffers, scalars: &scalars, scratch, rooms, pool };
+        pass.run(product, &mut self.memory, &mut self.partials)
     }
 }

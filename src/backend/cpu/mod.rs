@@ -8,7 +8,7 @@
 //! | `tile` | the interpreter of a loop's code |
 //! | `jit` | machine code of it |
 //! | `pass` | a loop divided among threads, with a fused product |
-//! | `product` | products of matrices, by ndarray |
+//! | `product` | products of matrices |
 //! | `special` | operations that are not fused |
 //! | `matrix` | those on triangles of a matrix |
 //! | `fold` | reductions |
@@ -28,7 +28,7 @@ mod memory;
 mod number;
 mod pass;
 pub mod pool;
-mod product;
+pub mod product;
 mod special;
 mod tile;
 

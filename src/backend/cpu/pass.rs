@@ -1,11 +1,13 @@
 //! Runs a loop, its rows divided among the threads. A matrix product whose rows are divided in the same way runs before it on
 //! each thread, so that the loop reads its result from the cache and there is no barrier in between.
 
+use super::ALONE;
 use super::code::Prepared;
 use super::memory::{Memory, Slices};
 use super::pool::Pool;
+use super::product::Product;
+use super::product::room::Rooms;
 use super::tile::{self, Inputs, Read, Scratch, Share};
-use super::{ALONE, product};
 use crate::ir::Reduce;
 use crate::plan::{Instruction, Kernel, Matrices, Storage};
 use bytemuck::cast_slice_mut;
@@ -20,8 +22,12 @@ pub struct Pass<'c> {
     pub scalars: &'c [f64],
     /// Of each thread.
     pub scratch: &'c [Mutex<Scratch>],
+    pub rooms: &'c Rooms,
     pub pool: &'c Pool,
 }
+
+/// The most elements of a product, or few more, that a loop reads while they are in the cache.
+const TOGETHER: usize = 64 * 1024;
 
 /// The work of one thread: its rows of a product, if there is one, then its chunks of the loop.
 struct Deal<'d, 'a> {
@@ -30,21 +36,19 @@ struct Deal<'d, 'a> {
 }
 
 /// Whether a product can be fused with its loop, row by row: the loop reads its result and does not overwrite its operands.
-pub fn can_fuse(code: &Prepared, kernel: &Kernel, matrices: &Matrices, threads: usize) -> bool {
+pub fn can_fuse(code: &Prepared, kernel: &Kernel, product: &Product, threads: usize) -> bool {
+    let matrices = &product.matrices;
     let written = code.outs.iter().map(|out| out.operand).chain(code.collects.iter().map(|(operand, _)| *operand));
     let buffer = |operand: usize| kernel.bindings[operand].buffer;
     let operands = [buffer(Matrices::A), buffer(Matrices::B)];
     let apart = written.into_iter().all(|operand| !operands.contains(&buffer(operand)));
     let [batch, rows, _, columns] = matrices.counts();
     let same = (code.rows, code.columns) == (batch * rows, columns);
-    same && apart
-        && code.reads.contains(&Matrices::OUT)
-        && code.chunks() >= threads
-        && (batch > 1 || product::by_rows(rows, columns))
+    same && apart && code.reads.contains(&Matrices::OUT) && code.chunks() >= threads && product.by_rows()
 }
 
 impl Pass<'_> {
-    pub fn run(&self, product: Option<&Matrices>, memory: &mut Memory, partials: &mut [f64]) -> Result<(), String> {
+    pub fn run(&self, product: Option<&Product>, memory: &mut Memory, partials: &mut [f64]) -> Result<(), String> {
         let code = self.code;
         let bound = |operand: usize| self.kernel.bindings[operand];
         let read = code.reads.iter().map(|operand| bound(*operand).buffer);
@@ -64,7 +68,7 @@ impl Pass<'_> {
 
         let mut shares = self.shares(outs);
         self.deal_partials(&mut shares, partials);
-        let small = product.is_none_or(product::is_small) && code.rows * code.columns.max(1) < ALONE;
+        let small = product.is_none_or(Product::is_small) && code.rows * code.columns.max(1) < ALONE;
         let threads = if small || code.chunks() < 2 { 1 } else { self.pool.threads() };
         let dealt = self.deal(&mut shares, made, place.and(product), threads);
         let failed: Mutex<Option<String>> = Mutex::new(None);
@@ -73,22 +77,31 @@ impl Pass<'_> {
             let Some(deal) = dealt.get(thread) else { return };
             let mut deal = deal.lock().unwrap_or_else(PoisonError::into_inner);
             let Deal { shares, made } = &mut *deal;
-            let first = shares.first().map_or(0, |share| share.first);
-            let own: Vec<Read>;
-            let mut reads = &reads;
-            if let (Some(matrices), Some(place)) = (product, place) {
-                let (a, b) = (input(Matrices::A), input(Matrices::B));
-                if let Err(wrong) = product::rows(matrices, first, a, b, made) {
+            let mut scratch = self.scratch[thread].lock().unwrap_or_else(PoisonError::into_inner);
+            let (Some(product), Some(place)) = (product, place) else {
+                let inputs = Inputs { reads: &reads, scalars: self.scalars, overflow: &overflow };
+                return shares.iter_mut().for_each(|share| tile::run(code, share, &inputs, &mut scratch));
+            };
+            let (a, b) = (input(Matrices::A), input(Matrices::B));
+            let mut rest = &mut **made;
+            let row = code.columns * product.matrices.storage.size();
+            let at_once = (TOGETHER / code.columns.max(1)).div_ceil(code.chunk_rows).max(1);
+            // So many rows that their product stays in the cache until the loop has read it.
+            for shares in even(shares, at_once) {
+                let first = shares.first().map_or(0, |share| share.first);
+                let rows: usize = shares.iter().map(|share| share.rows).sum();
+                let (made, others) = std::mem::take(&mut rest).split_at_mut(rows * row);
+                rest = others;
+                if let Err(wrong) = product.rows(first, a, b, made, self.rooms, thread) {
                     *failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(wrong);
                     return;
                 }
                 let made = Read { bytes: made, start: -((first * code.columns) as isize) };
-                own = reads.iter().enumerate().map(|(at, read)| if at == place { made } else { *read }).collect();
-                reads = &own;
+                let own: Vec<Read> =
+                    reads.iter().enumerate().map(|(at, read)| if at == place { made } else { *read }).collect();
+                let inputs = Inputs { reads: &own, scalars: self.scalars, overflow: &overflow };
+                shares.iter_mut().for_each(|share| tile::run(code, share, &inputs, &mut scratch));
             }
-            let inputs = Inputs { reads, scalars: self.scalars, overflow: &overflow };
-            let mut scratch = self.scratch[thread].lock().unwrap_or_else(PoisonError::into_inner);
-            shares.iter_mut().for_each(|share| tile::run(code, share, &inputs, &mut scratch));
         };
         if threads == 1 {
             work(0)
@@ -157,11 +170,11 @@ impl Pass<'_> {
         &self,
         shares: &'d mut [Share<'a>],
         made: &'a mut [u8],
-        product: Option<&Matrices>,
+        product: Option<&Product>,
         threads: usize,
     ) -> Vec<Mutex<Deal<'d, 'a>>> {
         let per_thread = self.code.chunks().div_ceil(threads).max(1);
-        let row = product.map_or(0, |matrices| self.code.columns * matrices.storage.size());
+        let row = product.map_or(0, |product| self.code.columns * product.matrices.storage.size());
         let mut rest = made;
         let deal = |shares: &'d mut [Share<'a>]| {
             let rows: usize = shares.iter().map(|share| share.rows).sum();
@@ -171,6 +184,18 @@ impl Pass<'_> {
         };
         shares.chunks_mut(per_thread).map(deal).collect()
     }
+}
+
+/// Shares in groups of at most so many, about equally large.
+fn even<'d, 'a>(mut shares: &'d mut [Share<'a>], most: usize) -> impl Iterator<Item = &'d mut [Share<'a>]> {
+    let mut groups = shares.len().div_ceil(most);
+    std::iter::from_fn(move || {
+        let own = shares.len().div_ceil(groups.max(1));
+        groups = groups.saturating_sub(1);
+        let (own, others) = std::mem::take(&mut shares).split_at_mut(own);
+        shares = others;
+        (!own.is_empty()).then_some(own)
+    })
 }
 
 /// Combines the accumulators of the chunks, in their order. False if a sum of ints overflows.

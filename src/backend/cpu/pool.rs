@@ -1,27 +1,26 @@
 //! A pool of threads with static shares: each thread does its own, so that results do not depend on scheduling.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 
-/// How often a thread polls for work before it sleeps: some ten microseconds.
-const LOOKS: usize = 4_000;
+/// How often a thread polls before it gives others its turn: some ten microseconds.
+const LOOKS: usize = 400;
+
+/// How often it gives them its turn before it sleeps. What else runs on a busy machine then runs.
+const TURNS: usize = 200;
 
 /// A share of work by its number.
 type Work<'w> = dyn Fn(usize) + Sync + 'w;
 
-/// A reference to work without its lifetime; see [`Pool::run`].
-#[derive(Clone, Copy)]
-struct Job(*const Work<'static>);
-
-// SAFETY: a `Work` is `Sync`, and the pointer is read only while `Pool::run`, which borrows it, waits.
-unsafe impl Send for Job {}
-
 struct Shared {
     /// Held for the whole of [`Pool::run`]: one job at a time.
     turn: Mutex<()>,
-    job: Mutex<Option<Job>>,
+    /// The work of the present job, a `&Work` that lives until all threads have finished it; null at the end of the pool.
+    job: AtomicPtr<()>,
+    /// Held by who goes to sleep, and who wakes.
+    sleep: Mutex<()>,
     wake: Condvar,
     /// Threads that have stopped polling.
     asleep: AtomicUsize,
@@ -30,6 +29,50 @@ struct Shared {
     /// Threads that have not finished the present job.
     busy: AtomicUsize,
     failed: AtomicUsize,
+}
+
+impl Shared {
+    /// Gives a job to all threads.
+    fn start(&self, job: *mut ()) {
+        self.job.store(job, Ordering::Relaxed);
+        self.generation.fetch_add(1, Ordering::SeqCst);
+        // Who goes to sleep says so first, then looks at the generation: one of the two sees the other.
+        if self.asleep.load(Ordering::SeqCst) > 0 {
+            drop(lock(&self.sleep));
+            self.wake.notify_all();
+        }
+    }
+
+    /// Waits for a job after so many, and takes it.
+    fn next(&self, seen: u64) -> *mut () {
+        let is_new = || self.generation.load(Ordering::SeqCst) != seen;
+        if !poll(TURNS, is_new) {
+            let mut sleep = lock(&self.sleep);
+            self.asleep.fetch_add(1, Ordering::SeqCst);
+            while !is_new() {
+                sleep = self.wake.wait(sleep).unwrap_or_else(std::sync::PoisonError::into_inner);
+            }
+            self.asleep.fetch_sub(1, Ordering::SeqCst);
+        }
+        self.job.load(Ordering::Relaxed)
+    }
+}
+
+/// Polls, and after a while lets others have their turn between two polls, so often at most. Whether it has come about.
+fn poll(turns: usize, is_so: impl Fn() -> bool) -> bool {
+    for _ in 0..LOOKS {
+        if is_so() {
+            return true;
+        }
+        std::hint::spin_loop();
+    }
+    for _ in 0..turns {
+        if is_so() {
+            return true;
+        }
+        std::thread::yield_now();
+    }
+    is_so()
 }
 
 pub struct Pool {
@@ -42,7 +85,8 @@ impl Pool {
     pub fn new(threads: usize) -> Pool {
         let shared = Arc::new(Shared {
             turn: Mutex::new(()),
-            job: Mutex::new(None),
+            job: AtomicPtr::default(),
+            sleep: Mutex::new(()),
             wake: Condvar::new(),
             asleep: AtomicUsize::new(0),
             generation: AtomicU64::new(0),
@@ -71,22 +115,9 @@ impl Pool {
         let _turn = lock(&self.shared.turn);
         self.shared.failed.store(0, Ordering::Relaxed);
         self.shared.busy.store(self.threads.len(), Ordering::Relaxed);
-        {
-            let mut job = lock(&self.shared.job);
-            // SAFETY: the lifetime is given up, but this function does not return before every thread is done with it.
-            *job = Some(Job(unsafe {
-                std::mem::transmute::<*const Work<'_>, *const Work<'static>>(std::ptr::from_ref(work))
-            }));
-            self.shared.generation.fetch_add(1, Ordering::Release);
-        }
-        // Who goes to sleep has looked at the generation since, under the lock.
-        if self.shared.asleep.load(Ordering::SeqCst) > 0 {
-            self.shared.wake.notify_all();
-        }
+        self.shared.start((&raw const work).cast_mut().cast());
         let own = catch_unwind(AssertUnwindSafe(|| work(0)));
-        while self.shared.busy.load(Ordering::Acquire) > 0 {
-            std::hint::spin_loop();
-        }
+        while !poll(usize::MAX, || self.shared.busy.load(Ordering::Acquire) == 0) {}
         if let Err(panic) = own {
             std::panic::resume_unwind(panic);
         }
@@ -96,9 +127,7 @@ impl Pool {
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        *lock(&self.shared.job) = None;
-        self.shared.generation.fetch_add(1, Ordering::Release);
-        self.shared.wake.notify_all();
+        self.shared.start(std::ptr::null_mut());
         for thread in self.threads.drain(..) {
             let _ = thread.join();
         }
@@ -110,24 +139,13 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 fn serve(shared: &Shared, number: usize) {
-    let mut seen = 0;
-    loop {
-        let mut looks = 0;
-        while shared.generation.load(Ordering::Acquire) == seen && looks < LOOKS {
-            std::hint::spin_loop();
-            looks += 1;
+    for seen in 0.. {
+        let job = shared.next(seen);
+        if job.is_null() {
+            return;
         }
-        let mut job = lock(&shared.job);
-        while shared.generation.load(Ordering::Acquire) == seen {
-            shared.asleep.fetch_add(1, Ordering::SeqCst);
-            job = shared.wake.wait(job).unwrap_or_else(std::sync::PoisonError::into_inner);
-            shared.asleep.fetch_sub(1, Ordering::SeqCst);
-        }
-        seen += 1;
-        let Some(Job(work)) = *job else { return };
-        drop(job);
-        // SAFETY: `Pool::run` holds the reference until `busy` is 0.
-        let work = unsafe { &*work };
+        // SAFETY: `Pool::run` made it of a reference, and holds what that refers to until `busy` is 0.
+        let work = unsafe { *job.cast::<&Work>() };
         if catch_unwind(AssertUnwindSafe(|| work(number))).is_err() {
             shared.failed.fetch_add(1, Ordering::Relaxed);
         }
