@@ -35,7 +35,7 @@ const ROOMS: &[Room] = &[
     room("autodiff", &["ir", "loops"]),
     room("lower", &["source", "diagnostic", "syntax", "check", "ir", "autodiff", "loops"]),
     room("passes", &["ir"]),
-    room("plan", &["ir"]),
+    room("plan", &["ir", "passes"]),
     room("compile", &["source", "diagnostic", "syntax", "ir", "check", "autodiff", "lower", "passes", "plan"]),
     room("backend", &["ir", "plan"]),
     room("data", &["source", "diagnostic", "ir"]),

@@ -30,6 +30,8 @@ def resize(terminal, columns):
 child, terminal = pty.fork()
 if child == 0:
     resize(0, columns)
+    # Under `nohup` it would be ignored, and the program would go on for ever.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     os.execv(program[0], program)
 
 

@@ -290,7 +290,7 @@ fn results_that_are_lost_are_a_failure() {
 fn interrupted(folder: &Path, signal: &str) -> Output {
     // Events go to a file, so that nothing waits for whoever reads them.
     let script = format!(
-        "\"$0\" train net.mlx --json --out run > events & run=$!\n\
+        "env --default-signal=HUP \"$0\" train net.mlx --json --out run > events & run=$!\n\
          until grep -q '\"step\":100,' events; do sleep 0.02; done\n\
          kill -{signal} $run; wait $run; status=$?; cat events; exit $status"
     );

@@ -22,8 +22,8 @@ pub fn stdlib_names() -> Vec<(&'static str, usize)> {
 
 /// The name that a line declares, if an item starts on it. Items of the library start in the first column.
 fn declared_name(line: &str) -> Option<&str> {
-    let rest = ["fn ", "layer ", "optimizer "].iter().find_map(|word| line.strip_prefix(word))?;
-    rest.split('(').next()
+    let rest = ["fn ", "layer ", "optimizer ", "let "].iter().find_map(|word| line.strip_prefix(word))?;
+    rest.split(['(', ' ']).next()
 }
 
 /// Whether the standard library declares a name.

@@ -372,7 +372,8 @@ impl Printer<'_> {
                     Elem::Float | Elem::Int | Elem::Bool if self.next_is("[") => Doc::Empty,
                     Elem::Float | Elem::Int | Elem::Bool => self.next(),
                 };
-                concat([elem, self.axes(axes)])
+                // A class alone may go without brackets.
+                if self.next_is("[") { concat([elem, self.axes(axes)]) } else { elem }
             }
         }
     }

@@ -205,23 +205,43 @@ pub enum Target {
     All,
 }
 
-/// `out[b, m, n] = Σ_k a[b, m, k] b[b, k, n]`, all of one kind of floats; the operands 0, 1 and 2 are a, b and out, the first two with
-/// the strides of their three axes.
+/// `out[b, m, n] = Σ_k a[b, m, k] b[b, k, n]`, all of one kind of floats; the operands 0, 1 and 2 are a, b and out, which is dense.
+/// Each of b, m, k and n is one or several axes, outermost first, so that an element of an operand lies where the sum of its
+/// offsets along them says: the windows of a convolution are a matrix that is never stored. None is an axis of one element.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Matrices {
     pub storage: Storage,
-    pub batch: usize,
-    pub rows: usize,
-    pub depth: usize,
-    pub columns: usize,
-    pub a: [isize; 3],
-    pub b: [isize; 3],
+    pub batch: Vec<usize>,
+    pub rows: Vec<usize>,
+    pub depth: Vec<usize>,
+    pub columns: Vec<usize>,
+    /// The strides of a along batch, rows and depth; 0 where it is the same for all.
+    pub a: [Vec<isize>; 3],
+    /// The strides of b along batch, depth and columns.
+    pub b: [Vec<isize>; 3],
 }
 
 impl Matrices {
     pub const A: Operand = 0;
     pub const B: Operand = 1;
     pub const OUT: Operand = 2;
+
+    /// How many batches, rows, elements of the depth and columns there are.
+    pub fn counts(&self) -> [usize; 4] {
+        [&self.batch, &self.rows, &self.depth, &self.columns].map(|sizes| sizes.iter().product())
+    }
+
+    /// The elements of a and of b, as they lie.
+    pub fn layouts(&self) -> [Layout; 2] {
+        let layout = |sizes: [&Vec<usize>; 3], strides: &[Vec<isize>; 3]| Layout {
+            shape: sizes.into_iter().flatten().copied().collect(),
+            strides: strides.concat(),
+        };
+        [
+            layout([&self.batch, &self.rows, &self.depth], &self.a),
+            layout([&self.batch, &self.depth, &self.columns], &self.b),
+        ]
+    }
 }
 
 /// An operation that is not fused. Operands are whole buffers; the last one is the result.

@@ -37,7 +37,8 @@ mod store;
 mod verify;
 mod view;
 
-use crate::ir::QuickMap;
+use crate::ir::{NodeId, QuickMap};
+use crate::passes::rewritten;
 use std::sync::Arc;
 
 pub use body::{Planned, Role, Run, Times};
@@ -50,8 +51,24 @@ pub use request::{Limits, Precision, Request, Residents};
 pub use verify::verify;
 pub use view::Layout;
 
-/// The plan: select, emit, place, verify. An error is a message about what cannot be planned (a size that is not settled).
+/// The plan of a graph without overlapping windows in memory. An error is a message about what cannot be planned (a size that is
+/// not settled).
 pub fn plan(request: &Request) -> Result<Plan, String> {
+    let roots: Vec<NodeId> = request.stages.iter().flatten().copied().collect();
+    let Some(better) = rewritten(request.graph, &roots) else { return plan_of(request) };
+    let place = |root: &NodeId| better.place(*root);
+    let stages: Vec<Vec<NodeId>> = request.stages.iter().map(|roots| roots.iter().map(place).collect()).collect();
+    let updates: Vec<(NodeId, u32)> = request.updates.iter().map(|(root, input)| (place(root), *input)).collect();
+    let mut plan = plan_of(&Request { graph: &better.graph, stages: &stages, updates: &updates, ..*request })?;
+    // What a kernel is told to compute are nodes of the graph that was asked for.
+    for kernel in &mut plan.kernels {
+        kernel.nodes.iter_mut().for_each(|node| *node = better.origins[node.0 as usize]);
+    }
+    Ok(plan)
+}
+
+/// Select, emit, place, verify.
+fn plan_of(request: &Request) -> Result<Plan, String> {
     let mut selection = select::select(request)?;
     let nexts = in_place::nexts(&mut selection);
     let mut emitted: Vec<emit::Emitted> = (0..selection.groups.len()).map(|at| emit::emit(&selection, at)).collect();

@@ -54,7 +54,8 @@ impl Kernel {
             }
             Code::Product(m, body) => {
                 let more = body.instructions.len() - 1;
-                format!("product {} x [{}, {}] [{}, {}], then {more}", m.batch, m.rows, m.depth, m.depth, m.columns)
+                let [batch, rows, depth, columns] = m.counts();
+                format!("product {batch} x [{rows}, {depth}] [{depth}, {columns}], then {more}")
             }
             Code::Special(special) => {
                 format!("{} {:?}", special.op, special.shapes.last().into_iter().flatten().collect::<Vec<_>>())

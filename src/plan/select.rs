@@ -101,6 +101,8 @@ pub(super) struct Selection<'g> {
     pub reader: Vec<Option<NodeId>>,
     /// The part of a container that a concatenation, a padding or a reshape is written to, once it is decided.
     pub regions: HashMap<NodeId, Option<View>>,
+    /// What is made by the kernel of a product before it, and where.
+    pub placed: HashMap<NodeId, Location>,
     /// All results of a call or loop that are needed in any stage, by each of them.
     families: HashMap<NodeId, Vec<NodeId>>,
 }
@@ -125,6 +127,7 @@ pub(super) fn select<'g>(request: &'g Request<'g>) -> Result<Selection<'g>, Stri
         readers: vec![0; count],
         reader: vec![None; count],
         regions: HashMap::new(),
+        placed: HashMap::new(),
         families: HashMap::new(),
     };
     for (nodes, roots) in this.analyze_uses().into_iter().zip(request.stages) {
@@ -210,6 +213,9 @@ impl Selection<'_> {
     }
 
     fn node(&mut self, id: NodeId) -> Result<Location, String> {
+        if let Some(place) = self.placed.remove(&id) {
+            return Ok(place);
+        }
         let graph = self.request.graph;
         let node = graph.node(id);
         let shape = settled(&node.shaped.shape)?;
@@ -264,7 +270,7 @@ impl Selection<'_> {
                 Location::Stored(self.view(inputs[0]).window(*axis, count, size, *stride, *dilation))
             }
             Op::Reduce(reduce, axes) => self.reduce(id, *reduce, axes, inputs[0])?,
-            Op::Dot { batch, contracted } => self.dot(id, batch, contracted, [inputs[0], inputs[1]], shape),
+            Op::Dot { batch, contracted } => self.dot(id, batch, contracted, [inputs[0], inputs[1]]),
             Op::Random { .. }
             | Op::ArgMax(_)
             | Op::CumSum { .. }

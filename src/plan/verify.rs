@@ -105,14 +105,11 @@ fn stores(kernel: &Kernel) -> impl Iterator<Item = (BufferId, isize, &Layout)> {
 /// What a kernel reads: which elements of which buffer; `None` of all.
 fn reads(kernel: &Kernel) -> Vec<(BufferId, Option<(isize, Layout)>)> {
     let bound = |operand: usize| kernel.bindings[operand];
-    let matrix = |operand: usize, shape: [usize; 3], strides: [isize; 3]| {
-        let layout = Layout { shape: shape.to_vec(), strides: strides.to_vec() };
-        (bound(operand).buffer, Some((bound(operand).start, layout)))
-    };
     let mut found: Vec<(BufferId, Option<(isize, Layout)>)> = match &*kernel.code {
         Code::Loop(_) => Vec::new(),
-        Code::Product(Matrices { batch, rows, depth, columns, a, b, .. }, _) => {
-            vec![matrix(Matrices::A, [*batch, *rows, *depth], *a), matrix(Matrices::B, [*batch, *depth, *columns], *b)]
+        Code::Product(matrices, _) => {
+            let read = |(operand, layout)| (bound(operand).buffer, Some((bound(operand).start, layout)));
+            [Matrices::A, Matrices::B].into_iter().zip(matrices.layouts()).map(read).collect()
         }
         Code::Special(_) | Code::Run(_) => kernel.reads().map(|buffer| (buffer, None)).collect(),
     };

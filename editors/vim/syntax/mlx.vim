@@ -27,7 +27,7 @@ syn keyword mlxLibrary log_categorical log_det log_gamma_density log_integers lo
 syn keyword mlxLibrary log_normal_mixture log_of_powers log_poisson log_softmax log_student_t log_uniform logp
 syn keyword mlxLibrary logsumexp logsumexp_last lstm macro_f1 mae mape max max_pool mean median micro_f1 min minmax
 syn keyword mlxLibrary missing mod mse multi_hinge muon nadam newton_schulz next_token nll normal on_the_line once
-syn keyword mlxLibrary one_cycle one_hot order orthogonal orthonormal pad pad_same padding_of perplexity pick
+syn keyword mlxLibrary one_cycle one_hot order orthogonal orthonormal pad pad_same padding_of perplexity pi pick
 syn keyword mlxLibrary pinball places_of poisson_nll polynomial precision quantile r2 radam random_crop random_flip
 syn keyword mlxLibrary recall reglu relu reparameterized repeat residual reversed rms_norm rmse rmsprop rnn rotary
 syn keyword mlxLibrary round sequence_last sequence_max sequence_mean sgd sigmoid sign silu sin sinusoidal_positions

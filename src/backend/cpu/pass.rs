@@ -10,7 +10,7 @@ use super::product::room::Rooms;
 use super::tile::{self, Inputs, Read, Scratch, Share};
 use crate::ir::Reduce;
 use crate::plan::{Instruction, Kernel, Matrices, Storage};
-use bytemuck::{cast_slice, cast_slice_mut};
+use bytemuck::cast_slice_mut;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};
 
@@ -42,7 +42,8 @@ pub fn can_fuse(code: &Prepared, kernel: &Kernel, product: &Product, threads: us
     let buffer = |operand: usize| kernel.bindings[operand].buffer;
     let operands = [buffer(Matrices::A), buffer(Matrices::B)];
     let apart = written.into_iter().all(|operand| !operands.contains(&buffer(operand)));
-    let same = (code.rows, code.columns) == (matrices.batch * matrices.rows, matrices.columns);
+    let [batch, rows, _, columns] = matrices.counts();
+    let same = (code.rows, code.columns) == (batch * rows, columns);
     same && apart && code.reads.contains(&Matrices::OUT) && code.chunks() >= threads && product.by_rows()
 }
 
@@ -226,10 +227,4 @@ fn join(shares: &mut [Share], number: usize, reduce: Reduce, storage: Storage, o
         }
     }
     true
-}
-
-/// The elements of an operand, from its start.
-pub fn elements<T: bytemuck::Pod>(read: Read<'_>) -> &[T] {
-    let all: &[T] = cast_slice(read.bytes);
-    &all[(read.start.max(0) as usize).min(all.len())..]
 }

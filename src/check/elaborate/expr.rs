@@ -138,6 +138,11 @@ impl Elaborator<'_> {
         }
         match self.library.find_for(name, self.sources, &mut self.found) {
             Some(item) => match &item.kind {
+                // A number of the library is no setting of the file.
+                ItemKind::Let(own) if self.library.is_stdlib(own.name.span.source) => {
+                    let value = self.value(&own.value, &mut Scope::default())?;
+                    Ok(self.bound(value, span))
+                }
                 ItemKind::Let(_) => self.file_let(&name.text),
                 _ => Ok(self.bound(Value::Item(Rc::clone(&item)), span)),
             },

@@ -186,6 +186,12 @@ impl Elaborator<'_> {
     /// The term of a slice whose cuts are known to lie within.
     pub(super) fn cut_out(&mut self, term: TermId, cuts: Vec<Cut>, span: Span) -> TermId {
         let ty = self.ty(term).clone();
+        // `0..` is the whole axis.
+        let whole = |(axis, cut): (&Axis, Cut)| match cut {
+            Cut::Range(from, count) if from == Size::from(0) && count == axis.size => Cut::All,
+            cut => cut,
+        };
+        let cuts: Vec<Cut> = ty.axes.iter().zip(cuts).map(whole).collect();
         if cuts.iter().all(|cut| *cut == Cut::All) {
             return term;
         }

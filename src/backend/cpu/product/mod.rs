@@ -20,11 +20,11 @@ pub mod room;
 pub mod single;
 mod vector;
 
-use super::pass::elements;
 use super::pool::Pool;
 use super::tile::Read;
 use crate::plan::{Matrices, Storage};
 use bytemuck::{cast_slice, cast_slice_mut};
+use double::Double;
 use offsets::{Offsets, Side};
 use room::Rooms;
 use single::{Operands, Single};
@@ -34,19 +34,20 @@ use std::sync::{Mutex, PoisonError};
 pub struct Product {
     pub matrices: Matrices,
     single: Single,
+    double: Double,
 }
 
 impl Product {
     pub fn new(matrices: &Matrices, threads: usize) -> Product {
-        let Matrices { batch, rows, depth, columns, a, b, .. } = *matrices;
-        let side = |[of_batch, of_lanes, of_depth]: [isize; 3], lanes: usize| Side {
-            batch: Offsets::Stride(batch, of_batch),
-            lanes: Offsets::Stride(lanes, of_lanes),
-            depth: Offsets::Stride(depth, of_depth),
+        let Matrices { batch, rows, depth, columns, a, b, .. } = matrices;
+        let offsets = |sizes: &[usize], strides: &[isize]| {
+            Offsets::new(&sizes.iter().copied().zip(strides.iter().copied()).collect::<Vec<_>>())
         };
-        let (left, right) = (side(a, rows), side([b[0], b[2], b[1]], columns));
-        let single = Single::new([batch, rows, depth, columns], left, right, threads);
-        Product { matrices: matrices.clone(), single }
+        let left = Side { batch: offsets(batch, &a[0]), lanes: offsets(rows, &a[1]), depth: offsets(depth, &a[2]) };
+        let right = Side { batch: offsets(batch, &b[0]), lanes: offsets(columns, &b[2]), depth: offsets(depth, &b[1]) };
+        let double = Double::new(matrices.counts(), left.clone(), right.clone());
+        let single = Single::new(matrices.counts(), left, right, threads);
+        Product { matrices: matrices.clone(), single, double }
     }
 
     /// Makes the room that it needs.
@@ -88,7 +89,7 @@ impl Product {
     ) -> Result<(), String> {
         match self.matrices.storage {
             Storage::F64 => {
-                let made = double::rows(&self.matrices, first, elements(a), elements(b), cast_slice_mut(out));
+                let made = self.double.rows(first, a, b, cast_slice_mut(out));
                 return made.map_err(|wrong| format!("{MISFIT}: {wrong}"));
             }
             Storage::F32 | Storage::I32 | Storage::Bool => {
@@ -110,7 +111,7 @@ impl Product {
     }
 
     fn run_double(&self, a: Read, b: Read, out: &mut [u8], rooms: &Rooms, pool: &Pool) -> Result<(), String> {
-        let Matrices { batch, rows, columns, .. } = self.matrices;
+        let [batch, rows, _, columns] = self.matrices.counts();
         let threads = if self.is_small() { 1 } else { pool.threads() };
         let share = (batch * rows).div_ceil(threads).max(1);
         let bytes = (share * columns * Storage::F64.size()).max(1);
