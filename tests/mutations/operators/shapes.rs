@@ -12,7 +12,12 @@ pub const ALL: &[Operator] = &[
     operator("the factors of a product of matrices change places", Run, factors, "both are square"),
     operator("a `transpose` is left out", Run, |good| without_call(good, "transpose"), "the matrix is square"),
     operator("a `squeeze` is left out", Never, |good| without(good, &["squeeze"]), ""),
-    operator("an axis of 1 is left in what a model gives", Never, left_in, ""),
+    operator(
+        "an axis of 1 is left in what a model gives",
+        Never,
+        left_in,
+        "nothing but a mean reads it, which is the same",
+    ),
     operator(
         "a layer that changes the shape is left out",
         Run,

@@ -9,7 +9,12 @@ use mlx::source::Span;
 use mlx::syntax::tree::{Binary, Expr, ExprKind, Init, ItemKind, Layer, StatementKind, Subscript, Target};
 
 pub const ALL: &[Operator] = &[
-    operator("no nonlinearity between two linear maps", Never, linear, ""),
+    operator(
+        "no nonlinearity between two linear maps",
+        Never,
+        linear,
+        "the first is narrower than its input and its output: a map of lower rank may be meant",
+    ),
     operator(
         "dropout behind the last layer",
         Never,
