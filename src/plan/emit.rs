@@ -32,9 +32,10 @@ pub(super) fn emit(selection: &Selection, at: usize) -> Emitted {
     };
     let code = match &group.kind {
         GroupKind::Loop => Code::Loop(this.looped()),
-        GroupKind::Product(matrices, [a, b], out) => {
+        GroupKind::Product(product, out) => {
+            let (matrices, [a, b]) = &**product;
             this.bindings = vec![bound(a), bound(b), Binding { buffer: *out, start: 0 }];
-            Code::Product(matrices.clone(), this.looped())
+            Code::Product(Box::new(matrices.clone()), this.looped())
         }
         GroupKind::Special(op, operands, out) => {
             let all = operands.iter().map(|(buffer, _)| buffer).chain([out]);

@@ -133,7 +133,7 @@ pub enum Code {
     /// One pass over a space of rows and columns.
     Loop(Loop),
     /// Products of matrices, and a pass over the result while it is in the cache.
-    Product(Matrices, Loop),
+    Product(Box<Matrices>, Loop),
     /// An operation that is not fused.
     Special(Special),
     /// A call, or a loop.

@@ -111,7 +111,7 @@ impl Selection<'_> {
         };
         let value = Member { value: Value::Made, level: Level::Full, storage, store: Some(out), regions: Vec::new() };
         self.groups.push(Group {
-            kind: GroupKind::Product(merged(matrices), operands, out),
+            kind: GroupKind::Product(Box::new((merged(matrices), operands)), out),
             shape: shape.clone(),
             split: Some(split),
             containers: Vec::new(),

@@ -30,7 +30,7 @@ pub(super) struct Group {
 pub(super) enum GroupKind {
     Loop,
     /// Its operands, and the buffer of the result.
-    Product(Matrices, [View; 2], BufferId),
+    Product(Box<(Matrices, [View; 2])>, BufferId),
     Special(Op, Vec<(BufferId, Vec<usize>)>, BufferId),
     /// A call or a loop, and the buffers of its operands.
     Run(Run, Vec<BufferId>),

@@ -19,7 +19,7 @@ pub(super) struct Fold {
 impl Rewriter {
     pub(super) fn folded(&mut self, fold: Fold, x: NodeId) -> Option<NodeId> {
         let size = self.sizes(x)[fold.axis + 1];
-        if fold.stride >= (size - 1) * fold.dilation + 1 {
+        if fold.stride > (size - 1) * fold.dilation {
             return self.side_by_side(fold, x);
         }
         if fold.stride != 1 {
