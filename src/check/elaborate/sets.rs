@@ -205,8 +205,10 @@ impl Elaborator<'_> {
             ),
         };
         let mut error = Diagnostic::error("E0382", message, base, "its rows are not read here");
-        for named in self.named_sets.values() {
-            error = error.label(*named, "these rows are");
+        let mut named: Vec<Span> = self.named_sets.values().copied().collect();
+        named.sort_unstable_by_key(|place| place.start);
+        for place in named {
+            error = error.label(place, "these rows are");
         }
         Some(self.report(error.help(help)))
     }
