@@ -454,7 +454,7 @@ fn agrees(seed: u64, text: &str, lets: &[Let], ints: &[(&str, usize, usize)]) {
     spec::agrees_with_the_reference(&lowered, &mut run, 1);
 }
 
-/// A scattered sum, a running sum, products of several factors and under a condition: nothing of the size of all pairs lies
+/// A scattered sum, a running sum, products of several factors and under a condition, windows: nothing of the size of all pairs lies
 /// in memory in a step, gradients included.
 fn stores_no_pairs() {
     let bodies = [
@@ -463,13 +463,16 @@ fn stores_no_pairs() {
         ("let y[e] = sum(i, u: h[e, u] * m[i, u] * k[i])", "y", 60 * 40 * 8),
         ("let y[e, i] = sum(u, v: h[e, u] * w[u, v] * m[i, v])", "y", 60 * 40 * 8),
         ("let y[e: 60, u] = sum(f where f <= e: s[e, f] * h[f, u])", "y", 60 * 60 * 8),
+        // A convolution's windows, and those of its gradient; of a pooling they are as large as what they are of.
+        ("let y[i: 45, o] = sum(u, c: h[i + u, c] * q[o, u, c])", "y", 45 * 16 * 8),
+        ("let y[i: 20, u] = max(a where a < 3: s[3 * i + a, u])", "y", 60 * 60 + 1),
     ];
     for (body, name, pairs) in bodies {
         let text = format!(
             "// file d.csv: x | 1 | 2\ndata d = csv(\"d.csv\") {{\n    x = x\n    split = holdout(train = 100%)\n}}\n\
              model Net(x: [n]) -> [n] {{\n    param z: [] = 0\n    out x * z\n}}\ntrain {{\n    data = d\n    model = Net\n    \
              param m: [40, 8] ~ normal(0, 1)\n    param h: [60, 8] ~ normal(0, 1)\n    param g: [60] = 1\n    param k: [40] = 1\n    \
-             param w: [8, 8] ~ normal(0, 1)\n    param s: [60, 60] ~ normal(0, 1)\n    let to[e: 60] = mod(7 * e, 40)\n    \
+             param w: [8, 8] ~ normal(0, 1)\n    param s: [60, 60] ~ normal(0, 1)\n    param q: [8, 16, 8] ~ normal(0, 1)\n    let to[e: 60] = mod(7 * e, 40)\n    \
              let from[e: 60] = mod(3 * e + 1, 40)\n    {body}\n    minimize sum({name}^2) + mean(model(x)) using sgd(lr = 0.1)\n    steps = 1\n}}\n"
         );
         let mut sources = Sources::default();
@@ -482,6 +485,7 @@ fn stores_no_pairs() {
         let mut run = Run::new(&lowered, schedule, &data).expect("a run");
         let largest = run.plan().buffers.iter().map(|buffer| buffer.len).max().unwrap_or(0);
         assert!(largest < pairs, "{body}: {largest} numbers lie in one place\n{}", run.plan());
+        assert!(!run.plan().to_string().contains("Fold"), "{body}: windows are added up\n{}", run.plan());
         spec::agrees_with_the_reference(&lowered, &mut run, 1);
     }
 }

@@ -151,10 +151,17 @@ impl<'a> Lowering<'a> {
             }
             Kind::Leaf(leaf) => self.leaves[leaf],
             Kind::Cast(a) => self.operand(*a, ty, wanted),
-            // A square is a product.
-            Kind::Scalar(ScalarOp::Pow, operands) if matches!(terms.get(operands[1]).kind, Kind::Number(2.0)) => {
+            // Small powers are products; higher ones would lose digits that way.
+            Kind::Scalar(ScalarOp::Pow, operands)
+                if matches!(terms.get(operands[1]).kind, Kind::Number(2.0 | 3.0 | 4.0)) =>
+            {
                 let a = self.operand(operands[0], ty, wanted);
-                self.graph.binary(ScalarOp::Mul, a, a)
+                let square = self.graph.binary(ScalarOp::Mul, a, a);
+                match terms.get(operands[1]).kind {
+                    Kind::Number(3.0) => self.graph.binary(ScalarOp::Mul, square, a),
+                    Kind::Number(4.0) => self.graph.binary(ScalarOp::Mul, square, square),
+                    _ => square,
+                }
             }
             Kind::Scalar(op, operands) => {
                 let kinds = self.kinds(*op, operands, wanted);
