@@ -36,18 +36,27 @@ pub fn draw(draw: Draw, stream: [u32; 4], row: u32, element: u32) -> f64 {
     }
 }
 
-/// The draws of the first elements of a row, the same as [`draw`] gives one by one.
-pub fn draw_row(draw: Draw, stream: [u32; 4], row: u32, out: &mut [f64]) {
-    for (group, cells) in out.chunks_mut(4).enumerate() {
-        let words = philox([group as u32, row, stream[2], stream[3]], [stream[0], stream[1]]);
-        let lanes = match draw {
-            Draw::Uniform => words.map(unit),
-            Draw::Normal => {
-                let ([a, b], [c, d]) = (pair(words[0], words[1]), pair(words[2], words[3]));
-                [a, b, c, d]
-            }
-        };
-        cells.iter_mut().zip(lanes).for_each(|(cell, lane)| *cell = lane);
+/// The draws of some elements of a row, from the `first` on: the same as [`draw`] gives one by one, for a fraction of the work.
+pub fn draws<T>(draw_of: Draw, stream: [u32; 4], row: u32, first: u32, out: &mut [T], of: impl Fn(f64) -> T) {
+    let (mut rest, mut element) = (out, first);
+    while !rest.is_empty() {
+        let from = (element % 4) as usize;
+        let (cells, others) = rest.split_at_mut(rest.len().min(4 - from));
+        if let [cell] = cells {
+            *cell = of(draw(draw_of, stream, row, element));
+        } else {
+            let words = philox([element / 4, row, stream[2], stream[3]], [stream[0], stream[1]]);
+            let lanes = match draw_of {
+                Draw::Uniform => words.map(unit),
+                Draw::Normal => {
+                    let ([a, b], [c, d]) = (pair(words[0], words[1]), pair(words[2], words[3]));
+                    [a, b, c, d]
+                }
+            };
+            cells.iter_mut().zip(&lanes[from..]).for_each(|(cell, lane)| *cell = of(*lane));
+        }
+        element = element.wrapping_add(cells.len() as u32);
+        rest = others;
     }
 }
 
@@ -55,7 +64,8 @@ pub fn draw_row(draw: Draw, stream: [u32; 4], row: u32, out: &mut [f64]) {
 fn pair(first: u32, second: u32) -> [f64; 2] {
     let radius = (-2.0 * libm::log(1.0 - unit(first))).sqrt();
     let angle = 2.0 * std::f64::consts::PI * unit(second);
-    [radius * libm::cos(angle), radius * libm::sin(angle)]
+    let (sine, cosine) = libm::sincos(angle);
+    [radius * cosine, radius * sine]
 }
 
 /// On `[0, 1)`, of 24 bits, which a 32-bit float holds exactly.

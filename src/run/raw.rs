@@ -168,8 +168,7 @@ pub fn drawn(
     let mut values = vec![0.0; count * width];
     let draw = |first: usize, cells: &mut [f64]| {
         for (at, cells) in cells.chunks_mut(width.max(1)).enumerate() {
-            philox::draw_row(distribution.draw, stream, row(first + at) as u32, cells);
-            cells.iter_mut().for_each(|cell| *cell = distribution.of(*cell));
+            philox::draws(distribution.draw, stream, row(first + at) as u32, 0, cells, |draw| distribution.of(draw));
         }
     };
     let threads = if values.len() < ALONE { 1 } else { std::thread::available_parallelism().map_or(1, usize::from) };

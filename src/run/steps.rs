@@ -130,10 +130,11 @@ impl<'p> Run<'p> {
         start(program, &settle(program, &rows), &feed, &mut *device)?;
         goes_on()?;
         start_states(program, &settle(program, &rows), &feed, |_| true, &mut *device)?;
-        let scratch = match program.phases.first() {
-            Some(phase) if program.accumulate == 1 => steps_of(program, phase, &graph)?.scratch,
-            _ => 0,
+        let planned = match program.phases.first() {
+            Some(phase) if program.accumulate == 1 => Some(steps_of(program, phase, &graph)?),
+            _ => None,
         };
+        let scratch = planned.as_ref().map_or(0, |plan| plan.scratch);
         let mut run = Run {
             program,
             schedule,
@@ -152,16 +153,21 @@ impl<'p> Run<'p> {
             order,
         };
         goes_on()?;
-        run.load(&full, &goes_on)?;
+        run.load(&full, planned, &goes_on)?;
         if let Some(last) = run.order.last() {
-            run.load(&last, &goes_on)?;
+            run.load(&last, None, &goes_on)?;
         }
         data.stays_whole();
         Ok(run)
     }
 
-    /// Has every plan ready for batches of so many rows.
-    fn load(&mut self, rows: &[usize], goes_on: &impl Fn() -> Result<(), RunError>) -> Result<(), RunError> {
+    /// Has every plan ready for batches of so many rows; that of the first phase may be there already.
+    fn load(
+        &mut self,
+        rows: &[usize],
+        mut planned: Option<Plan>,
+        goes_on: &impl Fn() -> Result<(), RunError>,
+    ) -> Result<(), RunError> {
         let program = self.program;
         let graph = settle(program, rows);
         if !program.once.is_empty() {
@@ -172,7 +178,11 @@ impl<'p> Run<'p> {
         for (at, phase) in program.phases.iter().enumerate() {
             goes_on()?;
             if program.accumulate == 1 {
-                let id = self.device.load(steps_of(program, phase, &graph)?);
+                let plan = match planned.take() {
+                    Some(plan) => plan,
+                    None => steps_of(program, phase, &graph)?,
+                };
+                let id = self.device.load(plan);
                 self.plans.insert((Stage::Phase(at), rows.to_vec()), id);
             } else if !self.parts.contains_key(&at) {
                 self.parts.insert(at, Parts::new(program, phase, &mut *self.device)?);

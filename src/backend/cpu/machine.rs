@@ -19,6 +19,8 @@ pub struct Machine {
     engine: Engine,
     /// Compiled loops by their code, shared by kernels of all plans.
     prepared: HashMap<Arc<Code>, Arc<Prepared>>,
+    /// Products likewise: the tables of where operands lie may be long.
+    products: HashMap<Arc<Code>, Arc<Product>>,
     partials: Vec<f64>,
     /// Of each thread.
     scratch: Vec<Mutex<Scratch>>,
@@ -40,7 +42,7 @@ pub struct Loaded {
 enum Ready {
     Loop(Arc<Prepared>),
     /// A product, and the loop that follows it.
-    Product(Box<Product>, Option<Arc<Prepared>>),
+    Product(Arc<Product>, Option<Arc<Prepared>>),
     Body(Loaded),
     Nothing,
 }
@@ -50,8 +52,8 @@ impl Machine {
         let pool = Pool::new(threads);
         let scratch = (0..pool.threads()).map(|_| Mutex::default()).collect();
         let rooms = Rooms::new(pool.threads());
-        let (memory, prepared) = (Memory::default(), HashMap::new());
-        Machine { memory, pool, engine, prepared, partials: Vec::new(), scratch, rooms }
+        let (memory, prepared, products) = (Memory::default(), HashMap::new(), HashMap::new());
+        Machine { memory, pool, engine, prepared, products, partials: Vec::new(), scratch, rooms }
     }
 
     /// Compiles the code of a plan, and reserves the memory that it needs while it runs.
@@ -61,10 +63,9 @@ impl Machine {
             let ready = match &*kernel.code {
                 Code::Loop(body) => Ready::Loop(self.loop_of(&plan, kernel, body, false)),
                 Code::Product(matrices, body) => {
-                    let product = Product::new(matrices, self.pool.threads());
-                    product.reserve(&mut self.rooms);
+                    let product = self.product(&kernel.code, matrices);
                     let follows = body.instructions.len() > 1;
-                    Ready::Product(Box::new(product), follows.then(|| self.loop_of(&plan, kernel, body, true)))
+                    Ready::Product(product, follows.then(|| self.loop_of(&plan, kernel, body, true)))
                 }
                 Code::Run(run) => Ready::Body(self.make_ready(Arc::clone(&run.body.plan))),
                 Code::Special(_) => Ready::Nothing,
@@ -95,6 +96,16 @@ impl Machine {
         let prepared = Arc::new(Prepared::new(body, ends_product, self.engine));
         self.prepared.insert(Arc::clone(code), Arc::clone(&prepared));
         prepared
+    }
+
+    fn product(&mut self, code: &Arc<Code>, matrices: &Matrices) -> Arc<Product> {
+        if let Some(known) = self.products.get(code) {
+            return Arc::clone(known);
+        }
+        let product = Arc::new(Product::new(matrices, self.pool.threads()));
+        product.reserve(&mut self.rooms);
+        self.products.insert(Arc::clone(code), Arc::clone(&product));
+        product
     }
 
     /// Runs one kernel, by its number.

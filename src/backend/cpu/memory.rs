@@ -1,28 +1,30 @@
 //! The memory of a device: the resident region of parameters and states, shared by all plans, and scratch, which each plan uses
 //! while it runs. Kernels get disjoint slices of both.
 
+use super::pages::Pages;
 use crate::plan::{Buffer, BufferId, Region};
-use bytemuck::{cast_slice, cast_slice_mut};
+use bytemuck::cast_slice_mut;
 use std::ops::Range;
 
-/// In words of 8 bytes, so that elements of every kind are aligned.
 #[derive(Default)]
 pub struct Memory {
-    resident: Vec<u64>,
-    scratch: Vec<u64>,
+    resident: Pages,
+    scratch: Pages,
 }
 
 impl Memory {
-    /// Grows both regions to the bytes that a plan needs; their content stays.
+    /// Grows both regions to the bytes that a plan needs. What is resident stays; what lies in scratch need not.
     pub fn reserve(&mut self, resident: usize, scratch: usize) {
-        for (region, bytes) in [(&mut self.resident, resident), (&mut self.scratch, scratch)] {
-            let words = bytes.div_ceil(8);
-            if region.is_empty() {
-                // Zeroed pages of the system cost nothing until they are touched.
-                *region = vec![0; words];
-            } else if region.len() < words {
-                region.resize(words, 0);
-            }
+        let held = self.resident.bytes().len();
+        if held < resident {
+            let mut larger = Pages::new(resident);
+            larger.bytes_mut()[..held].copy_from_slice(self.resident.bytes());
+            self.resident = larger;
+        }
+        if self.scratch.bytes().len() < scratch {
+            // What there was goes first: both need not have room at once.
+            self.scratch = Pages::default();
+            self.scratch = Pages::new(scratch);
         }
     }
 
@@ -31,7 +33,7 @@ impl Memory {
             Region::Resident => &self.resident,
             Region::Scratch => &self.scratch,
         };
-        &cast_slice(region)[range(buffer)]
+        &region.bytes()[range(buffer)]
     }
 
     pub fn get_mut(&mut self, buffer: &Buffer) -> &mut [u8] {
@@ -39,7 +41,7 @@ impl Memory {
             Region::Resident => &mut self.resident,
             Region::Scratch => &mut self.scratch,
         };
-        &mut cast_slice_mut(region)[range(buffer)]
+        &mut region.bytes_mut()[range(buffer)]
     }
 
     /// Copies a buffer to another of the same length.
@@ -48,18 +50,18 @@ impl Memory {
         match (from.region, to.region) {
             _ if from_range.len() != to_range.len() => {}
             (Region::Resident, Region::Resident) => {
-                cast_slice_mut::<u64, u8>(&mut self.resident).copy_within(from_range, to_range.start);
+                self.resident.bytes_mut().copy_within(from_range, to_range.start);
             }
             (Region::Scratch, Region::Scratch) => {
-                cast_slice_mut::<u64, u8>(&mut self.scratch).copy_within(from_range, to_range.start);
+                self.scratch.bytes_mut().copy_within(from_range, to_range.start);
             }
             (Region::Resident, Region::Scratch) => {
-                let from = &cast_slice::<u64, u8>(&self.resident)[from_range];
-                cast_slice_mut(&mut self.scratch)[to_range].copy_from_slice(from);
+                let from = &self.resident.bytes()[from_range];
+                self.scratch.bytes_mut()[to_range].copy_from_slice(from);
             }
             (Region::Scratch, Region::Resident) => {
-                let from = &cast_slice::<u64, u8>(&self.scratch)[from_range];
-                cast_slice_mut(&mut self.resident)[to_range].copy_from_slice(from);
+                let from = &self.scratch.bytes()[from_range];
+                self.resident.bytes_mut()[to_range].copy_from_slice(from);
             }
         }
     }
@@ -94,8 +96,8 @@ impl<'m> Slices<'m> {
         let mut written = Vec::with_capacity(wanted.len());
         // What lies between what is written: the region, where it starts in that, the bytes.
         let mut between: Vec<(Region, usize, &'m [u8])> = Vec::with_capacity(wanted.len() + 2);
-        let mut resident: (&mut [u8], usize) = (cast_slice_mut(&mut memory.resident), 0);
-        let mut scratch: (&mut [u8], usize) = (cast_slice_mut(&mut memory.scratch), 0);
+        let mut resident: (&mut [u8], usize) = (memory.resident.bytes_mut(), 0);
+        let mut scratch: (&mut [u8], usize) = (memory.scratch.bytes_mut(), 0);
         for id in wanted {
             let buffer = &buffers[id.0 as usize];
             let (rest, start) = match buffer.region {
@@ -129,6 +131,6 @@ impl<'m> Slices<'m> {
 
     /// A range that is read.
     pub fn get(&self, id: BufferId) -> &'m [u8] {
-        self.read.iter().find(|(known, _)| *known == id).map_or(cast_slice::<u64, u8>(&[]), |(_, slice)| slice)
+        self.read.iter().find(|(known, _)| *known == id).map_or(bytemuck::cast_slice::<u64, u8>(&[]), |(_, slice)| slice)
     }
 }

@@ -14,6 +14,7 @@
 //! | `fold` | reductions |
 //! | `number` | the element types that loops compute with |
 //! | `memory` | resident buffers and scratch |
+//! | `pages` | what both lie in |
 //! | `math` | functions of 32-bit floats |
 //! | `pool` | threads |
 
@@ -26,6 +27,7 @@ pub mod math;
 mod matrix;
 mod memory;
 mod number;
+mod pages;
 mod pass;
 pub mod pool;
 pub mod product;

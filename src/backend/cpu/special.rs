@@ -348,10 +348,14 @@ fn random<T: Number>(
     };
     let first_row = if rows.is_some() { counter(4) } else { 0 };
     deal(out, 1, pool, |part, first| {
-        for (at, cell) in (first..).zip(part.iter_mut()) {
-            let row = at / inner % length;
-            let element = at / (inner * length) * inner + at % inner;
-            *cell = T::of(philox::draw(draw, stream, first_row.wrapping_add(row as u32), element as u32));
+        let (mut rest, mut at) = (part, first);
+        while !rest.is_empty() {
+            let (row, place) = (at / inner % length, at % inner);
+            let element = at / (inner * length) * inner + place;
+            let (cells, others) = rest.split_at_mut(rest.len().min(inner - place));
+            philox::draws(draw, stream, first_row.wrapping_add(row as u32), element as u32, cells, T::of);
+            at += cells.len();
+            rest = others;
         }
     });
 }
