@@ -80,27 +80,23 @@ impl Rewriter {
     /// A view of the same elements.
     fn view_turned(&mut self, order: &[usize], x: NodeId) -> NodeId {
         let node = self.graph.node(x).clone();
-        match &node.op {
-            Op::Permute(inner) => {
-                let order: Vec<usize> = order.iter().map(|axis| inner[*axis]).collect();
-                if order.iter().copied().eq(0..order.len()) {
-                    return node.inputs[0];
-                }
-                self.add(Op::Permute(order), node.inputs)
+        if let Op::Permute(inner) = &node.op {
+            let order: Vec<usize> = order.iter().map(|axis| inner[*axis]).collect();
+            if order.iter().copied().eq(0..order.len()) {
+                return node.inputs[0];
             }
-            Op::Broadcast { kept, shape } => {
-                // The axes of the operand in the order in which they are now.
-                let places: Vec<usize> = (0..order.len()).filter(|at| kept.contains(&order[*at])).collect();
-                let axis = |at: &usize| kept.iter().position(|axis| *axis == order[*at]);
-                let own: Vec<usize> = places.iter().filter_map(axis).collect();
-                let operand = match own.iter().copied().eq(0..own.len()) {
-                    true => node.inputs[0],
-                    false => self.view_turned(&own, node.inputs[0]),
-                };
-                let shape = order.iter().map(|axis| shape[*axis].clone()).collect();
-                self.add(Op::Broadcast { kept: places, shape }, vec![operand])
-            }
-            _ => self.add(Op::Permute(order.to_vec()), vec![x]),
+            return self.add(Op::Permute(order), node.inputs);
         }
+        let Op::Broadcast { kept, shape } = &node.op else { return self.add(Op::Permute(order.to_vec()), vec![x]) };
+        // The axes of the operand in the order in which they are now.
+        let places: Vec<usize> = (0..order.len()).filter(|at| kept.contains(&order[*at])).collect();
+        let axis = |at: &usize| kept.iter().position(|axis| *axis == order[*at]);
+        let own: Vec<usize> = places.iter().filter_map(axis).collect();
+        let operand = match own.iter().copied().eq(0..own.len()) {
+            true => node.inputs[0],
+            false => self.view_turned(&own, node.inputs[0]),
+        };
+        let shape = order.iter().map(|axis| shape[*axis].clone()).collect();
+        self.add(Op::Broadcast { kept: places, shape }, vec![operand])
     }
 }
