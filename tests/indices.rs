@@ -466,13 +466,16 @@ fn stores_no_pairs() {
         // A convolution's windows, and those of its gradient; of a pooling they are as large as what they are of.
         ("let y[i: 45, o] = sum(u, c: h[i + u, c] * q[o, u, c])", "y", 45 * 16 * 8),
         ("let y[i: 20, u] = max(a where a < 3: s[3 * i + a, u])", "y", 60 * 60 + 1),
+        // Of two axes: zeros lie around the image, not around the windows of one axis.
+        ("let y[a: 14, b: 14, o] = sum(u, v, c: r[a + u, b + v, c] * t[o, u, v, c])", "y", 16 * 18 * 3 * 8),
     ];
     for (body, name, pairs) in bodies {
         let text = format!(
             "// file d.csv: x | 1 | 2\ndata d = csv(\"d.csv\") {{\n    x = x\n    split = holdout(train = 100%)\n}}\n\
              model Net(x: [n]) -> [n] {{\n    param z: [] = 0\n    out x * z\n}}\ntrain {{\n    data = d\n    model = Net\n    \
              param m: [40, 8] ~ normal(0, 1)\n    param h: [60, 8] ~ normal(0, 1)\n    param g: [60] = 1\n    param k: [40] = 1\n    \
-             param w: [8, 8] ~ normal(0, 1)\n    param s: [60, 60] ~ normal(0, 1)\n    param q: [8, 16, 8] ~ normal(0, 1)\n    let to[e: 60] = mod(7 * e, 40)\n    \
+             param w: [8, 8] ~ normal(0, 1)\n    param s: [60, 60] ~ normal(0, 1)\n    param q: [8, 16, 8] ~ normal(0, 1)\n    \
+             param r: [16, 16, 8] ~ normal(0, 1)\n    param t: [8, 3, 3, 8] ~ normal(0, 1)\n    let to[e: 60] = mod(7 * e, 40)\n    \
              let from[e: 60] = mod(3 * e + 1, 40)\n    {body}\n    minimize sum({name}^2) + mean(model(x)) using sgd(lr = 0.1)\n    steps = 1\n}}\n"
         );
         let mut sources = Sources::default();

@@ -172,6 +172,17 @@ impl ScalarOp {
         }
     }
 
+    /// About how long it takes, in additions.
+    pub fn price(self) -> usize {
+        match self {
+            Neg | Abs | Floor | Not | Cast(_) | Add | Sub | Mul | Min | Max | Select => 1,
+            Less | LessEqual | Equal | NotEqual | And | Or => 1,
+            Div | Sqrt => 3,
+            Exp | Expm1 | Log | Log1p | Tanh | Erf => 12,
+            Sin | Cos | Pow | Atan2 | Mod | Quotient => 64,
+        }
+    }
+
     /// Between which numbers its value is, for operands that are between some; infinite where nothing is known. NaN is outside of this.
     pub fn range(self, operands: &[(f64, f64)]) -> (f64, f64) {
         let all = (f64::NEG_INFINITY, f64::INFINITY);

@@ -27,6 +27,7 @@ pub(super) fn emit(selection: &Selection, at: usize) -> Emitted {
         instructions: Vec::new(),
         storage: Vec::new(),
         loads: HashMap::new(),
+        computed: HashMap::new(),
         bindings: Vec::new(),
         scalars: Vec::new(),
     };
@@ -67,6 +68,8 @@ struct Emitter<'s> {
     storage: Vec<Storage>,
     /// Loads, scalars and conversions emitted so far.
     loads: HashMap<Instruction, Vec<Register>>,
+    /// Inline nodes that were computed so far.
+    computed: HashMap<(NodeId, Level), Register>,
     bindings: Vec<Binding>,
     scalars: Vec<usize>,
 }
@@ -196,9 +199,11 @@ impl Emitter<'_> {
     /// An elementwise node and its inline operands, with an explicit stack: the chain may be long.
     fn compute(&mut self, root: NodeId, level: Level) -> Register {
         let graph = self.selection.request.graph;
-        let mut made: HashMap<NodeId, Register> = HashMap::new();
         let mut open = vec![(root, false)];
         while let Some((node, operands_made)) = open.pop() {
+            if self.computed.contains_key(&(node, level)) {
+                continue;
+            }
             let inputs = &graph.node(node).inputs;
             let inline = |input: &NodeId| matches!(self.selection.place(*input), Location::Inline(_));
             if !operands_made {
@@ -206,11 +211,11 @@ impl Emitter<'_> {
                 open.extend(inputs.iter().filter(|input| inline(input)).map(|input| (*input, false)));
                 continue;
             }
-            let registers = inputs.iter().map(|input| made.get(input).copied()).collect::<Vec<_>>();
+            let registers = inputs.iter().map(|input| self.computed.get(&(*input, level)).copied()).collect::<Vec<_>>();
             let register = self.apply(node, &registers, level);
-            made.insert(node, register);
+            self.computed.insert((node, level), register);
         }
-        made[&root]
+        self.computed[&(root, level)]
     }
 
     fn apply(&mut self, node: NodeId, made: &[Option<Register>], level: Level) -> Register {

@@ -1,10 +1,11 @@
 //! Which group a node joins: one with an operand as its member, or one that reads the same operands. Elementwise nodes with a
-//! single reader stay inline.
+//! single reader, and those that are recomputed, stay inline.
 
 use super::kernel::{Level, Storage};
 use super::request::settled;
 use super::select::{Group, GroupKind, Location, Member, Selection, Value};
 use crate::ir::NodeId;
+use std::collections::HashSet;
 
 /// How many of the latest readers of a buffer are tried as the group of one more reader.
 const ASKED: usize = 8;
@@ -70,7 +71,11 @@ impl Selection<'_> {
     pub(super) fn leaves(&self, inputs: &[NodeId]) -> Vec<NodeId> {
         let mut open = inputs.to_vec();
         let mut leaves = Vec::new();
+        let mut seen = HashSet::new();
         while let Some(node) = open.pop() {
+            if !seen.insert(node) {
+                continue;
+            }
             match self.place(node) {
                 Location::Inline(_) => open.extend(&self.request.graph.node(node).inputs),
                 Location::Host(_) => {}
@@ -131,7 +136,7 @@ impl Selection<'_> {
             groups.dedup();
             groups.into_iter().find_map(fits)
         };
-        let holds = inputs.iter().filter_map(|input| match self.place(*input) {
+        let holds = leaves.iter().filter_map(|leaf| match self.place(*leaf) {
             Location::Member(home, ..) => Some(*home),
             _ => None,
         });

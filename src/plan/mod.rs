@@ -7,6 +7,7 @@
 //! | `view` | strided views, and which operations only change them |
 //! | `host` | scalars that the host computes in f64 |
 //! | `select` | which nodes become one kernel |
+//! | `recompute` | which values their readers compute themselves |
 //! | `join` | which group an elementwise node joins |
 //! | `store` | which buffer has the value of a node |
 //! | `container` | concatenation and padding: parts of a buffer, each written where it is computed |
@@ -30,6 +31,7 @@ mod join;
 mod kernel;
 mod print;
 mod product;
+mod recompute;
 mod reduce;
 mod request;
 mod select;

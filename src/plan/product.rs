@@ -5,6 +5,7 @@ use super::request::settled;
 use super::select::{Group, GroupKind, Location, Member, Selection, Value};
 use super::view::View;
 use crate::ir::{NodeId, Op};
+use std::cmp::Reverse;
 
 /// With fewer rows or columns a product is not laid out as its reader wants it.
 const FEW: usize = 8;
@@ -58,7 +59,7 @@ impl Selection<'_> {
         };
         let free = |at: usize| (0..views[at].layout.shape.len()).filter(move |axis| !paired(at, *axis));
         let axes: Vec<Axis> = batch.iter().map(both).chain(free(0).map(of_a)).chain(free(1).map(of_b)).collect();
-        let depth: Vec<Axis> = contracted.iter().map(both).collect();
+        let mut depth: Vec<Axis> = contracted.iter().map(both).collect();
         let free_a = free(0).count();
 
         let size = |axis: &Axis| match axis.0 {
@@ -78,6 +79,8 @@ impl Selection<'_> {
             columns: &axes[batch.len() + free_a..],
         });
         let right = 1 - roles.left;
+        // The right operand, of which most is packed, is passed in the order in which it lies.
+        depth.sort_by_key(|axis| axis.0[right].map(|axis| Reverse(views[right].layout.strides[axis].unsigned_abs())));
         let (rows, columns) = (roles.rows, roles.columns);
         let left = roles.left;
         let a = self.matrix(operands[left], &views[left], left, [roles.batch, rows, &depth], storage);

@@ -5,6 +5,7 @@
 use super::body::{Bodies, Run};
 use super::host::{Scalar, Scalars};
 use super::kernel::{Buffer, BufferId, Level, Matrices, Output, Region, Storage, Target};
+use super::recompute::recomputed;
 use super::request::{Request, number, settled};
 use super::view::View;
 use crate::ir::{DType, NodeId, Op, QuickMap, Reduce, ScalarOp};
@@ -74,7 +75,7 @@ pub(super) enum Location {
     /// A member of a group, by their indices; with its view once it is stored.
     Member(usize, usize, Option<View>),
     Stored(View),
-    /// Elementwise and read once: recomputed inside of its reader. Holds its number of operations.
+    /// Elementwise, and computed inside of whatever reads it. Holds its number of operations.
     Inline(usize),
 }
 
@@ -99,6 +100,8 @@ pub(super) struct Selection<'g> {
     pub readers: Vec<u32>,
     /// The last node that reads each node.
     pub reader: Vec<Option<NodeId>>,
+    /// What readers compute themselves instead of reading it from memory.
+    recomputed: Vec<bool>,
     /// The part of a container that a concatenation, a padding or a reshape is written to, once it is decided.
     pub regions: HashMap<NodeId, Option<View>>,
     /// What is made by the kernel of a product before it, and where.
@@ -126,6 +129,7 @@ pub(super) fn select<'g>(request: &'g Request<'g>) -> Result<Selection<'g>, Stri
         stage: 0,
         readers: vec![0; count],
         reader: vec![None; count],
+        recomputed: Vec::new(),
         regions: HashMap::new(),
         placed: HashMap::new(),
         families: HashMap::new(),
@@ -164,6 +168,7 @@ impl Selection<'_> {
         let graph = self.request.graph;
         let roots: Vec<NodeId> = self.request.stages.iter().flatten().copied().collect();
         let needed = graph.needed(&roots);
+        self.recomputed = recomputed(graph, &needed, &roots);
         for (reader, input) in needed.iter().flat_map(|id| graph.node(*id).inputs.iter().map(|input| (*id, *input))) {
             self.readers[input.0 as usize] += 1;
             self.reader[input.0 as usize] = Some(reader);
@@ -241,6 +246,9 @@ impl Selection<'_> {
             Op::Scalar(ScalarOp::Cast(dtype)) if graph.dtype(inputs[0]) == *dtype => self.same(inputs[0]),
             Op::Scalar(_) => {
                 let weight = 1 + inputs.iter().map(|input| self.weight(*input)).sum::<usize>();
+                if self.recomputed[id.0 as usize] {
+                    return Ok(Location::Inline(weight.min(INLINE)));
+                }
                 let member = |input: &NodeId| matches!(self.place(*input), Location::Member(..));
                 if self.readers[id.0 as usize] == 1 && weight <= INLINE && !inputs.iter().any(member) {
                     return Ok(Location::Inline(weight));

@@ -1,6 +1,7 @@
 //! Loops with as little in them as can be: what leaves them, and what has to stay.
 
 use super::check::{differs, numbers, sizes};
+use super::cpu::cpu_of;
 use super::loops::{add, mul};
 use super::samples::Make;
 use crate::trial;
@@ -19,6 +20,7 @@ pub fn trials() -> Vec<Trial> {
         trial("ops::lean::what_may_have_no_value_stays", what_may_fail_stays),
         trial("ops::lean::what_would_be_large_is_not_kept", large_values),
         trial("ops::lean::slices_of_neighbours_meet_in_one_gradient", neighbours),
+        trial("ops::lean::slopes_are_computed_where_they_are_read", slopes),
         trial("ops::lean::the_same_values_for_any_number_of_rows", symbolic_rows),
     ]
 }
@@ -355,4 +357,28 @@ fn symbolic_rows() {
     for (one, other) in found.iter().zip(reference::run(&plain, &plain_roots, &inputs).expect("numbers")) {
         assert!(!differs(one, &other, 1e-12), "{one:?} is not {other:?}");
     }
+}
+
+/// Of a chain of functions of a product a step keeps the product and what the next product reads: no slope, no part of one.
+fn slopes() {
+    let mut graph = Graph::default();
+    let input =
+        |graph: &mut Graph, number, sizes: [i64; 2]| graph.input(number, DType::Float, sizes.map(Size::from).to_vec());
+    let (x, w, v) = (input(&mut graph, 0, [64, 32]), input(&mut graph, 1, [32, 48]), input(&mut graph, 2, [48, 32]));
+    let h = graph.dot(vec![], vec![(1, 0)], x, w);
+    let cube = mul(&mut graph, h, h);
+    let cube = mul(&mut graph, cube, h);
+    let inner = add(&mut graph, h, cube);
+    let bend = graph.unary(ScalarOp::Tanh, inner);
+    let bent = mul(&mut graph, h, bend);
+    let out = graph.dot(vec![], vec![(1, 0)], bent, v);
+    let squares = mul(&mut graph, out, out);
+    let loss = graph.reduce(Reduce::Sum, vec![0, 1], squares);
+    let by = gradient(&mut graph, loss, &[w, v]);
+    let roots = [loss, by[0], by[1]];
+    let (device, id) = cpu_of(&graph, &roots, 1).expect("a plan");
+    let plan = mlx::backend::Device::plan(&device, id);
+    let wide = plan.buffers.iter().filter(|buffer| buffer.len == 64 * 48).count();
+    // The product and its bent values; the gradients by these.
+    assert!(wide <= 4, "{wide} values of a layer are stored\n{plan}");
 }

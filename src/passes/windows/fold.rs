@@ -86,8 +86,7 @@ impl Rewriter {
         }
         let count = self.sizes(x)[axis];
         let low = dilation * (size - 1);
-        let padded = Op::Pad { axis: place, low: low.into(), high: (length - count).into(), between: 0 };
-        let padded = self.add(padded, vec![operands[of_places]]);
+        let padded = self.padded(place, (low, length - count), operands[of_places]);
         let windows = Op::Window { axis: place, size: size.into(), stride: 1, dilation };
         let windows = self.add(windows, vec![padded]);
         let backwards = Op::Slice { axis: element, start: (size - 1).into(), count: size.into(), step: -1 };
@@ -105,5 +104,18 @@ impl Rewriter {
         order.remove(axis + 1);
         order.iter_mut().for_each(|axis| *axis -= usize::from(*axis > gone));
         Some(self.add(Op::Permute(order), vec![made]))
+    }
+
+    /// With zeros along an axis: around an image rather than around its windows.
+    fn padded(&mut self, axis: usize, (low, high): (i64, i64), x: NodeId) -> NodeId {
+        if let Op::Window { axis: place, .. } = *self.op(x)
+            && axis != place
+            && axis != place + 1
+        {
+            let (window, image) = (self.op(x).clone(), self.input(x));
+            let padded = self.padded(axis - usize::from(axis > place), (low, high), image);
+            return self.add(window, vec![padded]);
+        }
+        self.add(Op::Pad { axis, low: low.into(), high: high.into(), between: 0 }, vec![x])
     }
 }

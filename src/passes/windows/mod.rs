@@ -7,11 +7,13 @@
 //! | `pick` | windows of few elements, element by element |
 //! | `slice` | slices are taken before a product, not after it |
 //! | `region` | masks that are a box of indices |
+//! | `turn` | axes in another order, of operands instead of what is made from them |
 
 mod fold;
 mod pick;
 mod region;
 mod slice;
+mod turn;
 
 use crate::ir::{Graph, NodeId, Op, ScalarOp};
 
@@ -31,17 +33,20 @@ impl Rewritten {
     }
 }
 
-/// The graph for some roots; `None` if there are no windows in it. Its sizes are numbers.
+/// The graph for some roots; `None` if there is nothing in it to rewrite. Its sizes are numbers.
 pub fn rewritten(graph: &Graph, roots: &[NodeId]) -> Option<Rewritten> {
     let needed = graph.needed(roots);
-    let of_windows = |id: &NodeId| matches!(graph.node(*id).op, Op::Window { .. } | Op::Fold { .. });
-    if !needed.iter().any(of_windows) {
+    let may_change = |id: &NodeId| {
+        matches!(graph.node(*id).op, Op::Window { .. } | Op::Fold { .. } | Op::Permute(_) | Op::Reduce(..))
+    };
+    if !needed.iter().any(may_change) {
         return None;
     }
     let mut readers = vec![0_u32; graph.nodes().len()];
     needed.iter().flat_map(|id| &graph.node(*id).inputs).for_each(|input| readers[input.0 as usize] += 1);
     roots.iter().for_each(|root| readers[root.0 as usize] += 1);
-    let mut rewriter = Rewriter { graph: Graph::default(), origins: Vec::new(), readers, at: NodeId(0) };
+    let stored = turn::in_memory(graph, &needed, roots);
+    let mut rewriter = Rewriter { graph: Graph::default(), origins: Vec::new(), readers, stored, at: NodeId(0) };
     let mut places = vec![None; graph.nodes().len()];
     for id in needed {
         let node = graph.node(id);
@@ -57,6 +62,8 @@ struct Rewriter {
     origins: Vec<NodeId>,
     /// How often each node of the graph before is read.
     readers: Vec<u32>,
+    /// Whether something reads it from memory.
+    stored: Vec<bool>,
     /// The node of the graph before that is being made.
     at: NodeId,
 }
@@ -72,7 +79,10 @@ impl Rewriter {
                 .zip(count.settled())
                 .and_then(|(start, count)| self.sliced_before(slice::Cut { axis: *axis, start, count }, *x)),
             (Op::Scalar(ScalarOp::Select), [mask, yes, no]) => self.chosen(*mask, *yes, *no),
-            (Op::Reduce(reduce, axes), [x]) => self.reduced(*reduce, axes, *x),
+            (Op::Reduce(reduce, axes), [x]) => {
+                self.reduced(*reduce, axes, *x).or_else(|| self.reduced_last(*reduce, axes, *x))
+            }
+            (Op::Permute(order), [x]) if !self.stored[self.at.0 as usize] => self.turned(order, *x),
             _ => None,
         };
         better.unwrap_or_else(|| self.add(op.clone(), inputs))
