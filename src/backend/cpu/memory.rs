@@ -131,6 +131,9 @@ impl<'m> Slices<'m> {
 
     /// A range that is read.
     pub fn get(&self, id: BufferId) -> &'m [u8] {
-        self.read.iter().find(|(known, _)| *known == id).map_or(bytemuck::cast_slice::<u64, u8>(&[]), |(_, slice)| slice)
+        self.read
+            .iter()
+            .find(|(known, _)| *known == id)
+            .map_or(bytemuck::cast_slice::<u64, u8>(&[]), |(_, slice)| slice)
     }
 }
