@@ -74,7 +74,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("clap", &["cli", "main.rs"]),
     ("clap_complete", &["cli"]),
     ("ndarray", &["backend/cpu"]),
-    ("memmap2", &["backend/cpu/jit"]),
+    ("memmap2", &["backend/cpu"]),
     ("vulkano", &["backend/vulkan"]),
     ("naga", &["backend/vulkan"]),
     ("rustyline", &["repl"]),
