@@ -27,7 +27,7 @@ pub use body::{Body, Part, Scan};
 pub use cost::{count, flops, held, largest};
 pub use graph::{Graph, Node, NodeId};
 pub use hash::{QuickMap, quick};
-pub use op::{Class, DType, Draw, Number, Op, Reduce};
+pub use op::{Class, DType, Draw, Number, Op, Reduce, are_outermost};
 pub use scalar::{Inverse, ScalarOp};
 pub use scan::{Carry, ScanBuilder, Scanned};
 pub use shape::{Shaped, elements, rule};

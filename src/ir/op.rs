@@ -371,3 +371,9 @@ impl fmt::Display for Op {
         }
     }
 }
+
+/// Whether axes are the first or the last ones of so many: a reduction over such runs through its operand row by row.
+pub fn are_outermost(axes: &[usize], rank: usize) -> bool {
+    let all = || axes.iter().copied();
+    all().eq(0..axes.len()) || all().eq(rank - axes.len()..rank)
+}

@@ -4,7 +4,7 @@
 //! elementwise values alone.)
 
 use super::request::settled;
-use crate::ir::{Class, DType, Graph, NodeId, Op, ScalarOp};
+use crate::ir::{Class, DType, Graph, NodeId, Op, ScalarOp, are_outermost};
 use std::collections::HashSet;
 
 /// The most arithmetic of a value that is computed again, in additions an element (`ScalarOp::price`).
@@ -121,10 +121,7 @@ fn takes_expressions(graph: &Graph, id: NodeId, operand: NodeId) -> bool {
     }
     match (node.op.class(), &node.op) {
         (Class::Elementwise, _) => true,
-        (Class::Reduction, Op::Reduce(_, axes)) => {
-            let (rank, count) = (graph.shape(operand).len(), axes.len());
-            axes.iter().copied().eq(0..count) || axes.iter().copied().eq(rank - count..rank)
-        }
+        (Class::Reduction, Op::Reduce(_, axes)) => are_outermost(axes, graph.shape(operand).len()),
         (Class::Reduction | Class::Leaf | Class::Draw | Class::View | Class::Copy, _) => false,
         (Class::Order | Class::Product | Class::Body, _) => false,
     }

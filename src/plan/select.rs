@@ -247,6 +247,7 @@ impl Selection<'_> {
             Op::Scalar(_) => {
                 let weight = 1 + inputs.iter().map(|input| self.weight(*input)).sum::<usize>();
                 if self.recomputed[id.0 as usize] {
+                    // What several of its operands have in common is computed once, but counted for each.
                     return Ok(Location::Inline(weight.min(INLINE)));
                 }
                 let member = |input: &NodeId| matches!(self.place(*input), Location::Member(..));

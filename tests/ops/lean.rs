@@ -10,6 +10,7 @@ use mlx::autodiff::gradient;
 use mlx::backend::{Tensor, reference};
 use mlx::ir::{DType, Graph, NodeId, Op, Reduce, ScalarOp, ScanBuilder, Scanned, Size, Symbol};
 use mlx::loops;
+use mlx::plan::Code;
 
 pub fn trials() -> Vec<Trial> {
     vec![
@@ -21,6 +22,8 @@ pub fn trials() -> Vec<Trial> {
         trial("ops::lean::what_would_be_large_is_not_kept", large_values),
         trial("ops::lean::slices_of_neighbours_meet_in_one_gradient", neighbours),
         trial("ops::lean::slopes_are_computed_where_they_are_read", slopes),
+        trial("ops::lean::sums_over_middle_axes_share_a_pass", middle_axes),
+        trial("ops::lean::a_product_passes_its_right_operand_as_it_lies", depth_in_order),
         trial("ops::lean::the_same_values_for_any_number_of_rows", symbolic_rows),
     ]
 }
@@ -381,4 +384,30 @@ fn slopes() {
     let wide = plan.buffers.iter().filter(|buffer| buffer.len == 64 * 48).count();
     // The product and its bent values; the gradients by these.
     assert!(wide <= 4, "{wide} values of a layer are stored\n{plan}");
+}
+
+/// The sums of a gradient over all axes but the second: one kernel, and what is summed lies nowhere.
+fn middle_axes() {
+    let mut graph = Graph::default();
+    let input = |graph: &mut Graph, number| graph.input(number, DType::Float, [6, 5, 7].map(Size::from).to_vec());
+    let (x, y) = (input(&mut graph, 0), input(&mut graph, 1));
+    let product = mul(&mut graph, x, y);
+    let cube = mul(&mut graph, product, x);
+    let roots = [product, cube].map(|terms| graph.reduce(Reduce::Sum, vec![0, 2], terms));
+    let (device, id) = cpu_of(&graph, &roots, 1).expect("a plan");
+    let plan = mlx::backend::Device::plan(&device, id);
+    assert_eq!(plan.kernels.len(), 1, "{plan}");
+    assert_eq!(plan.buffers.iter().filter(|buffer| buffer.len == 6 * 5 * 7).count(), 2, "{plan}");
+}
+
+/// The depth of a product whose right operand has its channels last: pixel by pixel, though the program says it channel by channel.
+fn depth_in_order() {
+    let mut graph = Graph::default();
+    let weights = graph.input(0, DType::Float, [16, 9, 8].map(Size::from).to_vec());
+    let image = graph.input(1, DType::Float, [32, 9, 16].map(Size::from).to_vec());
+    let made = graph.dot(vec![], vec![(0, 2), (1, 1)], weights, image);
+    let (device, id) = cpu_of(&graph, &[made], 1).expect("a plan");
+    let plan = mlx::backend::Device::plan(&device, id);
+    let Code::Product(matrices, _) = &*plan.kernels[0].code else { panic!("{plan}") };
+    assert_eq!((&matrices.depth, &matrices.b[1]), (&vec![9, 16], &vec![16, 1]), "{plan}");
 }

@@ -19,8 +19,8 @@ pub struct Machine {
     engine: Engine,
     /// Compiled loops by their code, shared by kernels of all plans.
     prepared: HashMap<Arc<Code>, Arc<Prepared>>,
-    /// Products likewise: the tables of where operands lie may be long.
-    products: HashMap<Arc<Code>, Arc<Product>>,
+    /// Products, whatever loops end them: the tables of where operands lie may be long.
+    products: HashMap<Matrices, Arc<Product>>,
     partials: Vec<f64>,
     /// Of each thread.
     scratch: Vec<Mutex<Scratch>>,
@@ -63,7 +63,7 @@ impl Machine {
             let ready = match &*kernel.code {
                 Code::Loop(body) => Ready::Loop(self.loop_of(&plan, kernel, body, false)),
                 Code::Product(matrices, body) => {
-                    let product = self.product(&kernel.code, matrices);
+                    let product = self.product(matrices);
                     let follows = body.instructions.len() > 1;
                     Ready::Product(product, follows.then(|| self.loop_of(&plan, kernel, body, true)))
                 }
@@ -98,13 +98,13 @@ impl Machine {
         prepared
     }
 
-    fn product(&mut self, code: &Arc<Code>, matrices: &Matrices) -> Arc<Product> {
-        if let Some(known) = self.products.get(code) {
+    fn product(&mut self, matrices: &Matrices) -> Arc<Product> {
+        if let Some(known) = self.products.get(matrices) {
             return Arc::clone(known);
         }
         let product = Arc::new(Product::new(matrices, self.pool.threads()));
         product.reserve(&mut self.rooms);
-        self.products.insert(Arc::clone(code), Arc::clone(&product));
+        self.products.insert(matrices.clone(), Arc::clone(&product));
         product
     }
 

@@ -2,7 +2,7 @@
 //! read, and lies nowhere. The sums of a batch norm's gradient over all axes but the second are one pass over two images.
 
 use super::Rewriter;
-use crate::ir::{Class, Graph, NodeId, Op, Reduce};
+use crate::ir::{Class, Graph, NodeId, Op, Reduce, are_outermost};
 
 /// The most operations of an expression that is computed in another order.
 const MOST: usize = 64;
@@ -28,7 +28,7 @@ impl Rewriter {
     /// A reduction over axes that are neither the first nor the last: over the last ones.
     pub(super) fn reduced_last(&mut self, reduce: Reduce, axes: &[usize], x: NodeId) -> Option<NodeId> {
         let (rank, count) = (self.graph.shape(x).len(), axes.len());
-        if axes.iter().copied().eq(0..count) || axes.iter().copied().eq(rank - count..rank) {
+        if are_outermost(axes, rank) {
             return None;
         }
         let kept = (0..rank).filter(|axis| !axes.contains(axis));
