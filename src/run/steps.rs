@@ -1,9 +1,11 @@
 //! A run as it goes: data and fitted values first, then one step after the other, and what is reported.
 
+mod figures;
+mod held;
+
 use crate::backend::cpu::Cpu;
 use crate::backend::device::fill;
 use crate::backend::{Device, PlanId, Tensor, Values, reference};
-use crate::check::terms::Host;
 use crate::ir::{Graph, NodeId, Op, count};
 use crate::lower::program::{Input, Program};
 use crate::plan::{Plan, Storage};
@@ -11,16 +13,16 @@ use crate::run::accumulate::Parts;
 use crate::run::batch::{self, Batch, Occasion, Split};
 use crate::run::demands;
 use crate::run::error::RunError;
-use crate::run::evaluate::{Present, ROWS, evaluated, wide_columns};
-use crate::run::events::{Event, Figure, Named, Reported};
+use crate::run::evaluate::{evaluated, wide_columns};
+use crate::run::events::{Event, Named};
 use crate::run::opened::{Opened, OpenedSet};
 use crate::run::order::{Chosen, Order};
-use crate::run::params::{Params, Tensor as Param};
+use crate::run::params::Params;
 use crate::run::plans::{Moment, advance_of, feed_host, remembered, settle, start, start_states, values_of};
 pub use crate::run::plans::{SPLITS, counters, counters_of_split, holder_of, host_value, residents, steps_of};
 use crate::run::prepare::{Preparation, rows_at_once};
 use crate::run::schedule::Schedule;
-use crate::run::stream::{Digits, Feed, Stream, Table};
+use crate::run::stream::{Feed, Table};
 use crate::run::tables::{Figures, OfSet, counts, evaluators, part_of, splits_of, tables_of};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
@@ -507,170 +509,5 @@ impl<'p> Run<'p> {
             }
         }
         Ok((graph, feed))
-    }
-
-    /// Loss and reports on a whole split, by the present weights. `None` if it has no rows.
-    pub fn evaluate(&mut self, split: &str) -> Result<Option<Event>, RunError> {
-        let epoch = self.epoch_of(self.step);
-        let present: Vec<usize> = (0..self.sets.len()).filter(|at| self.sets[*at].split(split).is_some()).collect();
-        let Some(split) = SPLITS.into_iter().find(|name| *name == split) else { return Ok(None) };
-        let Some((_, figures)) = self.evaluators.iter_mut().find(|(sets, _)| *sets == present) else { return Ok(None) };
-        let host =
-            |(host, input): &(Host, usize)| (*input as u32, host_value(*host, self.schedule, self.step, epoch) as f64);
-        let hosts: Vec<(u32, f64)> = self.program.hosts.iter().map(host).collect();
-        self.fed = None;
-        let counters = counters_of_split(self.schedule.seed, split)?;
-        let tables = || self.sets.iter().map(|set| set.table(split, counters)).collect();
-        let now = Present { tables: tables(), hosts: hosts.clone(), counters };
-        let late = figures.late.as_mut().filter(|_| self.calibrated);
-        let over = late.is_some();
-        let evaluator = late.unwrap_or(&mut figures.evaluator);
-        let values = evaluator.evaluate(&mut *self.device, now)?;
-        let of_batches = evaluator.per_batch();
-        self.sets.iter().try_for_each(|set| set.computed.borrow_mut().failure())?;
-        let Some((loss, values)) = values.split_first() else { return Ok(None) };
-        let program = self.program;
-        let demands = program.demands[1].iter().filter(|demand| over || !demand.late).count();
-        let (values, holds) = values.split_at(values.len() - demands);
-        if let Some(broken) = holds.iter().position(|holds| holds.first() == Some(&0.0)) {
-            let feed = Feed { tables: tables(), whole: Vec::new(), hosts, counters: (program.draws as u32, counters) };
-            let rows = self.sets.iter().map(|set| set.split(split).map_or(&[][..], |split| &split.rows));
-            let rows: Vec<&[usize]> = rows.collect();
-            let place = (&*format!("on `{split}`"), &rows[..]);
-            return Err(demands::broken(program, &mut *self.device, (1, broken), feed, place)?);
-        }
-        let all = program.reports.iter().chain(program.late.iter().filter(|_| over));
-        // What reads a data set without rows here is not known.
-        let known =
-            all.zip(values).filter(|((_, node), values)| !values.is_empty() || count(&program.graph, *node) == 0);
-        let reports = known.map(|((name, node), values)| {
-            let shape = self.program.graph.shape(*node).iter();
-            let shape: Vec<usize> = shape.map(|size| size.settled().unwrap_or(0).max(0) as usize).collect();
-            let classes = self.program.classes.get(name).and_then(|column| self.classes.get(column));
-            Reported {
-                name: name.clone(),
-                figure: Figure::of(&shape, values),
-                classes: classes.cloned().unwrap_or_default(),
-            }
-        });
-        let reports: Vec<Reported> = reports.collect();
-        let all: Vec<&String> = program.reports.iter().chain(&program.late).map(|(name, _)| name).collect();
-        let name = |at: &usize| if *at == 0 { Some("loss") } else { Some(all.get(at - 1)?.as_str()) };
-        let per_batch = of_batches.iter().filter_map(name).map(str::to_string).collect();
-        // Where nothing is minimized there is no loss.
-        let loss = loss.first().copied().filter(|_| !self.program.phases.is_empty());
-        Ok(Some(Event::Eval { step: self.step, split: split.to_string(), loss, reports, per_batch }))
-    }
-
-    /// Computes what is known when training is over, by the present weights.
-    pub fn calibrate(&mut self) -> Result<(), RunError> {
-        let program = self.program;
-        let epoch = self.epoch_of(self.step);
-        self.fed = None;
-        for calibration in &program.calibrated {
-            let split = calibration.split.as_str();
-            let host = |(host, input): &(Host, usize)| {
-                (*input as u32, host_value(*host, self.schedule, self.step, epoch) as f64)
-            };
-            let counters = counters_of_split(self.schedule.seed, split)?;
-            let feed = Feed {
-                tables: self.sets.iter().map(|set| set.table(split, counters)).collect(),
-                whole: Vec::new(),
-                hosts: program.hosts.iter().map(host).collect(),
-                counters: (program.draws as u32, counters),
-            };
-            let roots = vec![calibration.value];
-            let digits = Digits::Evaluation { wide: wide_columns(program, &roots) };
-            let (hosts, inputs) = (program.host_inputs(), program.inputs.len());
-            let mut stream = Stream::new(&program.graph, &program.rows, roots, inputs, hosts, digits, ROWS)
-                .with_residents(residents(program));
-            let mut values: Vec<f32> = Vec::new();
-            stream.run(&mut *self.device, feed, &mut |_, found, count| {
-                values.extend(found.to_f64(count).into_iter().map(|value| value as f32));
-            })?;
-            self.failure()?;
-            let input = program.params[calibration.param].input as u32;
-            self.device.write(self.holder, input, &mut |bytes, _| bytes.copy_from_slice(bytemuck::cast_slice(&values)));
-        }
-        self.calibrated = true;
-        Ok(())
-    }
-
-    /// Whether there is anything that is known only when training is over.
-    pub fn calibrates(&self) -> bool {
-        !self.program.calibrated.is_empty()
-    }
-
-    /// Takes what is calibrated from the weights that it was given.
-    pub fn is_calibrated(&mut self) {
-        self.calibrated = true;
-    }
-
-    /// Rows of each split that has any: of the data set that has most.
-    pub fn rows(&self) -> Vec<(&'static str, usize)> {
-        let rows = |name: &str| {
-            let own = self.sets.iter().filter_map(|set| set.splits.iter().find(|split| split.name == name));
-            own.map(|split| split.rows.len()).max()
-        };
-        SPLITS.into_iter().filter_map(|name| Some((name, rows(name)?))).collect()
-    }
-
-    /// The present parameters by path: shape and values, where they lie.
-    pub fn weights_lying(&self) -> BTreeMap<&str, (&[usize], &[f32])> {
-        let mut tensors = BTreeMap::new();
-        let late = |at: usize| self.program.calibrated.iter().any(|own| own.param == at);
-        let known = self.program.params.iter().enumerate().filter(|(at, _)| self.calibrated || !late(*at));
-        for (_, param) in known {
-            let values = match self.device.written(self.holder, param.input as u32) {
-                Some(Values::F32(values)) => values,
-                _ => &[],
-            };
-            tensors.insert(param.path.as_str(), (&param.shape[..], values));
-        }
-        tensors
-    }
-
-    /// The present parameters by path.
-    pub fn weights(&self) -> Params {
-        let own = |(path, (shape, values)): (&str, (&[usize], &[f32]))| {
-            (path.to_string(), Param { shape: shape.to_vec(), values: values.to_vec() })
-        };
-        self.weights_lying().into_iter().map(own).collect()
-    }
-
-    /// Fitted values by name.
-    pub fn fits(&self) -> BTreeMap<String, &Tensor> {
-        self.program.fits.iter().map(|fit| fit.name.clone()).zip(&self.fits).collect()
-    }
-
-    /// What it runs on: `cpu`.
-    pub fn device(&self) -> &'static str {
-        self.device.name()
-    }
-
-    /// The plan of the first phase of a step.
-    fn first(&self) -> PlanId {
-        let whole = self.plans.get(&(Stage::Phase(0), self.order.full())).copied();
-        whole.or_else(|| self.parts.get(&0).map(|parts| parts.rest)).unwrap_or(self.holder)
-    }
-
-    /// The plan of the first phase of a step.
-    pub fn plan(&self) -> &Plan {
-        self.device.plan(self.first())
-    }
-
-    /// What a root of the last full batch's step gave, by its number: the loss, then the gradients.
-    pub fn output(&self, root: usize) -> Values<'_> {
-        self.device.read(self.first(), root)
-    }
-
-    /// What lies in an input of a step; `None` where nothing reads it.
-    pub fn fed(&self, input: usize) -> Option<Values<'_>> {
-        self.device.written(self.first(), input as u32)
-    }
-
-    /// Runs one kernel of a step, to measure it.
-    pub fn run_kernel(&mut self, kernel: usize) -> Result<(), RunError> {
-        Ok(self.device.run_kernel(self.first(), kernel)?)
     }
 }
