@@ -10,7 +10,7 @@ use super::view::{Layout, View, rows_ascend};
 use crate::ir::{NodeId, Op};
 
 /// With fewer columns than this, each element is a row of its own: a strided store is then one loop instead of one per row.
-const NARROW: usize = 16;
+const NARROW: usize = 8;
 
 impl Group {
     /// How many leading axes are rows: all but the last one unless a member decides otherwise.

@@ -106,8 +106,14 @@ impl Rewriter {
         Some(self.add(Op::Permute(order), vec![made]))
     }
 
-    /// With zeros along an axis: around an image rather than around its windows.
+    /// With zeros along an axis: around an image rather than around its windows, and in the order in which it lies, so that its rows
+    /// stay rows.
     fn padded(&mut self, axis: usize, (low, high): (i64, i64), x: NodeId) -> NodeId {
+        if let Op::Permute(order) = self.op(x).clone() {
+            let image = self.input(x);
+            let padded = self.padded(order[axis], (low, high), image);
+            return self.add(Op::Permute(order), vec![padded]);
+        }
         if let Op::Window { axis: place, .. } = *self.op(x)
             && axis != place
             && axis != place + 1

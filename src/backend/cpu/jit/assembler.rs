@@ -268,6 +268,11 @@ impl Assembler {
         self.general(true, &[0x8b], to.0, Last::Place(from), 0);
     }
 
+    /// 32 bits, with their sign above.
+    pub fn load_int(&mut self, to: General, from: Place) {
+        self.general(true, &[0x63], to.0, Last::Place(from), 0);
+    }
+
     /// A byte, with zeros above.
     pub fn load_byte(&mut self, to: General, from: Place) {
         self.general(false, &[0x0f, 0xb6], to.0, Last::Place(from), 0);

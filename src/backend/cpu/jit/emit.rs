@@ -368,7 +368,7 @@ impl Emitter<'_> {
         let (data, program) = (&mut self.data, self.program);
         Place::Data(*self.lists.entry(access).or_insert_with(|| {
             let start = data.len();
-            if let Columns::Listed(all) = &program.accesses[access].columns {
+            if let Columns::Listed(all) | Columns::Grouped(all) = &program.accesses[access].columns {
                 all.iter().for_each(|offset| data.extend(offset.to_le_bytes()));
             }
             // A vector that starts at any of them stays within.

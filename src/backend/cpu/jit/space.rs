@@ -2,6 +2,7 @@
 //! of the function does.
 
 use super::super::code::Prepared;
+use super::frame::VECTOR;
 use crate::plan::{Layout, Level, Loop};
 use std::ops::Range;
 
@@ -53,6 +54,8 @@ pub enum Columns {
     Stepped(i32),
     /// The offset of each column.
     Listed(Vec<i32>),
+    /// The same, where the columns of every vector lie side by side.
+    Grouped(Vec<i32>),
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -148,7 +151,7 @@ impl Space {
             } else {
                 match Layout::merged(&columns_merged, own_columns) {
                     Some((_, stride)) => stepped(stride)?,
-                    None => Columns::Listed(listed(&columns_merged, own_columns)?),
+                    None => grouped(listed(&columns_merged, own_columns)?),
                 }
             };
             let reach = columns.reach(width);
@@ -171,7 +174,7 @@ impl Space {
                 Columns::Adjacent => access.step == width as isize,
                 Columns::Same => access.step == 0,
                 Columns::Stepped(stride) => access.step == stride as isize * width as isize,
-                Columns::None | Columns::Listed(_) => false,
+                Columns::None | Columns::Listed(_) | Columns::Grouped(_) => false,
             });
         let tiled = wanted.iter().any(|want| matches!(want.memory, Memory::Tile(_)));
         let limit = if tiled { code.tile_rows } else { usize::MAX };
@@ -329,7 +332,7 @@ impl Access {
                 let ends = [columns.start as isize * stride as isize, (columns.end as isize - 1) * stride as isize];
                 (ends[0].min(ends[1]), ends[0].max(ends[1]))
             }
-            Columns::None | Columns::Same | Columns::Listed(_) => self.reach,
+            Columns::None | Columns::Same | Columns::Listed(_) | Columns::Grouped(_) => self.reach,
         };
         (offset + rows.min(0) + low, offset + rows.max(0) + high)
     }
@@ -344,7 +347,7 @@ impl Columns {
                 let last = (width as isize - 1) * *stride as isize;
                 (last.min(0), last.max(0))
             }
-            Columns::Listed(all) => {
+            Columns::Listed(all) | Columns::Grouped(all) => {
                 let (least, most) = (all.iter().min(), all.iter().max());
                 (least.map_or(0, |x| *x as isize), most.map_or(0, |x| *x as isize))
             }
@@ -359,6 +362,13 @@ fn stepped(stride: isize) -> Option<Columns> {
         1 => Columns::Adjacent,
         other => Columns::Stepped(i32::try_from(other).ok().filter(|stride| stride.unsigned_abs() < 1 << 24)?),
     })
+}
+
+/// Of columns that are passed from the first one on, a vector at a time.
+fn grouped(offsets: Vec<i32>) -> Columns {
+    const LANES: usize = VECTOR / 4;
+    let is_run = |lanes: &[i32]| lanes.windows(2).all(|pair| pair[0].checked_add(1) == Some(pair[1]));
+    if offsets.chunks(LANES).all(is_run) { Columns::Grouped(offsets) } else { Columns::Listed(offsets) }
 }
 
 /// The offset of each column, in row-major order.

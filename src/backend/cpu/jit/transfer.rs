@@ -24,6 +24,18 @@ impl Emitter<'_> {
         Place::At { base, index: Some((RCX, scale)), offset: 0 }
     }
 
+    /// The elements that an access of adjacent or grouped columns has for the present vector.
+    fn at_columns(&mut self, access: usize, base: General) -> Place {
+        if !matches!(self.program.accesses[access].columns, Columns::Grouped(_)) {
+            return self.at_column(base, Element::Word);
+        }
+        let list = self.list(access);
+        self.assembler.address(RAX, list);
+        let offset = self.at_column(RAX, Element::Word);
+        self.assembler.load_int(RAX, offset);
+        Place::At { base, index: Some((RAX, 2)), offset: 0 }
+    }
+
     pub fn load(&mut self, access: usize, to: Vector) {
         let (memory, element) = (self.program.accesses[access].memory, self.program.accesses[access].element);
         if memory == Memory::Offset {
@@ -35,9 +47,13 @@ impl Emitter<'_> {
         }
         match (&self.program.accesses[access].columns, element) {
             (Columns::Stepped(_) | Columns::Listed(_), _) => self.gather(access, base, to),
-            (Columns::None | Columns::Same | Columns::Adjacent, Element::Truth) => self.load_truths(base, to),
-            (Columns::None | Columns::Same | Columns::Adjacent, Element::Word | Element::Wide) => {
+            (_, Element::Truth) => self.load_truths(base, to),
+            (_, Element::Wide) => {
                 let place = self.at_column(base, element);
+                self.load_lanes(LOAD, MASKED_LOAD, to, place);
+            }
+            (Columns::None | Columns::Same | Columns::Adjacent | Columns::Grouped(_), Element::Word) => {
+                let place = self.at_columns(access, base);
                 self.load_lanes(LOAD, MASKED_LOAD, to, place);
             }
         }
@@ -131,7 +147,7 @@ impl Emitter<'_> {
             Columns::None | Columns::Same => 0,
             Columns::Adjacent => 1,
             Columns::Stepped(stride) => *stride,
-            Columns::Listed(_) => {
+            Columns::Listed(_) | Columns::Grouped(_) => {
                 let list = self.list(access);
                 self.spread(base, to);
                 self.assembler.address(RAX, list);
@@ -209,9 +225,13 @@ impl Emitter<'_> {
                 let place = Last::Place(Place::Lanes { base, index, scale: 2 });
                 self.assembler.vector_with(self.size(), SCATTER, from, 0, place, GATHERED, false, None);
             }
-            (Columns::None | Columns::Same | Columns::Adjacent, Element::Truth) => self.store_truths(base, from),
-            (Columns::None | Columns::Same | Columns::Adjacent, Element::Word | Element::Wide) => {
+            (_, Element::Truth) => self.store_truths(base, from),
+            (_, Element::Wide) => {
                 let place = self.at_column(base, element);
+                self.store_lanes(STORE, MASKED_STORE, from, place);
+            }
+            (Columns::None | Columns::Same | Columns::Adjacent | Columns::Grouped(_), Element::Word) => {
+                let place = self.at_columns(access, base);
                 self.store_lanes(STORE, MASKED_STORE, from, place);
             }
         }
