@@ -50,9 +50,10 @@ impl Draws {
         }
     }
 
-    /// Of nothing, in one block, at its edges, in several.
+    /// Of nothing, in one block, at its edges, in several, and so much that threads divide it.
     fn depth(&mut self) -> usize {
-        match self.below(5) {
+        match self.below(6) {
+            5 => self.of(&[2048, 2069, 16_384, 16_411]),
             0 => self.below(3),
             1 => 1 + self.below(40),
             2 => 255 + self.below(4),
@@ -70,7 +71,8 @@ impl Draws {
             2 | 3 => Side { batch: axis(batch, lanes * depth), lanes: axis(lanes, 1), depth: axis(depth, lanes) },
             4 => Side { batch: axis(batch, 0), lanes: axis(lanes, 2 * depth), depth: axis(depth, 2) },
             _ => {
-                let (width, taps) = (divisor(lanes, 7), divisor(depth, 3));
+                let (width, taps) = (self.of(&[7, 8, 16, 32]), divisor(depth, 3));
+                let width = divisor(lanes, width);
                 Side {
                     batch: axis(batch, 3),
                     lanes: Offsets::new(&[(lanes / width, 19), (width, 1)]),
@@ -101,7 +103,7 @@ fn expected([batch, rows, depth, columns]: [usize; 4], a: (&Side, &[f32]), b: (&
 fn every_way_makes_the_same_bits() {
     let pools: Vec<Pool> = [1, 2, 3].into_iter().map(Pool::new).collect();
     let mut draws = Draws(88_172_645_463_325_252);
-    for case in 0..300 {
+    for case in 0..400 {
         let batch = if draws.below(3) == 0 { 1 + draws.below(5) } else { 1 };
         let sizes = [batch, draws.lanes(), draws.depth(), draws.lanes()];
         let [_, rows, depth, columns] = sizes;

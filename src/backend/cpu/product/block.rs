@@ -1,6 +1,6 @@
 //! A block of one result of 32-bit floats: which parts of the operands pass when, so that they are read from the cache.
 
-use super::kernel::Tile;
+use super::kernel::{MOST, Mode, Tile};
 use super::pack::pack;
 use super::single::{Operands, Right, Single};
 use std::ops::Range;
@@ -28,36 +28,39 @@ pub struct Block<'b> {
     /// Room of the thread to pack the left operand, and a panel of the right one.
     pub left: *mut f32,
     pub right: *mut f32,
+    /// Whether the rows of the left operand have been packed for all of the depth.
+    pub packed: bool,
 }
 
 impl Block<'_> {
-    /// Computes these rows and columns.
+    /// Computes these rows and columns, for some of the depth.
     ///
     /// # Safety
     /// The operands have all their elements, the rooms are as large as the product says, and nobody else uses the block.
-    pub unsafe fn run(&self, rows: Range<usize>, columns: Range<usize>) {
-        let (depth, width) = (self.single.depth, self.single.family.width());
+    pub unsafe fn run(&self, rows: Range<usize>, columns: Range<usize>, depth: Range<usize>) {
+        let width = self.single.family.width();
         for group in even(rows.len(), GROUP) {
-            let tiles = Tiles::new(rows.start + group.start..rows.start + group.end, self.single.family.rows);
-            let whole = self.single.pack_left && group.len() * depth <= self.single.left_room();
+            let tiles = Tiles::new(rows.start + group.start..rows.start + group.end, self.single.tile_rows());
+            let whole = self.single.packs_whole(group.len(), depth.len());
             let few = columns.len() <= 8 * width;
             let broad = if few { 8 * width } else { (AT_ONCE / group.len() / width).max(8) * width };
             // SAFETY: as the caller says.
             unsafe {
-                if whole {
-                    let place = |steps: &Range<usize>| self.left.add(group.len() * steps.start);
-                    blocks(depth).for_each(|steps| self.pack_left(&tiles, steps.clone(), place(&steps)));
+                if whole && !self.packed {
+                    let place = |steps: &Range<usize>| self.left.add(group.len() * (steps.start - depth.start));
+                    blocks(depth.clone()).for_each(|steps| self.pack_left(&tiles, steps.clone(), place(&steps)));
                 }
                 for start in columns.clone().step_by(broad) {
                     let end = columns.end.min(start + broad);
-                    for steps in blocks(depth) {
-                        if self.single.pack_left && !whole {
+                    for steps in blocks(depth.clone()) {
+                        if self.single.packs_left() && !whole {
                             self.pack_left(&tiles, steps.clone(), self.left);
                         }
-                        let left = self.left.add(if whole { group.len() * steps.start } else { 0 });
+                        let before = steps.start - depth.start;
+                        let left = self.left.add(if whole { group.len() * before } else { 0 });
                         for panel in (start..end).step_by(width) {
                             let out = self.out.add(group.start * self.out_row + panel - columns.start);
-                            self.panel(&tiles, left, panel..end.min(panel + width), steps.clone(), out);
+                            self.panel(&tiles, left, panel..end.min(panel + width), steps.clone(), (out, before > 0));
                         }
                     }
                 }
@@ -68,17 +71,18 @@ impl Block<'_> {
     /// A panel of the right operand: where it is, and the elements from one step of the depth to the next.
     #[inline(always)]
     unsafe fn right(&self, panel: Range<usize>, steps: Range<usize>) -> (*const f32, isize) {
-        let Single { b, depth, right, .. } = self.single;
+        let Single { b, depth, right, mode, .. } = self.single;
         let broad = self.single.broad(panel.len());
         // SAFETY: as the caller of `run` says.
         unsafe {
-            match right {
-                Right::InPlace => {
+            match (right, mode) {
+                (Right::InPlace, Mode::RightInPlace | Mode::HalvesInPlace) => (self.operands.b, 0),
+                (Right::InPlace, _) => {
                     let start = b.lanes.at(panel.start) + b.depth.at(steps.start);
                     (self.operands.b.offset(start), b.depth.stride().unwrap_or(0))
                 }
-                Right::Shared => (self.shared.add(panel.start * depth + steps.start * broad), broad as isize),
-                Right::Own => {
+                (Right::Shared, _) => (self.shared.add(panel.start * depth + steps.start * broad), broad as isize),
+                (Right::Own, _) => {
                     pack(self.operands.b, (&b.lanes, panel), (&b.depth, steps), self.right, broad);
                     (self.right.cast_const(), broad as isize)
                 }
@@ -86,26 +90,50 @@ impl Block<'_> {
         }
     }
 
-    /// All tiles of a panel.
+    /// All tiles of a panel, whose results are added to what is there, or take its place.
     #[inline(always)]
-    unsafe fn panel(&self, tiles: &Tiles, left: *const f32, panel: Range<usize>, steps: Range<usize>, out: *mut f32) {
-        let Single { a, family, pack_left, .. } = self.single;
-        let strides = if *pack_left { None } else { a.lanes.stride().zip(a.depth.stride()) };
-        let (a_row, a_depth) = strides.unwrap_or((0, 0));
-        let (depth, add, out_row, columns) = (steps.len(), steps.start > 0, self.out_row, panel.len());
-        let in_place = self.operands.a.wrapping_offset(steps.start as isize * a_depth);
+    unsafe fn panel(
+        &self,
+        tiles: &Tiles,
+        left: *const f32,
+        panel: Range<usize>,
+        steps: Range<usize>,
+        (out, add): (*mut f32, bool),
+    ) {
+        let Single { a, b, family, mode, .. } = self.single;
+        let (a_row, a_depth) = a.lanes.stride().zip(a.depth.stride()).unwrap_or((0, 0));
+        let (depth, out_row, columns) = (steps.len(), self.out_row, panel.len());
+        let half = family.lanes / 2;
+        let vectors = match mode {
+            Mode::RightInPlace | Mode::HalvesInPlace => std::array::from_fn(|at| {
+                let lane = panel.start + at * half;
+                if lane < panel.end { b.lanes.at(lane) } else { 0 }
+            }),
+            Mode::Strided | Mode::Packed | Mode::LeftInPlace => [0; 4],
+        };
         // SAFETY: as the caller of `run` says.
         unsafe {
-            let (b, b_depth) = self.right(panel, steps);
+            let (b, b_depth) = self.right(panel, steps.clone());
             for rows in tiles.each() {
                 let before = rows.start - tiles.rows.start;
-                let a = match pack_left {
-                    true => left.add(before * depth),
-                    false => in_place.wrapping_offset(rows.start as isize * a_row),
+                let mut offsets = [0; MOST];
+                let a = match mode {
+                    Mode::Packed | Mode::RightInPlace | Mode::HalvesInPlace => left.add(before * depth),
+                    Mode::LeftInPlace => {
+                        offsets.iter_mut().zip(rows.clone()).for_each(|(offset, row)| *offset = a.lanes.at(row));
+                        self.operands.a
+                    }
+                    Mode::Strided => {
+                        let place = rows.start as isize * a_row + steps.start as isize * a_depth;
+                        self.operands.a.wrapping_offset(place)
+                    }
                 };
                 let out = out.add(before * out_row);
-                let tile = Tile { a, a_row, a_depth, b, b_depth, depth, out, out_row, columns, add };
-                family.kernel(*pack_left, rows.len(), columns)(&tile);
+                let steps = self.single.steps.as_ptr().wrapping_add(steps.start);
+                let (rows, height) = (offsets, rows.len());
+                let tile =
+                    Tile { a, a_row, a_depth, rows, b, b_depth, vectors, steps, depth, out, out_row, columns, add };
+                family.kernel(*mode, height, columns)(&tile);
             }
         }
     }
@@ -150,10 +178,10 @@ impl Tiles {
     }
 }
 
-/// The depth in blocks. They depend on the depth alone.
+/// The depth, or a part of it, in blocks. They depend on it alone.
 #[inline(always)]
-fn blocks(depth: usize) -> impl Iterator<Item = Range<usize>> {
-    even(depth, BLOCK)
+fn blocks(depth: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+    even(depth.len(), BLOCK).map(move |steps| depth.start + steps.start..depth.start + steps.end)
 }
 
 /// So many in parts of about equal size.

@@ -3,6 +3,7 @@
 //! | file | what |
 //! |---|---|
 //! | `single` | those of 32-bit floats: what each thread does |
+//! | `deep` | those whose depth is divided |
 //! | `block` | which parts of their operands pass when |
 //! | `kernel` | their innermost loops |
 //! | `vector` | what those compute with |
@@ -12,6 +13,7 @@
 //! | `double` | those of 64-bit floats |
 
 mod block;
+mod deep;
 mod double;
 pub mod kernel;
 pub mod offsets;
@@ -60,7 +62,7 @@ impl Product {
 
     /// Whether threads divide its rows: the loop that follows it can then run on the same thread.
     pub fn by_rows(&self) -> bool {
-        self.single.by_rows
+        self.single.by_rows()
     }
 
     pub fn is_small(&self) -> bool {

@@ -23,8 +23,6 @@ impl Offsets {
         for (size, stride) in axes {
             table = table.iter().flat_map(|start| (0..size as isize).map(move |at| start + at * stride)).collect();
         }
-        // What is too far for the table is far beyond every buffer, and found to be so.
-        let near = |offset: isize| i32::try_from(offset).unwrap_or(if offset < 0 { i32::MIN } else { i32::MAX });
         Offsets::Table(table.into_iter().map(near).collect())
     }
 
@@ -50,6 +48,20 @@ impl Offsets {
         }
     }
 
+    /// The offset of each index.
+    pub fn table(&self) -> Arc<[i32]> {
+        match self {
+            Offsets::Table(table) => table.clone(),
+            Offsets::Stride(len, stride) => (0..*len as isize).map(|at| near(at * stride)).collect(),
+        }
+    }
+
+    /// Whether the elements of each group of so many indices lie side by side, and all groups are whole.
+    pub fn in_groups(&self, of: usize) -> bool {
+        let follows = |at: &usize| at.is_multiple_of(of) || self.at(*at) == self.at(at - 1) + 1;
+        self.count().is_multiple_of(of) && (0..self.count()).all(|at| follows(&at))
+    }
+
     /// The least and the greatest.
     pub fn bounds(&self) -> (isize, isize) {
         match self {
@@ -62,6 +74,11 @@ impl Offsets {
             }
         }
     }
+}
+
+/// What is too far for a table is far beyond every buffer, and found to be so.
+fn near(offset: isize) -> i32 {
+    i32::try_from(offset).unwrap_or(if offset < 0 { i32::MIN } else { i32::MAX })
 }
 
 /// An operand as matrices: rows of the left one or columns of the right one are its lanes.

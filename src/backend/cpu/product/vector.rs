@@ -14,6 +14,8 @@ pub trait Vector: Copy {
     /// One float in all lanes.
     unsafe fn spread(from: *const f32) -> Self;
     unsafe fn load(from: *const f32) -> Self;
+    /// The first half of the lanes from one place, the second from another.
+    unsafe fn load_halves(low: *const f32, high: *const f32) -> Self;
     /// Reads the lanes of the mask; the others are 0.
     unsafe fn load_some(from: *const f32, mask: Self::Mask) -> Self;
     unsafe fn store(self, to: *mut f32);
@@ -53,6 +55,12 @@ impl Vector for Plain {
     unsafe fn load(from: *const f32) -> Plain {
         // SAFETY: as the caller says.
         unsafe { from.cast::<Plain>().read_unaligned() }
+    }
+
+    #[inline(always)]
+    unsafe fn load_halves(low: *const f32, high: *const f32) -> Plain {
+        // SAFETY: as the caller says.
+        std::array::from_fn(|lane| unsafe { if lane < 4 { *low.add(lane) } else { *high.add(lane - 4) } })
     }
 
     #[inline(always)]
@@ -138,6 +146,11 @@ mod x86 {
         }
 
         #[inline(always)]
+        unsafe fn load_halves(low: *const f32, high: *const f32) -> Wide {
+            unsafe { Wide(_mm256_loadu2_m128(high, low)) }
+        }
+
+        #[inline(always)]
         unsafe fn load_some(from: *const f32, mask: __m256i) -> Wide {
             unsafe { Wide(_mm256_maskload_ps(from, mask)) }
         }
@@ -191,6 +204,15 @@ mod x86 {
         #[inline(always)]
         unsafe fn load(from: *const f32) -> Widest {
             unsafe { Widest(_mm512_loadu_ps(from)) }
+        }
+
+        #[inline(always)]
+        unsafe fn load_halves(low: *const f32, high: *const f32) -> Widest {
+            // The second half by a masked load: it takes no turn of the port that half of the products need.
+            unsafe {
+                let low = _mm512_castps256_ps512(_mm256_loadu_ps(low));
+                Widest(_mm512_mask_loadu_ps(low, 0xff00, high.wrapping_sub(8)))
+            }
         }
 
         #[inline(always)]
