@@ -94,7 +94,25 @@ fn parts_of_a_batch() {
 }
 
 /// Layers, what stands before the loss, the loss.
-const IN_PARTS: [(&str, &str, &str); 7] = [
+const IN_PARTS: [(&str, &str, &str); 8] = [
+    // A state without rows beside one with them: its gradient is a sum over rows at each step.
+    (
+        "model Net(x: [n, t, d]) -> [n, 4] {
+    param w: [d, d] = 0.1
+    param u: [d] = 0.3
+    let h = last(scan v in x[n, t, d] over t {
+        state h: [n, d] = 0
+        state p: [d] = u
+        p' = tanh(w @ p + u)
+        h' = tanh(h @ w + p * v)
+        out h'
+    })
+    out h |> dense(4)
+}
+",
+        "",
+        "mse(model(x), y)",
+    ),
     (
         "layer own(x: [n, t, d]) -> [n, t, 5] {
     let a = dense(5)

@@ -2,7 +2,7 @@
 
 use super::types::IndexId;
 use crate::ir::{Size, Symbol};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A constant and some indices, each times a factor.
 #[derive(Clone, Debug, PartialEq)]
@@ -107,7 +107,7 @@ pub fn all_of(lists: &[Vec<Case>]) -> Vec<Case> {
     })
 }
 
-/// What is unknown in a system of conditions: an index, or a product of symbolic sizes, which is at least 1.
+/// What is unknown in a system of conditions: an index, or a product of symbolic sizes, which is at least 1, or 0 if a quotient is in it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Unknown {
     Index(IndexId),
@@ -182,12 +182,7 @@ pub fn impossible(conditions: &[Affine], size_of: impl Fn(IndexId) -> Option<Siz
             rows.push(Row::of(&Affine::constant(size.minus(&Size::from(1))).minus(&Affine::index(id))));
         }
     }
-    let sizes: Vec<Unknown> = rows.iter().flat_map(|row| row.factors.keys()).cloned().collect();
-    for size in BTreeMap::from_iter(sizes.into_iter().map(|size| (size, ()))).into_keys() {
-        if matches!(size, Unknown::Sizes(_)) {
-            rows.push(Row { factors: BTreeMap::from([(size, 1)]), constant: -1 });
-        }
-    }
+    bound_sizes(&mut rows);
     rows = rows.into_iter().map(Row::reduced).collect();
     loop {
         if rows.iter().any(|row| row.factors.is_empty() && row.constant < 0) {
@@ -211,6 +206,34 @@ pub fn impossible(conditions: &[Affine], size_of: impl Fn(IndexId) -> Option<Siz
             return false;
         }
         rows = rest;
+    }
+}
+
+/// Adds what is known of the sizes in some conditions.
+fn bound_sizes(rows: &mut Vec<Row>) {
+    let (mut known, mut at) = (BTreeSet::new(), 0);
+    while let Some(row) = rows.get(at) {
+        at += 1;
+        let sizes = row.factors.keys().filter_map(|unknown| match unknown {
+            Unknown::Sizes(symbols) => Some(symbols.clone()),
+            Unknown::Index(_) => None,
+        });
+        for symbols in sizes.collect::<Vec<_>>() {
+            if !known.insert(symbols.clone()) {
+                continue;
+            }
+            let least = i128::from(symbols.iter().all(|symbol| symbol.quotient().is_none()));
+            rows.push(Row { factors: BTreeMap::from([(Unknown::Sizes(symbols.clone()), 1)]), constant: -least });
+            if let [symbol] = &symbols[..]
+                && let Some(quotient) = symbol.quotient()
+            {
+                // What is left of the division is at least 0 and less than the divisor.
+                let times = Size::symbol(symbol.clone()).times(&Size::from(quotient.below));
+                let rest = quotient.above.minus(&times);
+                let most = Size::from(quotient.below - 1).minus(&rest);
+                rows.extend([rest, most].map(|size| Row::of(&Affine::constant(size))));
+            }
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use crate::train::driver::{self, Training};
 use crate::train::identity;
 use crate::train::record::{self, Record};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -37,6 +37,15 @@ pub struct Sweep {
     #[arg(long)]
     json: bool,
 }
+
+/// A combination that was checked: with its data, as a program, as a graph.
+type Ready = (Loaded, TypedProgram, Lowered);
+
+/// So many bytes may be taken by combinations that wait for their training; of those that do not fit, each is checked again.
+const ROOM: usize = 1 << 28;
+
+/// Of each combination besides its data, roughly.
+const ROOM_OF_A_PROGRAM: usize = 1 << 20;
 
 /// One training of a sweep.
 struct Point {
@@ -67,23 +76,19 @@ fn sweep(arguments: &Sweep) -> Result<(), u8> {
         return Err(MISUSED);
     }
     let points = points(&swept, &arguments.file);
-    // All are checked before the first is trained; how it is seeded changes nothing of a program.
-    let mut ready = None;
-    for (at, point) in points.iter().enumerate() {
-        if at == 0 || points[at - 1].values != point.values {
-            let checked = checked(arguments, &swept, point)?;
-            ready.get_or_insert((at, checked));
-        }
-    }
+    let mut ready = ready(arguments, &swept, &points)?;
     interrupt::watch();
     let count = points.len();
-    let all: Vec<_> = points.iter().map(|point| point.values.clone()).collect();
+    let mut now: Option<(Vec<(String, String)>, Ready)> = None;
     let (mut done, mut failed) = (Vec::new(), None);
     for (at, point) in points.into_iter().enumerate() {
         let title = format!("[{}/{count}] {}", at + 1, point.title());
-        let (loaded, program, lowered) = match &mut ready {
-            Some((of, known)) if all[*of] == point.values => known,
-            ready => &mut ready.insert((at, checked(arguments, &swept, &point)?)).1,
+        let (loaded, program, lowered) = match &mut now {
+            Some((values, known)) if *values == point.values => known,
+            now => {
+                let known = ready.pop_front().map_or_else(|| checked(arguments, &swept, &point), Ok)?;
+                &mut now.insert((point.values.clone(), known)).1
+            }
         };
         match trained(arguments, loaded, program, lowered, &point, &title)? {
             Ok(record) => {
@@ -99,6 +104,24 @@ fn sweep(arguments: &Sweep) -> Result<(), u8> {
         print(&table(&swept, &done))?;
     }
     failed.map_or(Ok(()), Err)
+}
+
+/// All combinations are checked before the first is trained; how it is seeded changes nothing of a program. The first ones stay
+/// as they were checked, as many as take little room with their data.
+fn ready(arguments: &Sweep, swept: &Swept, points: &[Point]) -> Result<VecDeque<Ready>, u8> {
+    let (mut ready, mut room) = (VecDeque::new(), ROOM);
+    for (at, point) in points.iter().enumerate() {
+        if at > 0 && points[at - 1].values == point.values {
+            continue;
+        }
+        let own = checked(arguments, swept, point)?;
+        // Those that wait are the first ones, without a gap.
+        room = room.saturating_sub(own.0.files.bytes() + ROOM_OF_A_PROGRAM);
+        if room > 0 || ready.is_empty() {
+            ready.push_back(own);
+        }
+    }
+    Ok(ready)
 }
 
 fn sets(set: &str, name: &str) -> bool {
@@ -166,7 +189,7 @@ impl Point {
 }
 
 /// The program of a point; all that is wrong with it is shown.
-fn checked(arguments: &Sweep, swept: &Swept, point: &Point) -> Result<(Loaded, TypedProgram, Lowered), u8> {
+fn checked(arguments: &Sweep, swept: &Swept, point: &Point) -> Result<Ready, u8> {
     let own = point.values.iter().map(|(name, value)| format!("{name}={value}"));
     let sets: Vec<String> = arguments.set.iter().cloned().chain(own).collect();
     let mut loaded = load(&arguments.file, &sets)?;

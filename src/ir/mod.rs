@@ -3,6 +3,7 @@
 //! | file | what |
 //! |---|---|
 //! | `size` | sizes of axes: polynomials over symbols |
+//! | `quotient` | whole quotients of sizes, and what is certain of a size |
 //! | `op`, `scalar` | the operations; scalar ones with their values |
 //! | `shape` | the shape rule of every operation |
 //! | `graph` | nodes, building, verifying, settling, printing |
@@ -18,6 +19,7 @@ mod graph;
 mod hash;
 mod op;
 pub mod philox;
+mod quotient;
 mod scalar;
 mod scan;
 mod shape;

@@ -11,17 +11,40 @@ use std::sync::Arc;
 pub struct Symbol {
     name: Arc<str>,
     open: bool,
+    quotient: Option<Arc<Quotient>>,
+}
+
+/// ⌊above / below⌋, which is no polynomial: a symbol that other symbols decide, at least 0 whatever they are.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Quotient {
+    pub above: Size,
+    /// Above 1.
+    pub below: i64,
 }
 
 impl Symbol {
     pub fn new(name: &str) -> Symbol {
-        Symbol { name: name.into(), open: false }
+        Symbol { name: name.into(), open: false, quotient: None }
     }
 
     /// A number that a use decides, in a definition that is checked without one.
     pub fn open(name: &str) -> Symbol {
-        Symbol { name: name.into(), open: true }
+        Symbol { name: name.into(), open: true, quotient: None }
     }
+
+    pub(super) fn of(quotient: Quotient) -> Symbol {
+        let name = format!("floor({} / {})", in_a_quotient(&quotient.above), quotient.below);
+        Symbol { name: name.into(), open: quotient.above.is_open(), quotient: Some(Arc::new(quotient)) }
+    }
+
+    pub fn quotient(&self) -> Option<&Quotient> {
+        self.quotient.as_deref()
+    }
+}
+
+/// A sum above a line stands in parentheses.
+fn in_a_quotient(above: &Size) -> String {
+    if above.terms().len() > 1 { format!("({above})") } else { above.to_string() }
 }
 
 /// A sum of products of symbols, each with its whole factor. Arithmetic saturates: a size that does
@@ -41,14 +64,14 @@ enum Form {
 }
 
 /// Factor by sorted symbols; no factor is zero; the part that is a number has no symbols.
-type Terms = BTreeMap<Vec<Symbol>, i64>;
+pub(super) type Terms = BTreeMap<Vec<Symbol>, i64>;
 
 impl Size {
     pub fn symbol(symbol: Symbol) -> Size {
         Size::of(Terms::from([(vec![symbol], 1)]))
     }
 
-    fn of(mut terms: Terms) -> Size {
+    pub(super) fn of(mut terms: Terms) -> Size {
         terms.retain(|_, factor| *factor != 0);
         match terms.keys().all(Vec::is_empty) {
             true => Size(Form::Number(terms.into_values().next().unwrap_or(0))),
@@ -56,7 +79,7 @@ impl Size {
         }
     }
 
-    fn terms(&self) -> Cow<'_, Terms> {
+    pub(super) fn terms(&self) -> Cow<'_, Terms> {
         match &self.0 {
             Form::Number(0) => Cow::Owned(Terms::new()),
             Form::Number(number) => Cow::Owned(Terms::from([(Vec::new(), *number)])),
@@ -77,17 +100,6 @@ impl Size {
         self.terms().iter().map(|(symbols, factor)| (symbols.clone(), *factor)).collect()
     }
 
-    /// Whether it is at least 0 whatever its symbols are, each of which is at least 1; false where that is not clear.
-    pub fn is_never_negative(&self) -> bool {
-        let Form::Polynomial(terms) = &self.0 else { return self.settled() >= Some(0) };
-        // By how much each symbol is above 1, which is at least 0.
-        let above = |symbol: &Symbol| Size::symbol(symbol.clone()).plus(&Size::from(1));
-        let shifted = terms.iter().fold(Size::from(0), |sum, (symbols, factor)| {
-            sum.plus(&symbols.iter().fold(Size::from(*factor), |product, symbol| product.times(&above(symbol))))
-        });
-        shifted.terms().values().all(|factor| *factor >= 0)
-    }
-
     /// Whether a use decides it.
     pub fn is_open(&self) -> bool {
         match &self.0 {
@@ -96,12 +108,19 @@ impl Size {
         }
     }
 
-    /// What is in it besides numbers.
+    /// What is in it besides numbers, and what its quotients are made of.
     pub fn symbols(&self) -> BTreeSet<&Symbol> {
-        match &self.0 {
-            Form::Number(_) => BTreeSet::new(),
-            Form::Polynomial(terms) => terms.keys().flatten().collect(),
+        let Form::Polynomial(terms) = &self.0 else { return BTreeSet::new() };
+        let mut all = BTreeSet::new();
+        for symbol in terms.keys().flatten() {
+            match symbol.quotient() {
+                Some(quotient) => all.extend(quotient.above.symbols()),
+                None => {
+                    all.insert(symbol);
+                }
+            }
         }
+        all
     }
 
     /// Whether the rows of a batch are in it.
@@ -109,11 +128,22 @@ impl Size {
         self.symbols().into_iter().any(|symbol| !symbol.open)
     }
 
+    /// Whether whole quotients are in it, so that it is no polynomial in its rows.
+    pub fn has_quotients(&self) -> bool {
+        match &self.0 {
+            Form::Number(_) => false,
+            Form::Polynomial(terms) => terms.keys().flatten().any(|symbol| symbol.quotient.is_some()),
+        }
+    }
+
     /// Whether it is the rows of a batch.
     pub fn is_rows(&self) -> bool {
         let Form::Polynomial(terms) = &self.0 else { return false };
         let one = terms.iter().next().filter(|_| terms.len() == 1);
-        one.is_some_and(|(symbols, factor)| *factor == 1 && symbols.len() == 1 && !symbols[0].open)
+        one.is_some_and(|(symbols, factor)| match &symbols[..] {
+            [symbol] => *factor == 1 && !symbol.open && symbol.quotient.is_none(),
+            _ => false,
+        })
     }
 
     /// The same size with so many rows of every data set.
@@ -191,9 +221,10 @@ impl Size {
     /// The same size with numbers for symbols; symbols without a number stay.
     pub fn settle(&self, numbers: &[(Symbol, i64)]) -> Size {
         let Form::Polynomial(terms) = &self.0 else { return self.clone() };
-        let value = |symbol: &Symbol| match numbers.iter().find(|(name, _)| name == symbol) {
-            Some((_, number)) => Size::from(*number),
-            None => Size::symbol(symbol.clone()),
+        let value = |symbol: &Symbol| match (symbol.quotient(), numbers.iter().find(|(name, _)| name == symbol)) {
+            (Some(quotient), _) => quotient.above.settle(numbers).floor_over(quotient.below),
+            (None, Some((_, number))) => Size::from(*number),
+            (None, None) => Size::symbol(symbol.clone()),
         };
         terms.iter().fold(Size::from(0), |sum, (symbols, factor)| {
             let product = symbols.iter().fold(Size::from(*factor), |product, symbol| product.times(&value(symbol)));
@@ -214,7 +245,7 @@ impl fmt::Display for Symbol {
     }
 }
 
-/// `2 * n * t + 1`: highest powers first, as the language writes it.
+/// `2 * n * t + 1`: highest powers first and quotients last, as the language writes it.
 impl fmt::Display for Size {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Form::Number(number) = self.0 {
@@ -222,7 +253,8 @@ impl fmt::Display for Size {
         }
         let terms = self.terms();
         let mut terms: Vec<_> = terms.iter().collect();
-        terms.sort_by_key(|(symbols, _)| std::cmp::Reverse(symbols.len()));
+        let quotients = |symbols: &[Symbol]| symbols.iter().filter(|symbol| symbol.quotient.is_some()).count();
+        terms.sort_by_key(|(symbols, _)| (std::cmp::Reverse(symbols.len()), quotients(symbols)));
         for (at, (symbols, factor)) in terms.into_iter().enumerate() {
             let sign = match (at, *factor < 0) {
                 (0, true) => "-",

@@ -170,12 +170,37 @@ fn sums_of_body(graph: &Graph, node: &Node, row: &Size) -> Option<Vec<bool>> {
         });
         adds && is_zero(graph, node.inputs[carry])
     };
-    let summed = [(0..carries).map(gathers).collect(), vec![false; carries]];
+    // So is whatever else begins at 0 and is linear in such sums, as the gradient by a state without rows.
+    let reached = reached(body.graph(), body.results(), carries, row)?;
+    let from_zero = reached.iter().enumerate().map(|(carry, one)| *one && is_zero(graph, node.inputs[carry]));
+    let summed = [(0..carries).map(gathers).collect(), from_zero.collect(), vec![false; carries]];
     summed.into_iter().find_map(|summed: Vec<bool>| {
         let known = of_body(body.graph(), &summed, row)?;
         let sums: Vec<bool> = body.results().iter().map(|result| known.get(result) == Some(&Of::Sum)).collect();
         (sums[..carries] == summed[..]).then_some(sums)
     })
+}
+
+/// Which carries of a body have no rows, and read something that has, maybe through other carries or earlier steps.
+fn reached(graph: &Graph, results: &[NodeId], carries: usize, row: &Size) -> Option<Vec<bool>> {
+    let mut reached = vec![false; carries];
+    loop {
+        // Of each node, whether it has rows, and whether it has none and reads some.
+        let mut known: HashMap<NodeId, (bool, bool)> = HashMap::new();
+        for (id, node) in graph.nodes() {
+            let has_rows = axis_of_rows(&node.shaped.shape, row)?.is_some();
+            let carry = if let Op::Input { number, .. } = &node.op { (*number as usize).checked_sub(1) } else { None };
+            let is_reached = carry.and_then(|carry| reached.get(carry)) == Some(&true);
+            let reads = node.inputs.iter().any(|input| known[input].0 || known[input].1);
+            known.insert(id, (has_rows, !has_rows && (is_reached || reads)));
+        }
+        let next: Vec<bool> =
+            results.iter().take(carries).map(|result| known.get(result).is_some_and(|own| own.1)).collect();
+        if next == reached {
+            return Some(reached);
+        }
+        reached = next;
+    }
 }
 
 /// What each node of a body is of, where these carries are sums.

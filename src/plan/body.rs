@@ -184,7 +184,8 @@ impl Selection<'_> {
                 Part::Before(carry) => Role::Before { carry: of_result(*carry) },
                 Part::Each(each) => Role::Each { result: of_result(carries + each) },
             };
-            let buffer = self.buffer(&shape, self.storage(*id), group + 1);
+            // A body computes in 32 bits; what reads its results widens them.
+            let buffer = self.buffer(&shape, Storage::of(graph.dtype(*id)), group + 1);
             operands.push((buffer, role));
             places.push(Location::Stored(View::whole(buffer, shape)));
         }

@@ -154,6 +154,12 @@ impl Files {
         Ok(self.table(source))
     }
 
+    /// What the data takes that was read, roughly.
+    pub fn bytes(&self) -> usize {
+        let tables = self.tables.values().map(|(table, _)| table.rows * table.columns.len());
+        tables.sum::<usize>() * size_of::<f64>()
+    }
+
     /// New rows, of the kind that a source has: from a file that the command line names.
     pub fn new_rows(sources: &mut Sources, path: &Path, source: &Source) -> Result<Table, Vec<Diagnostic>> {
         let bytes = io::read_at_most(path, data::csv::LARGEST, &|| true).map_err(|failure| vec![failure])?;

@@ -337,6 +337,11 @@ impl Elaborator<'_> {
 
     /// A constant whole number, for a size, a count or an index; `what` says what it is for.
     pub(super) fn whole(&mut self, value: &Value, what: &str, span: Span) -> Out<i64> {
+        if let Value::Size(axis) = value {
+            let message = format!("expected a number that is known before the run for {what}, found {}", axis.size);
+            let at = format!("{} is known only in a run, of each batch anew", axis.size);
+            return Err(self.error("E0213", message, span, &at));
+        }
         let message = match value {
             Value::Wrong => return Err(Reported),
             // A use decides it.

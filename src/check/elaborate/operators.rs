@@ -19,6 +19,9 @@ impl Elaborator<'_> {
     pub(super) fn unary(&mut self, op: Unary, value: Value, at: Span, span: Span) -> Out<Value> {
         match (op, value) {
             (Unary::Negate, Value::Number(number)) => Ok(Value::Number(number.negate())),
+            (Unary::Negate, Value::Size(axis)) => {
+                Ok(Value::Size(Axis { size: axis.size.times(&Size::from(-1)), ..axis }))
+            }
             (Unary::Not, Value::Truth(truth)) => Ok(Value::Truth(!truth)),
             (Unary::Negate, value @ Value::Instance(..)) => {
                 self.elementwise_points(ScalarOp::Neg, &[(value, at)], span).unwrap_or(Err(Reported))

@@ -179,7 +179,7 @@ impl Elaborator<'_> {
             _ => Err(Reported),
         };
         match rule {
-            Rule::Elementwise(ScalarOp::Floor) => Ok(Value::Tensor(self.floor(tensor(0)?, span))),
+            Rule::Elementwise(ScalarOp::Floor) => Ok(self.floor(tensor(0)?, span)),
             Rule::Elementwise(op) => {
                 let a = tensor(0)?;
                 let a = if op == ScalarOp::Abs { self.as_written(a) } else { a };

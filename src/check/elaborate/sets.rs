@@ -3,8 +3,9 @@
 use super::train::Statements;
 use super::watched::SPLITS;
 use super::{Elaborator, Out, ROWS, Reported};
+use crate::check::data::Data;
 use crate::check::program::Report;
-use crate::check::terms::{Leaf, TermId};
+use crate::check::terms::{Leaf, TermId, Terms};
 use crate::check::types::Axis;
 use crate::check::value::{Bound, Scope, Value};
 use crate::diagnostic::{Diagnostic, nearest};
@@ -215,42 +216,15 @@ impl Elaborator<'_> {
 
     /// What a setting watches is known on its split: each data set that it reads has rows there.
     pub(super) fn is_known_on_its_split(&mut self, expr: &Expr, name: &str, shown: &Statements) -> Out<()> {
-        let mut watched: Vec<(Name, Name)> = Vec::new();
-        walk::expression(expr, &mut |part| {
-            if let ExprKind::Field(split, figure) = &part.kind
-                && let ExprKind::Name(split) = &split.kind
-            {
-                watched.push((split.clone(), figure.clone()));
-            }
-        });
-        for (split, figure) in watched {
-            let Some(at) = SPLITS.iter().position(|known| *known == split.text) else { continue };
-            let minimized = shown.minimized.iter();
-            let minimized = minimized.filter(|term| figure.text == "loss" || term.name.as_ref() == Some(&figure.text));
-            let reports = shown.reports.iter().filter(|report| report.name == figure.text);
-            let terms = minimized.map(|term| term.loss).chain(reports.map(|report| report.value));
-            let terms: Vec<TermId> = terms.collect();
-            let Some(data) = &self.data else { return Err(Reported) };
-            // Where no set has any, that is said already.
-            if data.rows()[at] == 0 {
-                continue;
-            }
-            let read = data.sets_of(&self.terms, &terms);
-            let Some(empty) = read.into_iter().find(|set| data.sets[*set].rows[at] == 0) else { continue };
-            let set = &data.sets[empty].name;
-            let message = format!(
-                "`{name}` watches `{}.{}`, which reads the data set `{set}`, and that has no rows in `{}`",
-                split.text, figure.text, split.text
-            );
-            let help =
-                format!("give `{set}` some, or watch a figure of the sets that have: a report, or a named `minimize`");
-            let mut error = Diagnostic::error("E0383", message, figure.span, "not known on this split");
-            if let Some(named) = self.named_sets.get(&data.sets[empty].name) {
-                error = error.label(*named, "without rows there");
-            }
-            return Err(self.report(error.help(help)));
-        }
-        Ok(())
+        let minimized = shown.minimized.iter().map(|term| (term.name.as_deref(), term.loss)).collect();
+        let Some(data) = &self.data else { return Err(Reported) };
+        let figures = Figures { data, terms: &self.terms, minimized, reports: &shown.reports };
+        let Some((error, set)) = figures.unknown(expr, name) else { return Ok(()) };
+        let error = match self.named_sets.get(&set) {
+            Some(named) => error.label(*named, "without rows there"),
+            None => error,
+        };
+        Err(self.report(error))
     }
 
     /// A prediction is made for each row of one data set, of that row alone; all of a block are of one set.
@@ -277,5 +251,52 @@ impl Elaborator<'_> {
             return Err(self.report(error.help(help)));
         }
         Ok(())
+    }
+}
+
+/// What the figures of a training are computed of.
+pub(super) struct Figures<'p> {
+    pub data: &'p Data,
+    pub terms: &'p Terms,
+    /// Losses, with the names of those that have one.
+    pub minimized: Vec<(Option<&'p str>, TermId)>,
+    pub reports: &'p [Report],
+}
+
+impl Figures<'_> {
+    /// What is wrong with a figure that is watched on a split in which a data set that it reads has no rows, and that set.
+    pub fn unknown(&self, expr: &Expr, name: &str) -> Option<(Diagnostic, String)> {
+        let mut watched: Vec<(Name, Name)> = Vec::new();
+        walk::expression(expr, &mut |part| {
+            if let ExprKind::Field(split, figure) = &part.kind
+                && let ExprKind::Name(split) = &split.kind
+            {
+                watched.push((split.clone(), figure.clone()));
+            }
+        });
+        for (split, figure) in watched {
+            let Some(at) = SPLITS.iter().position(|known| *known == split.text) else { continue };
+            let minimized = self.minimized.iter();
+            let minimized = minimized.filter(|(name, _)| figure.text == "loss" || *name == Some(figure.text.as_str()));
+            let reports = self.reports.iter().filter(|report| report.name == figure.text);
+            let terms: Vec<TermId> =
+                minimized.map(|(_, loss)| *loss).chain(reports.map(|report| report.value)).collect();
+            // Where no set has any, that is said already.
+            if self.data.rows()[at] == 0 {
+                continue;
+            }
+            let read = self.data.sets_of(self.terms, &terms);
+            let Some(empty) = read.into_iter().find(|set| self.data.sets[*set].rows[at] == 0) else { continue };
+            let set = &self.data.sets[empty].name;
+            let message = format!(
+                "`{name}` watches `{}.{}`, which reads the data set `{set}`, and that has no rows in `{}`",
+                split.text, figure.text, split.text
+            );
+            let help =
+                format!("give `{set}` some, or watch a figure of the sets that have: a report, or a named `minimize`");
+            let error = Diagnostic::error("E0383", message, figure.span, "not known on this split");
+            return Some((error.help(help), set.clone()));
+        }
+        None
     }
 }

@@ -266,8 +266,14 @@ pub(super) fn lies(size: &Size) -> Option<bool> {
     if size.is_open() {
         return Some(true);
     }
+    if size.is_never_negative() {
+        return Some(true);
+    }
+    if size.has_quotients() {
+        return Size::from(-1).minus(size).is_never_negative().then_some(false);
+    }
     if size.symbols().len() > 1 {
-        return size.is_never_negative().then_some(true);
+        return None;
     }
     let at = |rows: i64| size.with_rows(rows).settled();
     let (one, two) = (at(1)?, at(2)?);

@@ -1,5 +1,6 @@
 //! A `sweep` block: which `let` items take which values, for which seeds, and what tells the best of them.
 
+use super::sets::Figures;
 use super::watched::{Figure, Rows};
 use super::{Elaborator, Out, Reported};
 use crate::check::items::{lets, name_of};
@@ -178,6 +179,14 @@ impl Elaborator<'_> {
             Figure { name: &report.name, ty: Some(ty), late: false }
         }));
         self.is_figure(expr, "keep", &known, true)?;
+        let minimized = program.minimized.iter().map(|minimized| (minimized.name.as_deref(), minimized.loss)).collect();
+        let (data, terms) = (&program.data, &program.terms);
+        let figures = Figures { data, terms, minimized, reports: &program.reports };
+        if let Some((error, set)) = figures.unknown(expr, "keep") {
+            let own = data.sets.iter().find(|own| own.name == set).map(|own| own.source.span);
+            let error = own.into_iter().fold(error, |error, own| error.label(own, "the rows of this set"));
+            return Err(self.report(error));
+        }
         Ok(watched)
     }
 }
