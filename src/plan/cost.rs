@@ -98,8 +98,8 @@ fn parts(code: &Code) -> Vec<(bool, usize, isize, Option<Layout>)> {
         }
         Code::Special(special) => parts.extend(of_operands(special)),
         Code::Run(run) => {
-            parts.extend(run.reads().into_iter().map(|operand| (false, operand, 0, None)));
-            parts.extend(run.writes().into_iter().map(|operand| (true, operand, 0, None)));
+            parts.extend(run.reads().map(|operand| (false, operand, 0, None)));
+            parts.extend(run.writes().map(|operand| (true, operand, 0, None)));
         }
     }
     parts
