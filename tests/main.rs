@@ -9,6 +9,7 @@ mod catalogue;
 mod check;
 mod cli;
 mod columns;
+mod costs;
 mod data;
 mod datasets;
 mod draws;
@@ -62,6 +63,7 @@ fn main() {
     trials.extend(check::trials());
     trials.extend(cli::trials());
     trials.extend(columns::trials());
+    trials.extend(costs::trials());
     trials.extend(data::trials());
     trials.extend(datasets::trials());
     trials.extend(draws::trials());

@@ -3,6 +3,7 @@
 use super::WRONG;
 use super::load::{complain, load, lowered, print, program};
 use crate::io;
+use crate::plan::Cost;
 use crate::run::error::RunError;
 use crate::run::schedule::Schedule;
 use crate::run::steps::Run;
@@ -76,25 +77,32 @@ fn bench(arguments: &Bench, started: Instant) -> Result<(), u8> {
     let peak = io::peak_memory() >> 20;
     let out = &mut String::new();
     if arguments.json {
-        let kernels: Vec<_> = kernels.iter().map(|(name, ms)| json!({ "kernel": name, "ms": ms })).collect();
+        let kernels: Vec<_> = kernels
+            .iter()
+            .map(|(name, ms, cost)| json!({ "kernel": name, "ms": ms, "flops": cost.flops, "bytes": cost.bytes }))
+            .collect();
         let bench = json!({
             "steps": arguments.steps, "step_ms_median": median, "step_ms_min": least, "first_step_s": first_step,
             "peak_rss_mb": peak, "arena_bytes": arena, "kernels": kernels,
         });
         return print(&format!("{bench}\n"));
     }
-    for (name, ms) in &kernels {
-        let _ = writeln!(out, "{ms:>9.4} ms  {name}");
+    let _ = writeln!(out, "{:>12}  {:>9}  {:>7}  kernel", "time", "GFLOP/s", "GB/s");
+    for (name, ms, cost) in &kernels {
+        // Of a millisecond to that of a second, in units of 10⁹.
+        let rate = |count: u64| if *ms > 0.0 { count as f64 / ms / 1e6 } else { 0.0 };
+        let _ = writeln!(out, "{ms:>9.4} ms  {:>9.2}  {:>7.2}  {name}", rate(cost.flops), rate(cost.bytes));
     }
     let _ = writeln!(out, "step: {median:.4} ms in the median, {least:.4} at least, of {} steps", arguments.steps);
     let _ = writeln!(out, "first step {first_step:.3} s after the start; {peak} MB at most, {arena} bytes of arena");
     print(out)
 }
 
-/// Every kernel of a step on its own: its name and its median time in milliseconds.
-fn kernels(run: &mut Run, passes: u64) -> Result<Vec<(String, f64)>, RunError> {
-    let names: Vec<String> = run.plan().kernels.iter().map(|kernel| kernel.name()).collect();
-    let mut times = vec![Vec::new(); names.len()];
+/// Every kernel of a step on its own: its name, its median time in milliseconds, and what it computes and moves.
+fn kernels(run: &mut Run, passes: u64) -> Result<Vec<(String, f64, Cost)>, RunError> {
+    let plan = run.plan();
+    let named: Vec<(String, Cost)> = plan.kernels.iter().map(|kernel| (kernel.name(), plan.cost(kernel))).collect();
+    let mut times = vec![Vec::new(); named.len()];
     for _ in 0..passes {
         for (kernel, times) in times.iter_mut().enumerate() {
             let started = Instant::now();
@@ -106,5 +114,5 @@ fn kernels(run: &mut Run, passes: u64) -> Result<Vec<(String, f64)>, RunError> {
         times.sort_by(f64::total_cmp);
         times[times.len() / 2]
     };
-    Ok(names.into_iter().zip(times.into_iter().map(median)).collect())
+    Ok(named.into_iter().zip(times).map(|((name, cost), times)| (name, median(times), cost)).collect())
 }

@@ -18,12 +18,14 @@
 //! | `in_place` | next values of parameters and states, written over the present ones |
 //! | `arena` | lifetimes and offsets of buffers |
 //! | `verify` | the invariants of a plan |
+//! | `cost` | what a kernel computes and moves |
 //! | `print` | a plan as text |
 
 mod arena;
 mod body;
 mod container;
 mod contract;
+mod cost;
 mod emit;
 mod host;
 mod in_place;
@@ -44,6 +46,7 @@ use crate::passes::rewritten;
 use std::sync::Arc;
 
 pub use body::{Planned, Role, Run, Times};
+pub use cost::Cost;
 pub use host::{Scalar, values};
 pub use kernel::{
     Binding, Buffer, BufferId, Code, Fused, Instruction, Kernel, Level, Loop, Matrices, Operand, Output, Plan, Region,

@@ -1,6 +1,7 @@
 //! A plan as text: a line for each kernel and each of its instructions.
 
 use super::body::Times;
+use super::cost::Cost;
 use super::kernel::{BufferId, Code, Fused, Instruction, Kernel, Plan};
 use super::view::Layout;
 use std::fmt;
@@ -94,7 +95,9 @@ impl fmt::Display for Plan {
                 })
                 .collect();
             let scalars: Vec<String> = kernel.scalars.iter().map(|scalar| format!("s{scalar}")).collect();
-            writeln!(f, "k{at}: {} ({})", kernel.name(), [operands, scalars].concat().join(", "))?;
+            let Cost { flops, bytes } = self.cost(kernel);
+            let operands = [operands, scalars].concat().join(", ");
+            writeln!(f, "k{at}: {} ({operands}), {flops} flops, {bytes} bytes", kernel.name())?;
             if let Code::Run(run) = &*kernel.code {
                 for (operand, role) in run.roles.iter().enumerate() {
                     writeln!(f, "    o{operand}: {role:?}")?;
