@@ -52,7 +52,7 @@ impl Selection<'_> {
             container.slice(axis, end, rest, 1),
             container.slice(axis, low + 1, gaps, 1).window(axis, gaps, width, apart, 1),
         ];
-        zeros.into_iter().for_each(|gap| self.fill(id, gap));
+        self.fill(id, zeros);
         self.write_into(id, input, container.slice(axis, low, count, between + 1));
         Ok(Location::Stored(container))
     }
@@ -148,7 +148,9 @@ impl Selection<'_> {
                     self.places[node.0 as usize] = Some(Location::Member(group, member, Some(region)));
                 }
             }
-            Location::Host(scalar) => self.fill_with(reader, scalar, region),
+            Location::Host(scalar) => {
+                self.fill_with(reader, scalar, region);
+            }
             Location::Member(..) | Location::Stored(_) | Location::Inline(_) => {
                 let mut view = self.view(node);
                 let storage = view.buffer.map_or(Storage::I32, |from| self.buffers[from.0 as usize].storage);
@@ -165,19 +167,29 @@ impl Selection<'_> {
         }
     }
 
-    /// Zeros in a part of a container.
-    fn fill(&mut self, reader: NodeId, region: View) {
+    /// Zeros in parts of a container; in those of one shape by one loop, which touches each line of the cache once.
+    fn fill(&mut self, reader: NodeId, regions: [View; 3]) {
         let zero = self.scalars.number(Scalar::Constant(0.0));
-        self.fill_with(reader, zero, region);
+        let mut before: Option<(usize, usize, Vec<usize>)> = None;
+        for region in regions {
+            let shape = region.layout.shape.clone();
+            match &before {
+                Some((group, member, same)) if *same == shape && self.can_store(*group, &region) => {
+                    self.store_into(*group, *member, region);
+                }
+                _ => before = self.fill_with(reader, zero, region).map(|(group, member)| (group, member, shape)),
+            }
+        }
     }
 
-    fn fill_with(&mut self, reader: NodeId, scalar: usize, region: View) {
-        let Some(buffer) = region.buffer.filter(|_| region.layout.count() > 0) else { return };
+    fn fill_with(&mut self, reader: NodeId, scalar: usize, region: View) -> Option<(usize, usize)> {
+        let buffer = region.buffer.filter(|_| region.layout.count() > 0)?;
         let group = self.open(region.layout.shape.clone(), None);
         self.groups[group].nodes.push(reader);
         let storage = self.buffers[buffer.0 as usize].storage;
         let member = self.member(group, Value::Scalar(scalar), Level::Full, storage, 1);
         self.store_into(group, member, region);
+        Some((group, member))
     }
 
     /// Whether a group can store a value to a part of a container: it does not read the container, and its rows do not overlap there.

@@ -24,6 +24,7 @@ pub fn trials() -> Vec<Trial> {
         trial("ops::lean::slopes_are_computed_where_they_are_read", slopes),
         trial("ops::lean::sums_over_middle_axes_share_a_pass", middle_axes),
         trial("ops::lean::a_product_passes_its_right_operand_as_it_lies", depth_in_order),
+        trial("ops::lean::the_gradient_of_a_convolution_reads_rows_of_pixels", rows_of_pixels),
         trial("ops::lean::the_same_values_for_any_number_of_rows", symbolic_rows),
     ]
 }
@@ -410,4 +411,35 @@ fn depth_in_order() {
     let plan = mlx::backend::Device::plan(&device, id);
     let Code::Product(matrices, _) = &*plan.kernels[0].code else { panic!("{plan}") };
     assert_eq!((&matrices.depth, &matrices.b[1]), (&vec![9, 16], &vec![16, 1]), "{plan}");
+}
+
+/// The gradient of a convolution by its image: the gradient of its result lies padded, in the order of an image, and the product reads
+/// its windows there, pixel by pixel. The zeros on both sides of an axis are written by one loop.
+fn rows_of_pixels() {
+    let mut graph = Graph::default();
+    let image = graph.input(0, DType::Float, [2, 8, 16, 16].map(Size::from).to_vec());
+    let kernel = graph.input(1, DType::Float, [12, 8, 3, 3].map(Size::from).to_vec());
+    let mut windows = image;
+    for axis in [3, 2] {
+        windows = graph.add(Op::Pad { axis, low: 1.into(), high: 1.into(), between: 0 }, vec![windows]);
+    }
+    for axis in [3, 2] {
+        windows = graph.add(Op::Window { axis, size: 3.into(), stride: 1, dilation: 1 }, vec![windows]);
+    }
+    let made = graph.dot(vec![], vec![(1, 1), (3, 2), (5, 3)], windows, kernel);
+    let made = graph.permute(vec![0, 3, 1, 2], made);
+    let squares = mul(&mut graph, made, made);
+    let loss = graph.reduce(Reduce::Sum, vec![0, 1, 2, 3], squares);
+    let by = gradient(&mut graph, loss, &[image]);
+    let (device, id) = cpu_of(&graph, &by, 1).expect("a plan");
+    let plan = mlx::backend::Device::plan(&device, id);
+    let strides = |code: &Code| match code {
+        Code::Product(matrices, _) => Some(matrices.b[2].clone()),
+        _ => None,
+    };
+    let found: Vec<Vec<isize>> = plan.kernels.iter().filter_map(|kernel| strides(&kernel.code)).collect();
+    assert_eq!(found, [vec![18, 1], vec![18, 1]], "{plan}");
+    // For each of two containers: zeros beside rows, zeros above and below.
+    let zeros = plan.kernels.iter().filter(|kernel| kernel.bindings.len() == 1).count();
+    assert_eq!(zeros, 4, "{plan}");
 }
