@@ -56,8 +56,8 @@ impl Draws {
             5 => self.of(&[2048, 2069, 16_384, 16_411]),
             0 => self.below(3),
             1 => 1 + self.below(40),
-            2 => 255 + self.below(4),
-            3 => 500 + self.below(600),
+            2 => 511 + self.below(4),
+            3 => 1000 + self.below(600),
             _ => 1 + self.below(300),
         }
     }

@@ -159,11 +159,12 @@ fn of_special(special: &Special) -> u64 {
         Class::Draw | Class::Elementwise => made,
         Class::Reduction | Class::Order => elements(first),
         // A product of other numbers than floats, or a row of a triangle, which meets those before it.
-        Class::Product => match (&special.op, first) {
-            (Op::Dot { contracted, .. }, Some(a)) => {
-                contracted.iter().fold(2 * made, |all, (axis, _)| all.saturating_mul(a[*axis] as u64))
+        Class::Product => {
+            let Some(a) = first else { return 0 };
+            if let Op::Dot { contracted, .. } = &special.op {
+                return contracted.iter().fold(2 * made, |all, (axis, _)| all.saturating_mul(a[*axis] as u64));
             }
-            (_, first) => made.saturating_mul(first.and_then(|a| a.last()).map_or(0, |size| *size as u64)),
-        },
+            made.saturating_mul(a.last().map_or(0, |size| *size as u64))
+        }
     }
 }

@@ -337,15 +337,15 @@ impl Elaborator<'_> {
 
     /// A constant whole number, for a size, a count or an index; `what` says what it is for.
     pub(super) fn whole(&mut self, value: &Value, what: &str, span: Span) -> Out<i64> {
-        if let Value::Size(axis) = value {
-            let message = format!("expected a number that is known before the run for {what}, found {}", axis.size);
-            let at = format!("{} is known only in a run, of each batch anew", axis.size);
-            return Err(self.error("E0213", message, span, &at));
-        }
         let message = match value {
             Value::Wrong => return Err(Reported),
             // A use decides it.
             open if self.may_be_constant(open) => return Err(Reported),
+            Value::Size(Axis { size, .. }) => {
+                let message = format!("expected a number that is known before the run for {what}, found {size}");
+                let at = format!("{size} is known only in a run, of each batch anew");
+                return Err(self.error("E0213", message, span, &at));
+            }
             Value::Number(number) => match number.to_whole() {
                 Some(whole) => return Ok(whole),
                 None => format!("expected a whole number for {what}, found {number}"),

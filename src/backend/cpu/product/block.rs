@@ -6,7 +6,7 @@ use super::single::{Operands, Right, Single};
 use std::ops::Range;
 
 /// The most of the depth that a tile passes at once.
-pub const BLOCK: usize = 256;
+pub const BLOCK: usize = 512;
 
 /// The most rows that pass over the right operand together.
 pub const GROUP: usize = 256;
