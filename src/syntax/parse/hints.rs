@@ -3,7 +3,7 @@
 use super::words::{token_at, word_at};
 use super::{ITEMS, STATEMENTS};
 use crate::diagnostic::{Diagnostic, nearest};
-use crate::source::Span;
+use crate::source::{SourceId, Span};
 
 /// What stands where something else was expected, and what to do.
 const SIGNS: [(&str, &str); 20] = [
@@ -93,6 +93,32 @@ pub fn add(diagnostic: Diagnostic, text: &str, start: usize, place: usize, expec
         Some(help) => diagnostic.help(help),
         None => diagnostic,
     }
+}
+
+/// `over` of a `minimize` with no name behind it on its line: the next line was taken for the name, or `over` for a statement. `None` if
+/// that is not what is wrong at `place`.
+pub fn over_nothing(source: SourceId, text: &str, start: usize, place: usize) -> Option<Diagnostic> {
+    const OVER: &str = "over";
+    let statement = &text[start..place];
+    let at = match word_at(statement) {
+        OVER => start,
+        "minimize" => start + statement.rfind(OVER)?,
+        _ => return None,
+    };
+    let behind = &text[at + OVER.len()..place];
+    let line_ends = behind.trim_start_matches(' ').starts_with(['\n', '\r']);
+    let takes_next_line = line_ends && text[place..].starts_with('=') && behind.split_whitespace().count() == 1;
+    let is_list = behind.trim_start().starts_with(['[', '(']);
+    if !takes_next_line && !is_list {
+        return None;
+    }
+    let message =
+        format!("expected a name behind `{OVER}`, found {}", if is_list { "a list" } else { "the end of the line" });
+    let wrong = Diagnostic::error("E0101", message, Span::new(source, at, at + OVER.len()), "this names what moves");
+    Some(wrong.help(match is_list {
+        true => "names stand behind it without brackets: `over encoder, decoder`",
+        false => "name models or a `param` of the block: `over model`; without it all that the loss reads moves",
+    }))
 }
 
 fn help(statement: &str, rest: &str, before: &str, token: &str, expected: &str) -> Option<String> {

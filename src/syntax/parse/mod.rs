@@ -139,8 +139,11 @@ impl<'t> Driver<'t> {
             self.block_comment(place);
             return;
         }
-        if let Some(foreign) = foreign::at(self.builder.source, self.text, start, place) {
-            self.found.push(foreign);
+        let source = self.builder.source;
+        let known = foreign::at(source, self.text, start, place)
+            .or_else(|| hints::over_nothing(source, self.text, start, place));
+        if let Some(known) = known {
+            self.found.push(known);
             return;
         }
         let token = token_at(&self.text[place..]);

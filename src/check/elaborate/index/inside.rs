@@ -263,7 +263,11 @@ impl Elaborator<'_> {
         let below = !low.is_never_negative();
         let size = &axis.size;
         let last = size.minus(&Size::from(1));
+        let is_size = constant && axis.size.settled().is_none() && low == axis.size;
         let help = match (constant, below) {
+            _ if is_size => format!(
+                "`{shown}` is a size here, not an index: name the result's index on the left, `let y[{shown}] = …`, or read all by `..`"
+            ),
             _ if is_slice => format!("an end is not taken itself; all places are `0..{size}`"),
             (true, true) if last.is_never_negative() => format!("places count from 0: the last one is {last}"),
             (true, _) => format!("places count from 0, so that the last of {size} is {last}"),
