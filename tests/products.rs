@@ -99,9 +99,9 @@ fn expected([batch, rows, depth, columns]: [usize; 4], a: (&Side, &[f32]), b: (&
     sums
 }
 
-/// Each family of kernels, one to three threads.
+/// Each family of kernels, one to three threads, and more than a depth has parts.
 fn every_way_makes_the_same_bits() {
-    let pools: Vec<Pool> = [1, 2, 3].into_iter().map(Pool::new).collect();
+    let pools: Vec<Pool> = [1, 2, 3, 5].into_iter().map(Pool::new).collect();
     let mut draws = Draws(88_172_645_463_325_252);
     for case in 0..400 {
         let batch = if draws.below(3) == 0 { 1 + draws.below(5) } else { 1 };

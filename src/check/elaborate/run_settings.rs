@@ -17,6 +17,28 @@ use crate::syntax::tree::{Block, Expr, Init, StatementKind, Target};
 const SETTINGS: [&str; 12] =
     ["data", "model", "epochs", "steps", "batch", "seed", "clip", "accumulate", "validate", "stop", "keep", "freeze"];
 
+/// Settings of other programs, and how the same is said here.
+const ELSEWHERE: [(&str, &[&str]); 12] = [
+    ("a loss is minimized: `minimize mse(model(x), y) using adam`", &["loss", "criterion", "objective"]),
+    (
+        "an optimizer stands behind its loss: `minimize mse(model(x), y) using adam(lr = 0.001)`",
+        &["optimizer", "optim"],
+    ),
+    ("it is the optimizer's: `using adam(lr = 0.001)`", &["lr", "learning_rate", "rate"]),
+    ("it is the optimizer's: `using adamw(decay = 0.01)`", &["decay", "weight_decay"]),
+    ("it is the optimizer's: `using sgd(momentum = 0.9)`", &["momentum"]),
+    ("a rate that changes is an expression: `using adam(lr = 0.001 * warmup(step, 100))`", &["scheduler", "schedule"]),
+    ("write `batch`", &["batch_size"]),
+    ("each figure is reported: `report r2(model(x), y)`", &["metrics", "metric", "report"]),
+    (
+        "a model begins from the weights of another: `model = Net from first`",
+        &["from", "weights", "init", "checkpoint"],
+    ),
+    ("a split is the data's: `split = holdout(train = 80%, valid = 20%)`", &["split", "validation_split"]),
+    ("the split says it: `holdout(train = 100%, shuffle = false)`", &["shuffle"]),
+    ("it is said by `stop`: `stop = patience(min(valid.loss), 5)`", &["early_stopping", "patience"]),
+];
+
 /// Without `epochs` and `steps`.
 const DEFAULT_EPOCHS: u64 = 100;
 
@@ -49,7 +71,9 @@ impl Elaborator<'_> {
                 continue;
             }
             if !SETTINGS.contains(&name.text.as_str()) {
+                let elsewhere = ELSEWHERE.iter().find(|(_, words)| words.contains(&name.text.as_str()));
                 let help = match nearest(&name.text, SETTINGS.into_iter()) {
+                    _ if let Some((help, _)) = elsewhere => help.to_string(),
                     Some(near) => format!("did you mean `{near}`?"),
                     None => format!("it has {}; a value is named by `let {} = …`", SETTINGS.join(", "), name.text),
                 };

@@ -27,7 +27,7 @@ impl Single {
         let rooms = &*rooms;
         assert!(rooms.shared.floats() >= parts * tall * broad && out.len() == tall * broad);
         // More threads than parts divide the rows as well.
-        let pieces = pool.threads().div_ceil(parts);
+        let pieces = pool.threads().div_ceil(parts).min(tall);
         let tasks = parts * pieces;
         self.on_threads(pool, &|thread, threads| {
             let operands = { operands };
