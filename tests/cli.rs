@@ -30,6 +30,7 @@ pub fn trials() -> Vec<Trial> {
         trial("cli::a_sweep_goes_on_where_it_ended", a_sweep_goes_on),
         trial("cli::rows_are_drawn_to_predict_for", rows_are_drawn_to_predict_for),
         trial("cli::a_new_file_trains", a_new_file_trains),
+        trial("cli::bench_lists_kernels_where_it_is_asked", bench_lists_kernels),
         trial("cli::what_does_not_fit_is_refused", what_does_not_fit_is_refused),
         trial("cli::explain_shows_a_page", explain_shows_a_page),
         trial("cli::fmt_lays_files_out", fmt_lays_files_out),
@@ -396,6 +397,25 @@ fn a_new_file_trains() {
     let completions = mlx(folder.path(), &["completions", "bash"]);
     assert!(String::from_utf8_lossy(&completions.stdout).contains("predict"));
     assert_eq!(mlx(folder.path(), &["completions", "basic"]).status.code(), Some(2));
+}
+
+/// As text only with `--kernels`, as JSON always: names, times, what is computed and moved.
+fn bench_lists_kernels() {
+    let folder = folder();
+    let run = |more: &[&str]| {
+        let output = mlx(folder.path(), &[&["bench", "linear.mlx", "--steps", "2"], more].concat());
+        assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+        String::from_utf8(output.stdout).expect("text")
+    };
+    assert!(!run(&[]).contains("GFLOP/s"));
+    let listed = run(&["--kernels"]);
+    assert!(listed.contains("GFLOP/s") && listed.contains("  product "), "{listed}");
+    let bench: serde_json::Value = serde_json::from_str(&run(&["--json"])).expect("JSON");
+    let kernels = bench["kernels"].as_array().expect("kernels");
+    let product =
+        kernels.iter().find(|kernel| kernel["kernel"].as_str().is_some_and(|name| name.starts_with("product")));
+    let of = |name: &str| product.and_then(|kernel| kernel[name].as_f64()).unwrap_or(0.0);
+    assert!(of("ms") > 0.0 && of("flops") > 0.0 && of("bytes") > 0.0, "{bench}");
 }
 
 /// A tensor of 10¹⁸ elements, in one size or by two.

@@ -30,7 +30,10 @@ pub struct Bench {
     /// How many threads compute [default: as many as there are processors]
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=256))]
     threads: Option<u64>,
-    /// Print one JSON object on standard output
+    /// List each kernel of a step: its time, what it computes and moves in a second
+    #[arg(long)]
+    kernels: bool,
+    /// Print one JSON object on standard output, with the kernels
     #[arg(long)]
     json: bool,
 }
@@ -72,7 +75,10 @@ fn bench(arguments: &Bench, started: Instant) -> Result<(), u8> {
     }
     times.sort_by(f64::total_cmp);
     let (median, least) = (times[times.len() / 2], times[0]);
-    let kernels = kernels(&mut run, arguments.steps).map_err(failed)?;
+    let kernels = match arguments.kernels || arguments.json {
+        true => kernels(&mut run, arguments.steps).map_err(failed)?,
+        false => Vec::new(),
+    };
     let arena = run.plan().arena() as u64;
     let peak = io::peak_memory() >> 20;
     let out = &mut String::new();
@@ -87,7 +93,9 @@ fn bench(arguments: &Bench, started: Instant) -> Result<(), u8> {
         });
         return print(&format!("{bench}\n"));
     }
-    let _ = writeln!(out, "{:>12}  {:>9}  {:>7}  kernel", "time", "GFLOP/s", "GB/s");
+    if arguments.kernels {
+        let _ = writeln!(out, "{:>12}  {:>9}  {:>7}  kernel", "time", "GFLOP/s", "GB/s");
+    }
     for (name, ms, cost) in &kernels {
         // Of a millisecond to that of a second, in units of 10⁹.
         let rate = |count: u64| if *ms > 0.0 { count as f64 / ms / 1e6 } else { 0.0 };
