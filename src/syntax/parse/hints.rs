@@ -108,7 +108,8 @@ pub fn over_nothing(source: SourceId, text: &str, start: usize, place: usize) ->
     let behind = &text[at + OVER.len()..place];
     let line_ends = behind.trim_start_matches(' ').starts_with(['\n', '\r']);
     let takes_next_line = line_ends && text[place..].starts_with('=') && behind.split_whitespace().count() == 1;
-    let is_list = behind.trim_start().starts_with(['[', '(']);
+    // Before a list the `minimize` has ended; inside of it a name like `crossover(…)` is none.
+    let is_list = at == start && behind.trim_start().starts_with(['[', '(']);
     if !takes_next_line && !is_list {
         return None;
     }
