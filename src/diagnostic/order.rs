@@ -10,7 +10,8 @@ pub fn in_order(found: Vec<Diagnostic>, textual: usize) -> Vec<Diagnostic> {
     let mut unique: Vec<Diagnostic> = Vec::new();
     let mut seen = Seen::default();
     for (at, diagnostic) in found.into_iter().enumerate() {
-        let repeated = if at < textual { seen.all.contains(&diagnostic) } else { seen.covers(&diagnostic) };
+        let named = diagnostic.code == "E0201" && primary(&diagnostic).is_some_and(|at| seen.words.contains(&at));
+        let repeated = named || if at < textual { seen.all.contains(&diagnostic) } else { seen.covers(&diagnostic) };
         if !repeated {
             seen.add(&diagnostic);
             unique.push(diagnostic);
@@ -33,6 +34,8 @@ struct Seen {
     heads: HashSet<(&'static str, String, Option<Span>)>,
     /// What is not supported yet, which is found both in the text and in elaboration.
     unsupported: Vec<Span>,
+    /// Words of other languages, which are no names that are missing.
+    words: HashSet<Span>,
     /// The operands of chained comparisons, of which the first has no number as its value.
     chained: HashSet<Span>,
 }
@@ -42,6 +45,7 @@ impl Seen {
         let at = primary(diagnostic);
         match diagnostic.code {
             "E0199" => self.unsupported.extend(at),
+            "E0131" => self.words.extend(at),
             "E0207" => self.chained.extend(diagnostic.labels.iter().map(|label| label.span)),
             _ => {}
         }

@@ -4,6 +4,7 @@ use super::optimizer::TOTAL;
 use super::taken::AS;
 use super::{Elaborator, Out, Reported};
 use crate::check::library::declares_function;
+use crate::check::names::settings;
 use crate::check::types::Origin;
 use crate::check::value::{Bound, Layers, Recipe, Scope, Value};
 use crate::diagnostic::Diagnostic;
@@ -345,8 +346,13 @@ impl Elaborator<'_> {
             };
             if at >= params.len() {
                 let message = format!("`{}` takes {}, and here are {count}", owner.text, arguments(params.len()));
-                let error = Diagnostic::error("E0212", message, arg.span, "one too many");
-                return Err(self.report(error.label(owner.span, format!("`{}` is declared here", owner.text))));
+                let error = Diagnostic::error("E0212", message, arg.span, "one too many")
+                    .label(owner.span, format!("`{}` is declared here", owner.text));
+                let meant_as_axis = matches!(arg.value, Value::Number(_)) && takes_tensor(params) && params.len() == 1;
+                return Err(self.report(match meant_as_axis {
+                    true => error.help(along_an_index(&owner.text)),
+                    false => error,
+                }));
             }
             if let Some(first) = &all[at] {
                 let message = format!("`{}` is given twice", params[at].name.text);
@@ -368,6 +374,8 @@ impl Elaborator<'_> {
         let known: Vec<&str> = params.iter().map(|param| param.name.text.as_str()).collect();
         let near = nearest(&name.text, known.iter().copied());
         let help = match near {
+            _ if AXIS.contains(&name.text.as_str()) && takes_tensor(params) => along_an_index(&owner.text),
+            _ if let Some(advice) = settings::advice(&name.text, &known) => advice,
             Some(near) => format!("did you mean `{near}`?"),
             None if known.is_empty() => format!("`{}` has no settings", owner.text),
             None => format!("it has {}", known.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ")),
@@ -388,6 +396,19 @@ fn takes_hyper(item: &Item) -> bool {
         }
         _ => false,
     }
+}
+
+/// What other libraries call the axis that a function goes along.
+const AXIS: [&str; 6] = ["axis", "axes", "dim", "dims", "keepdim", "keepdims"];
+
+/// Whether the first thing that a function takes is a tensor, or whatever it is given.
+fn takes_tensor(params: &[Param]) -> bool {
+    params.first().and_then(|param| param.ty.as_ref()).is_some_and(|ty| matches!(ty.kind, TypeKind::Tensor(..)))
+}
+
+/// What to do where an axis is given by its number.
+fn along_an_index(name: &str) -> String {
+    format!("axes have no numbers here, an index goes along one: `{name}(j: x[i, j])` for each `i` of `let y[i] = …`")
 }
 
 fn arguments(count: usize) -> String {

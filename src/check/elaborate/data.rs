@@ -136,9 +136,22 @@ impl Elaborator<'_> {
                 self.report(error.help("draw each in a statement of its own"));
                 names.iter().for_each(|name| self.wrong_column(name, scope));
             }
+            StatementKind::Assign(Target::Indexed(name, places), None, Init::Value(expr)) => {
+                if let Some(open) = &mut self.open {
+                    (open.name, open.fitted) = (name.text.clone(), 0);
+                }
+                let before = self.terms.count();
+                let spread = self.spread(name, places, expr, scope);
+                let column = spread.and_then(|term| self.column(name, Value::Tensor(term), expr.span, before));
+                match column {
+                    Ok(column) => scope.bind(name, Value::Tensor(column)),
+                    Err(Reported) => self.wrong_column(name, scope),
+                }
+            }
             StatementKind::Assign(Target::Indexed(name, _), ..) => {
-                let error = Diagnostic::error("E0216", "a column is named without subscripts", statement.span, "here");
-                self.report(error.help("index inside of a function of the column"));
+                let message = "a column that is drawn has its shape behind its name";
+                let error = Diagnostic::error("E0216", message, statement.span, "here");
+                self.report(error.help(format!("write `{}: [4] ~ …` without the axis of rows", name.text)));
                 self.wrong_column(name, scope);
             }
             StatementKind::Let(target, ty, init) => {

@@ -2,6 +2,7 @@
 
 use super::call::Site;
 use super::{Elaborator, Out, Reported};
+use crate::check::names::foreign;
 use crate::check::number::Number;
 use crate::check::program;
 use crate::check::terms::{Host, Kind, Leaf, TermId};
@@ -186,6 +187,10 @@ impl Elaborator<'_> {
         if self.alone.is_some() {
             return Err(reported);
         }
+        // What it means here is another thing than what is spelled alike: `std` is no `sgd`.
+        if foreign::advice(&name.text, |_| true).is_some() {
+            return Err(reported);
+        }
         let near = nearest(&name.text, self.library.names()).map(str::to_string).ok_or(reported)?;
         let item = self.library.find(&near, self.sources, &mut self.found).ok_or(reported)?;
         Ok(Value::Item(item))
@@ -326,7 +331,16 @@ impl Elaborator<'_> {
             }
             other => {
                 let message = format!("expected a tensor, found {}", other.noun());
-                Err(self.error("E0211", message, span, other.noun()))
+                let error = Diagnostic::error("E0211", message, span, other.noun());
+                let name = self.sources.text(span);
+                Err(self.report(match other {
+                    Value::Instance(..) => {
+                        error.help(format!("apply it, `{name}(x)`; a sum over all its tensors is `total({name}^2)`"))
+                    }
+                    Value::Distribution(_) => error.help(format!("a draw stands behind `~`: `param w: [d] ~ {name}`")),
+                    Value::Recipe(..) => error.help("a layer is applied to its input: `x |> …`"),
+                    _ => error,
+                }))
             }
         }
     }

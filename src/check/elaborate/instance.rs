@@ -1,7 +1,9 @@
 //! Layers with parameters: an unapplied call is a recipe; a name, or a place in a body, makes an instance of it.
 
 use super::call::{Arg, Site};
+use super::signature::RESULT;
 use super::{Elaborator, MAX_CALLS, Out, Reported};
+use crate::check::names::foreign;
 use crate::check::terms::{Leaf, TermId};
 use crate::check::value::{Bound, Layers, Namespace, Recipe, Scope, Value};
 use crate::diagnostic::Diagnostic;
@@ -197,7 +199,7 @@ impl Elaborator<'_> {
         let result = self.body(&layer.body, &mut scope, layer.name.span);
         let (value, at) = result?;
         let value = match &layer.result {
-            Some(ty) => self.check_result(value, at, ty, &mut scope)?,
+            Some(ty) => self.check_result(value, (at, RESULT), ty, &mut scope)?,
             None => value,
         };
         if layer.is_model {
@@ -349,8 +351,10 @@ impl Elaborator<'_> {
             open if self.may_be_constant(&open) => return Err(Reported),
             other => {
                 let message = format!("{} has no part `{}`", other.noun(), part.text);
-                let error = Diagnostic::error("E0264", message, part.span, "not found");
-                return Err(self.report(error.label(base.span, other.noun())));
+                let error = Diagnostic::error("E0264", message, part.span, "not found").label(base.span, other.noun());
+                let known = self.library.find(&part.text, self.sources, &mut self.found).is_some();
+                let help = || format!("what is applied next stands behind `|>`: `x |> … |> {}`", part.text);
+                return Err(self.report(if known { error.help(help()) } else { error }));
             }
         };
         if let Some(id) = self.param_of.get(&joined(&own, &segments)) {
@@ -391,9 +395,12 @@ impl Elaborator<'_> {
             "shape" | "size" | "len" => error.help("a signature names sizes: `x: [n, d]`"),
             "T" => error.help(format!("write `transpose({shown})`")),
             _ if known => {
-                error.help(format!("the layer is written before its input: `{part}({shown})` or `{shown} |> {part}`"))
+                error.help(format!("what is applied stands before its input: `{part}({shown})` or `{shown} |> {part}`"))
             }
-            _ => error,
+            _ => match foreign::advice(part, |_| true) {
+                Some(advice) => error.help(advice),
+                None => error,
+            },
         })
     }
 }

@@ -120,9 +120,9 @@ impl Elaborator<'_> {
         let mut ty = self.ty(first.0).clone();
         for part in &parts {
             let other = self.ty(part.0).clone();
-            match self.common(&ty.elem, &other.elem, (first, *part), span)? {
+            match self.common(&ty.elem, &other.elem, (first, *part))? {
                 elem if other.axes.is_empty() || other.agrees(&ty) => ty.elem = elem,
-                _ => return Err(self.do_not_fit(first, *part, span)),
+                _ => return Err(self.do_not_fit(first, *part)),
             }
         }
         let axis = Axis::new(Size::from(parts.len() as i64), span, "parts are listed here");
@@ -152,9 +152,9 @@ impl Elaborator<'_> {
         let mut size = ty.axes[axis].size.clone();
         for part in others {
             let other = self.ty(part.0).clone();
-            ty.elem = self.common(&ty.elem, &other.elem, (*first, *part), span)?;
+            ty.elem = self.common(&ty.elem, &other.elem, (*first, *part))?;
             if other.axes.len() != ty.axes.len() {
-                return Err(self.do_not_fit(*first, *part, span));
+                return Err(self.do_not_fit(*first, *part));
             }
             let pairs = ty.axes.iter().zip(&other.axes).enumerate();
             let differ = |(at, (one, two)): &(usize, (&Axis, &Axis))| *at != axis && !one.size.agrees(&two.size);
@@ -174,22 +174,35 @@ impl Elaborator<'_> {
     }
 
     /// The kind of element that two parts have in common.
-    fn common(&mut self, one: &Elem, two: &Elem, parts: ((TermId, Span), (TermId, Span)), span: Span) -> Out<Elem> {
+    fn common(&mut self, one: &Elem, two: &Elem, parts: ((TermId, Span), (TermId, Span))) -> Out<Elem> {
         match (one, two) {
             (Elem::Float, Elem::Int) | (Elem::Int, Elem::Float) => Ok(Elem::Float),
             _ if same_elem(one, two) => Ok(one.clone()),
-            _ => Err(self.do_not_fit(parts.0, parts.1, span)),
+            _ => Err(self.do_not_fit(parts.0, parts.1)),
         }
     }
 
-    fn do_not_fit(&mut self, first: (TermId, Span), second: (TermId, Span), span: Span) -> Reported {
+    /// Told at the parts, for a list may be read elsewhere.
+    fn do_not_fit(&mut self, first: (TermId, Span), second: (TermId, Span)) -> Reported {
         let (one, two) = (self.ty(first.0).clone(), self.ty(second.0).clone());
-        let message = format!("the parts of a list are to have one type, and these are {one} and {two}");
-        let error = Diagnostic::error("E0205", message, span, "in this list")
-            .label(first.1, format!("this is {one}"))
-            .label(second.1, format!("this is {two}"));
+        let message = format!("what is put side by side is to be of one type, and these are {one} and {two}");
+        let error = Diagnostic::error("E0205", message, second.1, format!("this is {two}"))
+            .label(first.1, format!("this is {one}"));
         let classes = [&one.elem, &two.elem].iter().any(|elem| matches!(elem, Elem::Class(_)));
-        self.report(if classes { error.help("`one_hot(…)` makes numbers of classes") } else { error })
+        let lone = match (one.axes.len(), two.axes.len()) {
+            (1, 2) => Some(first.1),
+            (2, 1) => Some(second.1),
+            _ => None,
+        };
+        self.report(if classes {
+            error.help("`one_hot(…)` makes numbers of classes")
+        } else if let Some(lone) = lone {
+            let (from, of) = (self.sources.text(lone), "`concat(…)` joins along it");
+            let from = if from.chars().all(|sign| sign.is_alphanumeric() || sign == '_') { from } else { "a" };
+            error.help(format!("`let column[i, j: 1] = {from}[i]` gives it a second axis, and {of}"))
+        } else {
+            error
+        })
     }
 
     pub(super) fn free_of(&self, parts: &[TermId]) -> Vec<IndexId> {

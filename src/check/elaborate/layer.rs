@@ -2,6 +2,7 @@
 
 use super::call::Arg;
 use super::lazy::names_of;
+use super::signature::RESULT;
 use super::{Elaborator, Out, Reported};
 use crate::check::types::Type;
 use crate::check::value::{Bound, Namespace, Scope, Value};
@@ -71,7 +72,7 @@ impl Elaborator<'_> {
             FnBody::Block(body) => self.body(body, &mut scope, function.name.span)?,
         };
         match (&function.result, &function.body) {
-            (Some(ty), FnBody::Expr(_) | FnBody::Block(_)) => self.check_result(value, at, ty, &mut scope),
+            (Some(ty), FnBody::Expr(_) | FnBody::Block(_)) => self.check_result(value, (at, RESULT), ty, &mut scope),
             (Some(_), FnBody::Primitive) | (None, _) => Ok(value),
         }
     }
@@ -234,7 +235,7 @@ impl Elaborator<'_> {
             other => other,
         };
         match ty {
-            Some(ty) => self.check_result(value, expr.span, ty, scope),
+            Some(ty) => self.check_result(value, (expr.span, &format!("`{}`", name.text)), ty, scope),
             None => Ok(value),
         }
     }

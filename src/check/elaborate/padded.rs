@@ -141,7 +141,9 @@ impl Elaborator<'_> {
             let message = format!("`as_class` makes classes of whole numbers, and this is {ty}");
             let error = Diagnostic::error("E0211", message, of.span, format!("this is {ty}"));
             return Err(self.report(
-                error.help("a column of the source is given by its name; `floor(…)` makes ints of other numbers"),
+                error.help(
+                    "a column of the source is given by its name, a drawn one says its kind, `c: class(3) ~ integers(0, 3)`, and `floor(…)` makes ints",
+                ),
             ));
         }
         let line = self.counting(classes.clone(), span);

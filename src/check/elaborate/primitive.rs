@@ -140,7 +140,7 @@ impl Elaborator<'_> {
                 };
                 Some(Ok(Value::Number(exact.unwrap_or_else(|| Number::Float(op.value(&[number.to_f64()]))))))
             }
-            (Rule::Fold(_, Some(binary)), [a, b]) => {
+            (Rule::Fold(_, Some(binary)), [a, b]) if a.name.is_none() && b.name.is_none() => {
                 if let (Value::Number(x), Value::Number(y)) = (&a.value, &b.value) {
                     let first = (x <= y) == (binary == ScalarOp::Min);
                     return Some(Ok(Value::Number(if first { *x } else { *y })));

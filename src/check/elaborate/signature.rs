@@ -23,6 +23,9 @@ struct Expectation<'a> {
     what: &'a str,
 }
 
+/// What messages call what a body gives.
+pub(super) const RESULT: &str = "the result";
+
 impl Elaborator<'_> {
     /// Binds a parameter of a `fn` or an input of a layer to what it is given.
     pub(super) fn enter(&mut self, param: &Param, given: Bound, at: Span, owner: &str, scope: &mut Scope) -> Out<()> {
@@ -123,12 +126,18 @@ impl Elaborator<'_> {
         }
     }
 
-    /// A result against its written type.
-    pub(super) fn check_result(&mut self, value: Value, at: Span, ty: &Type, scope: &mut Scope) -> Out<Value> {
+    /// A result, or what has a name and a type, against the written type; messages call it `what`.
+    pub(super) fn check_result(
+        &mut self,
+        value: Value,
+        (at, what): (Span, &str),
+        ty: &Type,
+        scope: &mut Scope,
+    ) -> Out<Value> {
         match &ty.kind {
             TypeKind::Tensor(..) => {
                 let term = self.tensor(value, at)?;
-                self.meet_at(term, at, ty, scope, "E0210", "the result").map(Value::Tensor)
+                self.meet_at(term, at, ty, scope, "E0210", what).map(Value::Tensor)
             }
             TypeKind::Word(Word::Layer | Word::Fn) => Ok(value),
             TypeKind::Tuple(kinds) if matches!(&value, Value::Tuple(parts) if parts.len() == kinds.len()) => {
@@ -137,14 +146,14 @@ impl Elaborator<'_> {
                     .into_iter()
                     .zip(kinds)
                     .map(|(part, kind)| {
-                        Ok(Part { value: self.check_result(part.value, part.span, kind, scope)?, ..part })
+                        Ok(Part { value: self.check_result(part.value, (part.span, what), kind, scope)?, ..part })
                     })
                     .collect();
                 Ok(Value::Tuple(checked.into_iter().collect::<Out<_>>()?))
             }
             TypeKind::Word(_) | TypeKind::Either(_) | TypeKind::List(_) if self.fits(ty, &value) => Ok(value),
             TypeKind::Word(_) | TypeKind::Either(_) | TypeKind::List(_) | TypeKind::Tuple(_) => {
-                let message = format!("expected {} for the result, found {}", noun(ty), value.noun());
+                let message = format!("expected {} for {what}, found {}", noun(ty), value.noun());
                 let error = Diagnostic::error("E0210", message, at, value.noun());
                 Err(self.report(error.label(ty.span, "declared here")))
             }
@@ -280,12 +289,18 @@ impl Elaborator<'_> {
         let error = Diagnostic::error(code, message, expected.at, format!("this is {ty}"))
             .label(expected.written.span, "expected by this type");
         let lone = ty.axes.last().is_some_and(|axis| axis.size == Size::from(1));
+        let number = matches!(self.terms.get(expected.term).kind, Kind::Number(_)) && expected.code == "E0210";
+        let reduced = matches!(self.terms.get(expected.term).kind, Kind::Fold(..)) && ty.axes.is_empty();
         self.report(if classes && floats {
             error.help("these are classes: `cross_entropy` takes them, and `one_hot` makes numbers of them")
         } else if let Some(help) = scores {
             error.help(help)
         } else if wants_classes && matches!(ty.elem, types::Elem::Float) {
             error.help("these are numbers, which `mse` takes; classes come from `category(column)` in a `data` block")
+        } else if number && expected.what != RESULT {
+            error.help("a number for each element is `let x[i: 3] = 0`; what is trained is a `param`")
+        } else if reduced {
+            error.help("it is of all elements together; along an axis goes an index: `let y[i] = sum(j: x[i, j])`")
         } else if other_is_lone {
             error.help("the one before has a last axis of one element: `squeeze(…)` leaves it out")
         } else if lone {
@@ -316,6 +331,9 @@ impl Elaborator<'_> {
                 let error = Diagnostic::error("E0211", message, expected.at, format!("this is {ty}"))
                     .label(expected.written.span, "expected by this type");
                 let help = match (elem, &ty.elem) {
+                    (Elem::Class(_), types::Elem::Int) => {
+                        Some("`as_class(y, 2)` makes classes of whole numbers below 2; `category(column)` of a column")
+                    }
                     (Elem::Class(_), _) => Some("classes come from `category(column)` in a `data` block"),
                     (Elem::Float, types::Elem::Class(_)) => Some(crate::check::NO_MEASUREMENT),
                     _ => None,

@@ -138,7 +138,7 @@ fn body(statements: &[Statement], own: &Counts, found: &mut Vec<Diagnostic>) {
 fn columns(data: &Data, file: &File, each: &[Counts], found: &mut Vec<Diagnostic>) {
     for (at, statement) in data.body.iter().enumerate() {
         let (what, name) = match &statement.kind {
-            StatementKind::Assign(Target::One(name), ..) => ("column", name),
+            StatementKind::Assign(Target::One(name) | Target::Indexed(name, _), ..) => ("column", name),
             StatementKind::Let(Target::One(name) | Target::Indexed(name, _), ..) => ("`let`", name),
             _ => continue,
         };

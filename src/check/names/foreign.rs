@@ -12,7 +12,7 @@ const TABLE: &[Row] = &[
         &[],
         "there is no such value: a setting has a default, and a column that lacks values is read by `impute(column)` or `fill(column, 0)`",
     ),
-    ("pi", &[], "write `3.141592653589793`"),
+    ("pi", &["pi"], "write `pi`"),
     (
         "linear fc lin affine fullyconnected lazylinear densenet perceptron innerproduct",
         &["dense"],
@@ -34,12 +34,19 @@ const TABLE: &[Row] = &[
     ("groupnorm groupnormalization", &["group_norm"], "write `group_norm`"),
     ("instancenorm instancenorm1d instancenorm2d", &["instance_norm"], "write `instance_norm`"),
     ("rmsnorm", &["rms_norm"], "write `rms_norm`"),
-    ("maxpool maxpool1d maxpool2d maxpool3d maxpooling1d maxpooling2d", &["max_pool"], "write `max_pool(size)`"),
+    ("maxpool maxpool2d maxpool3d maxpooling2d", &["max_pool"], "write `max_pool(size)`"),
+    ("avgpool avgpool2d averagepooling2d averagepool meanpool", &["average_pool"], "write `average_pool(size)`"),
     (
-        "avgpool avgpool1d avgpool2d averagepooling2d averagepool meanpool",
-        &["average_pool"],
-        "write `average_pool(size)`",
+        "maxpool1d maxpooling1d",
+        &["max"],
+        "along a sequence it is written out: `let y[n, c, i] = max(u where u < 2: x[n, c, 2 * i + u])`",
     ),
+    (
+        "avgpool1d averagepool1d averagepooling1d",
+        &["mean"],
+        "along a sequence it is written out: `let y[n, c, i] = mean(u where u < 2: x[n, c, 2 * i + u])`",
+    ),
+    ("upsample1d upsampling1d", &[], "along a sequence it is written out: `let y[n, c, (i u: 2)] = x[n, c, i]`"),
     ("globalaveragepooling2d globalavgpool gap", &["global_average_pool"], "write `global_average_pool`"),
     ("globalmaxpooling2d globalmaxpool", &["global_max_pool"], "write `global_max_pool`"),
     ("adaptiveavgpool2d adaptiveavgpool", &["adaptive_average_pool"], "write `adaptive_average_pool(rows)`"),
@@ -173,7 +180,21 @@ const TABLE: &[Row] = &[
     ("exponentiallr exponentialdecay", &["exponential"], "write `lr = 0.1 * exponential(…)`"),
     ("onecyclelr", &["one_cycle"], "write `lr = 0.1 * one_cycle(step, steps)`"),
     ("momentum nesterov", &["sgd"], "write `sgd(lr = 0.1, momentum = 0.9)`"),
+    ("eye identity", &[], "write `let one[i: d, j: d] = if i == j then 1 else 0`"),
+    ("linspace", &[], "write `let x[i: 11] = low + (high - low) * i / 10`"),
+    ("tril triu causalmask", &[], "a condition leaves elements out: `softmax(j where j <= i: score[i, j])`"),
+    ("norm l2norm", &["sqrt", "sum"], "write `sqrt(sum(x^2))`"),
+    ("prod product reduceprod", &["cumprod", "last"], "write `last(cumprod(x))`"),
     ("transposed t", &["transpose"], "write `transpose(x)`"),
+];
+
+/// Signs of the blackboard, whose case tells them from names.
+const SIGNS: [(&str, &str, &str); 5] = [
+    ("N", "normal", "a draw is of `normal(0, 1)`: of a mean and a standard deviation"),
+    ("𝒩", "normal", "a draw is of `normal(0, 1)`: of a mean and a standard deviation"),
+    ("U", "uniform", "a draw is of `uniform(0, 1)`: from the first to the second"),
+    ("Σ", "sum", "write `sum(j: x[j])`"),
+    ("E", "mean", "write `mean(j: x[j])`"),
 ];
 
 /// The modules that other libraries keep their names in.
@@ -202,6 +223,9 @@ const MODULES: [&str; 20] = [
 
 /// What to write for a name of another library, if everything that this needs is `known`.
 pub fn advice(name: &str, known: impl Fn(&str) -> bool) -> Option<&'static str> {
+    if let Some((_, needed, advice)) = SIGNS.iter().find(|(sign, ..)| *sign == name) {
+        return known(needed).then_some(*advice);
+    }
     let plain: String = name.chars().filter(|c| *c != '_').flat_map(char::to_lowercase).collect();
     let row = TABLE.iter().find(|(names, ..)| names.split(' ').any(|other| other == plain))?;
     row.1.iter().all(|needed| known(needed)).then_some(row.2)

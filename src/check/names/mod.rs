@@ -7,6 +7,7 @@ mod expression;
 pub mod foreign;
 mod locals;
 mod scope;
+pub mod settings;
 mod twice;
 mod unknown;
 

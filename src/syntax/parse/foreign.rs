@@ -98,7 +98,10 @@ pub fn word(text: &str) -> Option<(&'static str, &'static str)> {
 /// What stands at a place, if it needs words of its own. The statement or head starts at `start`.
 pub fn at(source: SourceId, text: &str, start: usize, place: usize) -> Option<Diagnostic> {
     let found = sign(source, text, place).or_else(|| number(source, text, place));
-    found.or_else(|| slice(source, text, start, place)).or_else(|| lambda(source, text, place))
+    found
+        .or_else(|| slice(source, text, start, place))
+        .or_else(|| lambda(source, text, start))
+        .or_else(|| lambda(source, text, place))
 }
 
 /// Signs that are none of the language: full-width ones, curly quotes, those of mathematics.
@@ -176,7 +179,7 @@ fn number(source: SourceId, text: &str, place: usize) -> Option<Diagnostic> {
     None
 }
 
-/// `lambda x: …`, of which the first word was read as a name.
+/// `lambda x: …`, of which the first word was read as a name and the rest, perhaps, as the next statement.
 fn lambda(source: SourceId, text: &str, place: usize) -> Option<Diagnostic> {
     let before = text[..place].trim_end().strip_suffix("lambda")?;
     let alone = !before.ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == '\'');

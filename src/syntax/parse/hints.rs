@@ -48,9 +48,8 @@ const SPLIT: [(&str, &str, &str); 8] = [
 /// stands what was not `expected`.
 pub fn add(diagnostic: Diagnostic, text: &str, start: usize, place: usize, expected: &str) -> Diagnostic {
     let token = token_at(&text[place..]);
-    if expected == "a name" && is_reserved(token) {
-        return diagnostic
-            .help(format!("`{token}` is a word of the language; a name like it is written in backquotes"));
+    if let Some(word) = meant_as_name(text, start, place, token, expected) {
+        return diagnostic.help(format!("`{word}` is a word of the language; a name like it is written in backquotes"));
     }
     let span = diagnostic.labels.first().map(|label| label.span);
     if let (Some(open), Some(span)) = (innermost(&text[start..place]), span) {
@@ -93,6 +92,31 @@ pub fn add(diagnostic: Diagnostic, text: &str, start: usize, place: usize, expec
         Some(help) => diagnostic.help(help),
         None => diagnostic,
     }
+}
+
+/// The word of the language that somebody took for a name of theirs.
+fn meant_as_name<'t>(text: &'t str, start: usize, place: usize, token: &'t str, expected: &str) -> Option<&'t str> {
+    let before = text[start..place].trim_end();
+    // `state = …`, `state: [4] ~ …`: the word was read as the start of a statement.
+    if STATEMENTS.contains(&before) && (token == "=" || token == ":") {
+        return Some(before);
+    }
+    if !is_reserved(token) {
+        return None;
+    }
+    let after = text[place + token.len()..].trim_start_matches(' ');
+    let given = after.starts_with([':', '=', '~']) && !after.starts_with("==");
+    let ends =
+        after.is_empty() || after.starts_with([',', ')', ']', '.', '[', '*', '/', '+', '|', '^', '@', '\n', '\r']);
+    // Where a line begins with such a word, it is more likely the next statement, and what is before it lacks its end.
+    let begins_line = text[..place].rsplit('\n').next().is_some_and(|line| line.trim().is_empty());
+    let listed = after.starts_with([',', ')', ']']);
+    let named = match expected {
+        "a name" => true,
+        _ if STATEMENTS.contains(&token) => ends && (listed || !begins_line),
+        _ => given && expected.contains("a statement"),
+    };
+    named.then_some(token)
 }
 
 /// `over` of a `minimize` with no name behind it on its line: the next line was taken for the name, or `over` for a statement. `None` if
@@ -178,6 +202,8 @@ fn in_place(statement: &str, before: &str, token: &str, expected: &str) -> Optio
         ":" if head => "the type of a result stands behind `->`",
         ":" if expected.contains("`then`") => "write `then`",
         ":" if expected.contains("`else`") => "write `else`",
+        "{" if expected.contains("`then`") => "a choice is written `if a then b else c`, without braces",
+        "." if before.ends_with("..") => "all axes that are left over are `..`, two dots",
         "{" if before.ends_with('=') => {
             "a body stands without `=`, and gives its result by `out`: `fn f(x) { … out … }`"
         }

@@ -153,7 +153,11 @@ impl<'t> Driver<'t> {
             token => format!("`{token}`"),
         };
         let span = Span::new(self.builder.source, place, place + token.len());
-        let wrong = Diagnostic::error("E0101", format!("expected {expected}, found {found}"), span, "here");
+        let message = match expected {
+            "" => format!("{found} cannot stand here"),
+            expected => format!("expected {expected}, found {found}"),
+        };
+        let wrong = Diagnostic::error("E0101", message, span, "here");
         self.found.push(hints::add(wrong, self.text, start, place, expected));
     }
 

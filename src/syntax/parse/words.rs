@@ -23,7 +23,7 @@ pub fn token_at(text: &str) -> &str {
     }
 }
 
-/// What was expected, in words that people use.
+/// What was expected, in words that people use; nothing where there are none.
 pub fn words_of(rules: &[Rule]) -> String {
     // Where a statement may end, the next one may start, with a name among others.
     let ends = rules.contains(&Rule::name) && rules.contains(&Rule::reserved);
@@ -35,7 +35,7 @@ pub fn words_of(rules: &[Rule]) -> String {
     words.sort_unstable();
     words.dedup();
     match words.as_slice() {
-        [] => "something else".to_string(),
+        [] => String::new(),
         [one] => one.to_string(),
         [rest @ .., last] => format!("{} or {last}", rest.join(", ")),
     }
