@@ -10,7 +10,7 @@ use crate::check::value::{Bound, Layers, Recipe, Scope, Value};
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::nearest;
 use crate::source::Span;
-use crate::syntax::tree::{Argument, Expr, ExprKind, FnBody, Item, ItemKind, Layer, Name, Param, TypeKind, Word};
+use crate::syntax::tree::{Argument, Expr, ExprKind, FnBody, Item, ItemKind, Layer, Name, Param, Type, TypeKind, Word};
 use std::rc::Rc;
 
 /// An argument with its value.
@@ -348,7 +348,7 @@ impl Elaborator<'_> {
                 let message = format!("`{}` takes {}, and here are {count}", owner.text, arguments(params.len()));
                 let error = Diagnostic::error("E0212", message, arg.span, "one too many")
                     .label(owner.span, format!("`{}` is declared here", owner.text));
-                let meant_as_axis = matches!(arg.value, Value::Number(_)) && takes_tensor(params) && params.len() == 1;
+                let meant_as_axis = matches!(arg.value, Value::Number(_)) && count == 2 && self.goes_along(owner);
                 return Err(self.report(match meant_as_axis {
                     true => error.help(along_an_index(&owner.text)),
                     false => error,
@@ -370,11 +370,24 @@ impl Elaborator<'_> {
         Ok(all)
     }
 
+    /// Whether a function reads elements of one axis together, so that it may be meant to go along one.
+    fn goes_along(&mut self, owner: &Name) -> bool {
+        let item = self.library.find(&owner.text, self.sources, &mut self.found);
+        let Some(ItemKind::Fn(function)) = item.as_deref().map(|item| &item.kind) else { return false };
+        let axes = |ty: Option<&Type>| match ty.map(|ty| &ty.kind) {
+            Some(TypeKind::Tensor(_, axes)) => Some(axes.len()),
+            _ => None,
+        };
+        let takes = axes(function.params.first().and_then(|param| param.ty.as_ref()));
+        // `[..s]` to `[..s]` is element by element.
+        takes.is_some() && (takes, axes(function.result.as_ref())) != (Some(1), Some(1))
+    }
+
     fn unknown_setting(&mut self, owner: &Name, params: &[Param], name: &Name) -> Reported {
         let known: Vec<&str> = params.iter().map(|param| param.name.text.as_str()).collect();
         let near = nearest(&name.text, known.iter().copied());
         let help = match near {
-            _ if AXIS.contains(&name.text.as_str()) && takes_tensor(params) => along_an_index(&owner.text),
+            _ if AXIS.contains(&name.text.as_str()) && self.goes_along(owner) => along_an_index(&owner.text),
             _ if let Some(advice) = settings::advice(&name.text, &known) => advice,
             Some(near) => format!("did you mean `{near}`?"),
             None if known.is_empty() => format!("`{}` has no settings", owner.text),
@@ -400,11 +413,6 @@ fn takes_hyper(item: &Item) -> bool {
 
 /// What other libraries call the axis that a function goes along.
 const AXIS: [&str; 6] = ["axis", "axes", "dim", "dims", "keepdim", "keepdims"];
-
-/// Whether the first thing that a function takes is a tensor, or whatever it is given.
-fn takes_tensor(params: &[Param]) -> bool {
-    params.first().and_then(|param| param.ty.as_ref()).is_some_and(|ty| matches!(ty.kind, TypeKind::Tensor(..)))
-}
 
 /// What to do where an axis is given by its number.
 fn along_an_index(name: &str) -> String {

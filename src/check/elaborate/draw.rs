@@ -70,7 +70,18 @@ impl Elaborator<'_> {
     pub(super) fn written_type(&mut self, written: &tree::Type, what: &str, scope: &mut Scope) -> Out<Type> {
         let TypeKind::Tensor(elem, axes) = &written.kind else {
             let message = format!("{what} is a tensor");
-            return Err(self.error("E0216", message, written.span, "expected a shape, such as `[n, 8]`"));
+            let error = Diagnostic::error("E0216", message, written.span, "expected a shape, such as `[n, 8]`");
+            let scalar = match &written.kind {
+                TypeKind::Word(tree::Word::Int) => Some("int[]"),
+                TypeKind::Word(tree::Word::Float) => Some("[]"),
+                TypeKind::Word(tree::Word::Bool) => Some("bool[]"),
+                _ => None,
+            };
+            let help = |scalar| format!("one number is `{scalar}`; of a column each row has one");
+            return Err(self.report(match scalar {
+                Some(scalar) => error.help(help(scalar)),
+                None => error,
+            }));
         };
         let mut sizes = Vec::new();
         for axis in axes {

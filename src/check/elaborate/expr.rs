@@ -385,6 +385,21 @@ impl Elaborator<'_> {
             let symbol = Symbol::open(self.sources.text(expr.span));
             return Ok(Axis::new(Size::symbol(symbol), expr.span, "is written here"));
         }
+        if let Value::Number(number) = &value
+            && number.to_whole().is_none()
+            && let ExprKind::Binary(_, _, a, b) = &expr.kind
+        {
+            let message = format!("expected a whole number for a size, found {number}");
+            let mut error = Diagnostic::error("E0213", message, expr.span, format!("this is {number}"));
+            for part in [a, b] {
+                if let ExprKind::Name(name) = &part.kind
+                    && let Some(Bound { value: Value::Number(number), origin }) = scope.get(&name.text)
+                {
+                    error = error.label(origin.span, format!("`{}` is {number}", name.text));
+                }
+            }
+            return Err(self.report(error));
+        }
         let whole = self.whole(&value, "a size", expr.span)?;
         if whole < 0 {
             let message = format!("expected a size of at least 0, found {whole}");
