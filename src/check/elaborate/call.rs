@@ -174,7 +174,11 @@ impl Elaborator<'_> {
     }
 
     fn not_callable(&mut self, noun: &str, span: Span) -> Reported {
-        self.error("E0211", format!("{noun} cannot be called"), span, "this is called")
+        let error = Diagnostic::error("E0211", format!("{noun} cannot be called"), span, "this is called");
+        self.report(match noun {
+            "a tensor" => error.help("a layer that is to be applied is named without its input: `let f = dense(8)`"),
+            _ => error,
+        })
     }
 
     /// Only a layer that is made where it is applied can get a name there.

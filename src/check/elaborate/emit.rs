@@ -20,8 +20,16 @@ pub(super) struct Emission {
 }
 
 impl Elaborator<'_> {
-    /// The value of an `emit`.
+    /// The value of an `emit`. What is wrong with it is not told again by whoever reads it.
     pub(super) fn emission(&mut self, name: &Name, expr: &Expr, scope: &mut Scope) -> Out<Emission> {
+        let made = self.emission_made(name, expr, scope);
+        if made.is_err() {
+            self.lost_emissions.insert(name.text.clone());
+        }
+        made
+    }
+
+    fn emission_made(&mut self, name: &Name, expr: &Expr, scope: &mut Scope) -> Out<Emission> {
         let value = self.value(expr, scope)?;
         let term = self.tensor(value, expr.span)?;
         let term = self.filled(term, 0.0, expr.span);
@@ -64,7 +72,10 @@ impl Elaborator<'_> {
         let roots = tensors_of(of.0);
         if roots.is_empty() {
             let message = format!("expected what a layer gave for `emitted`, found {}", of.0.noun());
-            return Err(self.error("E0211", message, of.1, of.0.noun()));
+            let error = Diagnostic::error("E0211", message, of.1, of.0.noun());
+            return Err(
+                self.report(error.help("name what the layer gave, `let y = model(x)`, and read what `y` emitted"))
+            );
         }
         let read = self.all_read(roots);
         let reached = |one: &&Emission| one.results.iter().any(|result| read.contains(result));
@@ -75,7 +86,7 @@ impl Elaborator<'_> {
             return Ok(Value::Emitted(own));
         }
         // A layer that is handed in emits what a use decides.
-        if self.alone.is_some() {
+        if self.alone.is_some() || self.lost_emissions.contains(name.0) {
             return Err(Reported);
         }
         let known: BTreeSet<&str> = all.iter().map(|one| one.name.text.as_str()).collect();

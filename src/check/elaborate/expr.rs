@@ -338,6 +338,9 @@ impl Elaborator<'_> {
                         error.help(format!("apply it, `{name}(x)`; a sum over all its tensors is `total({name}^2)`"))
                     }
                     Value::Distribution(_) => error.help(format!("a draw stands behind `~`: `param w: [d] ~ {name}`")),
+                    Value::Item(item) if matches!(item.kind, ItemKind::Fn(_)) => {
+                        error.help(format!("a function is given something: `{name}(…)`"))
+                    }
                     Value::Recipe(..) => error.help("a layer is applied to its input: `x |> …`"),
                     _ => error,
                 }))

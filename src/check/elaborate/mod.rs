@@ -216,6 +216,8 @@ pub struct Elaborator<'a> {
     kept_now: Vec<HashMap<ParamId, TermId>>,
     /// What bodies have emitted so far.
     emissions: Vec<emit::Emission>,
+    /// The names of what a layer would have emitted, had its value been right.
+    lost_emissions: HashSet<String>,
     /// Conditions that a run looks at.
     demands: Vec<program::Demand>,
     /// What is known only when training is over, with its place.
@@ -287,6 +289,7 @@ impl<'a> Elaborator<'a> {
             bases: Vec::new(),
             in_place: false,
             emissions: Vec::new(),
+            lost_emissions: HashSet::new(),
             demands: Vec::new(),
             calibrated: HashMap::new(),
             alone: None,

@@ -9,7 +9,7 @@ use crate::check::value::{Bound, Part, Scope, Value};
 use crate::diagnostic::Diagnostic;
 use crate::ir::Size;
 use crate::source::Span;
-use crate::syntax::tree::{Axis, Elem, Expr, ExprKind, Param, Type, TypeKind, Word};
+use crate::syntax::tree::{Axis, Elem, Expr, ExprKind, ItemKind, Param, Type, TypeKind, Word};
 
 /// A tensor that meets a written type, and how messages speak of it.
 #[derive(Clone, Copy)]
@@ -74,7 +74,14 @@ impl Elaborator<'_> {
         };
         let message = format!("expected {noun} for `{}`, found {shown}", param.name.text);
         let error = Diagnostic::error("E0211", message, at, format!("this is {shown}"));
-        Err(self.report(error.label(param.name.span, "it is declared here")))
+        let error = error.label(param.name.span, "it is declared here");
+        let function = matches!(&given.value, Value::Item(item) if matches!(item.kind, ItemKind::Fn(_)));
+        let name = self.sources.text(at).to_string();
+        self.report(match function {
+            true => error.help(format!("a function stands behind: `x |> … |> {name}`")),
+            false => error,
+        });
+        Err(Reported)
     }
 
     /// Whether a value is one that a type without shapes describes, or a use may make it so.
@@ -335,6 +342,9 @@ impl Elaborator<'_> {
                         Some("`as_class(y, 2)` makes classes of whole numbers below 2; `category(column)` of a column")
                     }
                     (Elem::Class(_), _) => Some("classes come from `category(column)` in a `data` block"),
+                    (Elem::Float | Elem::Int, types::Elem::Bool) => {
+                        Some("`if e then 1 else 0` makes numbers of what is true or false")
+                    }
                     (Elem::Float, types::Elem::Class(_)) => Some(crate::check::NO_MEASUREMENT),
                     _ => None,
                 };

@@ -162,7 +162,7 @@ impl Elaborator<'_> {
             return Err(self.report(error.label(first, "here already")));
         }
         if fixed > ty.axes.len() {
-            let message = format!("{ty} has {} axes, and {fixed} are read", ty.axes.len());
+            let message = format!("{ty} has {} axes, and here are places of {fixed}", ty.axes.len());
             let error = Diagnostic::error("E0205", message, span, "this read");
             return Err(self.report(error.label(base, format!("this is {ty}"))));
         }

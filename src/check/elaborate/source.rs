@@ -66,7 +66,8 @@ impl Elaborator<'_> {
                 Some("seed") => seed = self.seed(&value, at)?,
                 _ => {
                     let message = "`rows` takes how many there are, and a `seed`";
-                    return Err(self.error("E0212", message, at, "not this"));
+                    let error = Diagnostic::error("E0212", message, at, "not this");
+                    return Err(self.report(error.help("write `rows(100, seed = 1)`")));
                 }
             }
         }

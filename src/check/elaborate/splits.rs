@@ -85,7 +85,9 @@ impl Elaborator<'_> {
                     said.folds = Some((self.whole(&count, "a number of folds", span)?, span));
                     continue;
                 }
-                return Err(self.error("E0212", "the settings of a split have names", span, "which one is this?"));
+                let message = "the settings of a split have names";
+                let error = Diagnostic::error("E0212", message, span, "which one is this?");
+                return Err(self.report(error.help("write `holdout(train = 80%, test = 20%)`")));
             };
             if !known.contains(&name.text.as_str()) {
                 let near = nearest(&name.text, known.iter().copied());

@@ -242,12 +242,18 @@ impl Elaborator<'_> {
         self.term(Kind::Cast(term), Type { mask: None, ..ty.clone() }, span)
     }
 
-    fn no_state(&mut self, name: &Name, span: Span, scope: &Scope) {
+    fn no_state(&mut self, name: &Name, span: Span, scope: &mut Scope) {
         let known: Vec<&str> = scope.states.iter().map(|state| state.name.text.as_str()).collect();
         let Some(now) = name.text.strip_suffix('\'') else {
             let message = "this statement does not belong in a layer or function";
             let error = Diagnostic::error("E0216", message, span, "here");
-            self.report(error.help("name values with `let name = …`, and end with `out …`"));
+            if known.contains(&name.text.as_str()) {
+                self.report(error.help(format!("what a state is next has a prime: `{0}' = …`", name.text)));
+                let next = Name { text: format!("{}'", name.text), span: name.span };
+                scope.bind(&next, Value::Wrong);
+            } else {
+                self.report(error.help("name values with `let name = …`, and end with `out …`"));
+            }
             return;
         };
         let message = format!("`{}` is the next value of nothing", name.text);

@@ -276,7 +276,15 @@ impl Elaborator<'_> {
         match self.unapplied(value, expr.span)? {
             Value::Recipe(recipe) => Ok(Value::Instance(recipe, String::new())),
             Value::List(parts) if self.is_of_layers(&parts) => self.bound_at(parts, "layers", expr.span),
-            _ => Err(self.error("E0211", "`model` names a model", expr.span, "this is none")),
+            _ => {
+                let error = Diagnostic::error("E0211", "`model` names a model", expr.span, "this is none");
+                Err(self.report(match &expr.kind {
+                    ExprKind::Call(..) => {
+                        error.help("it is named without its inputs, which it is given where it is used: `model(x)`")
+                    }
+                    _ => error,
+                }))
+            }
         }
     }
 

@@ -180,6 +180,8 @@ const TABLE: &[Row] = &[
     ("exponentiallr exponentialdecay", &["exponential"], "write `lr = 0.1 * exponential(…)`"),
     ("onecyclelr", &["one_cycle"], "write `lr = 0.1 * one_cycle(step, steps)`"),
     ("momentum nesterov", &["sgd"], "write `sgd(lr = 0.1, momentum = 0.9)`"),
+    ("logprob logpdf logpmf", &["logp"], "a density is `logp(normal(m, s), z)`"),
+    ("sample rsample", &[], "a draw is written `let z: [n, d] ~ normal(m, s)`"),
     ("eye identity", &[], "write `let one[i: d, j: d] = if i == j then 1 else 0`"),
     ("linspace", &[], "write `let x[i: 11] = low + (high - low) * i / 10`"),
     ("tril triu causalmask", &[], "a condition leaves elements out: `softmax(j where j <= i: score[i, j])`"),

@@ -211,15 +211,21 @@ fn slice(source: SourceId, text: &str, start: usize, place: usize) -> Option<Dia
     let close = place + rest.find([']', '\n']).filter(|at| rest[*at..].starts_with(']'))?;
     let whole_axis = rest.starts_with(':') && before.trim_end().ends_with(['[', ',', ':']);
     let open_start = before.trim_end().ends_with("..") && rest.starts_with(|c: char| c.is_ascii_digit());
-    if !(whole_axis || open_start) {
+    let open_end = rest.starts_with(']') && before.trim_end().ends_with(':');
+    if !(whole_axis || open_start || open_end) {
         return None;
     }
     let mut parts: Vec<String> = Vec::new();
     for part in text[start + open + 1..close].split(',').map(str::trim) {
         let part = match part.split_once(':') {
             Some(("", "")) => "..".to_string(),
-            Some(("", end)) => format!("0..{}", end.trim()),
-            Some((low, high)) => format!("{}..{}", low.trim(), high.trim()),
+            Some((low, high)) => {
+                let low = if low.trim().is_empty() { "0" } else { low.trim() };
+                match high.trim().strip_prefix('-') {
+                    Some(behind) => format!("{low}..k - {behind}"),
+                    None => format!("{low}..{}", high.trim()),
+                }
+            }
             None if part.starts_with("..") && part.len() > 2 => format!("0{part}"),
             None => part.to_string(),
         };
@@ -230,7 +236,14 @@ fn slice(source: SourceId, text: &str, start: usize, place: usize) -> Option<Dia
     }
     let name = before[..open].rfind(|c: char| !(c.is_alphanumeric() || c == '_' || c == '\''));
     let name = &before[name.map_or(0, |at| at + last_length(before, at))..open];
-    let message = if whole_axis { "a whole axis is written `..`" } else { "a slice says where it starts" };
+    let message = match (whole_axis, open_end) {
+        (true, _) => "a whole axis is written `..`",
+        (false, true) => "a slice is written with `..`",
+        (false, false) => "a slice says where it starts",
+    };
     let span = Span::new(source, start + open, close + 1);
-    Some(Diagnostic::error("E0134", message, span, "here").help(format!("write `{name}[{}]`", parts.join(", "))))
+    let sized =
+        if parts.iter().any(|part| part.contains("..k - ")) { ", where `k` is the size of that axis" } else { "" };
+    let help = format!("write `{name}[{}]`{sized}", parts.join(", "));
+    Some(Diagnostic::error("E0134", message, span, "here").help(help))
 }

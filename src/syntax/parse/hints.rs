@@ -67,6 +67,14 @@ pub fn add(diagnostic: Diagnostic, text: &str, start: usize, place: usize, expec
         if cannot_be_inside(bracket, token) {
             return marked(diagnostic).help(format!("close it with `{}`", closing(bracket)));
         }
+        let of_elements = match token {
+            "for" => Some("an index stands first: `sum(j: x[j])`; a list is `[e for i in 0..3]`"),
+            "if" => Some("elements are kept by `where`: `sum(j where x[j] > 0: x[j])`"),
+            _ => None,
+        };
+        if let Some(help) = of_elements.filter(|_| expected.contains("an operator")) {
+            return diagnostic.help(help);
+        }
         if expected.contains("an operator") && starts_a_part(token) {
             let after = text[place + token.len()..].trim_start();
             let next_line = text[start..place].rsplit('\n').next().is_some_and(|line| line.trim().is_empty());
@@ -172,6 +180,9 @@ fn help(statement: &str, rest: &str, before: &str, token: &str, expected: &str) 
     if rest.starts_with('"') && rest.lines().next().is_some_and(|line| line.matches('"').count() == 1) {
         return Some("a string ends on the line where it starts, with `\"`".to_string());
     }
+    if [")", "]"].contains(&token) && innermost(before).is_some() {
+        return (expected == "an expression").then(|| format!("a value is missing before `{token}`"));
+    }
     if [")", "]"].contains(&token) {
         return Some(format!("nothing before it opens what `{token}` closes"));
     }
@@ -185,12 +196,17 @@ fn help(statement: &str, rest: &str, before: &str, token: &str, expected: &str) 
         return Some(help);
     }
     let sign = SIGNS.iter().find(|(sign, _)| rest.starts_with(sign) && !(*sign == "!" && rest.starts_with("!=")));
-    let word = || WORDS.iter().find(|(word, _)| *word == word_at(statement));
+    let line = before.rsplit('\n').next().unwrap_or_default().trim_start();
+    let word = || WORDS.iter().find(|(word, _)| *word == word_at(statement) || *word == word_at(line));
     sign.or_else(word).map(|(_, help)| help.to_string())
 }
 
 /// What to do where a sign of the language stands in the wrong place.
 fn in_place(statement: &str, before: &str, token: &str, expected: &str) -> Option<String> {
+    let begins_line = before.rsplit('\n').next().is_some_and(|line| line.trim().is_empty());
+    if expected.contains("`using`") && (begins_line || token == "}") {
+        return Some("say what moves the parameters: `using adam(lr = 0.01)`".to_string());
+    }
     let before = before.trim_end();
     let split = SPLIT.iter().find(|(first, second, _)| before.ends_with(first) && token.starts_with(second));
     let head = ["fn", "layer", "model"].contains(&word_at(statement)) && before.ends_with(')');

@@ -8,6 +8,7 @@ mod statement;
 mod words;
 
 use crate::diagnostic::Diagnostic;
+use crate::diagnostic::order::primary;
 use crate::source::{SourceId, Sources, Span};
 use crate::syntax::{limits, tree::*};
 use build::{Builder, MAX_CHAIN, take, take_if};
@@ -381,9 +382,27 @@ impl<'t> Driver<'t> {
                             || ITEMS.contains(&word)
                             || (column > 0 && !word.is_empty())
                     };
-                    self.skip_to(starts, start);
+                    self.skip_to(starts, self.end_of_loop(start).unwrap_or(start));
                 }
             }
         }
+    }
+
+    /// Where the body of a loop ends that a statement opens which cannot be read: what stands in it is not the next statement.
+    fn end_of_loop(&self, start: usize) -> Option<usize> {
+        let place = (primary(self.found.last()?)?.start as usize).max(start);
+        let line_end = self.text[place..].find('\n').map_or(self.text.len(), |end| place + end);
+        let opened = &self.text[start..line_end];
+        if !opened.contains("scan") || opened.matches('{').count() <= opened.matches('}').count() {
+            return None;
+        }
+        let mut depth = 0;
+        for (at, sign) in self.text[start..].char_indices() {
+            depth += i32::from(sign == '{') - i32::from(sign == '}');
+            if sign == '}' && depth == 0 {
+                return Some(start + at + 1);
+            }
+        }
+        None
     }
 }

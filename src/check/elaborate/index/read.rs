@@ -179,8 +179,13 @@ impl Elaborator<'_> {
             let message = format!("expected one place to read at, found {ty}");
             let error = Diagnostic::error("E0254", message, at.span, "an axis is left over");
             let text = self.sources.text(at.span).to_string();
-            let help = format!("read it at an index as well: `{text}[n]`");
-            return Err(self.report(error.help(help)));
+            return Err(self.report(if matches!(ty.elem, Elem::Bool) {
+                error.help("elements are kept by `where`: `sum(j where x[j] > 0: x[j])`")
+            } else if text.chars().all(|sign| sign.is_alphanumeric() || sign == '_') {
+                error.help(format!("read it at an index as well: `{text}[n]`"))
+            } else {
+                error.help("read all its axes at indices as well")
+            }));
         }
         match ty.elem {
             Elem::Int | Elem::Class(_) => Ok(Spot::At(term, at.span)),
@@ -238,9 +243,13 @@ impl Elaborator<'_> {
     fn read_at(&mut self, term: TermId, spots: Vec<Spot>, base: Span, span: Span) -> Out<TermId> {
         let ty = self.ty(term).clone();
         if ty.axes.len() != spots.len() {
-            let message = format!("{ty} has {} axes, and {} are read", ty.axes.len(), spots.len());
+            let message = format!("{ty} has {} axes, and here are places of {}", ty.axes.len(), spots.len());
             let error = Diagnostic::error("E0205", message, span, "this read");
-            return Err(self.report(error.label(base, format!("this is {ty}"))));
+            let error = error.label(base, format!("this is {ty}"));
+            return Err(self.report(match ty.axes.len() > spots.len() {
+                true => error.help("each axis is read at an index or a number; `..` reads those that are left over"),
+                false => error,
+            }));
         }
         let (term, spots) = self.ungrouped(term, spots, span)?;
         let ty = self.ty(term).clone();
