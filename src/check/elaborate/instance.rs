@@ -354,7 +354,11 @@ impl Elaborator<'_> {
                 let error = Diagnostic::error("E0264", message, part.span, "not found").label(base.span, other.noun());
                 let known = self.library.find(&part.text, self.sources, &mut self.found).is_some();
                 let help = || format!("what is applied next stands behind `|>`: `x |> … |> {}`", part.text);
-                return Err(self.report(if known { error.help(help()) } else { error }));
+                let advice = foreign::advice(&part.text, |_| true).map(str::to_string);
+                return Err(self.report(match advice.or_else(|| known.then(help)) {
+                    Some(help) => error.help(help),
+                    None => error,
+                }));
             }
         };
         if let Some(id) = self.param_of.get(&joined(&own, &segments)) {

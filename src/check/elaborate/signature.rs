@@ -75,7 +75,8 @@ impl Elaborator<'_> {
         let message = format!("expected {noun} for `{}`, found {shown}", param.name.text);
         let error = Diagnostic::error("E0211", message, at, format!("this is {shown}"));
         let error = error.label(param.name.span, "it is declared here");
-        let function = matches!(&given.value, Value::Item(item) if matches!(item.kind, ItemKind::Fn(_)));
+        let setting = matches!(wanted.kind, TypeKind::Word(Word::Bool | Word::Int | Word::Float));
+        let function = setting && matches!(&given.value, Value::Item(item) if matches!(item.kind, ItemKind::Fn(_)));
         let name = self.sources.text(at).to_string();
         self.report(match function {
             true => error.help(format!("a function stands behind: `x |> … |> {name}`")),

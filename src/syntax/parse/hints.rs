@@ -69,6 +69,9 @@ pub fn add(diagnostic: Diagnostic, text: &str, start: usize, place: usize, expec
         }
         let of_elements = match token {
             "for" => Some("an index stands first: `sum(j: x[j])`; a list is `[e for i in 0..3]`"),
+            "in" if text[start..place].contains("scan") => Some(
+                "names stand before one `in`, what they step through behind it: `scan a, i in x[n, t], 0..t over t`",
+            ),
             "if" => Some("elements are kept by `where`: `sum(j where x[j] > 0: x[j])`"),
             _ => None,
         };
@@ -218,6 +221,7 @@ fn in_place(statement: &str, before: &str, token: &str, expected: &str) -> Optio
         ":" if head => "the type of a result stands behind `->`",
         ":" if expected.contains("`then`") => "write `then`",
         ":" if expected.contains("`else`") => "write `else`",
+        "(" if before.ends_with("scan") => "a scan has no brackets: `scan i in 0..3 { … }`",
         "{" if expected.contains("`then`") => "a choice is written `if a then b else c`, without braces",
         "." if before.ends_with("..") => "all axes that are left over are `..`, two dots",
         "{" if before.ends_with('=') => {
