@@ -86,4 +86,9 @@ impl Run<'_> {
     pub fn run_kernel(&mut self, kernel: usize) -> Result<(), RunError> {
         Ok(self.device.run_kernel(self.first(), kernel)?)
     }
+
+    /// How often work was handed to all threads so far: to measure.
+    pub fn rounds(&self) -> u64 {
+        self.device.rounds()
+    }
 }
