@@ -30,6 +30,8 @@ DATA = {  # the columns of a batch
     "gpt2": {"id": (1, 257)},
 }
 STEPS = {"gpt2": 3}
+# With their own learning rates these begin with losses that rise; every rounding then grows by the step, PyTorch's as well.
+SLOWER = {"cnn": 0.03, "resnet56": 0.001}
 ALLOWED = 1e-4
 
 
@@ -40,7 +42,8 @@ def main():
         steps = STEPS.get(name, 20)
         with tempfile.TemporaryDirectory() as folder:
             weights, data = beginning(mlx, name, Path(folder))
-            own = losses(mlx, WORKLOADS / f"{name}.mlx", steps, Path(folder) / "run")
+            (Path(folder) / "net.mlx").write_text(text_of(name, SLOWER.get(name, 1)))
+            own = losses(mlx, Path(folder) / "net.mlx", steps, Path(folder) / "run")
         peer, exact = (twin(name, weights, data, steps, dtype) for dtype in (torch.float32, torch.float64))
         apart = difference(own, peer)
         different |= not apart <= ALLOWED
@@ -50,7 +53,14 @@ def main():
 
 
 def difference(a, b):
-    return float(np.max(np.abs(np.array(a) - np.array(b)) / np.abs(b)))
+    """Relative to the loss, or to a thousandth of the first one, which is learnt by heart then."""
+    return float(np.max(np.abs(np.array(a) - np.array(b)) / np.maximum(b, 1e-3 * b[0])))
+
+
+def text_of(name, factor):
+    """A workload with its learning rate times a factor."""
+    rate = lambda found: f"lr = {float(found[1]) * factor:g}"
+    return re.sub(r"lr = ([0-9.e-]+)", rate, (WORKLOADS / f"{name}.mlx").read_text())
 
 
 def losses(mlx, file, steps, out):
@@ -62,14 +72,13 @@ def losses(mlx, file, steps, out):
 
 def beginning(mlx, name, folder):
     """The weights that a run of mlx begins with and its batch: what a step leaves that moves nothing and keeps the batch as states."""
-    text = (WORKLOADS / f"{name}.mlx").read_text()
     kept = ""
     for column, shape in DATA[name].items():
         axes = [f"i{at}: {size}" for at, size in enumerate(shape)]
         read = ", ".join(f"i{at}" for at in range(len(shape)))
         kept += f"    state seen_{column}: {list(shape)} = 0\n"
         kept += f"    seen_{column}'[{', '.join(axes)}] = if i0 < n then {column}[{read}] else 0\n"
-    text = re.sub(r"lr = [0-9.e-]+", "lr = 0", text).replace("    minimize", kept + "    minimize", 1)
+    text = text_of(name, 0).replace("    minimize", kept + "    minimize", 1)
     (folder / "still.mlx").write_text(text)
     losses(mlx, folder / "still.mlx", 1, folder / "still")
     weights = tensors(folder / "still" / "last.safetensors")
@@ -98,6 +107,8 @@ def twin(name, weights, data, steps, dtype):
     options = argparse.Namespace(threads=None, fused=False, channels_last=False)
     net, loss, optimizer = torch_parts(name, options, given)
     net.to(dtype)
+    for group in optimizer.param_groups:
+        group["lr"] *= SLOWER.get(name, 1)
     own = dict(net.named_parameters())
     with torch.no_grad():
         for path, values in named(name, weights, list(own)):
