@@ -34,6 +34,7 @@ pub fn trials() -> Vec<Trial> {
         trial("cli::a_new_file_trains", a_new_file_trains),
         trial("cli::bench_lists_kernels_where_it_is_asked", bench_lists_kernels),
         trial("cli::bench_measures_the_machine", bench_measures_the_machine),
+        trial("cli::what_memory_holds_is_told", what_memory_holds),
         trial("cli::the_limit_of_a_kernel_is_the_slower_of_two", the_limit_of_a_kernel),
         trial("cli::what_does_not_fit_is_refused", what_does_not_fit_is_refused),
         trial("cli::explain_shows_a_page", explain_shows_a_page),
@@ -446,6 +447,50 @@ fn bench_measures_the_machine() {
     assert!(machine["products"].as_array().is_some_and(|products| products.len() == 2), "{machine}");
     assert_eq!(run(&["linear.mlx", "--machine"]).status.code(), Some(2));
     assert_eq!(run(&[]).status.code(), Some(2));
+}
+
+/// In a line before the first step where it is much, and in full by `summary`.
+fn what_memory_holds() {
+    let folder = folder();
+    let text = "data noise = rows(128, seed = 1) {
+    x: [256] ~ normal(0, 1)
+    y: [1] ~ normal(0, 1)
+    split = holdout(train = 100%)
+}
+
+model Net(x: [n, 256]) -> [n, 1] {
+    out x |> repeat(3, dense(256) |> tanh) |> dense(1)
+}
+
+train {
+    data = noise
+    model = Net
+    minimize mse(model(x), y) using adam
+    steps = 1
+}";
+    fs::write(folder.path().join("net.mlx"), text).expect("written");
+    let trained = mlx(folder.path(), &["train", "net.mlx"]);
+    let said = String::from_utf8_lossy(&trained.stderr).into_owned();
+    let line = said.lines().find(|line| line.starts_with("memory of a step: ")).expect("a line of what memory holds");
+    // 197,633 parameters, two states of Adam for each; what each layer gives, 128 by 256.
+    assert!(line.contains("1.5 MiB states, ") && line.contains(" 772.0 KiB parameters"), "{line}");
+    assert!(
+        line.contains(" 128.5 KiB batch; most in dense_1") && line.contains(" 384.0 KiB values of the model"),
+        "{line}"
+    );
+    let summary = mlx(folder.path(), &["summary", "net.mlx"]);
+    let listed = String::from_utf8_lossy(&summary.stdout).into_owned();
+    for wanted in [
+        "      1.5 MiB  states",
+        "    128.0 KiB  batch: x\n",
+        "    384.0 KiB  3 × [128, 256] values of the model: dense_1.*.*, net.mlx:8",
+        "    768.0 KiB  3 × [256, 256] gradients: dense_1.*.*.w",
+    ] {
+        assert!(listed.contains(wanted), "no `{wanted}` in\n{listed}");
+    }
+    // Of a small one nothing is said.
+    let small = mlx(folder.path(), &["train", "linear.mlx"]);
+    assert!(!String::from_utf8_lossy(&small.stderr).contains("memory of a step"), "{}", told(&small));
 }
 
 fn the_limit_of_a_kernel() {

@@ -3,6 +3,7 @@
 use super::{Run, Stage};
 use crate::backend::{PlanId, Tensor, Values};
 use crate::plan::Plan;
+use crate::run::contents::{Contents, contents};
 use crate::run::error::RunError;
 use crate::run::params::{Params, Tensor as Param};
 use crate::run::plans::SPLITS;
@@ -70,6 +71,11 @@ impl Run<'_> {
     /// The plan of the first phase of a step.
     pub fn plan(&self) -> &Plan {
         self.device.plan(self.first())
+    }
+
+    /// What the memory of a step holds.
+    pub fn contents(&self) -> Contents {
+        contents(self.program, self.program.phases.first(), self.plan(), &self.order.full())
     }
 
     /// What a root of the last full batch's step gave, by its number: the loss, then the gradients.
