@@ -195,6 +195,11 @@ impl ScalarOp {
             let most = ends.iter().fold(f64::NEG_INFINITY, |most, end| most.max(*end));
             if is_known { (least, most) } else { all }
         };
+        let certain = |is: bool, is_not: bool| match (is, is_not) {
+            (true, _) => (1.0, 1.0),
+            (_, true) => (0.0, 0.0),
+            _ => (0.0, 1.0),
+        };
         let rising = |f: fn(f64) -> f64, from: f64| if a.0 >= from { (f(a.0), f(a.1)) } else { all };
         match self {
             Neg => (-a.1, -a.0),
@@ -212,12 +217,25 @@ impl ScalarOp {
             Div if b.0 > 0.0 || b.1 < 0.0 => both(|a, b| a / b),
             Min => (a.0.min(b.0), a.1.min(b.1)),
             Max => (a.0.max(b.0), a.1.max(b.1)),
+            Select if a == (1.0, 1.0) => b,
+            Select if a == (0.0, 0.0) => operands.get(2).copied().unwrap_or(all),
             Select => {
                 let c = operands.get(2).copied().unwrap_or(all);
                 (b.0.min(c.0), b.1.max(c.1))
             }
-            Div | Floor | Pow | Mod | Quotient | Atan2 | Cast(_) => all,
-            Less | LessEqual | Equal | NotEqual | And | Or | Not => (0.0, 1.0),
+            Floor => (a.0.floor(), a.1.floor()),
+            Cast(DType::Float) => a,
+            Cast(DType::Int) if a.0.abs() < 2e9 && a.1.abs() < 2e9 => (a.0.trunc(), a.1.trunc()),
+            Cast(DType::Bool) => certain(a.0 > 0.0 || a.1 < 0.0, a == (0.0, 0.0)),
+            Quotient if b.0 > 0.0 => both(|a, b| (a / b).floor()),
+            Div | Pow | Mod | Quotient | Atan2 | Cast(_) => all,
+            Less => certain(a.1 < b.0, a.0 >= b.1),
+            LessEqual => certain(a.1 <= b.0, a.0 > b.1),
+            Equal => certain(a.0 == a.1 && a == b, a.1 < b.0 || b.1 < a.0),
+            NotEqual => certain(a.1 < b.0 || b.1 < a.0, a.0 == a.1 && a == b),
+            And => certain(a.0 == 1.0 && b.0 == 1.0, a.1 == 0.0 || b.1 == 0.0),
+            Or => certain(a.0 == 1.0 || b.0 == 1.0, a.1 == 0.0 && b.1 == 0.0),
+            Not => certain(a.1 == 0.0, a.0 == 1.0),
         }
     }
 

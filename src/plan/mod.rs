@@ -63,7 +63,9 @@ pub use view::Layout;
 /// not settled).
 pub fn plan(request: &Request) -> Result<Plan, String> {
     let roots: Vec<NodeId> = request.stages.iter().flatten().copied().collect();
-    let Some(better) = rewritten(request.graph, &roots) else { return plan_of(request) };
+    // A body computes in 32 bits.
+    let large = if matches!(request.precision, Precision::Double) { usize::MAX } else { request.limits.large };
+    let Some(better) = rewritten(request.graph, &roots, large) else { return plan_of(request) };
     let place = |root: &NodeId| better.place(*root);
     let stages: Vec<Vec<NodeId>> = request.stages.iter().map(|roots| roots.iter().map(place).collect()).collect();
     let updates: Vec<(NodeId, u32)> = request.updates.iter().map(|(root, input)| (place(root), *input)).collect();

@@ -55,11 +55,13 @@ pub enum Precision<'a> {
 pub struct Limits {
     /// The most operations that one kernel may fuse: the cost of compiling one grows with them.
     pub fused: usize,
+    /// Values of so many bytes and more, which a product makes and another makes small again, are made batch by batch.
+    pub large: usize,
 }
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { fused: 256 }
+        Limits { fused: 256, large: 1 << 20 }
     }
 }
 

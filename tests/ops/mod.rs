@@ -1,6 +1,7 @@
 //! Every operation of the graph, by construction: its shape rule against the real result, its gradient and second
 //! gradient against central differences in f64; random graphs; and that each rule matters.
 
+mod attention;
 mod bodies;
 mod check;
 mod compiled;
@@ -35,6 +36,7 @@ pub fn trials() -> Vec<Trial> {
             })
         })
         .collect();
+    trials.extend(attention::trials());
     trials.extend(bodies::trials());
     trials.extend(containers::trials());
     trials.extend(compiled::trials());

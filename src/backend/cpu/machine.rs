@@ -8,8 +8,8 @@ use super::pool::Pool;
 use super::product::Product;
 use super::product::room::Rooms;
 use super::tile::{Read, Scratch};
-use super::{body, special};
-use crate::plan::{Binding, Buffer, BufferId, Code, Kernel, Loop, Matrices, Plan, values};
+use super::{body, map, special};
+use crate::plan::{Binding, Buffer, BufferId, Code, Kernel, Loop, Matrices, Plan, Run, values};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -26,6 +26,8 @@ pub struct Machine {
     scratch: Vec<Mutex<Scratch>>,
     /// Of products.
     rooms: Rooms,
+    /// Of each thread, for loops whose steps are divided; made when there is one.
+    pub workers: Vec<Mutex<Machine>>,
 }
 
 pub struct Loaded {
@@ -44,6 +46,8 @@ enum Ready {
     /// A product, and the loop that follows it.
     Product(Arc<Product>, Option<Arc<Prepared>>),
     Body(Loaded),
+    /// A body whose steps are divided, as each thread runs it.
+    Divided(Vec<Mutex<Loaded>>),
     Nothing,
 }
 
@@ -53,7 +57,8 @@ impl Machine {
         let scratch = (0..pool.threads()).map(|_| Mutex::default()).collect();
         let rooms = Rooms::new(pool.threads());
         let (memory, prepared, products) = (Memory::default(), HashMap::new(), HashMap::new());
-        Machine { memory, pool, engine, prepared, products, partials: Vec::new(), scratch, rooms }
+        let (partials, workers) = (Vec::new(), Vec::new());
+        Machine { memory, pool, engine, prepared, products, partials, scratch, rooms, workers }
     }
 
     /// Compiles the code of a plan, and reserves the memory that it needs while it runs.
@@ -67,6 +72,9 @@ impl Machine {
                     let follows = body.instructions.len() > 1;
                     Ready::Product(product, follows.then(|| self.loop_of(&plan, kernel, body, true)))
                 }
+                Code::Run(run) if map::is_divided(run, &plan, kernel, self.pool.threads()) => {
+                    Ready::Divided(self.divided(run))
+                }
                 Code::Run(run) => Ready::Body(self.make_ready(Arc::clone(&run.body.plan))),
                 Code::Special(_) => Ready::Nothing,
             };
@@ -75,6 +83,16 @@ impl Machine {
         let mut scalars = Vec::with_capacity(plan.scalars.len());
         values(&plan.scalars, |_| 0.0, &mut scalars);
         Loaded { buffers: plan.buffers.clone(), plan, codes, hosts: Vec::new(), scalars }
+    }
+
+    /// The body of a loop for each thread.
+    fn divided(&mut self, run: &Run) -> Vec<Mutex<Loaded>> {
+        let (threads, engine) = (self.pool.threads(), self.engine);
+        self.workers.resize_with(threads, || Mutex::new(Machine::new(1, engine)));
+        let ready = |worker: &mut Mutex<Machine>| {
+            Mutex::new(map::make_ready(worker.get_mut().unwrap_or_else(PoisonError::into_inner), run))
+        };
+        self.workers.iter_mut().map(ready).collect()
     }
 
     /// A kernel's loop, and the memory that it needs.
@@ -124,6 +142,7 @@ impl Machine {
                 return special::run(special, &operands, made, &self.pool);
             }
             (Code::Run(run), Ready::Body(inner)) => return body::run(self, run, kernel, buffers, inner),
+            (Code::Run(run), Ready::Divided(inner)) => return map::run(self, run, kernel, buffers, inner),
             (Code::Product(..), Ready::Product(product, follows)) => {
                 let [a, b, out] = [Matrices::A, Matrices::B, Matrices::OUT].map(bound);
                 let fused =

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `machine` | the state in which kernels run, and loaded plans |
 //! | `body` | a plan within a plan, once or step after step |
+//! | `map` | steps of a loop divided among threads |
 //! | `code` | a compiled loop: slots, tiles, chunks |
 //! | `tile` | the interpreter of a loop's code |
 //! | `jit` | machine code of it |
@@ -26,6 +27,7 @@ mod code;
 mod fold;
 mod jit;
 mod machine;
+mod map;
 pub mod math;
 mod matrix;
 mod memory;

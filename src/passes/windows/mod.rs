@@ -15,26 +15,11 @@ mod region;
 mod slice;
 mod turn;
 
+use super::Rewritten;
 use crate::ir::{Graph, NodeId, Op, ScalarOp};
 
-/// A graph with the same roots, and what its nodes are.
-pub struct Rewritten {
-    pub graph: Graph,
-    /// Of each node of the graph before, the one that has its value.
-    places: Vec<Option<NodeId>>,
-    /// Of each node, the one of the graph before that it was made for.
-    pub origins: Vec<NodeId>,
-}
-
-impl Rewritten {
-    /// The node that has the value of a root.
-    pub fn place(&self, root: NodeId) -> NodeId {
-        self.places.get(root.0 as usize).copied().flatten().unwrap_or(root)
-    }
-}
-
 /// The graph for some roots; `None` if there is nothing in it to rewrite. Its sizes are numbers.
-pub fn rewritten(graph: &Graph, roots: &[NodeId]) -> Option<Rewritten> {
+pub(super) fn rewritten(graph: &Graph, roots: &[NodeId]) -> Option<Rewritten> {
     let needed = graph.needed(roots);
     let may_change = |id: &NodeId| {
         matches!(graph.node(*id).op, Op::Window { .. } | Op::Fold { .. } | Op::Permute(_) | Op::Reduce(..))
