@@ -2,11 +2,11 @@
 work (a floating-point operation, a row) should stay flat; a table for each curve shows milliseconds, nanoseconds per unit and its
 ratio to the least so far.
 
-usage: python benches/curves.py MLX [NAME...]
+usage: python benches/curves.py MLX [--threads T] [NAME...]
 """
+import argparse
 import json
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -129,8 +129,13 @@ MOST_SECONDS = 1.0
 
 
 def main():
-    mlx, *wanted = sys.argv[1:]
-    for name in wanted or CURVES:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("mlx")
+    parser.add_argument("names", nargs="*", default=list(CURVES))
+    parser.add_argument("--threads")
+    options = parser.parse_args()
+    threads = ["--threads", options.threads] if options.threads else []
+    for name in options.names:
         text, setting, values = CURVES[name]
         print(f"\n| {name} | ms | Gflop | ns per kflop | to the least before | first step, s | arena, MB |\n|---|---|---|---|---|---|---|")
         least = None
@@ -139,13 +144,13 @@ def main():
             file.write_text(text)
             for value in values:
                 of = lambda command, *more: json.loads(subprocess.run(
-                    [mlx, command, str(file), "--set", f"{setting}={value}", "--json", *more],
+                    [options.mlx, command, str(file), "--set", f"{setting}={value}", "--json", *more],
                     check=True, capture_output=True, text=True).stdout)
                 flops = of("summary")["flops_per_step"]
-                made = of("bench", "--steps", "3")
+                made = of("bench", "--steps", "3", *threads)
                 steps = int(MOST_SECONDS * 1e3 / made["step_ms_median"])
                 if steps > 6:
-                    made = of("bench", "--steps", str(steps))
+                    made = of("bench", "--steps", str(steps), *threads)
                 each = 1e9 * made["step_ms_min"] / flops
                 ratio = "" if least is None else f"{each / least:.2f}"
                 least = min(least or each, each)
