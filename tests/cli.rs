@@ -415,6 +415,7 @@ fn bench_lists_kernels() {
     assert!(!run(&[]).contains("GFLOP/s"));
     let listed = run(&["--kernels"]);
     assert!(listed.contains("GFLOP/s") && listed.contains("of limit") && listed.contains("  product "), "{listed}");
+    assert!(listed.contains("most time beyond the limits:\n") && listed.contains(" ms in 1 × product "), "{listed}");
     let bench = |more: &[&str]| -> serde_json::Value { serde_json::from_str(&run(more)).expect("JSON") };
     let product = |bench: &serde_json::Value| {
         let kernels = bench["kernels"].as_array().expect("kernels").clone();

@@ -6,11 +6,15 @@ use crate::plan::{Cost, Kernel};
 use crate::run::error::RunError;
 use crate::run::steps::Run;
 use serde_json::{Value, json};
+use std::collections::HashMap;
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 
 /// How long each limit of the machine is measured.
 pub const PATIENCE: Duration = Duration::from_millis(40);
+
+/// How many names are told where most is lost.
+const LOST: usize = 8;
 
 pub struct Measured {
     name: String,
@@ -100,5 +104,36 @@ pub fn text(kernels: &[Measured], peaks: &Peaks) -> String {
         out,
         "kernels: {all:.4} ms one by one; at the machine's limits {needed:.4} ms, {percent:.0} % of that"
     );
+    out + &lost(kernels, peaks)
+}
+
+/// Kernels of one name together: how many, their time, and the time at the machine's limits.
+struct Alike<'k> {
+    name: &'k str,
+    count: usize,
+    ms: f64,
+    needed: f64,
+}
+
+/// Where most time goes that the limits do not ask for, the most first.
+fn lost(kernels: &[Measured], peaks: &Peaks) -> String {
+    let mut all: Vec<Alike> = Vec::new();
+    let mut known: HashMap<&str, usize> = HashMap::new();
+    for kernel in kernels {
+        let at = *known.entry(&kernel.name).or_insert_with(|| {
+            all.push(Alike { name: &kernel.name, count: 0, ms: 0.0, needed: 0.0 });
+            all.len() - 1
+        });
+        let alike = &mut all[at];
+        alike.count += 1;
+        alike.ms += kernel.ms;
+        alike.needed += peaks.limit(kernel.cost).seconds * 1e3;
+    }
+    all.retain(|alike| alike.ms > alike.needed);
+    all.sort_by(|a, b| (b.ms - b.needed).total_cmp(&(a.ms - a.needed)));
+    let mut out = String::from("most time beyond the limits:\n");
+    for Alike { name, count, ms, needed } in all.into_iter().take(LOST) {
+        let _ = writeln!(out, "{:>9.4} of {ms:.4} ms in {count} × {name}", ms - needed);
+    }
     out
 }
