@@ -49,6 +49,8 @@ fn hold(title: &str, variant: &str, most: usize) {
 const SINGLED_OUT: &[&str] = &[
     // What is not faster is what the definition says.
     "src/backend/cpu/number.rs",
+    // Most operations do not join rows.
+    "src/autodiff/blocks.rs",
     "src/check/elaborate/operators.rs",
     // Of most operations nothing is known.
     "src/check/lints/facts.rs",

@@ -5,13 +5,18 @@ use crate::ir::{Body, Class, Graph, NodeId, Op};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-/// A value that is made from what some blocks give, one after the other: the same, where each block is a call.
-pub fn in_blocks(graph: &mut Graph, of: NodeId, blocks: &[NodeId]) -> NodeId {
+/// A value that is made from what some blocks give, one after the other: the same, where each block is a call. Where rows come `in_parts`, a
+/// block in which rows meet stays as it is: what is summed over them must be seen.
+pub fn in_blocks(graph: &mut Graph, of: NodeId, blocks: &[NodeId], in_parts: bool) -> NodeId {
     let needed = graph.needed(&[of]);
     let mut blocks: Vec<NodeId> = blocks.iter().copied().filter(|block| needed.contains(block)).collect();
     blocks.sort_unstable();
     blocks.dedup();
-    let within = within(graph, &blocks);
+    let mut within = within(graph, &blocks);
+    if in_parts {
+        let is_apart = |own: &HashSet<NodeId>| !own.iter().any(|id| rows_meet(graph, *id));
+        (blocks, within) = blocks.into_iter().zip(within).filter(|(_, own)| is_apart(own)).unzip();
+    }
     let mut made: HashMap<NodeId, NodeId> = HashMap::new();
     for id in needed {
         let block = blocks.iter().position(|block| *block == id);
@@ -43,6 +48,17 @@ fn within(graph: &Graph, blocks: &[NodeId]) -> Vec<HashSet<NodeId>> {
     all.iter().flatten().for_each(|id| *count.entry(*id).or_default() += 1);
     let own = |id: &NodeId| count[id] == 1 || graph.node(*id).op.class() == Class::Leaf;
     all.into_iter().map(|within| within.into_iter().filter(own).collect()).collect()
+}
+
+/// Whether a node sums over rows.
+fn rows_meet(graph: &Graph, id: NodeId) -> bool {
+    let node = graph.node(id);
+    let is_row = |axis: &usize| graph.shape(node.inputs[0])[*axis].has_rows();
+    match &node.op {
+        Op::Reduce(_, axes) => axes.iter().any(is_row),
+        Op::Dot { contracted, .. } => contracted.iter().any(|(axis, _)| is_row(axis)),
+        _ => false,
+    }
 }
 
 /// What the nodes of a block read that is not among them.

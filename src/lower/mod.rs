@@ -214,7 +214,7 @@ fn minimize(
     let updates = &minimized.updates;
     let trained: Vec<NodeId> = updates.iter().map(|update| this.leaves[&Leaf::Param(update.param)]).collect();
     let blocks: Vec<NodeId> = program.blocks.iter().filter_map(|block| this.known(*block)).collect();
-    let loss = in_blocks(&mut this.graph, loss, &blocks);
+    let loss = in_blocks(&mut this.graph, loss, &blocks, program.run.accumulate > 1);
     let gradients = gradient(&mut this.graph, loss, &trained);
     let clip = minimized.clip.map(|clip| this.float(clip));
     let clipped = clip.map_or(gradients.clone(), |clip| clipped(&mut this.graph, &gradients, clip));
