@@ -19,8 +19,8 @@ LSTM = dict(width=256, layers=2, context=64, batch=32)
 STAGES = [(16, 1)] * 9 + [(32, 2)] + [(32, 1)] * 8 + [(64, 2)] + [(64, 1)] * 8
 
 
-def torch_step(name, options):
-    """A function that takes a step, written as its users write it."""
+def torch_parts(name, options, data=()):
+    """A net, its loss and its optimizer, written as its users write them. The data are drawn where none are given."""
     import torch
     from torch import nn
     from torch.nn import functional as F
@@ -29,6 +29,9 @@ def torch_step(name, options):
         torch.set_num_threads(options.threads)
     fused = {"fused": True} if options.fused else {}
     layout = torch.channels_last if options.channels_last else torch.contiguous_format
+    given = iter(data)
+    drawn = lambda *shape: next(given) if data else torch.randn(*shape)
+    classes = lambda count, *shape: next(given) if data else torch.randint(0, count, shape)
 
     class Block(nn.Module):
         def __init__(self, channels, out, stride):
@@ -80,40 +83,47 @@ def torch_step(name, options):
             return self.head(self.layers(x)[0][:, -1])
 
     def of_classes(net, x, optimizer):
-        y = torch.randint(0, 10, (x.shape[0],))
+        y = classes(10, x.shape[0])
         return net, lambda: F.cross_entropy(net(x), y), optimizer(net.parameters())
 
     def adam(parameters):
         return torch.optim.Adam(parameters, 1e-3, **fused)
 
     if name == "linear":
-        net, x, y = nn.Linear(10, 1), torch.randn(442, 10), torch.randn(442, 1)
+        net, x, y = nn.Linear(10, 1), drawn(442, 10), drawn(442, 1)
         made = net, lambda: F.mse_loss(net(x), y), torch.optim.SGD(net.parameters(), 0.1, **fused)
     elif name == "mlp":
         layers = [part for a, b in zip(MLP, MLP[1:]) for part in (nn.Linear(a, b), nn.ReLU())]
-        made = of_classes(nn.Sequential(*layers[:-1]), torch.randn(128, MLP[0]), adam)
+        made = of_classes(nn.Sequential(*layers[:-1]), drawn(128, MLP[0]), adam)
     elif name == "lstm":
-        x = torch.randn(LSTM["batch"], LSTM["context"], LSTM["width"])
+        x = drawn(LSTM["batch"], LSTM["context"], LSTM["width"])
         made = of_classes(Lstm(LSTM["width"], LSTM["layers"]), x, adam)
     elif name == "cnn":
         conv = lambda a, b: [nn.Conv2d(a, b, 3, padding=1), nn.ReLU()]
         layers = conv(3, 32) + conv(32, 32) + [nn.MaxPool2d(2)] + conv(32, 64) + conv(64, 64) + [nn.MaxPool2d(2)]
         net = nn.Sequential(*layers, nn.Flatten(), nn.Linear(4096, 256), nn.ReLU(), nn.Linear(256, 10))
-        made = of_classes(net.to(memory_format=layout), torch.randn(64, 3, 32, 32).to(memory_format=layout), adam)
+        made = of_classes(net.to(memory_format=layout), drawn(64, 3, 32, 32).to(memory_format=layout), adam)
     elif name == "resnet56":
         widths = [16] + [width for width, _ in STAGES]
         blocks = [Block(before, width, stride) for before, (width, stride) in zip(widths, STAGES)]
         stem = [nn.Conv2d(3, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16), nn.ReLU()]
         net = nn.Sequential(*stem, *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 10))
         sgd = lambda parameters: torch.optim.SGD(parameters, 0.1, momentum=0.9, weight_decay=1e-4, **fused)
-        made = of_classes(net.to(memory_format=layout), torch.randn(32, 3, 32, 32).to(memory_format=layout), sgd)
+        made = of_classes(net.to(memory_format=layout), drawn(32, 3, 32, 32).to(memory_format=layout), sgd)
     else:
         *shape, tokens, batch = GPTS[name]
         net = Gpt(*shape, tokens)
-        ids = torch.randint(0, tokens, (batch, shape[-1] + 1))
+        ids = classes(tokens, batch, shape[-1] + 1)
         loss = lambda: F.cross_entropy(net(ids[:, :-1]).flatten(0, 1), ids[:, 1:].flatten())
         made = net, loss, torch.optim.AdamW(net.parameters(), 1e-3, **fused)
-    _, loss, optimizer = made
+    return made
+
+
+def torch_step(name, options):
+    """A function that takes a step."""
+    import torch
+
+    _, loss, optimizer = torch_parts(name, options)
     loss = torch.compile(loss) if options.compile else loss
 
     def step():
@@ -272,4 +282,5 @@ def main():
     }))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -401,6 +401,27 @@ pub fn memory() -> Option<u64> {
     line.trim().trim_end_matches(" kB").parse::<u64>().ok().map(|kilobytes| kilobytes * 1024)
 }
 
+/// The caches of data of a processor, the first one first: bytes, and how many processors share it. None where the system does not
+/// say.
+pub fn caches() -> Vec<(u64, u64)> {
+    let mut found = Vec::new();
+    for at in 0.. {
+        let read = |what: &str| {
+            let text = fs::read_to_string(format!("/sys/devices/system/cpu/cpu0/cache/index{at}/{what}"));
+            text.ok().map(|text| text.trim().to_string())
+        };
+        let Some(kind) = read("type") else { break };
+        let bytes = read("size").and_then(|size| size.strip_suffix('K')?.parse::<u64>().ok());
+        if let (true, Some(kilobytes)) = (kind != "Instruction", bytes) {
+            // Bits of a mask, in groups that commas part.
+            let shared = read("shared_cpu_map").unwrap_or_default();
+            let bits = shared.chars().filter_map(|sign| sign.to_digit(16)).map(u32::count_ones).sum::<u32>();
+            found.push((kilobytes << 10, u64::from(bits.max(1))));
+        }
+    }
+    found
+}
+
 /// Whether whoever started this process had it ignore a signal; `false` where the system does not say.
 pub fn ignores(signal: i32) -> bool {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();

@@ -3,6 +3,8 @@
 use crate::binary::{events, mlx, numbers, repository, train};
 use crate::trial;
 use libtest_mimic::Trial;
+use mlx::backend::cpu::peaks::{Bound, Limit, Peaks};
+use mlx::plan::Cost;
 use mlx::train::{record, weights};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -31,6 +33,9 @@ pub fn trials() -> Vec<Trial> {
         trial("cli::rows_are_drawn_to_predict_for", rows_are_drawn_to_predict_for),
         trial("cli::a_new_file_trains", a_new_file_trains),
         trial("cli::bench_lists_kernels_where_it_is_asked", bench_lists_kernels),
+        trial("cli::bench_measures_the_machine", bench_measures_the_machine),
+        trial("cli::what_memory_holds_is_told", what_memory_holds),
+        trial("cli::the_limit_of_a_kernel_is_the_slower_of_two", the_limit_of_a_kernel),
         trial("cli::what_does_not_fit_is_refused", what_does_not_fit_is_refused),
         trial("cli::explain_shows_a_page", explain_shows_a_page),
         trial("cli::fmt_lays_files_out", fmt_lays_files_out),
@@ -409,13 +414,95 @@ fn bench_lists_kernels() {
     };
     assert!(!run(&[]).contains("GFLOP/s"));
     let listed = run(&["--kernels"]);
-    assert!(listed.contains("GFLOP/s") && listed.contains("  product "), "{listed}");
-    let bench: serde_json::Value = serde_json::from_str(&run(&["--json"])).expect("JSON");
-    let kernels = bench["kernels"].as_array().expect("kernels");
-    let product =
-        kernels.iter().find(|kernel| kernel["kernel"].as_str().is_some_and(|name| name.starts_with("product")));
-    let of = |name: &str| product.and_then(|kernel| kernel[name].as_f64()).unwrap_or(0.0);
-    assert!(of("ms") > 0.0 && of("flops") > 0.0 && of("bytes") > 0.0, "{bench}");
+    assert!(listed.contains("GFLOP/s") && listed.contains("of limit") && listed.contains("  product "), "{listed}");
+    assert!(listed.contains("most time beyond the limits:\n") && listed.contains(" ms in 1 × product "), "{listed}");
+    let bench = |more: &[&str]| -> serde_json::Value { serde_json::from_str(&run(more)).expect("JSON") };
+    let product = |bench: &serde_json::Value| {
+        let kernels = bench["kernels"].as_array().expect("kernels").clone();
+        let is_product =
+            |kernel: &serde_json::Value| kernel["kernel"].as_str().is_some_and(|name| name.starts_with("product"));
+        kernels.into_iter().find(is_product).expect("a product")
+    };
+    let plain = product(&bench(&["--json"]));
+    let of = |kernel: &serde_json::Value, name: &str| kernel[name].as_f64().unwrap_or(0.0);
+    assert!(of(&plain, "ms") > 0.0 && of(&plain, "flops") > 0.0 && of(&plain, "bytes") > 0.0, "{plain}");
+    assert!(plain.get("share").is_none(), "{plain}");
+    let measured = bench(&["--json", "--kernels", "--threads", "2"]);
+    let small = product(&measured);
+    // Too small for a second thread.
+    assert!(of(&small, "share") > 0.0 && small["threads"] == 1 && small["bound"].is_string(), "{small}");
+    assert_eq!(measured["machine"]["threads"], 2);
+}
+
+fn bench_measures_the_machine() {
+    let folder = folder();
+    let run = |arguments: &[&str]| mlx(folder.path(), &[&["bench"], arguments].concat());
+    let output = run(&["--machine", "--json", "--threads", "2"]);
+    assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+    let machine: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let of = |name: &str| machine[name].as_f64().expect("a number");
+    assert!(of("gflops_one_thread") > 0.1 && of("gflops") > 0.5 * of("gflops_one_thread"), "{machine}");
+    assert!(of("hand_over_ns") > 10.0 && of("threads") == 2.0, "{machine}");
+    let copies = machine["copies"].as_array().expect("copies");
+    assert!(copies.len() >= 2 && copies.iter().all(|copy| copy["gb_per_s"].as_f64() > Some(0.1)), "{machine}");
+    assert!(machine["products"].as_array().is_some_and(|products| products.len() == 2), "{machine}");
+    assert_eq!(run(&["linear.mlx", "--machine"]).status.code(), Some(2));
+    assert_eq!(run(&[]).status.code(), Some(2));
+}
+
+/// In a line before the first step where it is much, and in full by `summary`.
+fn what_memory_holds() {
+    let folder = folder();
+    let text = "data noise = rows(128, seed = 1) {
+    x: [256] ~ normal(0, 1)
+    y: [1] ~ normal(0, 1)
+    split = holdout(train = 100%)
+}
+
+model Net(x: [n, 256]) -> [n, 1] {
+    out x |> repeat(3, dense(256) |> tanh) |> dense(1)
+}
+
+train {
+    data = noise
+    model = Net
+    minimize mse(model(x), y) using adam
+    steps = 1
+}";
+    fs::write(folder.path().join("net.mlx"), text).expect("written");
+    let trained = mlx(folder.path(), &["train", "net.mlx"]);
+    let said = String::from_utf8_lossy(&trained.stderr).into_owned();
+    let line = said.lines().find(|line| line.starts_with("memory of a step: ")).expect("a line of what memory holds");
+    // 197,633 parameters, two states of Adam for each; what each layer gives, 128 by 256.
+    assert!(line.contains("1.5 MiB states, ") && line.contains(" 772.0 KiB parameters"), "{line}");
+    assert!(
+        line.contains(" 128.5 KiB batch; most in dense_1") && line.contains(" 384.0 KiB values of the model"),
+        "{line}"
+    );
+    let summary = mlx(folder.path(), &["summary", "net.mlx"]);
+    let listed = String::from_utf8_lossy(&summary.stdout).into_owned();
+    for wanted in [
+        "      1.5 MiB  states",
+        "    128.0 KiB  batch: x\n",
+        "    384.0 KiB  3 × [128, 256] values of the model: dense_1.*.*, net.mlx:8",
+        "    768.0 KiB  3 × [256, 256] gradients: dense_1.*.*.w",
+    ] {
+        assert!(listed.contains(wanted), "no `{wanted}` in\n{listed}");
+    }
+    // Of a small one nothing is said.
+    let small = mlx(folder.path(), &["train", "linear.mlx"]);
+    assert!(!String::from_utf8_lossy(&small.stderr).contains("memory of a step"), "{}", told(&small));
+}
+
+fn the_limit_of_a_kernel() {
+    let (products, copies) = (Vec::new(), vec![(1 << 10, 100e9), (1 << 20, 10e9)]);
+    let peaks = Peaks { threads: 1, instructions: "", one: 1e9, all: 1e9, products, copies, round: 0.0 };
+    let of = |flops, bytes| peaks.limit(Cost { flops, bytes });
+    assert_eq!(of(1000, 1000), Limit { seconds: 1e-6, of: Bound::Computing });
+    assert_eq!(of(1, 1000), Limit { seconds: 1e-8, of: Bound::Moving(1 << 10) });
+    assert_eq!(of(1, 1 << 20), Limit { seconds: 1.048576e-4, of: Bound::Moving(1 << 20) });
+    // More than was measured lies where the most did.
+    assert_eq!(of(1, 10 << 20), Limit { seconds: 1.048576e-3, of: Bound::Moving(1 << 20) });
 }
 
 /// A tensor of 10¹⁸ elements, in one size or by two.

@@ -4,8 +4,8 @@ use crate::trial;
 use libtest_mimic::Trial;
 use mlx::ir::{DType, Op, Reduce, ScalarOp};
 use mlx::plan::{
-    Binding, Buffer, BufferId, Code, Cost, Instruction, Kernel, Layout, Level, Loop, Matrices, Plan, Region, Special,
-    Storage, Target,
+    Binding, Buffer, BufferId, Code, Cost, Held, Instruction, Kernel, Layout, Level, Loop, Matrices, Plan, Region,
+    Special, Storage, Target,
 };
 use std::sync::Arc;
 
@@ -16,6 +16,7 @@ pub fn trials() -> Vec<Trial> {
         trial("costs::reductions", reductions),
         trial("costs::a_gather_reads_what_it_asks_for", gather),
         trial("costs::windows_overlap", windows),
+        trial("costs::what_lies_in_memory_when_most_does", held_most),
     ]
 }
 
@@ -126,4 +127,32 @@ fn windows() {
 
 fn same(made: Cost, wanted: Cost) {
     assert_eq!(made, wanted, "what is counted, and what the formula says");
+}
+
+/// An input that is kept, and three kernels that each read what the one before has made.
+fn held_most() {
+    let dense = |len: usize| layout(&[len, 1], &[1, 1]);
+    let kernel = |from: u32, to: u32, len: usize| {
+        let code = looped(
+            &[len, 1],
+            vec![Instruction::Load(0, dense(len), Level::Full), Instruction::Store(0, 1, 0, dense(len))],
+        );
+        let bindings = [from, to].map(|buffer| Binding { buffer: BufferId(buffer), start: 0 }).to_vec();
+        Kernel { nodes: Vec::new(), code: Arc::new(Code::Loop(code)), bindings, scalars: Vec::new() }
+    };
+    let buffer =
+        |(len, kept): (usize, bool)| Buffer { len, storage: Storage::F32, region: Region::Scratch, offset: 0, kept };
+    let plan = Plan {
+        kernels: vec![kernel(0, 1, 10), kernel(1, 2, 10), kernel(2, 3, 10)],
+        stages: vec![3],
+        buffers: [(10, true), (100, false), (50, false), (20, false)].into_iter().map(buffer).collect(),
+        scratch: 0,
+        resident: 0,
+        scalars: Vec::new(),
+        inputs: Vec::new(),
+        outputs: Vec::new(),
+        copies: Vec::new(),
+    };
+    let held = |buffer: u32, made: Option<usize>| Held { buffer: BufferId(buffer), made };
+    assert_eq!(plan.held_most(), [held(0, None), held(1, Some(0)), held(2, Some(1))]);
 }

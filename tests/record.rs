@@ -90,7 +90,8 @@ fn run_yaml_reads_alike_elsewhere() {
 }
 
 fn event_lines() {
-    let start = Event::Start { parameters: 83, arena_bytes: 4096, steps: 200, device: "cpu".into() };
+    let start =
+        Event::Start { parameters: 83, arena_bytes: 4096, memory: "4.0 KiB".into(), steps: 200, device: "cpu".into() };
     assert_eq!(start.line(), r#"{"event":"start","parameters":83,"arena_bytes":4096,"steps":200,"device":"cpu"}"#);
     let terms = vec![("critic".to_string(), 0.5), ("loss".to_string(), 9.0)];
     let step = Event::Step { step: 1, epoch: 0, loss: 0.1 + 0.2, lr: 0.1, terms };
@@ -137,7 +138,7 @@ fn metrics_are_bounded() {
     {
         let mut metrics = Metrics::open(folder.path()).expect("a file");
         let mut add = |event: Event| metrics.add(&event).expect("written");
-        add(Event::Start { parameters: 1, arena_bytes: 1, steps, device: "cpu".into() });
+        add(Event::Start { parameters: 1, arena_bytes: 1, memory: String::new(), steps, device: "cpu".into() });
         let mut evals = 0;
         for step in 1..=taken {
             add(Event::Step { step, epoch: 1, loss: 1.0, lr: 0.1, terms: vec![] });
@@ -199,7 +200,9 @@ fn a_folder_is_one_runs() {
 
 fn a_continued_run_keeps_what_counts() {
     let step = |step| Event::Step { step, epoch: 1, loss: 1.0, lr: 0.1, terms: vec![] }.line() + "\n";
-    let start = Event::Start { parameters: 1, arena_bytes: 1, steps: 9, device: "cpu".into() }.line() + "\n";
+    let start = Event::Start { parameters: 1, arena_bytes: 1, memory: String::new(), steps: 9, device: "cpu".into() }
+        .line()
+        + "\n";
     let end = Event::End { step: 2, reason: Reason::Interrupted, seconds: 0.5, peak_rss_bytes: 1 }.line() + "\n";
     let text = [&start, &step(1), &step(2), &step(3), &*end, "{\"event\":\"st"].concat();
     assert_eq!(kept(&text, 2), [start, step(1), step(2)].concat());

@@ -24,6 +24,7 @@ pub fn trials() -> Vec<Trial> {
         trial("runs::the_loss_of_an_epoch_so_far_is_a_running_mean", running_mean),
         trial("runs::tensors_of_another_program_by_a_table_of_names", renamed),
         trial("runs::what_was_fitted_to_other_rows_is_refused", overlap),
+        trial("runs::images_that_a_report_reads_are_convolved", images_that_a_report_reads),
         trial("runs::seeds_of_a_sweep_share_what_was_checked", swept),
     ]
 }
@@ -478,4 +479,31 @@ fn late_check() {
     let said = complaint(folder.path(), &text.replace("BOUND", "0.0001"));
     assert!(said.contains("the check `small` does not hold on `train`"), "{said}");
     train(folder.path(), &program(folder.path(), &text.replace("BOUND", "1e6")), &[]);
+}
+
+/// What a report reads has 64 bits in an evaluation, and a convolution of it is made of a copy.
+fn images_that_a_report_reads() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = "data d = rows(8, seed = 1) {
+    image: [3, 8, 8] ~ normal(0, 1)
+    split = holdout(train = 100%)
+}
+
+model Net(image: [n, 3, 8, 8]) -> [n, 16, 8, 8] {
+    out image |> conv(16, 3)
+}
+
+train {
+    data = d
+    model = Net
+    minimize mean(model(image)^2) using sgd(lr = 0)
+    report power = mean(image^2)
+    steps = 1
+}";
+    let file = folder.path().join("net.mlx");
+    fs::write(&file, text).expect("written");
+    let events = train(folder.path(), &file, &[]);
+    let step = events.iter().find(|event| event["event"] == "step").expect("a step");
+    let (before, after) = (number(step, "loss"), number(last(&events, "train"), "loss"));
+    assert!((before / after - 1.0).abs() < 1e-6, "{before} in the step, {after} in the evaluation");
 }

@@ -49,10 +49,15 @@ fn hold(title: &str, variant: &str, most: usize) {
 const SINGLED_OUT: &[&str] = &[
     // What is not faster is what the definition says.
     "src/backend/cpu/number.rs",
+    // Most operations do not join rows.
+    "src/autodiff/blocks.rs",
     "src/check/elaborate/operators.rs",
     // Of most operations nothing is known.
     "src/check/lints/facts.rs",
     "src/lower/term.rs",
+    // Of most operations nothing is known by indices; most have no sizes.
+    "src/passes/blocks/mask.rs",
+    "src/passes/blocks/segment.rs",
     // What no rule knows stays as it is.
     "src/passes/windows/mod.rs",
     "src/passes/windows/pick.rs",

@@ -1,5 +1,6 @@
 //! Gradients: graph to graph, by one table of rules that is closed under itself, so that a gradient has gradients too.
 
+mod blocks;
 mod body;
 mod matrix;
 mod range;
@@ -9,6 +10,7 @@ mod structure;
 
 use crate::ir::{DType, Graph, NodeId};
 
+pub use blocks::in_blocks;
 pub use rules::contributions;
 pub use scalar::may_be_infinite;
 

@@ -30,6 +30,9 @@ pub trait Device {
     /// Runs one kernel, by its number: to measure it.
     fn run_kernel(&mut self, id: PlanId, kernel: usize) -> Result<(), Fault>;
 
+    /// How often work was handed to all threads so far: to measure.
+    fn rounds(&self) -> u64;
+
     /// The elements of a root; a scalar of the host stands for any number of them.
     fn read(&self, id: PlanId, root: usize) -> Values<'_>;
 

@@ -18,6 +18,8 @@ pub struct TypedProgram {
     pub used: Vec<ParamId>,
     /// One after the other in each step.
     pub minimized: Vec<Minimized>,
+    /// What the blocks of a model give, the layers of a `repeat` or a list, if what is within them is not kept for gradients.
+    pub blocks: Vec<TermId>,
     /// The names before the paths of what has parameters in the block, but for `model`, which has none.
     pub roots: Vec<String>,
     /// Models that begin from other weights, by the names before their paths; `model` has none.
@@ -121,6 +123,8 @@ pub struct RunSettings {
     pub batch: Option<u64>,
     /// In how many parts the rows of a step are computed.
     pub accumulate: u64,
+    /// Where it says that what is within a block is computed again for its gradient.
+    pub checkpoint: Option<Span>,
     /// Steps between evaluations; without it they come after every epoch.
     pub validate: Option<u64>,
     pub stop: Option<Patience>,

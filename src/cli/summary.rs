@@ -5,7 +5,10 @@ use super::load::{complain, load, lowered, print, program};
 use crate::check::program::Set;
 use crate::compile::Stage;
 use crate::ir::flops;
+use crate::run::contents::{Item, contents};
+use crate::run::memory::size;
 use crate::run::plans::{holder_of, steps_of};
+use crate::source::Sources;
 use crate::syntax;
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
@@ -43,6 +46,9 @@ impl ValueEnum for Stage {
     }
 }
 
+/// How many of the largest buffers are listed.
+const LISTED: usize = 12;
+
 pub fn run(arguments: &Summary) -> ExitCode {
     match summarize(arguments) {
         Ok(()) => ExitCode::SUCCESS,
@@ -56,7 +62,8 @@ fn summarize(arguments: &Summary) -> Result<(), u8> {
     let lowered = lowered(&program)?;
     let rows = program.run.batch.map_or(program.data.rows()[0], |batch| batch as usize);
     let of = |set: &Set| set.rows[0].min(rows);
-    let graph = lowered.graph.settle(&lowered.of_rows(&program.data.sets.iter().map(of).collect::<Vec<_>>()));
+    let rows: Vec<usize> = program.data.sets.iter().map(of).collect();
+    let graph = lowered.graph.settle(&lowered.of_rows(&rows));
     let plan = match lowered.phases.first() {
         Some(phase) => steps_of(&lowered, phase, &graph),
         None => holder_of(&lowered, &graph),
@@ -93,6 +100,13 @@ fn summarize(arguments: &Summary) -> Result<(), u8> {
     let _ = writeln!(out, "parameters       {parameters}");
     let _ = writeln!(out, "flops a step     {flops}");
     let _ = writeln!(out, "memory of a step {arena} bytes");
+    let contents = contents(&lowered, lowered.phases.first(), &plan, &rows);
+    for (kind, bytes) in &contents.kinds {
+        let _ = writeln!(out, "{:>14}  {}", size(*bytes as u64), kind.name());
+    }
+    for item in contents.items.iter().take(LISTED) {
+        let _ = writeln!(out, "{}", listed(item, &loaded.sources));
+    }
     let data = loaded.files.open(&program.data);
     for file in data.iter().flat_map(|data| &data.files) {
         let _ = writeln!(out, "data             {}", file.path);
@@ -101,4 +115,14 @@ fn summarize(arguments: &Summary) -> Result<(), u8> {
         let _ = writeln!(out, "classes          {pair}");
     }
     print(out)
+}
+
+/// `8.0 MiB  4 × [64, 32, 32, 32] values of the model: conv_2, stdlib/relu.mlx:2`
+fn listed(item: &Item, sources: &Sources) -> String {
+    let Item { kind, count, bytes, shape, layer, place } = item;
+    let place = place.map(|place| format!("{}:{}", sources.get(place.source).name, sources.start(place).line));
+    let whose = [layer.clone(), place].into_iter().flatten().collect::<Vec<_>>().join(", ");
+    let each = if *count > 1 { format!("{count} × ") } else { String::new() };
+    let space = if shape.is_empty() { "" } else { " " };
+    format!("{:>14}  {each}{shape}{space}{}: {whose}", size((count * bytes) as u64), kind.name())
 }

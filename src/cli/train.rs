@@ -69,6 +69,9 @@ pub struct Train {
     quiet: bool,
 }
 
+/// Bytes of a step's memory from which on it is told what lies there.
+const WORTH_A_WORD: u64 = 1 << 20;
+
 pub fn run(arguments: &Train) -> ExitCode {
     let done = if arguments.all { every_block(arguments) } else { train(arguments, arguments.name.as_deref()) };
     match done {
@@ -149,13 +152,16 @@ fn train(arguments: &Train, name: Option<&str>) -> Result<(), u8> {
         if arguments.json {
             let _ = writeln!(std::io::stdout(), "{}", event.line());
         }
-        if let (Event::Start { parameters, .. }, Some(_)) = (event, &progress) {
+        if let (Event::Start { parameters, arena_bytes, memory, .. }, Some(_)) = (event, &progress) {
             let pairs: String = data.pairs().iter().map(|pair| format!("; {pair}")).collect();
             let seen = match program.data.is_missing() {
                 true => program.name.clone(),
                 false => program.data.sets.iter().filter(|set| !set.lends).map(rows).collect::<Vec<_>>().join("; "),
             };
             say(&format!("{seen}; {parameters} parameters{pairs}"));
+            if *arena_bytes >= WORTH_A_WORD {
+                say(&format!("memory of a step: {memory}"));
+            }
         }
         progress.iter_mut().for_each(|progress| progress.tell(event));
     };

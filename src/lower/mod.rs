@@ -11,7 +11,7 @@ mod scan;
 mod sums;
 mod term;
 
-use crate::autodiff::gradient;
+use crate::autodiff::{gradient, in_blocks};
 use crate::check::program as checked;
 use crate::check::terms::{Host, Leaf, ParamId, Start, TermId};
 use crate::check::types::{Elem, Type};
@@ -213,6 +213,8 @@ fn minimize(
 ) -> (Phase, Vec<State>) {
     let updates = &minimized.updates;
     let trained: Vec<NodeId> = updates.iter().map(|update| this.leaves[&Leaf::Param(update.param)]).collect();
+    let blocks: Vec<NodeId> = program.blocks.iter().filter_map(|block| this.known(*block)).collect();
+    let loss = in_blocks(&mut this.graph, loss, &blocks, program.run.accumulate > 1);
     let gradients = gradient(&mut this.graph, loss, &trained);
     let clip = minimized.clip.map(|clip| this.float(clip));
     let clipped = clip.map_or(gradients.clone(), |clip| clipped(&mut this.graph, &gradients, clip));

@@ -5,7 +5,7 @@ use super::decisions::Decision;
 use crate::check::terms::Host;
 use crate::ir::{Graph, NodeId, Op, Size, Symbol};
 use crate::source::Span;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// What a run feeds through an input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -176,6 +176,34 @@ impl Program {
     /// So many rows of every data set.
     pub fn with_rows(&self, rows: usize) -> Vec<(Symbol, i64)> {
         self.rows.iter().map(|symbol| (symbol.clone(), rows as i64)).collect()
+    }
+
+    /// What reads each node.
+    pub fn readers(&self) -> HashMap<NodeId, Vec<NodeId>> {
+        let mut readers: HashMap<NodeId, Vec<NodeId>> = HashMap::new();
+        for (id, reader) in self.graph.nodes() {
+            reader.inputs.iter().for_each(|input| readers.entry(*input).or_default().push(id));
+        }
+        readers
+    }
+
+    /// The text that asked for a node, or for what reads it first: a term is more than one node, and its last has its place.
+    pub fn place(
+        &self,
+        readers: &HashMap<NodeId, Vec<NodeId>>,
+        node: NodeId,
+        wanted: &dyn Fn(&Span) -> bool,
+    ) -> Option<Span> {
+        let (mut nodes, mut seen) = (vec![node], HashSet::from([node]));
+        while !nodes.is_empty() {
+            let place = |node: &NodeId| self.places.get(node).copied().filter(|place| wanted(place));
+            if let Some(place) = nodes.iter().find_map(place) {
+                return Some(place);
+            }
+            let next = nodes.iter().filter_map(|node| readers.get(node)).flatten().copied();
+            nodes = next.filter(|node| seen.insert(*node)).collect();
+        }
+        None
     }
 
     /// The data set whose rows a size is.

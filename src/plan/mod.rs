@@ -17,6 +17,7 @@
 //! | `contract` | products and sums with one rounding |
 //! | `in_place` | next values of parameters and states, written over the present ones |
 //! | `arena` | lifetimes and offsets of buffers |
+//! | `peak` | what lies in memory when most does |
 //! | `verify` | the invariants of a plan |
 //! | `cost` | what a kernel computes and moves |
 //! | `print` | a plan as text |
@@ -31,6 +32,7 @@ mod host;
 mod in_place;
 mod join;
 mod kernel;
+mod peak;
 mod print;
 mod product;
 mod recompute;
@@ -52,6 +54,7 @@ pub use kernel::{
     Binding, Buffer, BufferId, Code, Fused, Instruction, Kernel, Level, Loop, Matrices, Operand, Output, Plan, Region,
     Register, Special, Storage, Target,
 };
+pub use peak::Held;
 pub use request::{Limits, Precision, Request, Residents};
 pub use verify::verify;
 pub use view::Layout;

@@ -171,7 +171,12 @@ impl Selection<'_> {
         if view.buffer.is_some_and(|buffer| self.is_stored_as(buffer, storage)) {
             return (view.clone(), strides(view));
         }
-        let order: Vec<usize> = groups.concat().iter().filter_map(|axis| axis.0[operand]).collect();
+        let mut order: Vec<usize> = groups.concat().iter().filter_map(|axis| axis.0[operand]).collect();
+        // An axis of one element may stand among those of the other operand.
+        order.extend(
+            (0..view.layout.shape.len())
+                .filter(|axis| !groups.concat().iter().any(|own| own.0[operand] == Some(*axis))),
+        );
         let buffer = self.copied(node, &view.permute(&order), storage);
         let shape = order.iter().map(|axis| view.layout.shape[*axis]).collect();
         let laid = View::whole(buffer, shape).permute(&inverse(&order));

@@ -82,6 +82,8 @@ pub enum Event {
     Start {
         parameters: u64,
         arena_bytes: u64,
+        /// What the arena holds, in words. It is not in the line.
+        memory: String,
         steps: u64,
         device: String,
     },
@@ -115,7 +117,7 @@ impl Event {
     pub fn line(&self) -> String {
         let mut fields = Fields::default();
         match self {
-            Event::Start { parameters, arena_bytes, steps, device } => {
+            Event::Start { parameters, arena_bytes, memory: _, steps, device } => {
                 fields.text("event", "start");
                 fields.count("parameters", *parameters);
                 fields.count("arena_bytes", *arena_bytes);

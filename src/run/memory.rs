@@ -135,7 +135,7 @@ fn largest_tensor(program: &Program, rows: &[usize]) -> Option<Part> {
 }
 
 /// What a node holds, on so many rows.
-fn settled(node: &Node, rows: &[(Symbol, i64)]) -> Shaped {
+pub(super) fn settled(node: &Node, rows: &[(Symbol, i64)]) -> Shaped {
     let shape = node.shaped.shape.iter().map(|size| size.settle(rows)).collect();
     Shaped { dtype: node.shaped.dtype, shape }
 }
@@ -145,7 +145,7 @@ fn count(shaped: &Shaped) -> u64 {
 }
 
 /// `1.5 GiB`
-fn size(bytes: u64) -> String {
+pub fn size(bytes: u64) -> String {
     let units = ["bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
     let unit = (bytes.max(1).ilog2() / 10) as usize;
     match unit {

@@ -20,6 +20,7 @@
 //! | `plans` | the plans of a run: how parameters start, what a step does |
 //! | `accumulate` | a step whose rows are computed in parts |
 //! | `params` | the values of parameters |
+//! | `contents` | what the memory of a step holds |
 //! | `memory` | what does not fit into the machine |
 //! | `splits` | the rows of each split |
 //! | `schedule` | how many steps, on how many rows |
@@ -29,6 +30,7 @@
 pub mod accumulate;
 pub mod batch;
 pub mod column;
+pub mod contents;
 pub mod dataset;
 pub mod demands;
 pub mod error;

@@ -104,7 +104,8 @@ pub fn train(training: &Training, stop: impl Fn() -> bool, tell: &mut dyn FnMut(
 
     let arena_bytes = run.plan().arena() as u64;
     let parameters = lowered.parameters();
-    sink.emit(&Event::Start { parameters, arena_bytes, steps: schedule.steps, device: run.device().to_string() });
+    let (memory, device) = (run.contents().line(), run.device().to_string());
+    sink.emit(&Event::Start { parameters, arena_bytes, memory, steps: schedule.steps, device });
     let mut finals = Vec::new();
     let mut ended = Reason::Done;
     let mut saved = Instant::now();

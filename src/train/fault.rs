@@ -5,13 +5,12 @@ use crate::diagnostic::Diagnostic;
 use crate::ir::NodeId;
 use crate::lower::program::Program;
 use crate::source::{SourceId, Span};
-use std::collections::{HashMap, HashSet};
 
 /// A fault of a kernel with these nodes.
 pub(super) fn told(message: String, nodes: &[NodeId], program: &Program) -> Failure {
-    let readers = readers(program);
+    let readers = program.readers();
     let found = nodes.iter().find_map(|node| Some((*node, label(program, *node)?)));
-    let places = |node: NodeId, wanted: &dyn Fn(&Span) -> bool| place(program, &readers, node, wanted);
+    let places = |node: NodeId, wanted: &dyn Fn(&Span) -> bool| program.place(&readers, node, wanted);
     let Some((node, label, at)) = found.and_then(|(node, label)| Some((node, label, places(node, &|_| true)?))) else {
         return Failure::Message(message);
     };
@@ -32,31 +31,4 @@ pub(super) fn told(message: String, nodes: &[NodeId], program: &Program) -> Fail
 /// What is said of the place of a node, if it is one that some numbers have no result of.
 fn label(program: &Program, node: NodeId) -> Option<&'static str> {
     program.graph.node(node).op.fault(program.graph.dtype(node))
-}
-
-fn readers(program: &Program) -> HashMap<NodeId, Vec<NodeId>> {
-    let mut readers: HashMap<NodeId, Vec<NodeId>> = HashMap::new();
-    for (id, reader) in program.graph.nodes() {
-        reader.inputs.iter().for_each(|input| readers.entry(*input).or_default().push(id));
-    }
-    readers
-}
-
-/// The text that asked for a node, or for what reads it first: a term is more than one node, and its last has its place.
-fn place(
-    program: &Program,
-    readers: &HashMap<NodeId, Vec<NodeId>>,
-    node: NodeId,
-    wanted: &dyn Fn(&Span) -> bool,
-) -> Option<Span> {
-    let (mut nodes, mut seen) = (vec![node], HashSet::from([node]));
-    while !nodes.is_empty() {
-        let place = |node: &NodeId| program.places.get(node).copied().filter(|place| wanted(place));
-        if let Some(place) = nodes.iter().find_map(place) {
-            return Some(place);
-        }
-        let next = nodes.iter().filter_map(|node| readers.get(node)).flatten().copied();
-        nodes = next.filter(|node| seen.insert(*node)).collect();
-    }
-    None
 }

@@ -18,8 +18,11 @@
 //! | `pages` | what both lie in |
 //! | `math` | functions of 32-bit floats |
 //! | `pool` | threads |
+//! | `peaks` | what the machine can do |
+//! | `chains` | the most that it can compute |
 
 mod body;
+mod chains;
 mod code;
 mod fold;
 mod jit;
@@ -31,6 +34,7 @@ mod memory;
 mod number;
 mod pages;
 mod pass;
+pub mod peaks;
 pub mod pool;
 pub mod product;
 mod special;
@@ -177,6 +181,10 @@ impl Device for Cpu {
             }
         }
         Ok(())
+    }
+
+    fn rounds(&self) -> u64 {
+        self.machine.pool.rounds()
     }
 
     fn run_kernel(&mut self, id: PlanId, at: usize) -> Result<(), Fault> {

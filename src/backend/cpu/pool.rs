@@ -107,6 +107,11 @@ impl Pool {
         self.threads.len() + 1
     }
 
+    /// How often they have done so.
+    pub fn rounds(&self) -> u64 {
+        self.shared.generation.load(Ordering::Relaxed)
+    }
+
     /// Calls the work with every number below [`Pool::threads`], each on its own thread, and waits for all.
     pub fn run(&self, work: &Work) {
         if self.threads.is_empty() {

@@ -225,17 +225,26 @@ impl Elaborator<'_> {
         for number in 0..times {
             let input = Arg { value, ..first.clone() };
             let given = std::iter::once(input).chain(further.iter().cloned()).collect();
-            value = match of {
-                Value::Recipe(recipe) => {
-                    self.apply_instance(recipe, &joined(path, &number.to_string()), given, span)?
-                }
-                Value::Instance(recipe, own) => self.apply_instance(recipe, own, given, span)?,
-                Value::Item(item) => self.apply_function(item, given, span)?,
-                Value::List(parts) => self.chain(parts, Some(&joined(path, &number.to_string())), given, span)?,
-                _ => return Err(Reported),
-            };
+            value = self.block(|this| match of {
+                Value::Recipe(recipe) => this.apply_instance(recipe, &joined(path, &number.to_string()), given, span),
+                Value::Instance(recipe, own) => this.apply_instance(recipe, own, given, span),
+                Value::Item(item) => this.apply_function(item, given, span),
+                Value::List(parts) => this.chain(parts, Some(&joined(path, &number.to_string())), given, span),
+                _ => Err(Reported),
+            })?;
         }
         Ok(value)
+    }
+
+    /// Applies one of several layers in a row, and notes what it gives if it is within no other.
+    pub(super) fn block(&mut self, apply: impl FnOnce(&mut Self) -> Out<Value>) -> Out<Value> {
+        self.passing += 1;
+        let value = apply(self);
+        self.passing -= 1;
+        if let (0, Ok(Value::Tensor(given))) = (self.passing, &value) {
+            self.passed.push(*given);
+        }
+        value
     }
 
     /// `repeat(times, layer)`.

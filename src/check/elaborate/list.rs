@@ -282,8 +282,12 @@ impl Elaborator<'_> {
             };
             let below = path.map(|path| format!("{path}.{number}"));
             value = match (self.unapplied(part.clone(), *at)?, below) {
-                (Value::Recipe(recipe), Some(path)) => self.apply_instance(&recipe, &path, given, span)?,
-                (Value::Instance(recipe, own), _) => self.apply_instance(&recipe, &own, given, span)?,
+                (Value::Recipe(recipe), Some(path)) => {
+                    self.block(|this| this.apply_instance(&recipe, &path, given, span))?
+                }
+                (Value::Instance(recipe, own), _) => {
+                    self.block(|this| this.apply_instance(&recipe, &own, given, span))?
+                }
                 (Value::Item(item), _) => self.apply_function(&item, given, span)?,
                 (Value::List(parts), below) => self.chain(&parts, below.as_deref(), given, span)?,
                 _ => return Err(Reported),

@@ -170,6 +170,9 @@ pub struct Elaborator<'a> {
     /// `let` items by name; `None` while one is being evaluated.
     lets: HashMap<String, Option<Bound>>,
     settings: BTreeMap<String, Setting>,
+    /// What the layers of repetitions and lists gave, of the outermost ones; how many of these are being applied.
+    passed: Vec<TermId>,
+    passing: usize,
     /// The calls that are being entered: where, and of what.
     calls: Vec<(Span, String)>,
     depth: usize,
@@ -264,6 +267,8 @@ impl<'a> Elaborator<'a> {
             blind: false,
             lets: HashMap::new(),
             settings: BTreeMap::new(),
+            passed: Vec::new(),
+            passing: 0,
             calls: Vec::new(),
             depth: 0,
             too_deep: false,

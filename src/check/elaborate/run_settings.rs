@@ -11,11 +11,24 @@ use crate::check::value::{Scope, Value};
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::ir::ScalarOp;
 use crate::source::Span;
-use crate::syntax::tree::{Block, Expr, Init, StatementKind, Target};
+use crate::syntax::tree::{Block, Expr, ExprKind, Init, StatementKind, Target};
 
 /// The settings of a `train` block.
-const SETTINGS: [&str; 12] =
-    ["data", "model", "epochs", "steps", "batch", "seed", "clip", "accumulate", "validate", "stop", "keep", "freeze"];
+const SETTINGS: [&str; 13] = [
+    "data",
+    "model",
+    "epochs",
+    "steps",
+    "batch",
+    "seed",
+    "clip",
+    "accumulate",
+    "checkpoint",
+    "validate",
+    "stop",
+    "keep",
+    "freeze",
+];
 
 /// Settings of other programs, and how the same is said here.
 const ELSEWHERE: [(&str, &[&str]); 12] = [
@@ -30,10 +43,7 @@ const ELSEWHERE: [(&str, &[&str]); 12] = [
     ("a rate that changes is an expression: `using adam(lr = 0.001 * warmup(step, 100))`", &["scheduler", "schedule"]),
     ("write `batch`", &["batch_size"]),
     ("each figure is reported: `report r2(model(x), y)`", &["metrics", "metric", "report"]),
-    (
-        "a model begins from the weights of another: `model = Net from first`",
-        &["from", "weights", "init", "checkpoint"],
-    ),
+    ("a model begins from the weights of another: `model = Net from first`", &["from", "weights", "init"]),
     ("a split is the data's: `split = holdout(train = 80%, valid = 20%)`", &["split", "validation_split"]),
     ("the split says it: `holdout(train = 100%, shuffle = false)`", &["shuffle"]),
     ("it is said by `stop`: `stop = patience(min(valid.loss), 5)`", &["early_stopping", "patience"]),
@@ -129,7 +139,34 @@ impl Elaborator<'_> {
         let stop = setting_of(block, "stop").map(|expr| self.patience(expr)).transpose();
         let keep = setting_of(block, "keep").map(|expr| self.watched(expr, "keep", self.rows_of_splits())).transpose();
         let (validate, stop, keep) = (validate?, stop?, keep?);
-        Ok(RunSettings { length, seed, batch, accumulate, validate, stop, keep })
+        let checkpoint = setting_of(block, "checkpoint").map(|expr| self.checkpoint(expr)).transpose()?;
+        Ok(RunSettings { length, seed, batch, accumulate, checkpoint, validate, stop, keep })
+    }
+
+    /// `blocks`, and where that stands.
+    fn checkpoint(&mut self, expr: &Expr) -> Out<Span> {
+        match &expr.kind {
+            ExprKind::Name(name) if name.text == "blocks" => Ok(expr.span),
+            ExprKind::Text(_) => {
+                let message = "`checkpoint` says what is computed again, and is no file";
+                let help = "a model begins from the weights of another: `model = Net from first`";
+                Err(self.report(Diagnostic::error("E0245", message, expr.span, "expected `blocks`").help(help)))
+            }
+            _ => Err(self.shape_of(expr, "checkpoint", "blocks")),
+        }
+    }
+
+    /// The blocks whose values are computed again for their gradients; none where the block does not ask for that.
+    pub(super) fn blocks(&mut self, run: &RunSettings) -> Out<Vec<TermId>> {
+        let blocks = std::mem::take(&mut self.passed);
+        let Some(span) = run.checkpoint else { return Ok(Vec::new()) };
+        if blocks.is_empty() {
+            let message = "nothing is trained block by block here";
+            let error = Diagnostic::error("E0245", message, span, "there are no blocks");
+            let help = "`repeat(12, block)` and a list of layers make blocks: what is between two of them is kept, and what is within is computed again";
+            return Err(self.report(error.help(help)));
+        }
+        Ok(blocks)
     }
 
     /// In how many parts a batch is computed: each has a row.

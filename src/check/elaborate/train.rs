@@ -91,6 +91,7 @@ impl Elaborator<'_> {
         let figures = self.figures(block, shown);
         let predicted = self.predicts_one_set(&shown.predictions);
         let (minimized, run, (), ()) = (minimized.ok()?, run.ok()?, figures.ok()?, predicted.ok()?);
+        let blocks = self.blocks(&run).ok()?;
         if self.found[before..].iter().any(|found| found.severity == crate::diagnostic::Severity::Error) {
             return None;
         }
@@ -112,6 +113,7 @@ impl Elaborator<'_> {
             data: self.data.take()?,
             params: std::mem::take(&mut self.params),
             minimized,
+            blocks,
             roots: std::mem::take(&mut self.roots),
             begun: std::mem::take(&mut self.begun),
             once,

@@ -26,8 +26,8 @@ const MOST: usize = 400;
 /// So many nodes are looked at for what a small one is made from.
 const LOOKS: usize = 64;
 
-/// The greatest depth of a product that is computed again where it is wanted.
-const SHALLOW: i64 = 256;
+/// The greatest depth of a product that is as soon computed again as read from memory.
+const SHALLOW: i64 = 128;
 
 /// Groups of products; each has at least so many bytes of large values that need not be there at once.
 pub(super) fn groups(graph: &Graph, needed: &[NodeId], least: usize) -> Vec<Group> {

@@ -3,6 +3,7 @@
 use super::{Run, Stage};
 use crate::backend::{PlanId, Tensor, Values};
 use crate::plan::Plan;
+use crate::run::contents::{Contents, contents};
 use crate::run::error::RunError;
 use crate::run::params::{Params, Tensor as Param};
 use crate::run::plans::SPLITS;
@@ -72,6 +73,11 @@ impl Run<'_> {
         self.device.plan(self.first())
     }
 
+    /// What the memory of a step holds.
+    pub fn contents(&self) -> Contents {
+        contents(self.program, self.program.phases.first(), self.plan(), &self.order.full())
+    }
+
     /// What a root of the last full batch's step gave, by its number: the loss, then the gradients.
     pub fn output(&self, root: usize) -> Values<'_> {
         self.device.read(self.first(), root)
@@ -85,5 +91,10 @@ impl Run<'_> {
     /// Runs one kernel of a step, to measure it.
     pub fn run_kernel(&mut self, kernel: usize) -> Result<(), RunError> {
         Ok(self.device.run_kernel(self.first(), kernel)?)
+    }
+
+    /// How often work was handed to all threads so far: to measure.
+    pub fn rounds(&self) -> u64 {
+        self.device.rounds()
     }
 }

@@ -20,7 +20,7 @@ pub mod offsets;
 mod pack;
 pub mod room;
 pub mod single;
-mod vector;
+pub(super) mod vector;
 
 use super::pool::Pool;
 use super::tile::Read;
