@@ -17,14 +17,19 @@ use watch::Watch;
 /// What is told of a computation that shall not go on.
 const INTERRUPTED: &str = "interrupted";
 
-/// Where a value that is not finite in 32 bits comes from: a node all of whose operands are finite. `None` if there is no
-/// such value.
+/// Where a value that is not finite in 32 bits comes from: a node all of whose operands are finite, or infinite because the program says
+/// so, as a mask does. `None` if there is no such value.
 pub fn origin_of_non_finite(graph: &Graph, root: NodeId, inputs: &[Tensor]) -> Result<Option<NodeId>, String> {
     let needed = graph.needed(&[root]);
     // Of each node one flag; its value goes when all that reads it is computed.
     let mut is_bad = vec![false; graph.nodes().len()];
+    let mut is_meant = vec![false; graph.nodes().len()];
     let mut look = |id: NodeId, value: &Tensor| {
-        is_bad[id.0 as usize] = value.values.iter().any(|value| !(*value as f32).is_finite());
+        let any = |is: fn(f32) -> bool| value.values.iter().any(|value| is(*value as f32));
+        let node = graph.node(id);
+        let from_meant = matches!(node.op, Op::Constant(_)) || node.inputs.iter().any(|input| is_meant[input.0 as usize]);
+        is_meant[id.0 as usize] = from_meant && any(f32::is_infinite) && !any(f32::is_nan);
+        is_bad[id.0 as usize] = any(|value| !value.is_finite()) && !is_meant[id.0 as usize];
     };
     values(graph, &[root], &fed_by(inputs), &|| true, &mut look)?;
     let bad = |id: &NodeId| is_bad[id.0 as usize];
