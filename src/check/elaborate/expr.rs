@@ -333,7 +333,15 @@ impl Elaborator<'_> {
                 let message = format!("expected a tensor, found {}", other.noun());
                 let error = Diagnostic::error("E0211", message, span, other.noun());
                 let name = self.sources.text(span);
+                let in_data = self.open.is_some();
                 Err(self.report(match other {
+                    Value::Text(column) if in_data => {
+                        let plain = column.chars().all(|sign| sign.is_alphanumeric() || sign == '_');
+                        error.help(match plain {
+                            true => format!("a column is named without quotes: `{column}`"),
+                            false => format!("a column whose name is no plain word has backquotes: `` `{column}` ``"),
+                        })
+                    }
                     Value::Instance(..) => {
                         error.help(format!("apply it, `{name}(x)`; a sum over all its tensors is `total({name}^2)`"))
                     }

@@ -162,8 +162,13 @@ impl Elaborator<'_> {
             TypeKind::Word(_) | TypeKind::Either(_) | TypeKind::List(_) if self.fits(ty, &value) => Ok(value),
             TypeKind::Word(_) | TypeKind::Either(_) | TypeKind::List(_) | TypeKind::Tuple(_) => {
                 let message = format!("expected {} for {what}, found {}", noun(ty), value.noun());
-                let error = Diagnostic::error("E0210", message, at, value.noun());
-                Err(self.report(error.label(ty.span, "declared here")))
+                let error = Diagnostic::error("E0210", message, at, value.noun()).label(ty.span, "declared here");
+                Err(self.report(match value {
+                    Value::Tensor(_) => {
+                        error.help("the type of a tensor is its shape: `[]` of one number, `[n]`, `[n, d]`")
+                    }
+                    _ => error,
+                }))
             }
         }
     }

@@ -162,7 +162,7 @@ fn help(statement: &str, rest: &str, before: &str, token: &str, expected: &str) 
         return Some("write `=` alone".to_string());
     }
     if expected == "a type" && !word_at(token).is_empty() {
-        return Some(format!("a shape is written in brackets: `[{token}]`"));
+        return Some("a shape is written in brackets, with a name or a number for each axis: `[n, 3]`".to_string());
     }
     let typo = match expected {
         _ if expected.starts_with("an item") => nearest(token, ITEMS.into_iter()),
@@ -182,6 +182,12 @@ fn help(statement: &str, rest: &str, before: &str, token: &str, expected: &str) 
     }
     if rest.starts_with('"') && rest.lines().next().is_some_and(|line| line.matches('"').count() == 1) {
         return Some("a string ends on the line where it starts, with `\"`".to_string());
+    }
+    if token == "?" && before.trim_end().ends_with(['[', ',']) {
+        return Some("a size that is not known has a name: `[n, 3]`".to_string());
+    }
+    if token == "(" && word_at(statement) == "let" && !before.contains('=') {
+        return Some("a function is written `fn f(x) = …`".to_string());
     }
     if [")", "]"].contains(&token) && innermost(before).is_some() {
         return (expected == "an expression").then(|| format!("a value is missing before `{token}`"));
