@@ -27,7 +27,8 @@ pub fn origin_of_non_finite(graph: &Graph, root: NodeId, inputs: &[Tensor]) -> R
     let mut look = |id: NodeId, value: &Tensor| {
         let any = |is: fn(f32) -> bool| value.values.iter().any(|value| is(*value as f32));
         let node = graph.node(id);
-        let from_meant = matches!(node.op, Op::Constant(_)) || node.inputs.iter().any(|input| is_meant[input.0 as usize]);
+        let from_meant =
+            matches!(node.op, Op::Constant(_)) || node.inputs.iter().any(|input| is_meant[input.0 as usize]);
         is_meant[id.0 as usize] = from_meant && any(f32::is_infinite) && !any(f32::is_nan);
         is_bad[id.0 as usize] = any(|value| !value.is_finite()) && !is_meant[id.0 as usize];
     };
