@@ -1,17 +1,18 @@
 //! Attention: the scores of all heads are never there at once, and of what a mask leaves out little is computed. The numbers stay those of the definition.
 
-use super::cpu::{bits, cpu_of, near, rounded, run};
+use super::cpu::{bits, cpu_of, cpu_within, near, results, rounded, run};
 use super::loops::{add, mul};
 use crate::trial;
 use libtest_mimic::Trial;
 use mlx::autodiff::gradient;
 use mlx::backend::{Device, reference};
 use mlx::ir::{DType, Graph, NodeId, Op, Reduce, ScalarOp, Size, flops};
-use mlx::plan::{Code, Plan};
+use mlx::plan::{Code, Limits, Plan};
 
 pub fn trials() -> Vec<Trial> {
     vec![
         trial("ops::attention::any_mask_agrees_with_the_reference", masks_agree),
+        trial("ops::attention::random_masks_agree_with_the_reference", random_masks_agree),
         trial("ops::attention::scores_are_not_stored", scores_are_not_stored),
         trial("ops::attention::a_mask_saves_what_it_leaves_out", a_mask_saves),
         trial("ops::attention::what_looks_like_it_agrees", lookalikes_agree),
@@ -134,6 +135,111 @@ fn masks_agree() {
         let (graph, roots) = attention(mask);
         agree(what, &graph, &roots, &inputs());
     }
+}
+
+/// Numbers in a row, from a seed.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % end
+    }
+
+    fn known(&mut self, graph: &mut Graph, shape: &[Size], end: usize) -> NodeId {
+        let number = graph.constant(self.below(end) as f64);
+        let number = graph.cast(DType::Int, number);
+        graph.broadcast(shape.to_vec(), vec![], number)
+    }
+
+    /// A condition on the indices of rows and columns.
+    fn condition(&mut self, graph: &mut Graph, places: [NodeId; 2], end: usize, depth: usize) -> NodeId {
+        if depth > 0 && self.below(3) > 0 {
+            let a = self.condition(graph, places, end, depth - 1);
+            let b = self.condition(graph, places, end, depth - 1);
+            return match self.below(3) {
+                0 => graph.binary(ScalarOp::And, a, b),
+                1 => graph.binary(ScalarOp::Or, a, b),
+                _ => graph.unary(ScalarOp::Not, a),
+            };
+        }
+        let shape = graph.shape(places[0]).to_vec();
+        let mut side = |graph: &mut Graph| {
+            let place = places[self.below(2)];
+            let number = self.known(graph, &shape, end);
+            let few = self.known(graph, &shape, 4);
+            let one = graph.fill(1.0, shape.clone());
+            let one = graph.cast(DType::Int, one);
+            let few = graph.binary(ScalarOp::Add, few, one);
+            match self.below(6) {
+                0 => number,
+                1 => graph.binary(ScalarOp::Add, place, number),
+                2 => graph.binary(ScalarOp::Quotient, place, few),
+                3 => graph.binary(ScalarOp::Mul, place, few),
+                4 => graph.binary(ScalarOp::Mod, place, few),
+                _ => place,
+            }
+        };
+        let (a, b) = (side(graph), side(graph));
+        let ops = [ScalarOp::Less, ScalarOp::LessEqual, ScalarOp::LessEqual, ScalarOp::Equal, ScalarOp::NotEqual];
+        graph.binary(ops[self.below(ops.len())], a, b)
+    }
+}
+
+/// Any condition on indices, any sizes, rows or columns that nothing is left of: some function of products where it holds, zero elsewhere, with
+/// sums over rows or columns.
+fn random_masks_agree() {
+    let mut looped = 0;
+    for seed in 0..60 {
+        let dice = &mut Dice(seed);
+        let mut graph = Graph::default();
+        let [n, i, j, e] = [1 + dice.below(3), 60 + dice.below(150), 60 + dice.below(150), 1 + dice.below(5)];
+        let sizes = |sizes: &[usize]| sizes.iter().map(|size| Size::from(*size as i64)).collect::<Vec<Size>>();
+        let lengths = [vec![n, 2, i, e], vec![n, 2, j, e], vec![n, 2, j, e]];
+        let of = |graph: &mut Graph, at: usize| graph.input(at as u32, DType::Float, sizes(&lengths[at]));
+        let inputs = [0, 1, 2].map(|at| of(&mut graph, at));
+        let all = sizes(&[n, 2, i, j]);
+        let mut index = |length: usize, axis: usize| {
+            let index = graph.add(Op::Iota { shape: sizes(&[length]), axis: 0 }, vec![]);
+            graph.broadcast(all.clone(), vec![axis], index)
+        };
+        let places = [index(i, 2), index(j, 3)];
+        let mask = dice.condition(&mut graph, places, i.max(j), 2);
+        let batch = vec![(0, 0), (1, 1)];
+        let products = graph.dot(batch.clone(), vec![(3, 3)], inputs[0], inputs[1]);
+        let bent = graph.unary([ScalarOp::Tanh, ScalarOp::Exp, ScalarOp::Abs][dice.below(3)], products);
+        let zero = graph.fill(0.0, all.clone());
+        let mut left = graph.select(mask, bent, zero);
+        let (axis, kept) = [(3, vec![0, 1, 2]), (2, vec![0, 1, 3])][dice.below(2)].clone();
+        if dice.below(3) > 0 {
+            // Shares of a sum that is never zero.
+            let sum = graph.reduce(Reduce::Sum, vec![axis], left);
+            let size = graph.unary(ScalarOp::Abs, sum);
+            let one = graph.fill(1.0, graph.shape(size).to_vec());
+            let above = add(&mut graph, size, one);
+            let above = graph.broadcast(all.clone(), kept, above);
+            left = graph.binary(ScalarOp::Div, left, above);
+        }
+        let result = graph.dot(batch, vec![(3, 2)], left, inputs[2]);
+        let bent = graph.unary(ScalarOp::Tanh, result);
+        let loss = graph.reduce(Reduce::Sum, vec![0, 1, 2, 3], bent);
+        let by = gradient(&mut graph, loss, &inputs);
+        let roots = [&[result], &by[..]].concat();
+        let numbers: Vec<_> = (0..3).map(|at| rounded(&lengths[at], 0.5, seed * 3 + at as u64)).collect();
+        let expected = reference::run(&graph, &roots, &numbers).expect("numbers");
+        let mut run = |threads: usize| {
+            let limits = Limits { large: 0, ..Limits::default() };
+            let made = cpu_within(limits, &graph, &roots, threads).expect("a plan");
+            looped += usize::from(loops(made.0.plan(made.1)) == 2);
+            results(made, &graph, &roots, &numbers).expect("numbers")
+        };
+        let found = run(1);
+        for (at, (found, expected)) in found.iter().zip(&expected).enumerate() {
+            assert!(near(found, expected, 1e-4), "seed {seed}, root {at}");
+        }
+        assert!(bits(&run(2)) == bits(&found), "seed {seed}, two threads");
+    }
+    assert!(looped > 60, "{looped} of 120 plans have a loop forwards and one backwards");
 }
 
 /// One loop forwards and one backwards; nothing has the elements of all scores.

@@ -34,7 +34,7 @@ pub fn trials() -> Vec<Trial> {
 
 /// A device with a plan of roots, ready to be fed.
 pub fn cpu_of(graph: &Graph, roots: &[NodeId], threads: usize) -> Result<(Cpu, PlanId), String> {
-    of_precision(graph, roots, threads, Precision::Step, Engine::best())
+    of_precision(graph, roots, threads, Precision::Step, Engine::best(), Limits::default())
 }
 
 fn of_precision(
@@ -43,10 +43,11 @@ fn of_precision(
     threads: usize,
     precision: Precision,
     engine: Engine,
+    limits: Limits,
 ) -> Result<(Cpu, PlanId), String> {
     let (hosts, updates, residents) = (&[], &[], &Residents::default());
     let stages = &[roots.to_vec()];
-    let plan = plan(&Request { graph, stages, hosts, updates, residents, precision, limits: Limits::default() })?;
+    let plan = plan(&Request { graph, stages, hosts, updates, residents, precision, limits })?;
     verify(&plan)?;
     let mut device = Cpu::with(threads, engine);
     let id = device.load(plan);
@@ -86,7 +87,22 @@ fn run_on(
     threads: usize,
     precision: Precision,
 ) -> Result<Vec<Tensor>, String> {
-    let (mut device, id) = of_precision(graph, roots, threads, precision, engine)?;
+    let made = of_precision(graph, roots, threads, precision, engine, Limits::default())?;
+    results(made, graph, roots, inputs)
+}
+
+/// A device with these limits.
+pub fn cpu_within(limits: Limits, graph: &Graph, roots: &[NodeId], threads: usize) -> Result<(Cpu, PlanId), String> {
+    of_precision(graph, roots, threads, Precision::Step, Engine::best(), limits)
+}
+
+/// Runs roots by a plan that is loaded.
+pub fn results(
+    (mut device, id): (Cpu, PlanId),
+    graph: &Graph,
+    roots: &[NodeId],
+    inputs: &[Tensor],
+) -> Result<Vec<Tensor>, String> {
     for (number, tensor) in inputs.iter().enumerate() {
         device.write_numbers(id, number as u32, &tensor.values);
     }
