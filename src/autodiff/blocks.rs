@@ -2,12 +2,12 @@
 //! results and the inside of one block, and computes each block twice (Chen et al., "Training Deep Nets with Sublinear Memory Cost", 2016).
 
 use crate::ir::{Body, Class, Graph, NodeId, Op};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-/// A value that is made from what some blocks give, one after the other: the same, where each block is a call. Where rows come `in_parts`, a
-/// block in which rows meet stays as it is: what is summed over them must be seen.
-pub fn in_blocks(graph: &mut Graph, of: NodeId, blocks: &[NodeId], in_parts: bool) -> NodeId {
+/// A value that is made from what some blocks give, one after the other: what is the same as each of its nodes where each block is a call. Where
+/// rows come `in_parts`, a block in which rows meet stays as it is: what is summed over them must be seen.
+pub fn in_blocks(graph: &mut Graph, of: NodeId, blocks: &[NodeId], in_parts: bool) -> BTreeMap<NodeId, NodeId> {
     let needed = graph.needed(&[of]);
     let mut blocks: Vec<NodeId> = blocks.iter().copied().filter(|block| needed.contains(block)).collect();
     blocks.sort_unstable();
@@ -17,7 +17,7 @@ pub fn in_blocks(graph: &mut Graph, of: NodeId, blocks: &[NodeId], in_parts: boo
         let is_apart = |own: &HashSet<NodeId>| !own.iter().any(|id| rows_meet(graph, *id));
         (blocks, within) = blocks.into_iter().zip(within).filter(|(_, own)| is_apart(own)).unzip();
     }
-    let mut made: HashMap<NodeId, NodeId> = HashMap::new();
+    let mut made: BTreeMap<NodeId, NodeId> = BTreeMap::new();
     for id in needed {
         let block = blocks.iter().position(|block| *block == id);
         let inputs = match block {
@@ -35,7 +35,7 @@ pub fn in_blocks(graph: &mut Graph, of: NodeId, blocks: &[NodeId], in_parts: boo
         };
         made.insert(id, own);
     }
-    made[&of]
+    made
 }
 
 /// Of each block the nodes that are computed within it: what it alone needs, and what others need as well if that is no more than a number.

@@ -18,7 +18,7 @@ use crate::check::types::{Elem, Type};
 use crate::ir::{DType, Graph, NodeId, Op, Reduce, ScalarOp, Size, philox};
 use crate::source::Span;
 use program::{Input, Param, ParamInput, Phase, Program, Slot, State, Value};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use term::Lowering;
 
 /// The program of a run.
@@ -60,9 +60,12 @@ pub fn lower(program: &checked::TypedProgram) -> Program {
 
     let (mut phases, mut states) = (Vec::new(), Vec::new());
     for (minimized, loss) in program.minimized.iter().zip(losses) {
-        let (phase, own) = minimize(&mut this, program, minimized, loss, (&used, &place));
+        let (phase, own, again) = minimize(&mut this, program, minimized, loss, (&used, &place));
         phases.push(phase);
         states.extend(own);
+        for (node, again) in again {
+            places.get(&node).copied().map(|place| places.entry(again).or_insert(place));
+        }
     }
     let next = |(id, next): &(ParamId, TermId)| {
         let node = this.fill(*next, &program.params[id.0 as usize].ty);
@@ -203,18 +206,20 @@ fn next_inputs(
     inputs
 }
 
-/// What a `minimize` does: its loss by the parameters that it moves, and their next values.
+/// What a `minimize` does: its loss by the parameters that it moves, and their next values. And what stands for the nodes of its loss where blocks are
+/// computed again.
 fn minimize(
     this: &mut Lowering,
     program: &checked::TypedProgram,
     minimized: &checked::Minimized,
     loss: NodeId,
     (used, place): (&[(ParamId, usize)], &HashMap<ParamId, usize>),
-) -> (Phase, Vec<State>) {
+) -> (Phase, Vec<State>, BTreeMap<NodeId, NodeId>) {
     let updates = &minimized.updates;
     let trained: Vec<NodeId> = updates.iter().map(|update| this.leaves[&Leaf::Param(update.param)]).collect();
     let blocks: Vec<NodeId> = program.blocks.iter().filter_map(|block| this.known(*block)).collect();
-    let loss = in_blocks(&mut this.graph, loss, &blocks, program.run.accumulate > 1);
+    let again = in_blocks(&mut this.graph, loss, &blocks, program.run.accumulate > 1);
+    let loss = again[&loss];
     let gradients = gradient(&mut this.graph, loss, &trained);
     let clip = minimized.clip.map(|clip| this.float(clip));
     let clipped = clip.map_or(gradients.clone(), |clip| clipped(&mut this.graph, &gradients, clip));
@@ -245,7 +250,7 @@ fn minimize(
         of_params.push((this.fill(*next, ty), used[place[id]].1));
     }
     let (name, times) = (minimized.name.clone(), minimized.times);
-    (Phase { name, times, loss, gradients, updates: of_params, lr }, states)
+    (Phase { name, times, loss, gradients, updates: of_params, lr }, states, again)
 }
 
 /// Gradients, scaled down together where their norm is above a bound.
