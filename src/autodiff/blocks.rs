@@ -38,7 +38,8 @@ pub fn in_blocks(graph: &mut Graph, of: NodeId, blocks: &[NodeId], in_parts: boo
     made
 }
 
-/// Of each block the nodes that are computed within it: what it alone needs, and what others need as well if that is no more than a number.
+/// Of each block the nodes that are computed within it: what it alone needs, and of what others need as well what is made of numbers and indices, and
+/// repetitions.
 fn within(graph: &Graph, blocks: &[NodeId]) -> Vec<HashSet<NodeId>> {
     let is_input = |id: &NodeId| matches!(graph.node(*id).op, Op::Input { .. });
     let needed = |at: usize| graph.needed_behind(&blocks[..at], &blocks[at..=at]).into_iter();
@@ -46,7 +47,15 @@ fn within(graph: &Graph, blocks: &[NodeId]) -> Vec<HashSet<NodeId>> {
         (0..blocks.len()).map(|at| needed(at).filter(|id| !is_input(id)).collect()).collect();
     let mut count: HashMap<NodeId, usize> = HashMap::new();
     all.iter().flatten().for_each(|id| *count.entry(*id).or_default() += 1);
-    let own = |id: &NodeId| count[id] == 1 || graph.node(*id).op.class() == Class::Leaf;
+    let mut of_indices: HashSet<NodeId> = HashSet::new();
+    for (id, node) in graph.nodes().filter(|(id, _)| count.contains_key(id)) {
+        let is_cheap = matches!(node.op.class(), Class::Leaf | Class::View | Class::Elementwise);
+        if is_cheap && node.inputs.iter().all(|input| of_indices.contains(input)) {
+            of_indices.insert(id);
+        }
+    }
+    let is_free = |id: &NodeId| of_indices.contains(id) || matches!(graph.node(*id).op, Op::Broadcast { .. });
+    let own = |id: &NodeId| count[id] == 1 || is_free(id);
     all.into_iter().map(|within| within.into_iter().filter(own).collect()).collect()
 }
 
