@@ -41,8 +41,8 @@ impl Places {
         places.made.insert(maker, [Some(row), Some(column)]);
         // What is known of a node tells of its operands, and theirs of it.
         for _ in 0..3 {
-            needed.iter().try_for_each(|id| places.from_operands(body, *id))?;
-            needed.iter().rev().try_for_each(|id| places.to_operands(body, *id))?;
+            needed.iter().try_for_each(|id| places.told_by_operands(body, *id))?;
+            needed.iter().rev().try_for_each(|id| places.tell_operands(body, *id))?;
         }
         places.turn(body, needed)?;
         let is_sound = |id: &NodeId| places.is_sound(body, *id, targets);
@@ -89,7 +89,7 @@ impl Places {
         }
     }
 
-    fn from_operands(&mut self, body: &Graph, id: NodeId) -> Option<()> {
+    fn told_by_operands(&mut self, body: &Graph, id: NodeId) -> Option<()> {
         let node = body.node(id);
         for axis in 0..node.shaped.shape.len() {
             for (input, own) in node.inputs.iter().zip(behind(body, id, axis).unwrap_or_default()) {
@@ -103,7 +103,7 @@ impl Places {
         Some(())
     }
 
-    fn to_operands(&mut self, body: &Graph, id: NodeId) -> Option<()> {
+    fn tell_operands(&mut self, body: &Graph, id: NodeId) -> Option<()> {
         let Some(place) = self.of_made(id) else { return Some(()) };
         for which in [ROW, COLUMN] {
             let own = place[which].and_then(|axis| behind(body, id, axis)).unwrap_or_default();
