@@ -3,12 +3,14 @@
 //!
 //! | file | what |
 //! |---|---|
+//! | `cheaper` | the same numbers for less |
 //! | `fold` | windows of a product that are added up are a product of windows |
 //! | `pick` | windows of few elements, element by element |
 //! | `slice` | slices are taken before a product, not after it |
 //! | `region` | masks that are a box of indices |
 //! | `turn` | axes in another order, of operands instead of what is made from them |
 
+mod cheaper;
 mod fold;
 mod pick;
 mod region;
@@ -64,6 +66,10 @@ impl Rewriter {
                 .zip(count.settled())
                 .and_then(|(start, count)| self.sliced_before(slice::Cut { axis: *axis, start, count }, *x)),
             (Op::Scalar(ScalarOp::Select), [mask, yes, no]) => self.chosen(*mask, *yes, *no),
+            (Op::Scalar(op), inputs) => self.before_repeated(*op, inputs).or_else(|| match (op, inputs) {
+                (ScalarOp::Div, [a, b]) => self.product_of(*a, *b),
+                _ => None,
+            }),
             (Op::Reduce(reduce, axes), [x]) => {
                 self.reduced(*reduce, axes, *x).or_else(|| self.reduced_last(*reduce, axes, *x))
             }
