@@ -208,7 +208,8 @@ const MOST: usize = 64;
 fn is_done(access: &Access, space: &Space, wide: bool) -> bool {
     let scattered = matches!(access.columns, Columns::Stepped(_) | Columns::Listed(_));
     match (access.element, access.memory) {
-        (Element::Truth, _) => !scattered,
+        // Bytes are read one vector after the other.
+        (Element::Truth, _) => !scattered && !matches!(access.columns, Columns::Grouped(_)),
         (Element::Wide, _) => access.columns == Columns::Adjacent,
         (Element::Word, Memory::Out(_) | Memory::Tile(_)) => {
             (wide || !scattered) && (access.columns != Columns::Same || space.width == 1)
