@@ -1,8 +1,7 @@
 //! What is known of values by their indices alone: of some rows and columns which are zero for certain.
 
 use super::places::{Place, Places};
-use crate::ir::{Graph, NodeId, Op, Reduce, ScalarOp};
-use std::collections::HashMap;
+use crate::ir::{Graph, NodeId, Op, QuickMap, Reduce, ScalarOp};
 use std::ops::Range;
 
 const ALL: (f64, f64) = (f64::NEG_INFINITY, f64::INFINITY);
@@ -12,12 +11,12 @@ pub(super) struct Known<'k> {
     places: &'k Places,
     /// The rows and the columns that are looked at.
     ranges: [Range<usize>; 2],
-    found: HashMap<(NodeId, Place), (f64, f64)>,
+    found: QuickMap<(NodeId, Place), (f64, f64)>,
 }
 
 impl<'k> Known<'k> {
     pub fn new(body: &'k Graph, places: &'k Places) -> Known<'k> {
-        Known { body, places, ranges: [0..0, 0..0], found: HashMap::new() }
+        Known { body, places, ranges: [0..0, 0..0], found: QuickMap::default() }
     }
 
     pub fn look(&mut self, rows: Range<usize>, columns: Range<usize>) {

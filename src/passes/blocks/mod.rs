@@ -41,6 +41,7 @@ pub(super) fn blocked(graph: &Graph, roots: &[NodeId], least: usize) -> Option<R
         origins: Vec::new(),
         places: vec![None; graph.nodes().len()],
         at: NodeId(0),
+        looked: HashMap::new(),
     };
     let mut begun = vec![false; graph.nodes().len()];
     for id in needed {
@@ -81,6 +82,7 @@ struct Builder<'b> {
     places: Vec<Option<NodeId>>,
     /// The node of the graph before that is being made.
     at: NodeId,
+    looked: segment::Looked,
 }
 
 impl Builder<'_> {
@@ -124,7 +126,8 @@ impl Builder<'_> {
             made.insert(seen, scan.body.add(own.op.clone(), inputs));
         }
         let targets: Vec<NodeId> = group.targets.iter().map(|target| made[target]).collect();
-        let targets = segment::segmented(&mut scan.body, &targets).unwrap_or(targets);
+        let inputs = scan.inputs();
+        let targets = segment::segmented(&mut scan.body, inputs, &targets, &mut self.looked).unwrap_or(targets);
         targets.into_iter().for_each(|target| scan.give(target));
         let results = self.graph.scan(scan).each;
         self.origins.resize(self.graph.nodes().len(), self.at);

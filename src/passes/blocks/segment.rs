@@ -6,7 +6,7 @@
 
 use super::mask::Known;
 use super::places::{COLUMN, NOWHERE, Place, Places, ROW};
-use crate::ir::{Graph, NodeId, Op, Reduce, ScalarOp, Size};
+use crate::ir::{Body, Graph, NodeId, Op, QuickMap, Reduce, ScalarOp, Size};
 use std::collections::HashMap;
 use std::ops::Range;
 
@@ -22,9 +22,19 @@ const BLOCKS: (usize, usize) = (64, 16);
 /// Elements of a large value that need no segments.
 const FEW: usize = 1 << 17;
 
+/// The segments of bodies that were looked at; layers of a net have equal ones. Beside a body stand the nodes that its inputs and results
+/// were, so that those of equal entries are the same nodes.
+pub(super) type Looked = HashMap<(Body, Vec<NodeId>, Vec<NodeId>), Option<Segments>>;
+
 /// The products `targets` of one batch, made of segments; `None` where that is no gain.
-pub(super) fn segmented(body: &mut Graph, targets: &[NodeId]) -> Option<Vec<NodeId>> {
-    let segments = Segments::of(body, targets)?;
+pub(super) fn segmented(
+    body: &mut Graph,
+    inputs: Vec<NodeId>,
+    targets: &[NodeId],
+    looked: &mut Looked,
+) -> Option<Vec<NodeId>> {
+    let key = (Body::new(body, &inputs, targets), inputs, targets.to_vec());
+    let segments = looked.entry(key).or_insert_with(|| Segments::of(body, targets)).as_ref()?;
     let part = |ranges: &Ranges| segments.part(body, targets, ranges);
     let parts: Vec<Vec<NodeId>> = segments.ranges.iter().map(part).collect::<Option<_>>()?;
     let whole = |(at, target): (usize, &NodeId)| {
@@ -40,7 +50,7 @@ pub(super) fn segmented(body: &mut Graph, targets: &[NodeId]) -> Option<Vec<Node
 /// Rows and columns.
 type Ranges = [Range<usize>; 2];
 
-struct Segments {
+pub(super) struct Segments {
     places: Places,
     ranges: Vec<Ranges>,
     columns: usize,
@@ -66,7 +76,7 @@ impl Segments {
 
     /// The products of one segment.
     fn part(&self, body: &mut Graph, targets: &[NodeId], ranges: &Ranges) -> Option<Vec<NodeId>> {
-        let mut made: HashMap<(NodeId, Place), NodeId> = HashMap::new();
+        let mut made = QuickMap::default();
         let make = |target: &NodeId| self.made(body, *target, self.places.of_made(*target)?, ranges, &mut made);
         targets.iter().map(make).collect()
     }
@@ -78,7 +88,7 @@ impl Segments {
         id: NodeId,
         place: Place,
         ranges: &Ranges,
-        made: &mut HashMap<(NodeId, Place), NodeId>,
+        made: &mut QuickMap<(NodeId, Place), NodeId>,
     ) -> Option<NodeId> {
         if let Some(known) = made.get(&(id, place)) {
             return Some(*known);
