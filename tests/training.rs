@@ -14,6 +14,7 @@ pub fn trials() -> Vec<Trial> {
         trial("training::parts_of_a_batch_change_nothing", parts_of_a_batch),
         trial("training::parts_of_loops_draws_and_states_change_nothing", parts_of_loops),
         trial("training::blocks_computed_again_change_nothing", blocks_again),
+        trial("training::blocks_computed_again_are_not_kept", blocks_are_not_kept),
         trial("training::several_losses_move_one_after_the_other", several_losses),
         trial("training::repetitions_see_other_rows", repetitions),
         trial("training::a_clipped_step_has_the_norm_that_it_may_have", clipped),
@@ -262,6 +263,39 @@ fn blocks_again() {
             }
         }
     }
+}
+
+/// Of twelve blocks one is in memory with all that is within it, not twelve.
+fn blocks_are_not_kept() {
+    let arena = |settings: &str| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let text = format!(
+            "data d = rows(512, seed = 1) {{
+    x: [16] ~ normal(0, 1)
+    y       ~ normal(0, 1)
+    split = holdout(train = 100%)
+}}
+layer block(x: [n, d]) -> [n, d] {{
+    out x + (x |> dense(4 * d) |> gelu |> dense(d))
+}}
+model Net(x: [n, d]) -> [n] {{
+    out x |> repeat(12, block) |> dense(1) |> squeeze
+}}
+train {{
+    data = d
+    model = Net
+    minimize mse(model(x), y) using sgd(lr = 0.01)
+    steps = 1
+    {settings}
+}}
+"
+        );
+        let file = folder.path().join("net.mlx");
+        fs::write(&file, text).expect("written");
+        numbers(&train(folder.path(), &file, &[]), "start", "arena_bytes")[0]
+    };
+    let (kept, again) = (arena(""), arena("checkpoint = blocks"));
+    assert!(again < 0.6 * kept, "{again} bytes instead of {kept}");
 }
 
 fn several_losses() {

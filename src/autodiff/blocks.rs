@@ -8,6 +8,9 @@ use std::sync::Arc;
 /// A value that is made from what some blocks give, one after the other: what is the same as each of its nodes where each block is a call. Where
 /// rows come `in_parts`, a block in which rows meet stays as it is: what is summed over them must be seen.
 pub fn in_blocks(graph: &mut Graph, of: NodeId, blocks: &[NodeId], in_parts: bool) -> BTreeMap<NodeId, NodeId> {
+    if blocks.is_empty() {
+        return BTreeMap::from([(of, of)]);
+    }
     let needed = graph.needed(&[of]);
     let mut blocks: Vec<NodeId> = blocks.iter().copied().filter(|block| needed.contains(block)).collect();
     blocks.sort_unstable();

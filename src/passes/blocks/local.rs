@@ -1,5 +1,6 @@
 //! An operation for one index of some axes: what it is without them.
 
+use super::super::behind_reshape;
 use crate::ir::{Class, Graph, NodeId, Op, Size};
 
 /// Of each of some axes where it is among those of a node; `None` if the node is the same along it.
@@ -47,7 +48,7 @@ pub(super) fn local(graph: &Graph, id: NodeId, axes: &Axes) -> Option<Local> {
             let mut from = Vec::with_capacity(axes.len());
             for axis in axes {
                 from.push(match axis {
-                    Some(axis) => Some(behind_reshape(input(0), shape, *axis)?),
+                    Some(axis) => Some(behind_reshape(&settled(input(0)), &settled(shape), *axis)?),
                     None => None,
                 });
             }
@@ -107,10 +108,8 @@ pub(super) fn without(shape: &[Size], axes: &Axes) -> Vec<Size> {
     left.map(|(_, size)| size.clone()).collect()
 }
 
-/// The axis of the operand of a reshape that is an axis of its result.
-fn behind_reshape(before: &[Size], after: &[Size], axis: usize) -> Option<usize> {
-    let count = |sizes: &[Size]| sizes.iter().map(|size| size.settled().unwrap_or(0)).product::<i64>();
-    (0..before.len()).find(|own| before[*own] == after[axis] && count(&before[..*own]) == count(&after[..axis]))
+fn settled(shape: &[Size]) -> Vec<i64> {
+    shape.iter().map(|size| size.settled().unwrap_or(0)).collect()
 }
 
 /// Whether an operation is cheap to compute again: no product, no sum.

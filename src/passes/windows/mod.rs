@@ -114,9 +114,3 @@ impl Rewriter {
         self.add(Op::Slice { axis, start: start.into(), count: count.into(), step: 1 }, vec![x])
     }
 }
-
-/// The axis of the operand of a reshape that is an axis of its result.
-fn behind_reshape(before: &[i64], after: &[i64], axis: usize) -> Option<usize> {
-    let ahead: i64 = after[..axis].iter().product();
-    (0..before.len()).find(|own| before[*own] == after[axis] && before[..*own].iter().product::<i64>() == ahead)
-}

@@ -1,6 +1,7 @@
 //! Windows of few elements, one element after the other: the greatest of four pixels is three comparisons of pixels where they lie.
 
-use super::{Rewriter, behind_reshape};
+use super::super::behind_reshape;
+use super::Rewriter;
 use crate::ir::{NodeId, Op, Reduce, ScalarOp, Size};
 
 /// Windows of more elements than this are reduced as they are.

@@ -1,6 +1,7 @@
 //! Slices of a product: of its operands instead, so that what is cut off is never computed. The gradient of a padded image needs none of its border.
 
-use super::{Rewriter, behind_reshape};
+use super::super::behind_reshape;
+use super::Rewriter;
 use crate::ir::{NodeId, Op, ScalarOp, Size};
 
 /// Elements of one axis that are kept.
